@@ -1,0 +1,16 @@
+"""How the engine tells a terminal, the App or a delegated run how far it is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Called often and cheaply; an implementation decides what to show and how often."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Reports that ``done`` of ``total`` steps of the stage, named for a user, are finished."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Shows nothing: the default of every engine function."""
