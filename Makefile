@@ -1,0 +1,44 @@
+# `make demo` runs the main job on an embedded dataset; `make test` checks everything. Each sets itself up first.
+PYTHON ?= python3
+VENV ?= .venv
+APP ?= 1
+PORT ?= 5151
+export PYTHON VENV
+
+DEMO_DIR := $(CURDIR)/demo_data
+# The demo has a database and a plugins folder of its own: nothing of the user's FiftyOne is touched
+DEMO_ENV := FIFTYONE_DATABASE_DIR=$(DEMO_DIR)/mongo FIFTYONE_DEFAULT_DATASET_DIR=$(DEMO_DIR)/datasets \
+    FIFTYONE_PLUGINS_DIR=$(DEMO_DIR)/plugins FIFTYONE_DATABASE_VALIDATION=false FIFTYONE_DO_NOT_TRACK=true \
+    FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true
+
+.PHONY: demo test setup setup-browser lint typecheck unit bench clean
+
+demo: setup
+	@mkdir -p $(DEMO_DIR)/plugins && ln -sfn $(CURDIR) $(DEMO_DIR)/plugins/label-quality
+	@$(DEMO_ENV) $(VENV)/bin/label-quality demo --directory $(DEMO_DIR)/scenes $(if $(filter 0,$(APP)),,--app --port $(PORT))
+
+test: setup-browser lint typecheck unit
+
+setup:
+	@scripts/setup.sh
+
+setup-browser:
+	@scripts/setup.sh browser
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+# mypy names modules after their folder: the symlink gives the checkout the package's name, whatever it is called
+typecheck: setup
+	@mkdir -p $(VENV)/typecheck && ln -sfn $(CURDIR) $(VENV)/typecheck/label_quality
+	cd $(VENV)/typecheck && MYPYPATH=. ../bin/mypy --config-file $(CURDIR)/pyproject.toml -p label_quality.plugin -p label_quality.operators
+
+unit: setup
+	$(VENV)/bin/python -m pytest
+
+bench: setup
+	$(VENV)/bin/python -m benchmarks scoring
+
+clean:
+	rm -rf $(DEMO_DIR) artifacts .pytest_cache .mypy_cache .ruff_cache
