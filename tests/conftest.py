@@ -1,0 +1,165 @@
+"""An isolated FiftyOne (own database, plugins and files in a temporary folder) and small real datasets on disk.
+
+The environment is set when this file is imported, before anything imports FiftyOne. MongoDB starts with the first
+test that uses the ``fiftyone`` fixture (or one built on it); numeric tests never start it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    import fiftyone as fo
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _isolate_fiftyone() -> Path:
+    """Points every FiftyOne folder at a fresh temporary one, which is removed after FiftyOne's own exit handlers."""
+    if "fiftyone" in sys.modules:
+        raise RuntimeError("FiftyOne was imported before tests/conftest.py: the tests would use the user's database.")
+    home = Path(tempfile.mkdtemp(prefix="label-quality-tests-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    plugins = home / "plugins"
+    plugins.mkdir()
+    (plugins / "label-quality").symlink_to(REPOSITORY, target_is_directory=True)
+    os.environ.pop("FIFTYONE_DATABASE_URI", None)
+    os.environ.update(
+        FIFTYONE_CONFIG_PATH=str(home / "config.json"),
+        FIFTYONE_APP_CONFIG_PATH=str(home / "app_config.json"),
+        FIFTYONE_DATABASE_DIR=str(home / "database"),
+        FIFTYONE_PLUGINS_DIR=str(plugins),
+        FIFTYONE_DEFAULT_DATASET_DIR=str(home / "datasets"),
+        FIFTYONE_DATABASE_VALIDATION="false",
+        FIFTYONE_DO_NOT_TRACK="true",
+        FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS="true",
+        FIFTYONE_SHOW_PROGRESS_BARS="false",
+    )
+    return home
+
+
+FIFTYONE_HOME = _isolate_fiftyone()
+
+#: Mask value to name of the datasets that `make_dataset` makes; the values have gaps
+TARGETS = {0: "unlabelled", 3: "road", 7: "car", 20: "tree"}
+#: RGB of each mask value, in images and in RGB masks
+COLORS = {0: (0, 0, 0), 3: (128, 64, 128), 7: (0, 0, 142), 20: (107, 142, 35)}
+
+
+def blocky_mask(rng: np.random.Generator, size: tuple[int, int], values: Sequence[int]) -> np.ndarray:
+    """An (H, W) mask of four vertical bands, each of a value drawn at random; every value is equally likely."""
+    bands = rng.choice(np.asarray(values), size=4)
+    edges = np.arange(size[1]) * 4 // size[1]
+    return np.broadcast_to(bands[edges], size).copy()
+
+
+def image_of(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """An (H, W, 3) uint8 RGB image whose colours show the mask's values, with noise: a model can learn it."""
+    image = np.zeros((*mask.shape, 3), dtype=np.int16)
+    for value, color in COLORS.items():
+        image[mask == value] = color
+    return np.clip(image + rng.integers(-20, 21, image.shape), 0, 255).astype(np.uint8)
+
+
+def write_png(path: Path, array: np.ndarray) -> str:
+    """Writes (H, W) or RGB (H, W, 3) as PNG, uint8 or uint16, and returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), array[..., ::-1] if array.ndim == 3 else array):
+        raise OSError(f"cannot write {path}")
+    return str(path)
+
+
+def colorize(mask: np.ndarray) -> np.ndarray:
+    """The RGB mask (H, W, 3) of a mask of values."""
+    rgb = np.zeros((*mask.shape, 3), dtype=np.uint8)
+    for value, color in COLORS.items():
+        rgb[mask == value] = color
+    return rgb
+
+
+@pytest.fixture(scope="session")
+def fiftyone() -> Any:
+    """The FiftyOne module, on its isolated database."""
+    import fiftyone as fo
+
+    return fo
+
+
+@pytest.fixture(scope="session")
+def plugins_dir() -> Path:
+    """The isolated plugins folder; this repository is linked in it, so FiftyOne loads the plugin."""
+    return Path(os.environ["FIFTYONE_PLUGINS_DIR"])
+
+
+MakeDataset = Callable[..., "fo.Dataset"]
+
+
+@pytest.fixture
+def make_dataset(fiftyone: Any, tmp_path: Path) -> Iterator[MakeDataset]:
+    """A factory of small datasets with images and masks on disk under ``tmp_path``; they are deleted afterwards.
+
+    ``make_dataset(count=4, sizes=((24, 32),), storage="disk", dtype="uint8", rgb=False, targets=TARGETS,
+    label_field="ground_truth", seed=0)``: ``sizes`` are (height, width), used in turn; ``storage`` is ``"disk"``
+    (``mask_path``) or ``"database"`` (``mask``); ``rgb`` writes colour masks with hex mask targets; ``targets=None``
+    leaves the mask targets unset. Each sample also has an ``index`` field. Files: ``tmp_path/<dataset>/images/000.png``
+    and ``masks/000.png``.
+    """
+    made: list[str] = []
+
+    def make(
+        count: int = 4,
+        sizes: Sequence[tuple[int, int]] = ((24, 32),),
+        storage: str = "disk",
+        dtype: str = "uint8",
+        rgb: bool = False,
+        targets: dict[int, str] | None = TARGETS,
+        label_field: str = "ground_truth",
+        seed: int = 0,
+    ) -> fo.Dataset:
+        rng = np.random.default_rng(seed)
+        dataset = fiftyone.Dataset()
+        made.append(dataset.name)
+        folder = tmp_path / dataset.name
+        samples = []
+        for index in range(count):
+            values = blocky_mask(rng, sizes[index % len(sizes)], list(COLORS))
+            image_path = write_png(folder / "images" / f"{index:03d}.png", image_of(values, rng))
+            mask = colorize(values) if rgb else values.astype(dtype)
+            if storage == "disk":
+                label = fiftyone.Segmentation(mask_path=write_png(folder / "masks" / f"{index:03d}.png", mask))
+            else:
+                label = fiftyone.Segmentation(mask=mask)
+            samples.append(fiftyone.Sample(filepath=image_path, index=index, **{label_field: label}))
+        dataset.add_samples(samples, progress=False)
+        if targets is not None:
+            dataset.mask_targets = {label_field: _targets(targets, rgb)}
+            dataset.save()
+        return dataset
+
+    yield make
+    for name in made:
+        if fiftyone.dataset_exists(name):
+            fiftyone.delete_dataset(name)
+
+
+@pytest.fixture
+def dataset(make_dataset: MakeDataset) -> fo.Dataset:
+    """Four samples of 24x32 pixels, uint8 masks on disk in the field ``ground_truth``, mask targets `TARGETS`."""
+    return make_dataset()
+
+
+def _targets(targets: dict[int, str], rgb: bool) -> dict[Any, str]:
+    if not rgb:
+        return dict(targets)
+    return {"#{:02X}{:02X}{:02X}".format(*COLORS[value]): name for value, name in targets.items()}
