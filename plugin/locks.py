@@ -1,0 +1,129 @@
+"""One run at a time in a folder: a lock file that says who holds it, and that outlives no dead process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from .containers import make_folder, writing_error
+from .errors import LabelQualityError
+
+LOCK_NAME = ".lock"
+#: A lock file without content is being written, unless it stays so for this many seconds
+_PATIENCE = 1.0
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds the folder for one run; a lock whose process on this host is dead is taken over.
+
+    Args:
+        folder: made if it does not exist
+
+    Raises:
+        LabelQualityError: another run, or another thread of this process, holds it
+    """
+    make_folder(folder)
+    path = folder / LOCK_NAME
+    mine = _identity()
+    _acquire(path, mine)
+    try:
+        yield
+    finally:
+        if _read(path) == mine:
+            path.unlink(missing_ok=True)
+
+
+def _acquire(path: Path, mine: dict[str, Any]) -> None:
+    while not _create(path, mine):
+        holder = _patient_read(path)
+        if holder is not None and _alive(holder):
+            raise LabelQualityError(_busy(path, holder))
+        _take_away(path, holder)
+
+
+def _create(path: Path, mine: dict[str, Any]) -> bool:
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise writing_error(error, path.parent) from error
+    try:
+        os.write(descriptor, json.dumps(mine).encode())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise writing_error(error, path.parent) from error
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _take_away(path: Path, stale: dict[str, Any] | None) -> None:
+    """Removes a stale lock, and puts it back if another process was faster and it is no longer the stale one."""
+    aside = path.with_name(f"{LOCK_NAME}.{os.getpid()}.tmp")
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return
+    if _read(aside) != stale and not path.exists():
+        os.rename(aside, path)
+    else:
+        aside.unlink()
+
+
+def _patient_read(path: Path) -> dict[str, Any] | None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        holder = _read(path)
+        if holder is not None or not path.exists():
+            return holder
+        time.sleep(0.02)
+    return None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        holder = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return holder if isinstance(holder, dict) and {"host", "pid", "process_started"} <= set(holder) else None
+
+
+def _identity() -> dict[str, Any]:
+    process = psutil.Process()
+    return {
+        "host": socket.gethostname(),
+        "pid": process.pid,
+        "process_started": process.create_time(),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "token": os.urandom(8).hex(),
+    }
+
+
+def _alive(holder: dict[str, Any]) -> bool:
+    """Whether the holder may still be running; a process number given to another process since is no holder."""
+    if holder["host"] != socket.gethostname():
+        return True
+    try:
+        return abs(psutil.Process(holder["pid"]).create_time() - holder["process_started"]) < 1.0
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True
+
+
+def _busy(path: Path, holder: dict[str, Any]) -> str:
+    return (
+        f"Another run is using {path.parent}: process {holder['pid']} on {holder['host']}, since "
+        f"{holder.get('since', 'an unknown time')}. Wait for it to end or use another `key`; if it is no longer "
+        f"running, delete {path}."
+    )
