@@ -4,9 +4,10 @@ A container is::
 
     b"LQ01" | length of the rest: 8 bytes | CRC-32 of the rest: 4 bytes | head length: 4 bytes | head | arrays
 
-Integers are little endian. The head is UTF-8 JSON ``{"value": ..., "arrays": [[dtype, shape], ...]}`` in which an array is written as
-``{"__array__": position}``; the arrays follow as raw little-endian bytes, C order, one after another, all in one zstd
-frame. JSON's floats are written with as many digits as it takes to read the same bits back; NaN and infinities are kept.
+Integers are little endian. The head is UTF-8 JSON ``{"value": ..., "arrays": [[dtype, shape], ...]}`` in which an array
+is written as ``{"__array__": position}``; the arrays follow as raw little-endian bytes, C order, one after another, all
+in one zstd frame. JSON's floats are written with as many digits as it takes to read the same bits back; NaN and
+infinities are kept.
 """
 
 from __future__ import annotations

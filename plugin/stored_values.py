@@ -54,14 +54,14 @@ def unpack_pooled(value: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]
 def encode_png(values: np.ndarray) -> bytes:
     """A PNG of one channel; values (H, W) uint8 or uint16.
 
-    zlib's run-length strategy at level 1: several times faster than the default for maps and masks, whose size it
-    keeps within a few per cent.
+    OpenCV's own settings (fast filter, run-length strategy) are its fastest: giving a level, even 1, makes it two to
+    three times slower on maps and masks without making them smaller.
     """
     import cv2
 
     if values.ndim != 2 or values.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"Expected (H, W) uint8 or uint16, but got {values.shape} {values.dtype}")
-    done, data = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    done, data = cv2.imencode(".png", values)
     if not done:
         raise ValueError(f"Could not encode an image of {values.shape}")
     return data.tobytes()
