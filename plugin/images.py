@@ -1,0 +1,126 @@
+"""Reading images and mask files: whatever the file holds, as one kind of array; errors that name the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from .errors import SampleError
+
+_EXIF_ORIENTATION = 0x0112
+#: White in the bit depths that cameras and scanners have
+_WHITE_LEVELS = (255, 1023, 4095, 16383, 65535)
+
+
+def read_image(path: str | Path, sample_id: str | None = None) -> np.ndarray:
+    """Reads an image file.
+
+    Gray images get three equal channels, alpha is dropped, the EXIF orientation is applied. Images of more than
+    8 bits are scaled so that the white of the smallest usual bit depth that holds them (8, 10, 12, 14, 16) is 255;
+    float images are taken for [0, 1], or stretched from their lowest to their highest value where they go beyond.
+
+    Args:
+        path: the file; of several frames the first is read
+        sample_id: named in errors
+
+    Returns:
+        (H, W, 3) uint8 RGB
+
+    Raises:
+        SampleError: the file is missing, truncated or no image
+    """
+    with _opened(path, sample_id, "image") as image:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith(("I", "F")):
+            gray = _to_8_bits(np.asarray(upright))
+            return np.repeat(gray[..., None], 3, axis=2)
+        return np.array(upright.convert("RGB"))
+
+
+def image_size(path: str | Path, sample_id: str | None = None) -> tuple[int, int]:
+    """The (height, width) in pixels of the image as `read_image` gives it, from the file's header alone.
+
+    Raises:
+        SampleError: the file is missing or no image
+    """
+    with _opened(path, sample_id, "image") as image:
+        width, height = image.size
+        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+        return (width, height) if turned else (height, width)
+
+
+def read_mask(path: str | Path, sample_id: str | None = None) -> np.ndarray:
+    """Reads a mask file.
+
+    Unlike FiftyOne, which turns a palette PNG into the palette's colours, this keeps its indices.
+
+    Args:
+        path: a file without loss (PNG, TIFF, BMP …)
+        sample_id: named in errors
+
+    Returns:
+        (H, W) uint8 or uint16 values or palette indices (a one-bit mask holds 0 and 255, as FiftyOne reads it); int32
+        where the file has larger ones; (H, W, 3) or (H, W, 4) uint8 of a colour mask
+
+    Raises:
+        SampleError: the file is missing, truncated or no image, or holds fractions
+    """
+    with _opened(path, sample_id, "mask") as image:
+        if image.mode in ("1", "LA", "La"):
+            return np.array(image.convert("L"))
+        if image.mode not in ("L", "P", "I", "I;16", "I;16B", "I;16L", "RGB", "RGBA"):
+            raise SampleError(
+                f"Expected a mask of integers or RGB colours, but the file's pixels are of kind {image.mode!r}: store "
+                "it as an 8- or 16-bit PNG.",
+                sample_id=sample_id,
+                path=str(path),
+            )
+        return _smallest(np.array(image))
+
+
+@contextmanager
+def _opened(path: str | Path, sample_id: str | None, what: str) -> Iterator[Image.Image]:
+    """Opens the file with PIL, which unlike OpenCV does not hand out truncated images half gray."""
+    try:
+        with Image.open(path) as image:
+            yield image
+    except SampleError:
+        raise
+    # Decoders raise whatever they like for broken files: OSError, SyntaxError, ValueError, struct.error, EOFError …
+    except Exception as error:
+        raise SampleError(_problem(error, Path(path), what), sample_id=sample_id, path=str(path)) from error
+
+
+def _problem(error: Exception, path: Path, what: str) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"The {what} file does not exist. Restore it, correct the sample's path, or leave the sample out."
+    if isinstance(error, IsADirectoryError):
+        return f"Expected a file with the {what}, but this is a folder. Correct the sample's path."
+    if isinstance(error, PermissionError):
+        return f"The {what} file may not be read. Give this user the right to read it."
+    if isinstance(error, Image.DecompressionBombError):
+        return f"The {what} has too many pixels to be read safely ({error}). Cut it into tiles."
+    if isinstance(error, UnidentifiedImageError):
+        found = "is empty" if path.stat().st_size == 0 else "is not an image in a format that can be read"
+        return f"The {what} file {found}. Replace it, or leave the sample out."
+    return f"The {what} file is truncated or damaged ({error}). Replace it, or leave the sample out."
+
+
+def _to_8_bits(values: np.ndarray) -> np.ndarray:
+    low, high = float(values.min()), float(values.max())
+    if np.issubdtype(values.dtype, np.floating):
+        low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+    else:
+        low, high = 0.0, float(next((white for white in _WHITE_LEVELS if high <= white), high))
+    scaled = (np.nan_to_num(values.astype(np.float32)) - low) / (high - low)
+    return np.rint(255 * scaled.clip(0, 1)).astype(np.uint8)
+
+
+def _smallest(values: np.ndarray) -> np.ndarray:
+    """Integers of 16-bit files, which PIL may hold in 32 bits, as uint16."""
+    fits = values.dtype != np.uint8 and values.min() >= 0 and values.max() <= 65535
+    return values.astype(np.uint16) if fits else values
