@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from .class_table import Target
 from .errors import LabelQualityError
-from .masks import Target
 
 _FORMATS = "'id,name', '#rrggbb,name', 'red green blue name', or a 'name' alone on every line"
 _HEADERS = {"id", "value", "index", "label", "name", "class", "r", "g", "b", "color", "colour", "hex"}
