@@ -63,8 +63,8 @@ def test_unmatched_names_are_listed_on_both_sides() -> None:
         ClassMapping.build(3, ["road", "vegetation", "sky"], None, TABLE)
     assert str(caught.value) == (
         "The model's classes do not cover the dataset's. Without a counterpart are the model's classes vegetation, "
-        "sky; and of the dataset's 4 classes unlabelled, side walk, tree. Say which is which with class_map, from a model "
-        "class (name or output number) to a dataset class (name or mask value), such as "
+        "sky; and of the dataset's 4 classes unlabelled, side walk, tree. Say which is which with class_map, from a "
+        "model class (name or output number) to a dataset class (name or mask value), such as "
         "class_map={'vegetation': 'unlabelled'}. Classes that it leaves without a counterpart are taken as never "
         "predicted."
     )
