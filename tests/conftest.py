@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ def _isolate_fiftyone() -> Path:
     if "fiftyone" in sys.modules:
         raise RuntimeError("FiftyOne was imported before tests/conftest.py: the tests would use the user's database.")
     home = Path(tempfile.mkdtemp(prefix="label-quality-tests-"))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    atexit.register(_remove, home)
     plugins = home / "plugins"
     plugins.mkdir()
     (plugins / "label-quality").symlink_to(REPOSITORY, target_is_directory=True)
@@ -47,6 +48,14 @@ def _isolate_fiftyone() -> Path:
         FIFTYONE_SHOW_PROGRESS_BARS="false",
     )
     return home
+
+
+def _remove(home: Path) -> None:
+    """Removes the folder once MongoDB has shut down, which empties its lock file."""
+    lock, deadline = home / "database" / "mongod.lock", time.monotonic() + 10
+    while lock.exists() and lock.stat().st_size and time.monotonic() < deadline:
+        time.sleep(0.05)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 FIFTYONE_HOME = _isolate_fiftyone()
