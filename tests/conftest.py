@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
+import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,11 +50,9 @@ def _isolate_fiftyone() -> Path:
 
 
 def _remove(home: Path) -> None:
-    """Removes the folder once MongoDB has shut down, which empties its lock file."""
-    lock, deadline = home / "database" / "mongod.lock", time.monotonic() + 10
-    while lock.exists() and lock.stat().st_size and time.monotonic() < deadline:
-        time.sleep(0.05)
-    shutil.rmtree(home, ignore_errors=True)
+    """Has the folder removed once MongoDB, which outlives this process for a moment, has emptied its lock file."""
+    wait = 'for i in $(seq 300); do [ -s "$0/database/mongod.lock" ] || break; sleep 0.1; done; rm -rf "$0"'
+    subprocess.Popen(["sh", "-c", wait, str(home)], start_new_session=True, stderr=subprocess.DEVNULL)
 
 
 FIFTYONE_HOME = _isolate_fiftyone()
