@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .class_table import ClassTable
 from .errors import LabelQualityError
-from .masks import ClassTable
 
 #: The logit of a class that nothing speaks of: probability 0 in float32, and finite in float16
 NO_LOGIT = -1e4
@@ -43,7 +43,7 @@ class ClassMapping:
         class_map: Mapping[Any, Any] | None,
         table: ClassTable,
     ) -> ClassMapping:
-        """Maps by the user's word, then by equal names, or index to index where there are no names.
+        """Maps by the user's word, then by equal names, or by number where there are no names.
 
         Without a ``class_map`` each class of the dataset must find its channel, as a class that the predictions
         never name makes all its pixels look wrong; with one (be it empty), the classes left over are `missing`.
@@ -66,9 +66,7 @@ class ClassMapping:
             )
         channels = _by_name(channel_names, table) if names is not None else [_DROPPED] * outputs
         if names is None and class_map is None:
-            if outputs != table.size:
-                raise _unmatched(channel_names, table.names, False, table)
-            channels = list(range(outputs))
+            channels = _by_number(outputs, table)
         for key, reference in (class_map or {}).items():
             channels[_channel(key, channel_names)] = _class_index(reference, table)
         mapping = cls(tuple(channels), channel_names, table.names)
@@ -170,6 +168,15 @@ def _by_name(channel_names: Sequence[str], table: ClassTable) -> list[int]:
         candidates = [exact[name]] if name in exact else similar.get(normalised(name), [])
         found.append(candidates[0] if len(candidates) == 1 else _DROPPED)
     return found
+
+
+def _by_number(outputs: int, table: ClassTable) -> list[int]:
+    """Index to index where the counts are equal; value to value where the values, ignored ones too, are 0..O-1."""
+    if outputs == table.size:
+        return list(range(outputs))
+    if table.ids[-1] < outputs and set(range(outputs)) <= {*table.ids, *table.ignored}:
+        return [table.ids.index(value) if value in table.ids else _DROPPED for value in range(outputs)]
+    raise _unmatched([str(output) for output in range(outputs)], table.names, False, table)
 
 
 def _channel(key: object, channel_names: Sequence[str]) -> int:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_quality.plugin.class_mapping import NO_LOGIT, ClassMapping
+from label_quality.plugin.class_table import ClassTable
 from label_quality.plugin.errors import LabelQualityError
-from label_quality.plugin.masks import ClassTable
 
 TABLE = ClassTable.from_targets({0: "unlabelled", 7: "road", 8: "side walk", 21: "tree"}, ignored=[255])
 
@@ -37,6 +37,13 @@ def test_extra_model_classes_are_dropped() -> None:
 
 def test_outputs_without_names_go_index_to_index() -> None:
     assert ClassMapping.build(4, None, None, TABLE).is_identity
+
+
+def test_one_output_a_value_with_an_ignored_one_between() -> None:
+    table = ClassTable.from_targets({0: "sky", 1: "void", 2: "road"}, ignored=["void", 255])
+    assert ClassMapping.build(3, None, None, table).channels == (0, -1, 1)
+    with pytest.raises(LabelQualityError, match="do not cover"):
+        ClassMapping.build(4, None, None, table)
 
 
 def test_class_map_by_name_number_value_and_ignored_value() -> None:
