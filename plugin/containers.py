@@ -85,10 +85,13 @@ def read_container(path: str | os.PathLike[str], sample_id: str | None = None) -
     try:
         return unpack(Path(path).read_bytes())
     except FileNotFoundError as error:
-        problem = "Expected a file of this run, but it is missing; run again with overwrite=True to compute it anew."
+        problem = "Expected a file of this run, but it is missing; run again with overwrite=True to make it anew."
         raise SampleError(problem, sample_id=sample_id, path=str(path)) from error
     except ValueError as error:
-        problem = f"Expected a whole file of this run, but it is damaged ({error}); delete it and run again."
+        problem = (
+            f"Expected a whole file of this run, but it is damaged ({error}); delete it "
+            "and run again, with overwrite=True if the run was finished."
+        )
         raise SampleError(problem, sample_id=sample_id, path=str(path)) from error
 
 

@@ -46,11 +46,6 @@ def to_probabilities(prediction: Prediction, size: tuple[int, int]) -> np.ndarra
     return out
 
 
-def argmax_prediction(prediction: Prediction, size: tuple[int, int]) -> np.ndarray:
-    """The most probable class of every pixel of the mask, ties to the smaller index; (H, W) int16."""
-    return to_probabilities(prediction, size).argmax(axis=0).astype(np.int16)
-
-
 @functools.lru_cache(maxsize=256)
 def axis_map(grid: int, padded: int, valid: int, size: int, align_corners: bool) -> tuple[np.ndarray, np.ndarray]:
     """Grid → padded input → its valid start → mask, along one axis, as one sparse linear map.
