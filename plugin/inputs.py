@@ -16,11 +16,13 @@ import numpy as np
 from fiftyone import ViewField as F
 
 from . import images
-from .dataset_checks import Classes, check_collection, check_label_field, class_targets
+from .dataset_checks import Classes, check_collection, check_label_field, class_targets, segmentation_fields
 from .errors import LabelQualityError, SampleError
 from .masks import ClassTable, Target, encode, values_seen
 from .progress import Progress, silent
 from .types import IGNORED, SampleInput
+
+__all__ = ["Classes", "SegmentationSamples", "open_samples", "segmentation_fields"]
 
 #: Masks in the database that are in memory at once while their checksums are computed
 _DATABASE_BATCH = 32

@@ -1,0 +1,156 @@
+"""How the App shows a run: sidebar group, active fields, colours, mask targets; the user's own settings stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import fiftyone as fo
+
+#: Of single-colour drawing (the App's colour by field), where opacity is suspicion
+_SUSPICIOUS = "#ff2a00"
+#: Of drawing by value: what is fine darkens, what is suspicious glows
+_SCALE = (
+    (0.0, "rgb(0, 0, 0)"),
+    (0.35, "rgb(66, 10, 104)"),
+    (0.6, "rgb(187, 55, 84)"),
+    (0.8, "rgb(249, 142, 9)"),
+    (1.0, "rgb(252, 255, 164)"),
+)
+#: By value, each class of a mask has a colour of its own
+_COLOR_BY = "value"
+
+
+def group_name(key: str) -> str:
+    """The name of a run's group in the App's sidebar."""
+    return f"Label quality ({key})"
+
+
+def state(dataset: fo.Dataset, label_field: str) -> dict[str, Any]:
+    """Which settings the user has not made, and a first run therefore makes; JSON values.
+
+    Args:
+        dataset: the dataset, before any run
+        label_field: the given masks' field, which is made visible
+    """
+    app = dataset.app_config
+    return {
+        "label_field": label_field,
+        "label_active": app.active_fields is not None and label_field in app.active_fields.paths,
+        "groups": app.sidebar_groups is None,
+        "active": app.active_fields is None,
+        "colors": app.color_scheme is None,
+    }
+
+
+def show(
+    dataset: fo.Dataset, key: str, fields: Sequence[str], label_field: str, targets: Mapping[Any, str] | None
+) -> None:
+    """Makes a run's fields easy to find and read in the App; doing it again changes nothing.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        fields: its fields
+        label_field: the given masks' field
+        targets: mask targets of the predicted masks, or None where there are none
+    """
+    if targets is not None:
+        dataset.mask_targets = {**dataset.mask_targets, f"{key}_prediction": dict(targets)}
+    _add_group(dataset, key, fields)
+    heatmaps = [name for name in (f"{key}_heatmap", f"{key}_flags") if name in fields]
+    _activate(dataset, [label_field, f"{key}_quality", *heatmaps[:1]], fields)
+    _color(dataset, heatmaps)
+    dataset.save()
+
+
+def hide(dataset: fo.Dataset, key: str, fields: Sequence[str], before: Mapping[str, Any]) -> None:
+    """Takes back what `show` did.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        fields: its fields
+        before: the `state` before any run, where no other run is left; empty otherwise
+    """
+    app, own = dataset.app_config, set(fields)
+    dataset.mask_targets = {name: targets for name, targets in dataset.mask_targets.items() if name not in own}
+    if app.sidebar_groups is not None:
+        app.sidebar_groups = [group for group in app.sidebar_groups if group.name != group_name(key)]
+    if app.active_fields is not None:
+        app.active_fields.paths = [path for path in app.active_fields.paths if path not in own]
+    if app.color_scheme is not None:
+        scheme = app.color_scheme
+        scheme.fields = [entry for entry in scheme.fields or [] if entry["path"] not in own] or None
+        scheme.colorscales = [entry for entry in scheme.colorscales or [] if entry["path"] not in own] or None
+    _restore(dataset, own, before)
+    dataset.save()
+
+
+def _add_group(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
+    app, own = dataset.app_config, set(fields)
+    groups = fo.DatasetAppConfig.default_sidebar_groups(dataset) if app.sidebar_groups is None else app.sidebar_groups
+    groups = [group for group in groups if group.name != group_name(key)]
+    for group in groups:
+        group.paths = [path for path in group.paths if path not in own]
+    place = next((i + 1 for i, group in enumerate(groups) if group.name == "labels"), len(groups))
+    groups.insert(place, fo.SidebarGroupDocument(name=group_name(key), paths=list(fields), expanded=True))
+    app.sidebar_groups = groups
+
+
+def _activate(dataset: fo.Dataset, wanted: Sequence[str], fields: Sequence[str]) -> None:
+    """Makes these fields visible from the start: FiftyOne hides masks and heatmaps until they are active."""
+    app = dataset.app_config
+    if app.active_fields is None:
+        app.active_fields = fo.DatasetAppConfig.default_active_fields(dataset)
+        app.active_fields.paths = [path for path in app.active_fields.paths if path not in fields]
+    paths = app.active_fields.paths
+    if not app.active_fields.exclude:
+        app.active_fields.paths = paths + [path for path in wanted if path not in paths and _exists(dataset, path)]
+
+
+def _color(dataset: fo.Dataset, heatmaps: Sequence[str]) -> None:
+    """Colours for the heatmaps; a colour scheme of the user's only gains entries for them."""
+    app = dataset.app_config
+    if app.color_scheme is None:
+        app.color_scheme = fo.ColorScheme(color_by=_COLOR_BY)
+    scheme = app.color_scheme
+    scheme.fields = [*(scheme.fields or []), *_missing(scheme.fields, heatmaps, fieldColor=_SUSPICIOUS)]
+    stops = [{"value": value, "color": color} for value, color in _SCALE]
+    scheme.colorscales = [*(scheme.colorscales or []), *_missing(scheme.colorscales, heatmaps, list=stops)]
+
+
+def _missing(entries: Sequence[Mapping[str, Any]] | None, paths: Sequence[str], **setting: Any) -> list[dict[str, Any]]:
+    there = {entry["path"] for entry in entries or []}
+    return [{"path": path, **setting} for path in paths if path not in there]
+
+
+def _restore(dataset: fo.Dataset, own: set[str], before: Mapping[str, Any]) -> None:
+    """Unsets what was unset before the first run, unless the user has added to it since."""
+    app = dataset.app_config
+    if before.get("groups") and app.sidebar_groups is not None:
+        defaults = fo.DatasetAppConfig.default_sidebar_groups(dataset)
+        if _contents(app.sidebar_groups, own) == _contents(defaults, own):
+            app.sidebar_groups = None
+    if before and app.active_fields is not None:
+        if not before["label_active"]:
+            app.active_fields.paths = [path for path in app.active_fields.paths if path != before["label_field"]]
+        defaults = fo.DatasetAppConfig.default_active_fields(dataset)
+        if before["active"] and set(app.active_fields.paths) <= set(defaults.paths):
+            app.active_fields = None
+    scheme = app.color_scheme
+    if before.get("colors") and scheme is not None and _settings(scheme) == {"color_by": _COLOR_BY}:
+        app.color_scheme = None
+
+
+def _contents(groups: Sequence[fo.SidebarGroupDocument], own: set[str]) -> dict[str, set[str]]:
+    contents = {group.name: set(group.paths) - own for group in groups}
+    return {name: paths for name, paths in contents.items() if paths}
+
+
+def _settings(scheme: fo.ColorScheme) -> dict[str, Any]:
+    return {name: value for name, value in scheme.to_dict().items() if value and not name.startswith("_")}
+
+
+def _exists(dataset: fo.Dataset, path: str) -> bool:
+    return dataset.get_field(path) is not None

@@ -1,0 +1,290 @@
+"""Everything a run writes to the samples of a dataset, and its deletion; no field of the user's is ever touched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+
+from . import display
+from .config import PER_CLASS_SCORES, SCORES
+from .errors import LabelQualityError
+from .masks import ClassTable
+from .progress import Progress, silent
+
+#: Key of a field's ``info`` under which it says which run made it
+MARKER = "label_quality"
+#: `<key>_quality` is the first of these scores that a run has: by AUROC over injected errors, softmin is the best of
+#: the seven on average, and of the two that need no probabilities CCP is
+QUALITY_ORDER = ("softmin", "clc", "ccp", "tccp", "cil", "coco", "iou")
+#: Rows a bulk write: bounds the memory of the documents that are built for it
+_ROWS_A_WRITE = 200
+
+_SCORE_TEXTS = {
+    "ccp": "Correctly classified pixels: share of pixels where the predicted class is the given class",
+    "tccp": "Thresholded CCP: agreement of thresholded probabilities with the given mask, best threshold a class",
+    "cil": "Confidence in label: mean probability of the given class",
+    "clc": "Confident learning counts: share of pixels that confident learning does not flag",
+    "iou": "Mean IoU of the predicted mask and the given mask over the classes in either",
+    "coco": "Connected components: mean over segments of the probability of the given class",
+    "softmin": "Softmin: probability of the given class, averaged with most weight on the lowest pixels",
+}
+_LOW_IS_BAD = " In [0, 1]; low: the mask is probably wrong."
+_OTHER_TEXTS = {
+    "fold": "Cross-validation fold that held this image out.",
+    "prediction": "Out-of-sample predicted mask.",
+    "heatmap": "Suspicion of each pixel: 255 x (1 - probability of the given class); 0 where ignored.",
+    "flags": "Pixels that confident learning flags as mislabelled.",
+    "per_class": "Scores of each class in the given mask; confidence is the class's softmin. Low: probably wrong.",
+}
+_PER_CLASS_ATTRIBUTES = {name: fo.FloatField for name in PER_CLASS_SCORES if name != "softmin"}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which fields a run writes.
+
+    Args:
+        scores: names of image scores; with at least one there is a ``quality`` too
+        others: any of ``fold``, ``prediction``, ``heatmap``, ``flags``, ``per_class``
+    """
+
+    scores: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def quality(self) -> str | None:
+        """The score that ``quality`` equals, or None where there is no score."""
+        return next((score for score in QUALITY_ORDER if score in self.scores), None)
+
+    def suffixes(self) -> tuple[str, ...]:
+        """The field names less ``<key>_``, the one to sort by first."""
+        quality = ("quality",) if self.quality else ()
+        return (*quality, *(s for s in SCORES if s in self.scores), *(o for o in _OTHER_TEXTS if o in self.others))
+
+
+@dataclass(frozen=True)
+class ResultRows:
+    """Results of some samples, column by column, in the same order.
+
+    Args:
+        ids: sample ids, n of them
+        scores: score name to (n,) floats; NaN is written as None
+        others: ``fold`` to n ints or None; ``prediction``, ``heatmap``, ``flags`` to n file paths or None
+        per_class: ``softmin``, ``ccp``, ``cil``, ``iou`` to (n, K) floats, NaN for a class that the mask does not show
+        class_pixels: (n, K) pixels of each class in the given mask, where there is ``per_class``
+    """
+
+    ids: Sequence[str]
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    others: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    per_class: Mapping[str, np.ndarray] = field(default_factory=dict)
+    class_pixels: np.ndarray | None = None
+
+
+def field_name(key: str, suffix: str) -> str:
+    """The name of a run's field: ``<key>_<suffix>``."""
+    return f"{key}_{suffix}"
+
+
+def owner(dataset: fo.Dataset, name: str) -> str | None:
+    """The key of the run that made this field, or None if no run did or there is no such field."""
+    existing = dataset.get_field(name)
+    marker = (existing.info or {}).get(MARKER) if existing is not None else None
+    return marker.get("key") if isinstance(marker, Mapping) else None
+
+
+def own_fields(dataset: fo.Dataset, key: str) -> list[str]:
+    """Names of the fields that the run made, in the order of the schema."""
+    return [name for name in dataset.get_field_schema() if owner(dataset, name) == key]
+
+
+def check_fields(dataset: fo.Dataset, key: str, columns: Columns) -> None:
+    """Raises `LabelQualityError` if a field that the run would write exists and is not its own.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        columns: what it would write
+    """
+    schema = dataset.get_field_schema()
+    names = [field_name(key, suffix) for suffix in columns.suffixes()]
+    taken = [name for name in names if name in schema and owner(dataset, name) != key]
+    if taken:
+        raise LabelQualityError(
+            f"Dataset '{dataset.name}' already has {_these_fields(taken)} that no run of this plugin with key '{key}' "
+            "made, and that would be overwritten. Use another `key`, or rename or delete them."
+        )
+
+
+def write_results(
+    dataset: fo.Dataset,
+    key: str,
+    rows: Iterable[ResultRows],
+    columns: Columns,
+    *,
+    class_table: ClassTable,
+    label_field: str,
+    total: int = 0,
+    progress: Progress = silent,
+) -> list[str]:
+    """Writes a run's results to the samples and shows them in the App; can be repeated after it was interrupted.
+
+    The fields are made first, each marked as the run's in the same write, so that whatever a killed run leaves is
+    found by `delete_fields`; then the values in bulk, then the App's settings.
+
+    Args:
+        dataset: the dataset, not a view
+        key: the run's key
+        rows: results in portions that fit in memory
+        columns: which fields to write
+        class_table: the classes, which become the predicted masks' targets and the labels of ``per_class``
+        label_field: the given masks' field, shown beside the heatmap
+        total: number of samples, for ``progress``
+        progress: told after every portion
+
+    Returns:
+        names of the run's fields
+
+    Raises:
+        LabelQualityError: a field of such a name is not the run's
+    """
+    check_fields(dataset, key, columns)
+    _create_fields(dataset, key, columns, class_table, label_field)
+    done = 0
+    for portion in _portions(rows):
+        _write_portion(dataset, key, portion, columns, class_table)
+        done += len(portion.ids)
+        progress("Writing fields", done, max(done, total))
+    fields = own_fields(dataset, key)
+    targets = class_table.mask_targets() if "prediction" in columns.others else None
+    display.show(dataset, key, fields, label_field, targets)
+    return fields
+
+
+def delete_fields(dataset: fo.Dataset, key: str) -> list[str]:
+    """Deletes a run's fields with their indexes, and its traces in the App's settings; nothing else.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+
+    Returns:
+        names of the deleted fields
+    """
+    fields = own_fields(dataset, key)
+    others = [name for name in dataset.get_field_schema() if owner(dataset, name) not in (None, key)]
+    restore = [dataset.get_field(name).info[MARKER].get("before", {}) for name in fields]
+    display.hide(dataset, key, fields, restore[0] if restore and not others else {})
+    if fields:
+        dataset.delete_sample_fields(fields)
+    return fields
+
+
+def _create_fields(dataset: fo.Dataset, key: str, columns: Columns, class_table: ClassTable, label_field: str) -> None:
+    before = _state_before(dataset, label_field)
+    for suffix in columns.suffixes():
+        name = field_name(key, suffix)
+        info = {MARKER: {"key": key, "before": before}}
+        if name not in dataset.get_field_schema():
+            dataset.add_sample_field(name, **_type_of(suffix), description=_description(suffix, columns), info=info)
+        if suffix == "per_class":
+            for attribute, kind in (*_PER_CLASS_ATTRIBUTES.items(), ("pixels", fo.IntField)):
+                dataset.add_sample_field(f"{name}.classifications.{attribute}", kind)
+        if suffix == "quality" or suffix in SCORES:
+            # The App's grid sorts by indexed fields only
+            dataset.create_index(name)
+
+
+def _state_before(dataset: fo.Dataset, label_field: str) -> dict[str, Any]:
+    """What the App's settings were before any run, so that the last deletion can put them back."""
+    for name, existing in dataset.get_field_schema().items():
+        if owner(dataset, name) is not None:
+            return existing.info[MARKER]["before"]
+    return display.state(dataset, label_field)
+
+
+def _type_of(suffix: str) -> dict[str, Any]:
+    labels = {
+        "prediction": fo.Segmentation,
+        "heatmap": fo.Heatmap,
+        "flags": fo.Heatmap,
+        "per_class": fo.Classifications,
+    }
+    if suffix in labels:
+        return {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": labels[suffix]}
+    return {"ftype": fo.IntField if suffix == "fold" else fo.FloatField}
+
+
+def _description(suffix: str, columns: Columns) -> str:
+    if suffix == "quality":
+        return f"The score to sort by; equals {columns.quality}.{_LOW_IS_BAD}"
+    return _OTHER_TEXTS.get(suffix) or f"{_SCORE_TEXTS[suffix]}.{_LOW_IS_BAD}"
+
+
+def _portions(rows: Iterable[ResultRows]) -> Iterator[ResultRows]:
+    """The same rows in portions of at most `_ROWS_A_WRITE`."""
+    for portion in rows:
+        for first in range(0, len(portion.ids), _ROWS_A_WRITE):
+            part = slice(first, first + _ROWS_A_WRITE)
+            yield ResultRows(
+                ids=portion.ids[part],
+                scores={name: values[part] for name, values in portion.scores.items()},
+                others={name: values[part] for name, values in portion.others.items()},
+                per_class={name: values[part] for name, values in portion.per_class.items()},
+                class_pixels=None if portion.class_pixels is None else portion.class_pixels[part],
+            )
+
+
+def _write_portion(
+    dataset: fo.Dataset, key: str, portion: ResultRows, columns: Columns, class_table: ClassTable
+) -> None:
+    for suffix in columns.suffixes():
+        values = _values_of(suffix, portion, columns, class_table)
+        by_id = dict(zip(portion.ids, values, strict=True))
+        dataset.set_values(field_name(key, suffix), by_id, key_field="id", expand_schema=False)
+
+
+def _values_of(suffix: str, portion: ResultRows, columns: Columns, class_table: ClassTable) -> list[Any]:
+    if suffix == "quality":
+        return _floats(portion.scores[str(columns.quality)])
+    if suffix in SCORES:
+        return _floats(portion.scores[suffix])
+    if suffix == "per_class":
+        return [_class_scores(portion, row, class_table) for row in range(len(portion.ids))]
+    if suffix == "fold":
+        return [None if fold is None else int(fold) for fold in portion.others[suffix]]
+    return [None if path is None else _label(suffix, str(path)) for path in portion.others[suffix]]
+
+
+def _label(suffix: str, path: str) -> fo.Label:
+    return fo.Segmentation(mask_path=path) if suffix == "prediction" else fo.Heatmap(map_path=path, range=[0, 255])
+
+
+def _class_scores(portion: ResultRows, row: int, class_table: ClassTable) -> fo.Classifications:
+    if portion.class_pixels is None:
+        raise LabelQualityError("Expected `class_pixels` with the scores per class, but got none.")
+    pixels = portion.class_pixels[row]
+    found = []
+    for index in np.flatnonzero(pixels):
+        scores = {name: _float(values[row, index]) for name, values in portion.per_class.items()}
+        confidence = scores.pop("softmin", None)
+        label = class_table.names[index]
+        found.append(fo.Classification(label=label, confidence=confidence, pixels=int(pixels[index]), **scores))
+    return fo.Classifications(classifications=found)
+
+
+def _floats(values: np.ndarray) -> list[float | None]:
+    return [_float(value) for value in values]
+
+
+def _float(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _these_fields(names: list[str]) -> str:
+    return f"a field '{names[0]}'" if len(names) == 1 else "fields " + ", ".join(f"'{name}'" for name in names)

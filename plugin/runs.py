@@ -1,0 +1,252 @@
+"""The record of a run, kept with the dataset as a FiftyOne custom run: what was asked, found, and made."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import keyword
+import math
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from importlib import metadata
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+
+from .errors import LabelQualityError
+
+#: The custom run's method: tells this plugin's runs from others
+METHOD = "label_quality"
+#: Version of the record's layout
+FORMAT = 1
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_PACKAGES = {
+    "fiftyone": "fiftyone",
+    "torch": "torch",
+    "segmentation_models_pytorch": "segmentation-models-pytorch",
+    "numpy": "numpy",
+    "numba": "numba",
+    "label_quality": "fiftyone-label-quality",
+}
+#: What the App's list of runs shows; all else is in the run's results, which may be large
+_HEADER = (
+    *("label_field", "source", "status", "out_of_sample", "note", "scored", "fields", "views", "folder", "created"),
+    "scores_missing",
+)
+
+
+@dataclass
+class RunRecord:
+    """One run, as it is kept with the dataset.
+
+    Args:
+        key: the run's key, the prefix of its fields
+        label_field: the field with the given masks
+        source: where the predictions come from: ``cross_validation``, ``model`` or ``files``
+        status: how far it is, in a word, such as ``predicted`` or ``complete``
+        config: parameters by group, such as ``predictions`` and ``scores``
+        seed: of the cross-validation
+        fingerprint: of the input
+        class_table: as `ClassTable.to_dict` gives it
+        out_of_sample: whether no prediction comes from a model trained on that same sample
+        note: what a user must know about the run, such as why it may not be out-of-sample
+        samples: number of samples asked for
+        scored: number of samples with results
+        thresholds: confidence threshold of each class, K floats
+        confident_joint: (K, K) counts, [given, confident]
+        noise_matrix: (K, K) P(given | true)
+        timings: seconds by stage
+        failures: samples left out: ``sample_id``, ``path``, ``problem``
+        scores_missing: score to the reason why it was not computed
+        fields: names of the fields it made
+        views: names of the saved views it made
+        folder: where its files are
+        versions: of Python and the packages that decide the results
+        created: UTC time, ISO 8601
+        extra: anything else worth keeping, JSON values
+    """
+
+    key: str
+    label_field: str
+    source: str = ""
+    status: str = "complete"
+    config: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    fingerprint: str = ""
+    class_table: dict[str, Any] = field(default_factory=dict)
+    out_of_sample: bool = True
+    note: str = ""
+    samples: int = 0
+    scored: int = 0
+    thresholds: list[float] = field(default_factory=list)
+    confident_joint: list[list[int]] = field(default_factory=list)
+    noise_matrix: list[list[float]] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    scores_missing: dict[str, str] = field(default_factory=dict)
+    fields: list[str] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
+    folder: str | None = None
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+    created: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as strict JSON values: arrays become lists; NaN and infinities, 'NaN' and '±Infinity'."""
+        return {item.name: to_json(getattr(self, item.name)) for item in dataclasses.fields(self)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> RunRecord:
+        """The record that `to_dict` described; parts it does not know, of a later version, are left out."""
+        names = {item.name for item in dataclasses.fields(cls)}
+        record = cls(**{name: value for name, value in content.items() if name in names})
+        record.thresholds = [float(value) for value in record.thresholds]
+        record.noise_matrix = [[float(value) for value in row] for row in record.noise_matrix]
+        record.timings = {stage: float(seconds) for stage, seconds in record.timings.items()}
+        return record
+
+
+def validate_key(dataset: fo.Dataset, key: str) -> None:
+    """Raises `LabelQualityError` unless the key can name a run and its fields, and is not another kind of run's."""
+    if not isinstance(key, str) or not _KEY.fullmatch(key) or keyword.iskeyword(key):
+        raise LabelQualityError(
+            f"Expected `key` to be a letter followed by up to 63 letters, digits or underscores (it becomes the prefix "
+            f"of field names), but got {key!r}."
+        )
+    if key in dataset.list_runs() and _header(dataset, key) is None:
+        raise LabelQualityError(
+            f"Dataset '{dataset.name}' already has a custom run '{key}' that this plugin did not make. Use another "
+            "`key`."
+        )
+
+
+def save_record(dataset: fo.Dataset, record: RunRecord) -> None:
+    """Saves a run's record, in place of an earlier one with its key; can be repeated after it was interrupted.
+
+    Args:
+        dataset: the dataset
+        record: the record
+
+    Raises:
+        LabelQualityError: the key is no key, or belongs to another kind of run
+    """
+    validate_key(dataset, record.key)
+    content = record.to_dict()
+    header = {name: content[name] for name in _HEADER}
+    config = dataset.init_run(method=METHOD, format=FORMAT, **header)
+    # Not registered anew when it exists: deleting and inserting would lose the record if killed in between
+    if record.key in dataset.list_runs():
+        dataset.update_run_config(record.key, config)
+    else:
+        dataset.register_run(record.key, config)
+    # As one string: the names of classes and parameters may be anything, also what MongoDB has a meaning for
+    results = dataset.init_run_results(record.key, record=json.dumps(content, allow_nan=False))
+    dataset.save_run_results(record.key, results, overwrite=True, cache=False)
+
+
+def load_record(dataset: fo.Dataset, key: str) -> RunRecord:
+    """The record of a run.
+
+    If it was interrupted while its record was replaced, only what `_HEADER` lists is known.
+
+    Raises:
+        LabelQualityError: there is no such run of this plugin
+    """
+    header = _header(dataset, key) if key in dataset.list_runs() else None
+    if header is None:
+        keys = [record.key for record in list_records(dataset)]
+        there = f"Its runs are: {', '.join(keys)}." if keys else "It has no runs."
+        raise LabelQualityError(f"Dataset '{dataset.name}' has no label quality run '{key}'. {there}")
+    try:
+        results = dataset.load_run_results(key, cache=False, load_view=False)
+        content = json.loads(results.record)
+    except (AttributeError, ValueError, OSError):
+        content = {}
+    except Exception as error:
+        # GridFS raises NoFile where the old results are gone and the new ones are not there yet
+        if type(error).__name__ != "NoFile":
+            raise
+        content = {}
+    return RunRecord.from_dict({**header, **content, "key": key})
+
+
+def list_records(dataset: fo.Dataset) -> list[RunRecord]:
+    """The records of all runs of this plugin on the dataset, the oldest first."""
+    keys = [key for key in dataset.list_runs() if _header(dataset, key) is not None]
+    return sorted((load_record(dataset, key) for key in keys), key=lambda record: (record.created, record.key))
+
+
+def delete_record(dataset: fo.Dataset, key: str) -> None:
+    """Deletes the record of a run; does nothing if there is none."""
+    if key in dataset.list_runs() and _header(dataset, key) is not None:
+        dataset.delete_run(key)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a run's results; packages that are missing are left out."""
+    found = {"python": platform.python_version()}
+    for name, distribution in _PACKAGES.items():
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(distribution)
+    return found
+
+
+@contextlib.contextmanager
+def database_errors() -> Iterator[None]:
+    """Turns a lost connection to MongoDB into a `LabelQualityError` that says how to go on.
+
+    Raises:
+        LabelQualityError: MongoDB could not be reached inside the block
+    """
+    from pymongo.errors import ConnectionFailure
+
+    try:
+        yield
+    except ConnectionFailure as error:
+        raise LabelQualityError(
+            f"The connection to FiftyOne's database (MongoDB) was lost: {_first_line(error)}. What the run computed is "
+            "kept in its files: once the database is back, start the same run again and it continues from there."
+        ) from error
+
+
+def to_json(value: Any) -> Any:
+    """A value as strict JSON: NumPy types and arrays, tuples, sets, dataclasses, NaN and infinities included.
+
+    Args:
+        value: what to convert; anything unknown becomes its text
+
+    Returns:
+        dicts with string keys, lists, strings, numbers, booleans and None
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    if isinstance(value, Mapping):
+        return {str(name): to_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((to_json(item) for item in value), key=str)
+    return str(value)
+
+
+def _header(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:
+    """What the custom run's config says, or None if it is not this plugin's."""
+    config = dataset.get_run_info(key).config
+    if config is None or config.method != METHOD:
+        return None
+    return {name: getattr(config, name) for name in _HEADER if hasattr(config, name)}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].split(", Timeout:")[0].rstrip(".") if str(error) else type(error).__name__
