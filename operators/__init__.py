@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from .audit_labels import AuditLabels
+from .compute_predictions import ComputePredictions
+from .delete_run import DeleteRun
+from .list_runs import ListRuns
+from .score_label_quality import ScoreLabelQuality
+
 
 def register(plugin: Any) -> None:
-    """Registers every operator and panel listed in ``fiftyone.yml``."""
+    """Registers every operator listed in ``fiftyone.yml``."""
+    for operator in (AuditLabels, ComputePredictions, ScoreLabelQuality, ListRuns, DeleteRun):
+        plugin.register(operator)

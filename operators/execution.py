@@ -1,0 +1,242 @@
+"""Running the engine under FiftyOne: streamed to the App, called from Python, or delegated, with progress in each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, wait
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import fiftyone.operators as foo
+from fiftyone.operators.executor import ExecutionError, ExecutionResult
+from fiftyone.operators.message import GeneratedMessage, MessageType
+
+from ..plugin.errors import LabelQualityError
+from ..plugin.progress import Progress, silent
+from ..plugin.terminal import TerminalProgress
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two progress updates: each is a message to the browser or a write to the database
+INTERVAL = 0.5
+#: Seconds after which the last progress is repeated: how a page that was closed is noticed
+HEARTBEAT = 10.0
+
+#: The engine's work: it reports its progress and returns a JSON-serialisable summary
+Work = Callable[[Progress], dict[str, Any]]
+
+
+class RunStopped(Exception):
+    """The page that watched the run was closed; what is finished is on disk, and a new run continues from there."""
+
+
+@dataclass
+class PythonCall:
+    """What a call from Python adds to FiftyOne's own parameters, and what it gets back.
+
+    Args:
+        progress: whether to draw progress bars
+        summary: what the run returned
+        error: why it failed
+    """
+
+    progress: bool
+    summary: dict[str, Any] | None = None
+    error: LabelQualityError | None = None
+
+
+_python_call: ContextVar[PythonCall | None] = ContextVar("python_call", default=None)
+
+
+class EngineOperator(foo.Operator, ABC):
+    """Base of the operators that keep the engine busy for seconds to hours."""
+
+    @abstractmethod
+    def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
+        """Runs the engine with the context's parameters and returns the summary that `resolve_output` shows."""
+
+    @abstractmethod
+    def message(self, summary: Mapping[str, Any]) -> str:
+        """One sentence for the App's notification."""
+
+    def execute(self, ctx: Any) -> Any:
+        """FiftyOne's entry: the summary of a delegated run, or a generator of the messages of an immediate one."""
+        if not ctx.delegated:
+            return self._execute_immediately(ctx)
+        try:
+            return self.run(ctx, throttled(lambda label, share: ctx.set_progress(progress=share, label=label)))
+        except LabelQualityError as error:
+            raise error.with_traceback(None) from None
+
+    def call(self, ctx: dict[str, Any], params: dict[str, Any], delegate: bool, progress: bool) -> Any:
+        """Runs the operator from Python.
+
+        Args:
+            ctx: the ``dataset`` or ``view`` to work on
+            params: the operator's parameters
+            delegate: queue the run for ``fiftyone delegated launch`` instead
+            progress: draw progress bars
+
+        Returns:
+            an ``ExecutionResult`` whose ``result`` is the run's summary; in a notebook, an ``asyncio.Task`` of it
+
+        Raises:
+            ExecutionError: with the engine's own message
+        """
+        call = PythonCall(progress)
+        token = _python_call.set(call)
+        try:
+            result = foo.execute_operator(self.uri, ctx, params=params, request_delegation=delegate)
+        except ExecutionError:
+            if call.error is None:
+                raise
+            raise ExecutionError(str(call.error)) from None
+        finally:
+            _python_call.reset(token)
+        if isinstance(result, ExecutionResult) and call.summary is not None:
+            result.result = call.summary
+        return result
+
+    def _execute_immediately(self, ctx: Any) -> Iterator[GeneratedMessage]:
+        if _exhausted_by_fiftyone():
+            self._run_here(ctx)
+        else:
+            yield from self._stream(ctx)
+
+    def _run_here(self, ctx: Any) -> None:
+        call = _python_call.get() or PythonCall(progress=False)
+        try:
+            with _terminal(call.progress) as progress:
+                call.summary = self.run(ctx, progress)
+        except LabelQualityError as error:
+            call.error = error
+            raise
+
+    def _stream(self, ctx: Any) -> Iterator[GeneratedMessage]:
+        future: Future[dict[str, Any]] = Future()
+        for label, share in watch(lambda progress: self.run(ctx, progress), future):
+            yield ctx.ops.set_progress(label=label, progress=share)
+        error = future.exception()
+        if error is not None:
+            yield failure(error)
+            return
+        summary = future.result()
+        yield ctx.ops.reload_dataset()
+        yield ctx.ops.notify(self.message(summary), variant="success" if not summary.get("failures") else "warning")
+        yield GeneratedMessage(MessageType.SUCCESS, cls=ExecutionResult, body=Body(summary))
+
+
+@dataclass
+class Body:
+    """A summary as FiftyOne's messages carry it."""
+
+    content: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON that the App gets as the operator's result."""
+        return self.content
+
+
+class FailureMessage(GeneratedMessage):
+    """Ends a stream with an error that the App shows word for word; a raised one would only break the connection."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(MessageType.ERROR, cls=ExecutionResult, body=Body({}))
+        self.text = text
+
+    def to_json(self) -> dict[str, Any]:
+        """The message with the ``error`` that the App looks for."""
+        return {**super().to_json(), "error": self.text}
+
+
+def failure(error: BaseException) -> FailureMessage:
+    """The message for an error: the engine's own text as it is, with the type of any other."""
+    if isinstance(error, LabelQualityError):
+        return FailureMessage(str(error))
+    logger.error("The run failed", exc_info=error)
+    return FailureMessage(f"{type(error).__name__}: {error}. The server's log has the details.")
+
+
+def watch(work: Work, future: Future[dict[str, Any]]) -> Iterator[tuple[str, float | None]]:
+    """Runs the work in a thread and yields its progress as (label, share done) until the future has its outcome.
+
+    Closing the iterator stops the work at its next report.
+    """
+    latest: tuple[str, float | None] = ("Starting", None)
+    shown: tuple[str, float | None] | None = None
+    shown_at = 0.0
+    stopped = threading.Event()
+
+    def progress(stage: str, done: int, total: int) -> None:
+        nonlocal latest
+        if stopped.is_set():
+            raise RunStopped
+        latest = describe(stage, done, total)
+
+    def target() -> None:
+        try:
+            future.set_result(work(progress))
+        except RunStopped:
+            future.cancel()
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=target, name="label-quality-run", daemon=True).start()
+    try:
+        while not future.done():
+            if latest != shown or time.monotonic() - shown_at > HEARTBEAT:
+                shown, shown_at = latest, time.monotonic()
+                yield shown
+            wait([future], timeout=INTERVAL)
+    finally:
+        stopped.set()
+
+
+def throttled(show: Callable[[str, float | None], None]) -> Progress:
+    """A `Progress` that shows a stage's first and last report, and others at most every `INTERVAL` seconds."""
+    last_stage, shown_at = "", 0.0
+
+    def progress(stage: str, done: int, total: int) -> None:
+        nonlocal last_stage, shown_at
+        now = time.monotonic()
+        if stage == last_stage and done < total and now - shown_at < INTERVAL:
+            return
+        last_stage, shown_at = stage, now
+        show(*describe(stage, done, total))
+
+    return progress
+
+
+def describe(stage: str, done: int, total: int) -> tuple[str, float | None]:
+    """A report as a label and the share done, None where the number of steps is not known."""
+    if total <= 0:
+        return stage, None
+    return (f"{stage}: {done} of {total}" if total > 1 else stage), min(done / total, 1.0)
+
+
+def _exhausted_by_fiftyone() -> bool:
+    """Whether a Python call or a pipeline runs the generator: in an event loop; the App's stream uses a thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _terminal(visible: bool) -> Iterator[Progress]:
+    if not visible:
+        yield silent
+        return
+    progress = TerminalProgress()
+    try:
+        yield progress
+    finally:
+        progress.close()

@@ -1,0 +1,105 @@
+"""What `audit_labels`, `compute_predictions` and `score_label_quality` have in common: form, options, output."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from ..plugin.config import FilesSource
+from ..plugin.progress import Progress
+from . import forms, outputs, prediction_form, run_form
+from .execution import EngineOperator
+from .forms import Form
+from .parameters import COMMON, score_names, source_names, to_arguments, to_request
+
+
+class RunOperator(EngineOperator):
+    """An operator that makes a run, or a part of one.
+
+    Attributes:
+        operator_name: FiftyOne's name of it
+        title: its name in the App
+        description: one sentence in the App's list of operators
+        icon: a file of the plugin
+        predicts: whether it makes predictions
+        scores: whether it scores
+    """
+
+    operator_name: ClassVar[str]
+    title: ClassVar[str]
+    description: ClassVar[str]
+    icon: ClassVar[str]
+    predicts: ClassVar[bool] = True
+    scores: ClassVar[bool] = True
+
+    @abstractmethod
+    def engine(self, samples: Any, label_field: str, progress: Progress, arguments: dict[str, Any]) -> Any:
+        """Calls the engine and returns its `audit.RunSummary`."""
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """FiftyOne's description of the operator."""
+        return foo.OperatorConfig(
+            name=self.operator_name,
+            label=self.title,
+            description=self.description,
+            icon=self.icon,
+            dynamic=True,
+            execute_as_generator=True,
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+        )
+
+    def resolve_execution_options(self, ctx: Any) -> foo.ExecutionOptions:
+        """Immediate or delegated, as the user likes; where models run, delegated comes first if the App offers it."""
+        long = self.predicts and (ctx.params.get("source") or prediction_form.DEFAULT) != FilesSource.source
+        return foo.ExecutionOptions(
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            default_choice_to_delegated=long and bool(getattr(fo.config, "allow_legacy_orchestrators", False)),
+        )
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        """The form, checked against the dataset."""
+        form = Form(ctx)
+        run_form.fill(form, self.predicts, self.scores)
+        return form.property(self.title)
+
+    def resolve_output(self, ctx: Any) -> types.Property:
+        """The worst images and what was left out."""
+        return outputs.run_output(self.title, ctx.results)
+
+    def resolve_run_name(self, ctx: Any) -> str:
+        """The run's name in the list of delegated operations."""
+        return f"{self.title}: {ctx.params.get('label_field') or ''}"
+
+    def message(self, summary: Mapping[str, Any]) -> str:
+        """The notification at the end."""
+        return outputs.run_message(summary)
+
+    def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
+        """Runs the engine with what the form, the Python call or the delegated run gave."""
+        samples = ctx.target_view()
+        label_field = ctx.params.get("label_field") or forms.given_fields(samples)[0]
+        arguments = to_arguments(ctx.params, self.engine_names(ctx.params))
+        return outputs.summarise(self.engine(samples, label_field, progress, arguments))
+
+    def engine_names(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The parameters that the engine takes, for the source that was chosen."""
+        predictions = (
+            source_names(params.get("source") or prediction_form.DEFAULT) if self.predicts else ("predictions",)
+        )
+        return (*COMMON, *(("source",) if self.predicts else ()), *predictions, *(score_names() if self.scores else ()))
+
+    def run_from_python(
+        self, samples: Any, label_field: str, key: str, delegate: bool, progress: bool, given: dict[str, Any]
+    ) -> Any:
+        """The body of the operators' ``__call__``."""
+        allowed = self.engine_names(given)
+        params = to_request({"key": key, **given}, allowed)
+        return self.call({"view": samples.view()}, {"label_field": label_field, **params}, delegate, progress)
