@@ -109,8 +109,8 @@ class Street:
         while left < 60:
             width, z = self.rng.uniform(8, 22), self.rng.uniform(_FARTHEST - 10, _FARTHEST + 10)
             if self.rng.random() < self.built_up:
-                ends = {"near": z, "far": z + 5, "height": self.rng.uniform(5, 16)}
-                yield z, partial(paint_building, label=BUILDING, side=1, x=left, depth=width, **ends)
+                place = partial(paint_building, label=BUILDING, side=1, x=left, depth=width)
+                yield z, partial(place, near=z, far=z + 5, height=self.rng.uniform(5, 16))
             else:
                 yield z, partial(paint_tree, label=TREE, x=left, z=z, height=9.0)
             left += width
@@ -121,8 +121,8 @@ class Street:
             length, height = self.rng.uniform(6, 20), self.rng.uniform(4, 9) * self.rng.choice([1, 1.6, 2.6])
             x = side * (self.edge(side) + self.rng.choice([0, 0, self.rng.uniform(0, 5)]))
             if self.rng.random() < self.built_up:
-                ends = {"near": z, "far": z + length, "height": height}
-                yield z + length, partial(paint_building, label=BUILDING, side=side, x=x, depth=side * 12, **ends)
+                place = partial(paint_building, label=BUILDING, side=side, x=x, depth=side * 12)
+                yield z + length, partial(place, near=z, far=z + length, height=height)
             elif self.rng.random() < 0.7:
                 yield z + 2, partial(paint_tree, label=TREE, x=x + 3 * side, z=z + 2, height=7.0)
             z += length + self.rng.choice([0, 0, 0, self.rng.uniform(1, 8)])
