@@ -14,8 +14,7 @@ import numpy as np
 
 from .components import component_score
 from .config import LABEL_ONLY_SCORES, SCORES, ScoreConfig
-from .pooling import pool_labels
-from .scan import scan
+from .scan import predict, scan
 from .tally import Tally, tally_image
 
 
@@ -81,11 +80,10 @@ def score_image(probabilities: np.ndarray, labels: np.ndarray, config: ScoreConf
     scanned = scan(probabilities, labels, thresholds, factor)
     tally, heatmap = tally_image(scanned.prediction, labels, scanned.confidence, classes, thresholds, temperature)
     scores, per_class = _evaluate(tally, asked, config.per_class)
-    pooled_labels = None if factor is None else pool_labels(labels, factor, classes)
     if "tccp" in asked and scanned.above is not None:
         scores["tccp"] = _thresholded_ccp(tally, scanned.above)
-    if "coco" in asked and scanned.pooled is not None and pooled_labels is not None:
-        scores["coco"] = _connected_components(scanned.pooled, pooled_labels, config.coco_average)
+    if "coco" in asked and scanned.pooled is not None and scanned.pooled_labels is not None:
+        scores["coco"] = _connected_components(scanned.pooled, scanned.pooled_labels, config.coco_average)
     return ImageScores(
         pixels=int(tally.given.sum()),
         class_pixels=tally.given,
@@ -93,7 +91,7 @@ def score_image(probabilities: np.ndarray, labels: np.ndarray, config: ScoreConf
         heatmap=heatmap,
         per_class=per_class,
         pooled_probabilities=scanned.pooled,
-        pooled_labels=pooled_labels,
+        pooled_labels=scanned.pooled_labels,
         **scores,
     )
 
@@ -192,7 +190,7 @@ def _thresholded_ccp(tally: Tally, above: np.ndarray) -> float:
 
 def _connected_components(pooled: np.ndarray, labels: np.ndarray, average: str) -> float:
     given = np.take_along_axis(pooled, np.maximum(labels, 0)[None].astype(np.intp), axis=0)[0]
-    return component_score(pooled.argmax(axis=0), labels, np.clip(given, 0, 1), pooled.shape[0], average)
+    return component_score(predict(pooled), labels, np.clip(given, 0, 1), pooled.shape[0], average)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+
+from . import kernels
 
 
 @dataclass(frozen=True)
@@ -68,69 +69,10 @@ def tally_image(
     )
     heatmap = np.empty(labels.shape, np.uint8)
     flat_labels, flat_confidence = labels.reshape(-1), confidence.reshape(-1)
-    _count(prediction.reshape(-1), flat_labels, tally.given, tally.predicted, tally.correct)
-    _sum_confidence(flat_labels, flat_confidence, tally.confidence, tally.lowest, heatmap.reshape(-1))
+    kernels.count_classes(prediction.reshape(-1), flat_labels, tally.given, tally.predicted, tally.correct)
+    kernels.sum_confidence(flat_labels, flat_confidence, tally.confidence, tally.lowest, heatmap.reshape(-1))
     if thresholds.size:
-        _count_above(flat_labels, flat_confidence, thresholds, tally.above)
+        kernels.count_confidence_above(flat_labels, flat_confidence, thresholds, tally.above)
     if temperature is not None:
-        _sum_weights(flat_labels, flat_confidence, temperature, tally.lowest, tally.weights, tally.weighted)
+        kernels.sum_weights(flat_labels, flat_confidence, temperature, tally.lowest, tally.weights, tally.weighted)
     return tally, heatmap
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _count(
-    prediction: np.ndarray, labels: np.ndarray, given: np.ndarray, predicted: np.ndarray, correct: np.ndarray
-) -> None:
-    for i in range(labels.size):
-        if labels[i] < 0:
-            continue
-        given[labels[i]] += 1
-        if prediction[i] >= 0:
-            predicted[prediction[i]] += 1
-            correct[prediction[i]] += prediction[i] == labels[i]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _sum_confidence(
-    labels: np.ndarray, confidence: np.ndarray, sums: np.ndarray, lowest: np.ndarray, heatmap: np.ndarray
-) -> None:
-    for i in range(labels.size):
-        s = np.float64(confidence[i])
-        heatmap[i] = np.uint8(255.0 * (1.0 - s) + 0.5) if labels[i] >= 0 else np.uint8(0)
-        if labels[i] >= 0:
-            sums[labels[i]] += s
-            lowest[labels[i]] = min(lowest[labels[i]], s)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _count_above(labels: np.ndarray, confidence: np.ndarray, thresholds: np.ndarray, above: np.ndarray) -> None:
-    bins = np.zeros((above.shape[0], thresholds.size + 1), np.int64)
-    for i in range(labels.size):
-        if labels[i] >= 0:
-            # From the top, as most labels are right and most confidences high
-            t = thresholds.size
-            while t > 0 and not confidence[i] > thresholds[t - 1]:
-                t -= 1
-            bins[labels[i], t] += 1
-    for k in range(above.shape[0]):
-        for t in range(thresholds.size):
-            above[k, t] = bins[k, t + 1 :].sum()
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _sum_weights(
-    labels: np.ndarray,
-    confidence: np.ndarray,
-    temperature: float,
-    lowest: np.ndarray,
-    weights: np.ndarray,
-    weighted: np.ndarray,
-) -> None:
-    for i in range(labels.size):
-        k = labels[i]
-        if k >= 0:
-            s = np.float64(confidence[i])
-            # Shifted by the smallest s, the largest weight is 1 whatever the temperature
-            weight = math.exp((lowest[k] - s) / temperature)
-            weights[k] += weight
-            weighted[k] += weight * s
