@@ -49,7 +49,7 @@ def pair_files(images: Path, masks: Path) -> list[tuple[Path, Path | None]]:
     return pairs
 
 
-def dataset_from_folders(name: str, images: Path, masks: Path, classes: Mapping[int, str] | Mapping[str, str]) -> Any:
+def dataset_from_folders(name: str, images: Path, masks: Path, classes: Mapping[Any, str]) -> Any:
     """Makes the persistent dataset `name`, or opens it where it was made from the same folders before.
 
     Args:

@@ -201,8 +201,8 @@ class SegmentationSamples(Sequence[SampleInput]):
         digest = hashlib.sha256(self.label_field.encode())
         checksums = self._database_checksums()
         for sample_id, image_path, mask_path in zip(self.ids, self.image_paths, self.mask_paths, strict=True):
-            mask = next(checksums) if mask_path is None else _file_state(mask_path)
-            digest.update(f"{sample_id}\n{_file_state(image_path)}\n{mask}\n".encode())
+            mask = next(checksums) if mask_path is None else file_state(mask_path)
+            digest.update(f"{sample_id}\n{file_state(image_path)}\n{mask}\n".encode())
         return digest.hexdigest()
 
     def _classes_shown(self, index: int) -> np.ndarray | SampleError:
@@ -367,7 +367,7 @@ def _holds_background(samples: SegmentationSamples, workers: int | None) -> bool
     return any(not values.isdisjoint({0, "#000000"}) for values in found)
 
 
-def _file_state(path: str) -> str:
+def file_state(path: str) -> str:
     try:
         state = os.stat(path)
     except OSError:

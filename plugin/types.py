@@ -21,8 +21,8 @@ class Geometry:
     Args:
         input_size: (height, width) of the model's input in pixels, padding included
         valid: (height, width) of the part of it that shows the image
-        align_corners: whether the grid's corner samples lie on the input's corner pixels (as segmentation-models-pytorch
-            heads upsample) rather than on the centres of the cells that tile it
+        align_corners: whether the grid's corner samples lie on the input's corner pixels (as the heads of
+            segmentation-models-pytorch upsample) rather than on the centres of the cells that tile it
     """
 
     input_size: tuple[int, int]

@@ -1,0 +1,172 @@
+"""The main job, as functions: predictions, scores, both in one, and what is done with finished runs.
+
+Each function is also an operator of the same name, with the same parameters::
+
+    from label_quality.plugin.audit import audit_labels
+
+    audit_labels(dataset, "ground_truth", blocks=True)
+    dataset.load_saved_view("lq: worst first")
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import fiftyone as fo
+
+from .config import PREDICTION_SOURCES, Config, PredictionConfig, ScoreConfig
+from .errors import LabelQualityError
+from .housekeeping import remove
+from .progress import Progress, silent
+from .request import Request
+from .runs import RunRecord, database_errors, list_records, load_record
+from .session import Session
+from .summary import RunSummary, summarise
+
+Collection: TypeAlias = "fo.Dataset | fo.DatasetView"
+
+
+def audit_labels(
+    collection: Collection,
+    label_field: str,
+    *,
+    source: str = "cross_validation",
+    progress: Progress = silent,
+    **parameters: Any,
+) -> RunSummary:
+    """Predicts every sample out-of-sample, scores its labels, and writes scores, maps and views to the dataset.
+
+    A run that was stopped, whatever the reason, goes on where it was when it is started again with the same
+    parameters.
+
+    Args:
+        collection: an image dataset or a view of one
+        label_field: its `fo.Segmentation` field with the given masks
+        source: ``cross_validation``, ``model`` or ``files``
+        progress: told how far each stage is
+        **parameters: of `session.Request` (key, classes, ignored, unlabelled, unknown, skip_failures, overwrite,
+            output_dir), of the source (`config.CrossValidation`, `config.ModelSource` or `config.FilesSource`), and
+            of the scores (`config.ScoreConfig`)
+
+    Returns:
+        the summary of the run
+
+    Raises:
+        LabelQualityError: bad input, with what was expected, what was found and what to do
+        SampleError: a sample cannot be used, and ``skip_failures`` is not set
+    """
+    source_type = _source_type(source)
+    request, predictions, scores = _split(parameters, Request, source_type, ScoreConfig)
+    prediction_config: PredictionConfig = source_type.from_params(predictions)
+    score_config = ScoreConfig.from_params(scores)
+    with database_errors(), Session.opened(collection, label_field, Request(**request), progress) as session:
+        reader = session.predict(prediction_config)
+        record = session.score(reader, score_config)
+        return summarise(session.dataset, record)
+
+
+def compute_predictions(
+    collection: Collection,
+    label_field: str,
+    *,
+    source: str = "cross_validation",
+    progress: Progress = silent,
+    **parameters: Any,
+) -> RunSummary:
+    """The first half of `audit_labels`: predictions, written as ``<key>_prediction`` and ``<key>_fold``.
+
+    Args:
+        collection: an image dataset or a view of one
+        label_field: its `fo.Segmentation` field with the given masks
+        source: ``cross_validation``, ``model`` or ``files``
+        progress: told how far each stage is
+        **parameters: of `session.Request` and of the source
+
+    Returns:
+        the summary of the run, without a ranking
+
+    Raises:
+        LabelQualityError: bad input
+        SampleError: a sample cannot be used, and ``skip_failures`` is not set
+    """
+    source_type = _source_type(source)
+    request, predictions = _split(parameters, Request, source_type)
+    prediction_config: PredictionConfig = source_type.from_params(predictions)
+    with database_errors(), Session.opened(collection, label_field, Request(**request), progress) as session:
+        record = session.write_predictions(session.predict(prediction_config))
+        return summarise(session.dataset, record)
+
+
+def score_label_quality(
+    collection: Collection,
+    label_field: str,
+    *,
+    predictions: str | None = None,
+    progress: Progress = silent,
+    **parameters: Any,
+) -> RunSummary:
+    """The second half of `audit_labels`: scores from predictions that an earlier run has made, without a model.
+
+    Args:
+        collection: an image dataset or a view of one
+        label_field: its `fo.Segmentation` field with the given masks, which may have changed since
+        predictions: key of the run that has the predictions; by default the run's own key
+        progress: told how far each stage is
+        **parameters: of `session.Request` and `config.ScoreConfig`
+
+    Returns:
+        the summary of the run
+
+    Raises:
+        LabelQualityError: bad input, or no such predictions
+        SampleError: a sample cannot be used, and ``skip_failures`` is not set
+    """
+    request, scores = _split(parameters, Request, ScoreConfig)
+    score_config = ScoreConfig.from_params(scores)
+    with database_errors():
+        record = load_record(collection._root_dataset, predictions or request.get("key", Request.key))
+        with Session.opened(collection, label_field, Request(**request), progress) as session:
+            reader = session.use_predictions(record)
+            return summarise(session.dataset, session.score(reader, score_config))
+
+
+def list_runs(dataset: fo.Dataset) -> list[RunRecord]:
+    """The records of the dataset's runs, the oldest first."""
+    with database_errors():
+        return list_records(dataset)
+
+
+def delete_run(dataset: fo.Dataset, key: str) -> list[str]:
+    """Deletes a run: its fields, views, files and record, and nothing else.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+
+    Returns:
+        files in the run's folder that the run did not make, and that are still there
+
+    Raises:
+        LabelQualityError: there is no such run, it is under way, or other runs use its predictions
+    """
+    with database_errors():
+        return [str(path) for path in remove(dataset, load_record(dataset, key))]
+
+
+def _source_type(source: str) -> Any:
+    if source not in PREDICTION_SOURCES:
+        expected = ", ".join(map(repr, PREDICTION_SOURCES))
+        raise LabelQualityError(f"Expected parameter `source` to be one of {expected}, but got {source!r}.")
+    return PREDICTION_SOURCES[source]
+
+
+def _split(parameters: Mapping[str, Any], *groups: type[Request] | type[Config]) -> list[dict[str, Any]]:
+    """The parameters of each group; raises `LabelQualityError` for one that belongs to none."""
+    names = [{one.name for one in dataclasses.fields(group)} for group in groups]
+    unknown = sorted(set(parameters).difference(*names))
+    if unknown:
+        known = ", ".join(sorted(set().union(*names)))
+        raise LabelQualityError(f"Unknown parameter {', '.join(map(repr, unknown))}; expected some of {known}.")
+    return [{name: value for name, value in parameters.items() if name in group} for group in names]
