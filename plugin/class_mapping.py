@@ -12,7 +12,7 @@ import numpy as np
 from .class_table import ClassTable
 from .errors import LabelQualityError
 
-#: The logit of a class that nothing speaks of: probability 0 in float32, and finite in float16
+#: The logit of a class that nothing speaks of: no probability in float32, and finite in float16
 NO_LOGIT = -1e4
 _DROPPED = -1
 _SHOWN_CLASSES = 30
