@@ -64,14 +64,17 @@ def save_view(dataset: fo.Dataset, key: str, title: str, view: fo.DatasetView, d
         the saved view's name
 
     Raises:
-        LabelQualityError: the user has a view of that name
+        LabelQualityError: the user has a view of that name, or of one that differs only in case or punctuation, with
+            which it would share an address in the App
     """
     name = view_name(key, title)
     _check_name(dataset, key, name)
+    if dataset.has_saved_view(name):
+        dataset.delete_saved_view(name)
     try:
-        dataset.save_view(name, view, description=f"{description} {_signature(key)}", overwrite=True)
+        # Without overwrite=True, which also replaces views of other names that share an address with this one
+        dataset.save_view(name, view, description=f"{description} {_signature(key)}")
     except ValueError as error:
-        # Names that differ only in case or punctuation share an address in the App
         raise LabelQualityError(f"The view '{name}' cannot be saved: {error}. Use another `key`.") from error
     return name
 
