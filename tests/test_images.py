@@ -1,0 +1,118 @@
+"""Image and mask files of all kinds, whole and broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from label_quality.plugin.errors import SampleError
+from label_quality.plugin.images import image_size, read_image, read_mask
+from PIL import Image
+
+RAMP = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+
+
+def _save(path: Path, pixels: np.ndarray | Image.Image, **options: object) -> Path:
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.save(path, **options)
+    return path
+
+
+def test_rgb_gray_and_alpha_become_rgb(tmp_path: Path):
+    rgb = np.dstack([RAMP, RAMP[::-1], RAMP[:, ::-1]])
+    assert (read_image(_save(tmp_path / "rgb.png", rgb)) == rgb).all()
+    assert (read_image(_save(tmp_path / "rgba.png", np.dstack([rgb, RAMP]))) == rgb).all()
+    gray = read_image(_save(tmp_path / "gray.png", RAMP))
+    assert (gray == RAMP[..., None]).all()
+    assert (gray.shape, gray.dtype) == ((3, 4, 3), np.uint8)
+
+
+@pytest.mark.parametrize(("white", "bits"), [(255, 8), (1023, 10), (4095, 12), (65535, 16)])
+def test_deep_images_are_scaled_by_their_bit_depth(tmp_path: Path, white, bits):
+    deep = np.array([[0, white // 2, white]], np.uint16)
+    found = read_image(_save(tmp_path / f"{bits}.png", deep))[..., 0]
+    assert found.tolist() == [[0, round(255 * (white // 2) / white), 255]]
+
+
+def test_float_images(tmp_path: Path):
+    unit = read_image(_save(tmp_path / "unit.tiff", np.array([[0.0, 0.2, 0.6]], np.float32)))
+    assert unit[..., 0].tolist() == [[0, 51, 153]]
+    wide = read_image(_save(tmp_path / "wide.tiff", np.array([[-10.0, 0.0, 10.0]], np.float32)))
+    assert wide[..., 0].tolist() == [[0, 128, 255]]
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_exif_orientation_is_applied(tmp_path: Path, orientation, turns):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = _save(tmp_path / "turned.png", np.dstack([RAMP] * 3), exif=exif)
+    expected = np.rot90(RAMP, turns)
+    assert (read_image(path)[..., 0] == expected).all()
+    assert image_size(path) == expected.shape
+
+
+def test_masks_keep_their_values(tmp_path: Path):
+    assert (read_mask(_save(tmp_path / "u8.png", RAMP)) == RAMP).all()
+    deep = RAMP.astype(np.uint16) * 300
+    found = read_mask(_save(tmp_path / "u16.png", deep))
+    assert (found.dtype, found.tolist()) == (np.uint16, deep.tolist())
+    rgb = np.dstack([RAMP, RAMP, 255 - RAMP])
+    assert (read_mask(_save(tmp_path / "rgb.png", rgb)) == rgb).all()
+    rgba = np.dstack([rgb, RAMP])
+    assert (read_mask(_save(tmp_path / "rgba.png", rgba)) == rgba).all()
+
+
+def test_palette_masks_keep_their_indices(tmp_path: Path):
+    indices = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
+    image = Image.fromarray(indices)
+    image.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+    path = _save(tmp_path / "palette.png", image)
+    with Image.open(path) as stored:
+        assert stored.mode == "P"
+    assert read_mask(path).tolist() == indices.tolist()
+
+
+def test_one_bit_and_gray_alpha_masks(tmp_path: Path):
+    bits = np.array([[True, False]])
+    assert read_mask(_save(tmp_path / "bits.png", bits)).tolist() == [[255, 0]]
+    both = Image.merge("LA", [Image.fromarray(RAMP), Image.fromarray(255 - RAMP)])
+    assert (read_mask(_save(tmp_path / "la.png", both)) == RAMP).all()
+
+
+def test_float_mask_is_refused(tmp_path: Path):
+    path = _save(tmp_path / "float.tiff", np.zeros((2, 2), np.float32))
+    with pytest.raises(SampleError, match=r"sample 17 \(.*float\.tiff\): Expected a mask of integers .* kind 'F'"):
+        read_mask(path, "17")
+
+
+@pytest.mark.parametrize("reader", [read_image, image_size, read_mask])
+def test_missing_file_folder_and_text(tmp_path: Path, reader):
+    with pytest.raises(SampleError, match=r"sample 5 \(.*none\.png\): The (image|mask) file does not exist\. Restore"):
+        reader(tmp_path / "none.png", "5")
+    with pytest.raises(SampleError, match=r"this is a folder\. Correct the sample's path"):
+        reader(tmp_path, "5")
+    (tmp_path / "text.png").write_text("not an image")
+    with pytest.raises(SampleError, match=r"text\.png.* is not an image in a format that can be read. Replace it"):
+        reader(tmp_path / "text.png")
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(SampleError, match=r"file is empty\. Replace it"):
+        reader(tmp_path / "empty.png")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tiff"])
+def test_truncated_file(tmp_path: Path, suffix):
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    path = _save(tmp_path / f"cut.{suffix}", pixels)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(SampleError) as caught:
+        read_image(path, "9")
+    assert f"sample 9 ({path}): The image file is " in str(caught.value)
+    assert "Replace it, or leave the sample out." in str(caught.value)
+
+
+def test_too_many_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = _save(tmp_path / "big.png", RAMP)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)
+    with pytest.raises(SampleError, match=r"too many pixels .*Cut it into tiles"):
+        read_image(path)
