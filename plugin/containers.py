@@ -30,7 +30,8 @@ from .errors import LabelQualityError, SampleError
 
 MAGIC = b"LQ01"
 TEMPORARY = ".tmp"
-_PREFIX = struct.Struct("<4sQII")
+_PREFIX = struct.Struct("<4sQI")
+_HEAD_LENGTH = struct.Struct("<I")
 _ARRAY = "__array__"
 #: Level 1 is within 3 % of level 3's size on these contents, at several times its speed
 _LEVEL = 1
@@ -52,8 +53,8 @@ def pack(value: Any) -> bytes:
     kinds = [[array.dtype.str, list(array.shape)] for array in arrays]
     head = json.dumps({"value": tree, "arrays": kinds}, separators=(",", ":")).encode()
     body = _compressor().compress(b"".join(array.tobytes() for array in arrays))
-    checksum = zlib.crc32(body, zlib.crc32(head))
-    return _PREFIX.pack(MAGIC, len(head) + len(body), checksum, len(head)) + head + body
+    rest = b"".join((_HEAD_LENGTH.pack(len(head)), head, body))
+    return _PREFIX.pack(MAGIC, len(rest), zlib.crc32(rest)) + rest
 
 
 def unpack(data: bytes) -> Any:
@@ -178,7 +179,7 @@ def _compressor() -> zstandard.ZstdCompressor:
 def _checked(data: bytes) -> tuple[dict[str, Any], memoryview]:
     if len(data) < _PREFIX.size:
         raise ValueError(f"truncated: {len(data)} bytes")
-    magic, length, checksum, head_length = _PREFIX.unpack_from(data)
+    magic, length, checksum = _PREFIX.unpack_from(data)
     if magic != MAGIC:
         raise ValueError(f"it starts with {magic!r}, not {MAGIC!r}")
     rest = memoryview(data)[_PREFIX.size :]
@@ -186,7 +187,8 @@ def _checked(data: bytes) -> tuple[dict[str, Any], memoryview]:
         raise ValueError(f"truncated: {len(data)} of {length + _PREFIX.size} bytes")
     if zlib.crc32(rest) != checksum:
         raise ValueError("its checksum does not match its content")
-    return json.loads(bytes(rest[:head_length])), rest[head_length:]
+    start = _HEAD_LENGTH.size + _HEAD_LENGTH.unpack_from(rest)[0]
+    return json.loads(bytes(rest[_HEAD_LENGTH.size : start])), rest[start:]
 
 
 def _to_json(value: Any, arrays: list[np.ndarray]) -> Any:

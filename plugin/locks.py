@@ -19,6 +19,9 @@ from .errors import LabelQualityError
 LOCK_NAME = ".lock"
 #: A lock file without content is being written, unless it stays so for this many seconds
 _PATIENCE = 1.0
+_GUARD_NAME = ".lock-takeover.tmp"
+#: A guard is held for microseconds; one that is older, in seconds, is what a kill left
+_GUARD_LIFETIME = 10.0
 
 
 @contextlib.contextmanager
@@ -68,16 +71,27 @@ def _create(path: Path, mine: dict[str, Any]) -> bool:
 
 
 def _take_away(path: Path, stale: dict[str, Any] | None) -> None:
-    """Removes a stale lock, and puts it back if another process was faster and it is no longer the stale one."""
-    aside = path.with_name(f"{LOCK_NAME}.{os.getpid()}.tmp")
+    """Removes a stale lock. Only who holds the guard may, lest a slow process removes the lock of a faster one."""
+    guard = path.with_name(_GUARD_NAME)
     try:
-        os.rename(path, aside)
-    except FileNotFoundError:
+        os.close(os.open(guard, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+    except FileExistsError:
+        _wait_for_guard(guard)
         return
-    if _read(aside) != stale and not path.exists():
-        os.rename(aside, path)
-    else:
-        aside.unlink()
+    except OSError as error:
+        raise writing_error(error, path.parent) from error
+    try:
+        if _read(path) == stale:
+            path.unlink(missing_ok=True)
+    finally:
+        guard.unlink(missing_ok=True)
+
+
+def _wait_for_guard(guard: Path) -> None:
+    time.sleep(0.01)
+    with contextlib.suppress(FileNotFoundError):
+        if time.time() - guard.stat().st_mtime > _GUARD_LIFETIME:
+            guard.unlink()
 
 
 def _patient_read(path: Path) -> dict[str, Any] | None:
