@@ -15,7 +15,7 @@ from torch import nn
 
 from .config import ModelSource
 from .errors import LabelQualityError
-from .networks import IMAGENET_MEAN, IMAGENET_STD, Network, short_reason
+from .networks import IMAGENET_MEAN, IMAGENET_STD, Network, first_line
 
 #: Where training frameworks put the weights in a checkpoint
 _NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
@@ -114,7 +114,7 @@ def load_torchscript(path: Path, config: ModelSource) -> Network:
     try:
         module = torch.jit.load(str(path), map_location="cpu")
     except Exception as error:
-        raise _unreadable(path, short_reason(error)) from error
+        raise _unreadable(path, first_line(error)) from error
     return Network(module, "torchscript", path)
 
 
@@ -140,19 +140,19 @@ def read_weights(path: Path, trust: bool) -> Any:
         return torch.load(path, map_location="cpu", weights_only=not trust)
     except ModuleNotFoundError as error:
         raise LabelQualityError(
-            f"{path} needs {short_reason(error)}: install it where the plugin runs, or save the weights alone with "
+            f"{path} needs {first_line(error)}: install it where the plugin runs, or save the weights alone with "
             "torch.save(model.state_dict(), ...)."
         ) from error
     except pickle.UnpicklingError as error:
-        if trust or "Unsupported" not in str(error):
-            raise _unreadable(path, short_reason(error)) from error
+        if trust:
+            raise _unreadable(path, first_line(error)) from error
         raise LabelQualityError(
             f"{path} is a pickle that holds more than weights, and reading it would run code that is in the file, so "
             "it was refused. Save the weights alone with torch.save(model.state_dict(), ...) or as safetensors; or, if "
             "you trust where the file comes from, load it with trust=True."
         ) from error
     except Exception as error:
-        raise _unreadable(path, short_reason(error)) from error
+        raise _unreadable(path, first_line(error)) from error
 
 
 def encoder_normalisation(encoder: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -203,7 +203,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise _unreadable(path, short_reason(error)) from error
+        raise _unreadable(path, first_line(error)) from error
     return content if isinstance(content, dict) else {}
 
 

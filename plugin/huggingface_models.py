@@ -9,7 +9,7 @@ from typing import Any
 from .checkpoints import label_names
 from .config import ModelSource
 from .errors import LabelQualityError
-from .networks import IMAGENET_MEAN, IMAGENET_STD, Network, Resizing
+from .networks import IMAGENET_MEAN, IMAGENET_STD, Network, Resizing, first_line
 
 _SHOWN_KEYS = 4
 
@@ -126,11 +126,11 @@ def _scaled(shape: tuple[int, int], scale: float) -> tuple[int, int]:
 
 
 def _not_loaded(source: str, error: Exception) -> LabelQualityError:
-    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
+    reason = first_line(error)[:300]
     if "trust_remote_code" in str(error):
         advice = "The model brings code of its own: if you trust where it comes from, use trust=True."
     elif "safetensors" in str(error):
         advice = "Only safetensors weights are read: older .bin weights are pickles and need trust=True."
     else:
         advice = "Give the folder of its save_pretrained(), or the name of a semantic-segmentation model on the hub."
-    return LabelQualityError(f"The Hugging Face model {source} cannot be loaded: {reason.rstrip('.')}. {advice}")
+    return LabelQualityError(f"The Hugging Face model {source} cannot be loaded: {reason}. {advice}")

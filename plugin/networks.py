@@ -119,7 +119,7 @@ class NetworkPredictor:
             ) from error
         except Exception as error:
             raise LabelQualityError(
-                f"The model failed on an input of {shape} (images × channels × height × width): {short_reason(error)}. "
+                f"The model failed on an input of {shape} (images × channels × height × width): {first_line(error)}. "
                 "A network that was traced at one size needs that size: give it as tile."
             ) from error
 
@@ -209,10 +209,10 @@ def round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def short_reason(error: BaseException) -> str:
-    """The last line with text of an error's message (PyTorch puts a traceback first), or its type."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__).rstrip(".")
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message (TorchScript's last: a traceback comes first), or the error's type."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return (lines[-1] if "TorchScript" in lines[0] else lines[0]).rstrip(".:")
 
 
 def _described(found: Any) -> str:

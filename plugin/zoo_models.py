@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from .errors import LabelQualityError
-from .networks import class_scores, short_reason, to_prediction
+from .networks import class_scores, first_line, to_prediction
 from .types import Geometry, Prediction
 
 
@@ -33,7 +33,7 @@ def load_zoo_model(name: str, device: torch.device, trust: bool) -> Any:
     try:
         return foz.load_zoo_model(name, device=str(device))
     except Exception as error:
-        raise LabelQualityError(f"FiftyOne's zoo model {name!r} cannot be loaded: {short_reason(error)}.") from error
+        raise LabelQualityError(f"FiftyOne's zoo model {name!r} cannot be loaded: {first_line(error)}.") from error
 
 
 class FiftyOnePredictor:
@@ -99,7 +99,7 @@ class FiftyOnePredictor:
         except Exception as error:
             size = f"{images[0].shape[0]}×{images[0].shape[1]}"
             raise LabelQualityError(
-                f"The FiftyOne model failed on {len(images)} images of {size} pixels: {short_reason(error)}."
+                f"The FiftyOne model failed on {len(images)} images of {size} pixels: {first_line(error)}."
             ) from error
         finally:
             self.model._output_processor = processor
