@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .cli_output import describe
 from .config import PREDICTION_SOURCES, SCORES
 from .errors import LabelQualityError
-from .terminal import TerminalProgress, format_seconds, format_table, short_path
+from .terminal import TerminalProgress, format_table
 
 #: Options of the command line that are parameters of the engine under the same name
 _PREDICTION_OPTIONS = (
@@ -80,34 +81,6 @@ def _dataset_of(options: argparse.Namespace) -> tuple[Any, str, dict[Any, str] |
 def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
     """The options that the user gave; the engine's own defaults stand for the others."""
     return {name: getattr(options, name) for name in names if getattr(options, name, None) is not None}
-
-
-def describe(summary: Any, worst: int = 10) -> str:
-    """The ranked result as text: what was done, and the worst images first.
-
-    Args:
-        summary: an `audit.RunSummary`
-        worst: number of images in the table
-    """
-    rows = [
-        [position, float(image.quality), short_path(image.filepath)]
-        for position, image in enumerate(summary.worst[:worst], start=1)
-    ]
-    lines = [
-        "",
-        f"{summary.scored} of {summary.images} images scored in {format_seconds(summary.seconds)} "
-        f"(run '{summary.key}', {summary.classes} classes).",
-    ]
-    if summary.note:
-        lines.append(f"Note: {summary.note}")
-    lines += [f"Skipped: {failure}" for failure in summary.failures[:10]]
-    if len(summary.failures) > 10:
-        lines.append(f"... and {len(summary.failures) - 10} more, all in the run's record.")
-    return "\n".join([*lines, "", "Worst images first (low quality = probably mislabelled):", "", *_table(rows)])
-
-
-def _table(rows: Sequence[Sequence[object]]) -> list[str]:
-    return [format_table(["rank", "quality", "image"], rows)] if rows else ["(none)"]
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -7,13 +7,13 @@ a few numbers a shard. Sums are taken in the order of the samples, so results do
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .confident import ConfidentJoint, LowestCut, ThresholdSums, flag_candidates, flags_joint
-from .config import LABEL_ONLY_SCORES, PER_CLASS_SCORES, SCORES, ScoreConfig
+from .confident import ConfidentJoint, ConfidentLearning, Image, LowestCut, ThresholdSums, counts_score
 from .errors import SampleError
 from .executor import map_shards
 from .inputs import SegmentationSamples
@@ -29,6 +29,9 @@ from .types import IGNORED
 SHARD_SIZE = 32
 _FIRST = "scores"
 _SECOND = "flags"
+
+#: Position of a sample, the size of its mask, and its scores
+_Scored = tuple[int, tuple[int, ...], ImageScores]
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,11 @@ class Scoring:
         self._for_each(_FIRST, self._score_shard, "Scoring", progress)
         if self.reader.labels_only or "clc" not in self.config.scores:
             return None
-        thresholds = self._thresholds()
-        cut = self._cleanlab_cut(thresholds, progress) if self.config.clc_rule == "cleanlab" else None
-
-        def flag_shard(shard: int) -> None:
-            self._flag_shard(shard, thresholds, cut)
-
-        self._for_each(_SECOND, flag_shard, "Flagging pixels", progress)
-        return self._reduce(thresholds)
+        thresholds, given = self._thresholds()
+        cut = self._find_cut(thresholds, progress) if self.config.clc_rule == "cleanlab" else None
+        learned = ConfidentLearning(thresholds, ConfidentJoint(self._classes), cut)
+        self._for_each(_SECOND, partial(self._flag_shard, learned), "Flagging pixels", progress)
+        return self._reduce(learned, given)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The results of each shard, in order.
@@ -124,114 +124,122 @@ class Scoring:
 
     def _score_shard(self, shard: int) -> None:
         first = shard * SHARD_SIZE
-        found: list[tuple[int, ImageScores]] = []
+        found: list[_Scored] = []
         failures: list[dict[str, Any]] = []
-        sums: list[np.ndarray] = []
+        sums = ThresholdSums(self._classes)
         for index in range(first, min(first + SHARD_SIZE, len(self.samples))):
             try:
-                scores, confidence = self._score(index)
+                scores = self._score(index, sums)
             except SampleError as error:
                 if not self.skip_failures:
                     raise
                 failures.append({"sample_id": self.samples.ids[index], "path": error.path, "problem": error.problem})
             else:
-                found.append((index, scores))
-                sums.append(confidence)
+                found.append((index, scores.heatmap.shape, _without_arrays(scores)))
         self.store.write_shard(_FIRST, shard, self._payload(found, failures, sums))
 
-    def _score(self, index: int) -> tuple[ImageScores, np.ndarray]:
-        """Scores one sample and writes its images; returns also its sums for the thresholds, (2, K)."""
+    def _score(self, index: int, sums: ThresholdSums) -> ImageScores:
+        """Scores one sample, writes its images, and adds it to the sums for the class thresholds."""
         sample_id = self.samples.ids[index]
         labels = self.samples.load_labels(index)
-        predicted = self.reader.read(index, labels.shape)  # type: ignore[arg-type]
+        predicted = self.reader.read(index, (labels.shape[0], labels.shape[1]))
         if self.reader.labels_only:
-            scores = score_labels_only(predicted, labels, self.config, self.samples.class_table.size)
-            self._write_maps(sample_id, scores)
-            return scores, np.zeros((2, self.samples.class_table.size))
-        scores = score_image(predicted, labels, self.config)
-        self._write_maps(sample_id, scores)
-        if scores.pooled_probabilities is None or scores.pooled_labels is None:
-            return scores, np.zeros((2, self.samples.class_table.size))
-        pooled = to_half(scores.pooled_probabilities)
-        self.store.write_pooled(sample_id, pooled, scores.pooled_labels)
-        # The sums see the values that the second pass reads back
-        sums = ThresholdSums(self.samples.class_table.size)
-        sums.update(to_single(pooled), scores.pooled_labels)
-        return scores, np.stack([sums.sums, sums.counts.astype(np.float64)])
-
-    def _write_maps(self, sample_id: str, scores: ImageScores) -> None:
+            scores = score_labels_only(predicted, labels, self.config, self._classes)
+        else:
+            scores = score_image(predicted, labels, self.config)
         self.store.write_mask(sample_id, predicted_mask(scores.prediction, self.samples.class_table))
         self.store.write_heatmap(sample_id, scores.heatmap)
+        if scores.pooled_probabilities is not None and scores.pooled_labels is not None:
+            pooled = to_half(scores.pooled_probabilities)
+            self.store.write_pooled(sample_id, pooled, scores.pooled_labels)
+            # The sums see the values that the second pass reads back
+            sums.update(to_single(pooled), scores.pooled_labels)
+        return scores
 
-    def _payload(
-        self, found: list[tuple[int, ImageScores]], failures: list[dict[str, Any]], sums: list[np.ndarray]
-    ) -> dict[str, Any]:
-        classes = self.samples.class_table.size
+    def _payload(self, found: list[_Scored], failures: list[dict[str, Any]], sums: ThresholdSums) -> dict[str, Any]:
+        classes = self._classes
         wanted = [score for score in SCORES if score in self.config.scores and score not in self.missing_scores]
         per_class = [name for name in PER_CLASS_SCORES if name in wanted] if self.config.per_class else []
         return {
-            "ids": [self.samples.ids[index] for index, _ in found],
+            "ids": [self.samples.ids[index] for index, _, _ in found],
             "failures": failures,
-            "folds": [self.reader.fold(index) for index, _ in found],
-            "sizes": np.array([one.prediction.shape for _, one in found], np.int64).reshape(-1, 2),
+            "folds": [self.reader.fold(index) for index, _, _ in found],
+            "sizes": np.array([size for _, size, _ in found], np.int64).reshape(-1, 2),
             "scores": {
-                name: np.array([getattr(one, name) for _, one in found], np.float64) for name in wanted if name != "clc"
+                name: np.array([getattr(one, name) for _, _, one in found], np.float64)
+                for name in wanted
+                if name != "clc"
             },
             "per_class": {
-                name: np.array([one.per_class[name] for _, one in found], np.float64).reshape(-1, classes)
+                name: np.array([one.per_class[name] for _, _, one in found], np.float64).reshape(-1, classes)
                 for name in per_class
             },
-            "class_pixels": np.array([one.class_pixels for _, one in found], np.int64).reshape(-1, classes),
-            "sums": np.array(sums, np.float64).reshape(-1, 2, classes),
+            "class_pixels": np.array([one.class_pixels for _, _, one in found], np.int64).reshape(-1, classes),
+            "sums": sums.sums,
+            "counts": sums.counts,
         }
 
-    def _thresholds(self) -> np.ndarray:
-        total = ThresholdSums(self.samples.class_table.size)
-        for shard in self.shards:
-            for sums, counts in self.store.read_shard(_FIRST, shard)["sums"]:
-                total.add(sums, counts.astype(np.int64))
-        return total.thresholds()
+    @property
+    def _classes(self) -> int:
+        return self.samples.class_table.size
 
-    def _cleanlab_cut(self, thresholds: np.ndarray, progress: Progress) -> float:
-        """The highest pixel score that the rule ``cleanlab`` flags, exact, in two sweeps over the store."""
+    def _thresholds(self) -> tuple[np.ndarray, np.ndarray]:
+        """The class thresholds (K,), and the pixels given each class (K,)."""
+        total = ThresholdSums(self._classes)
+        for shard in self.shards:
+            row = self.store.read_shard(_FIRST, shard)
+            total.add(row["sums"], row["counts"])
+        return total.thresholds(), total.counts
+
+    def _find_cut(self, thresholds: np.ndarray, progress: Progress) -> float:
+        """Where the rule ``cleanlab`` cuts, in two sweeps over the store."""
         cut = LowestCut(thresholds)
+
+        def count(shard: int) -> tuple[int, np.ndarray]:
+            return cut.of_images(self._pooled_images(shard))
+
         for sweep in ("Counting label issues", "Finding the cut"):
-            for done, part in enumerate(map_shards(cut.of_images, map(self._pooled, self.shards), self.config.workers)):
+            for done, part in enumerate(map_shards(count, self.shards, self.config.workers), start=1):
                 cut.merge(part)
-                progress(sweep, min((done + 1) * SHARD_SIZE, len(self.samples)), len(self.samples))
+                progress(sweep, min(done * SHARD_SIZE, len(self.samples)), len(self.samples))
             cut.next_sweep()
         return cut.value
 
-    def _pooled(self, shard: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for sample_id in self.store.read_shard(_FIRST, shard)["ids"]:
-            yield self.store.read_pooled(sample_id)
+    def _pooled_images(self, shard: int) -> Iterator[Image]:
+        return map(self.store.read_pooled, self.store.read_shard(_FIRST, shard)["ids"])
 
-    def _flag_shard(self, shard: int, thresholds: np.ndarray, cut: float | None) -> None:
+    def _flag_shard(self, learned: ConfidentLearning, shard: int) -> None:
         row = self.store.read_shard(_FIRST, shard)
-        joint = ConfidentJoint(self.samples.class_table.size)
-        counts = []
+        joint = ConfidentJoint(self._classes)
+        scores, counts = [], []
         for sample_id, size in zip(row["ids"], row["sizes"], strict=True):
             probabilities, labels = self.store.read_pooled(sample_id)
-            joint.update(probabilities, labels, thresholds)
-            flags = (
-                flags_joint(probabilities, labels, thresholds)
-                if cut is None
-                else flag_candidates(probabilities, labels, cut)
-            )
+            joint.update(probabilities, labels, learned.thresholds)
+            flags = learned.flags(probabilities, labels)
             self.store.write_flags(sample_id, _at_full_size(flags, self.config.pooling, size))
+            scores.append(counts_score(flags, labels))
             counts.append((int(flags.sum()), int((labels != IGNORED).sum())))
-        flagged = np.array(counts, np.int64).reshape(-1, 2)
-        payload = {"clc": 1 - flagged[:, 0] / flagged[:, 1], "flagged": flagged, "joint": joint.counts}
+        payload = {
+            "clc": np.array(scores, np.float64),
+            "flagged": np.array(counts, np.int64).reshape(-1, 2),
+            "joint": joint.counts,
+        }
         self.store.write_shard(_SECOND, shard, payload)
 
-    def _reduce(self, thresholds: np.ndarray) -> Reduction:
-        joint = ConfidentJoint(self.samples.class_table.size)
+    def _reduce(self, learned: ConfidentLearning, given: np.ndarray) -> Reduction:
         flagged = np.zeros(2, np.int64)
         for shard in self.shards:
             payload = self.store.read_shard(_SECOND, shard)
-            joint.counts += payload["joint"]
+            learned.joint.counts += payload["joint"]
             flagged += payload["flagged"].sum(axis=0)
-        return Reduction(thresholds, joint.counts, joint.noise_matrix(), int(flagged[0]), int(flagged[1]))
+        noise = learned.joint.noise_matrix(given)
+        return Reduction(learned.thresholds, learned.joint.counts, noise, int(flagged[0]), int(flagged[1]))
+
+
+def _without_arrays(scores: ImageScores) -> ImageScores:
+    """The scores less the arrays over pixels: a shard holds as many of them as it has samples."""
+    nothing = np.empty((0, 0), np.uint8)
+    return replace(scores, prediction=nothing, heatmap=nothing, pooled_probabilities=None, pooled_labels=None)
 
 
 def _at_full_size(flags: np.ndarray, factor: int, size: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,6 +145,7 @@ class Session:
                     self.samples, model, config.batch_size, self.predictions, self.progress, self._on_failure
                 )
                 self.predictions.finish(failures=_as_dicts(self.failures))
+        self._recall_failures(self.predictions.results.get("failures", ()))
         self._keep(self.predictions.ids())
         return StoredReader(self.samples, self.predictions)
 
@@ -197,7 +198,8 @@ class Session:
         scoring = Scoring(self.samples, reader, config, store, self.request.skip_failures)
         with self._timed("scores"):
             reduction = scoring.run(self.progress)
-        self._note_shard_failures(scoring)
+        for row in scoring.rows():
+            self._recall_failures(row["failures"])
         record = self._record(config, reduction, digest, scoring.missing_scores)
         return self._write(record, store, result_rows(scoring, columns), columns)
 
@@ -312,14 +314,14 @@ class Session:
                 "another `key` to keep both."
             )
 
-    def _note_shard_failures(self, scoring: Scoring) -> None:
+    def _recall_failures(self, failures: Iterable[Mapping[str, Any]]) -> None:
+        """Adds failures that an earlier stage, or this one before it was interrupted, has noted."""
         known = {failure.sample_id for failure in self.failures}
-        for row in scoring.rows():
-            for failure in row["failures"]:
-                if failure["sample_id"] not in known:
-                    self.failures.append(
-                        SampleError(failure["problem"], sample_id=failure["sample_id"], path=failure["path"])
-                    )
+        self.failures += [
+            SampleError(one["problem"], sample_id=one["sample_id"], path=one["path"])
+            for one in failures
+            if one["sample_id"] not in known
+        ]
 
     def _record(
         self, config: ScoreConfig | None, reduction: Reduction | None, digest: str, missing: tuple[str, ...]
