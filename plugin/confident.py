@@ -31,6 +31,9 @@ class ThresholdSums:
 
     Args:
         classes: number of classes K
+
+    Attributes:
+        counts: (K,) int64 pixels given each class
     """
 
     def __init__(self, classes: int) -> None:
@@ -38,17 +41,26 @@ class ThresholdSums:
         # Python's integers: sums of 2**-32 steps would fill 64 bits after some billion pixels
         self._sums = [0] * classes
 
+    @property
+    def sums(self) -> np.ndarray:
+        """The sums (K,) float64; exact for an image of up to 2**21 pixels."""
+        return np.array([total / kernels.STEPS for total in self._sums])
+
     def update(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
         """Adds one image; probabilities (K, h, w) in [0, 1], labels (h, w), negative where ignored."""
-        flat, given = _flatten(probabilities, labels)
         sums = np.zeros(self.counts.size, np.int64)
-        kernels.sum_given(flat, given, sums, self.counts)
+        kernels.sum_given(*_flatten(probabilities, labels), sums, self.counts)
         self._sums = [total + int(more) for total, more in zip(self._sums, sums, strict=True)]
+
+    def add(self, sums: np.ndarray, counts: np.ndarray) -> None:
+        """Adds the images behind another instance's `sums` (K,) and `counts` (K,)."""
+        self._sums = [total + int(more * kernels.STEPS) for total, more in zip(self._sums, sums, strict=True)]
+        self.counts += counts
 
     def merge(self, other: ThresholdSums) -> None:
         """Adds the images that another instance has seen."""
-        self.counts += other.counts
         self._sums = [total + more for total, more in zip(self._sums, other._sums, strict=True)]
+        self.counts += other.counts
 
     def thresholds(self) -> np.ndarray:
         """The thresholds (K,) float64; inf for a class never given, so that no pixel is confidently of it."""
@@ -101,10 +113,7 @@ class ConfidentJoint:
         joint = self.counts.astype(np.float64)
         silent = (joint.sum(axis=1) == 0) & (self.given > 0)
         joint[silent, silent] = 1.0
-        rows = joint.sum(axis=1, keepdims=True)
-        calibrated = np.divide(joint, rows, out=np.zeros_like(joint), where=rows > 0) * self.given[:, None]
-        columns = calibrated.sum(axis=0, keepdims=True)
-        return np.divide(calibrated, columns, out=np.zeros_like(joint), where=columns > 0)
+        return _normalise(_normalise(joint, axis=1) * self.given[:, None], axis=0)
 
 
 class LowestCut:
@@ -126,9 +135,7 @@ class LowestCut:
 
     def choose(self, lowest: int) -> None:
         """Between the passes: says how many of the lowest to take, from 0 to the number of pixels."""
-        below = np.cumsum(self._high)
-        self._bin = int(np.searchsorted(below, lowest))
-        self._rest = lowest - int(below[self._bin] - self._high[self._bin])
+        self._bin, self._rest = _nth(self._high, lowest)
 
     def refine(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
         """Second pass: adds the same image again."""
@@ -141,10 +148,9 @@ class LowestCut:
 
     def cut(self) -> tuple[float, int]:
         """The probability of the last pixel to take, and how many of the pixels at exactly that value to take."""
-        below = np.cumsum(self._low)
-        low = int(np.searchsorted(below, self._rest))
+        low, ties = _nth(self._low, self._rest)
         bits = np.array([self._bin << 16 | low], np.uint32)
-        return float(bits.view(np.float32)[0]), self._rest - int(below[low] - self._low[low])
+        return float(bits.view(np.float32)[0]), ties
 
 
 @dataclass(frozen=True)
@@ -320,3 +326,16 @@ def _round_up(thresholds: np.ndarray) -> np.ndarray:
     """As float32, each rounded up: p >= t holds for the same float32 p as before."""
     rounded = np.asarray(thresholds, np.float64).astype(np.float32)
     return np.where(rounded < thresholds, np.nextafter(rounded, np.float32(np.inf)), rounded)
+
+
+def _nth(histogram: np.ndarray, lowest: int) -> tuple[int, int]:
+    """The bin that the ``lowest``-th item is in, counted from 1, and which item of that bin it is."""
+    below = np.cumsum(histogram)
+    index = int(np.searchsorted(below, lowest))
+    return index, lowest - int(below[index] - histogram[index])
+
+
+def _normalise(counts: np.ndarray, axis: int) -> np.ndarray:
+    """Divides by the sums over an axis, where they are not 0."""
+    sums = counts.sum(axis=axis, keepdims=True)
+    return np.divide(counts, sums, out=np.zeros_like(counts), where=sums > 0)

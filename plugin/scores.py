@@ -14,7 +14,7 @@ import numpy as np
 
 from .components import component_score
 from .config import LABEL_ONLY_SCORES, SCORES, ScoreConfig
-from .scan import predict, scan
+from .scan import Scan, predict, scan
 from .tally import Tally, tally_image
 
 
@@ -80,19 +80,20 @@ def score_image(probabilities: np.ndarray, labels: np.ndarray, config: ScoreConf
     scanned = scan(probabilities, labels, thresholds, factor)
     tally, heatmap = tally_image(scanned.prediction, labels, scanned.confidence, classes, thresholds, temperature)
     scores, per_class = _evaluate(tally, asked, config.per_class)
-    if "tccp" in asked and scanned.above is not None:
-        scores["tccp"] = _thresholded_ccp(tally, scanned.above)
-    if "coco" in asked and scanned.pooled is not None and scanned.pooled_labels is not None:
-        scores["coco"] = _connected_components(scanned.pooled, scanned.pooled_labels, config.coco_average)
     return ImageScores(
         pixels=int(tally.given.sum()),
         class_pixels=tally.given,
         prediction=scanned.prediction,
         heatmap=heatmap,
+        ccp=scores.get("ccp", np.nan),
+        tccp=np.nan if scanned.above is None else _thresholded_ccp(tally, scanned.above),
+        cil=scores.get("cil", np.nan),
+        softmin=scores.get("softmin", np.nan),
+        iou=scores.get("iou", np.nan),
+        coco=_connected_components(scanned, config.coco_average) if "coco" in asked else np.nan,
         per_class=per_class,
         pooled_probabilities=scanned.pooled,
         pooled_labels=scanned.pooled_labels,
-        **scores,
     )
 
 
@@ -127,8 +128,15 @@ def score_labels_only(
     agreement = (prediction == labels).astype(np.float32)
     tally, heatmap = tally_image(prediction, labels, agreement, classes, np.empty(0, np.float32), None)
     scores, per_class = _evaluate(tally, set(config.scores) & set(LABEL_ONLY_SCORES), config.per_class)
-    pixels = int(tally.given.sum())
-    return ImageScores(pixels, tally.given, prediction, heatmap, per_class=per_class, **scores)
+    return ImageScores(
+        pixels=int(tally.given.sum()),
+        class_pixels=tally.given,
+        prediction=prediction,
+        heatmap=heatmap,
+        ccp=scores.get("ccp", np.nan),
+        iou=scores.get("iou", np.nan),
+        per_class=per_class,
+    )
 
 
 def _check_labels(labels: np.ndarray, classes: int) -> None:
@@ -188,9 +196,11 @@ def _thresholded_ccp(tally: Tally, above: np.ndarray) -> float:
     return float(accuracy.max(axis=1).mean())
 
 
-def _connected_components(pooled: np.ndarray, labels: np.ndarray, average: str) -> float:
-    given = np.take_along_axis(pooled, np.maximum(labels, 0)[None].astype(np.intp), axis=0)[0]
-    return component_score(predict(pooled), labels, np.clip(given, 0, 1), pooled.shape[0], average)
+def _connected_components(scanned: Scan, average: str) -> float:
+    assert scanned.pooled is not None and scanned.pooled_labels is not None
+    labels = scanned.pooled_labels
+    given = np.take_along_axis(scanned.pooled, np.maximum(labels, 0)[None].astype(np.intp), axis=0)[0]
+    return component_score(predict(scanned.pooled), labels, np.clip(given, 0, 1), len(scanned.pooled), average)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -59,7 +59,9 @@ def tally_image(
         The sums, and the heatmap (H, W) uint8: 255 · (1 − s) rounded half up, 0 on ignored pixels.
     """
     tally = Tally(
-        *(np.zeros(classes, np.int64) for _ in range(3)),
+        given=np.zeros(classes, np.int64),
+        predicted=np.zeros(classes, np.int64),
+        correct=np.zeros(classes, np.int64),
         confidence=np.zeros(classes),
         lowest=np.full(classes, np.inf),
         weights=np.zeros(classes),
