@@ -12,7 +12,16 @@ import pytest
 from label_quality.plugin.errors import LabelQualityError
 from label_quality.plugin.locks import LOCK_NAME, locked
 
-HOLD = """
+#: Makes the package known without running its ``__init__``, which would import FiftyOne for seconds
+BARE_PACKAGE = f"""
+import sys, types
+package = sys.modules["label_quality"] = types.ModuleType("label_quality")
+package.__path__ = [{str(Path(__file__).resolve().parent.parent)!r}]
+"""
+
+HOLD = (
+    BARE_PACKAGE
+    + """
 import sys
 from pathlib import Path
 from label_quality.plugin.locks import locked
@@ -20,6 +29,7 @@ with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
+)
 
 
 @pytest.fixture

@@ -317,7 +317,16 @@ def test_parts_can_be_discarded(tmp_path: Path) -> None:
 
 # The environment fails
 
-WRITE = """
+#: Makes the package known without running its ``__init__``, which would import FiftyOne for seconds
+BARE_PACKAGE = f"""
+import sys, types
+package = sys.modules["label_quality"] = types.ModuleType("label_quality")
+package.__path__ = [{str(Path(__file__).resolve().parent.parent)!r}]
+"""
+
+WRITE = (
+    BARE_PACKAGE
+    + """
 import os, resource, sys
 import numpy as np
 from label_quality.plugin.store import RunFolder
@@ -343,6 +352,7 @@ try:
 except Exception as error:
     print(type(error).__name__, error)
 """
+)
 
 
 def written_by(mode: str, root: Path) -> str:
