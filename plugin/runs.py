@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
@@ -31,7 +32,6 @@ _PACKAGES = {
     "segmentation_models_pytorch": "segmentation-models-pytorch",
     "numpy": "numpy",
     "numba": "numba",
-    "label_quality": "fiftyone-label-quality",
 }
 #: What the App's list of runs shows; all else is in the run's results, which may be large
 _HEADER = (
@@ -188,8 +188,11 @@ def delete_record(dataset: fo.Dataset, key: str) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide a run's results; packages that are missing are left out."""
-    found = {"python": platform.python_version()}
+    """Versions of Python, this plugin and the packages that decide a run's results; missing packages are left out."""
+    # From the manifest: where FiftyOne loads the plugin from its folder, no package of that name is installed
+    manifest = (Path(__file__).resolve().parent.parent / "fiftyone.yml").read_text()
+    own = re.search(r"^version: (\S+)", manifest, re.MULTILINE)
+    found = {"python": platform.python_version(), "label_quality": own.group(1) if own else "unknown"}
     for name, distribution in _PACKAGES.items():
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(distribution)
