@@ -11,7 +11,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,12 +79,10 @@ class ConfidentJoint:
 
     Attributes:
         counts: (K, K) int64, [given, confident]
-        given: (K,) int64 pixels given each class, confident or not
     """
 
     def __init__(self, classes: int) -> None:
         self.counts = np.zeros((classes, classes), np.int64)
-        self.given = np.zeros(classes, np.int64)
 
     def update(self, probabilities: np.ndarray, labels: np.ndarray, thresholds: np.ndarray) -> None:
         """Adds one image; see `confident_classes` for the arguments."""
@@ -92,65 +90,82 @@ class ConfidentJoint:
 
     def add(self, confident: np.ndarray, labels: np.ndarray) -> None:
         """Adds one image by its confident classes (h, w), as `confident_classes` gives them, and labels (h, w)."""
-        classes = self.given.size
-        self.given += np.bincount(labels[labels >= 0], minlength=classes)
         both = (labels >= 0) & (confident >= 0)
+        classes = len(self.counts)
         pairs = labels[both].astype(np.int64) * classes + confident[both]
         self.counts += np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
     def merge(self, other: ConfidentJoint) -> None:
         """Adds the images that another instance has seen."""
         self.counts += other.counts
-        self.given += other.given
 
-    def noise_matrix(self) -> np.ndarray:
-        """The estimated P(given | true), (K, K) float64: column j says how pixels that are truly j were labelled.
+    def noise_matrix(self, given: np.ndarray | None = None) -> np.ndarray:
+        """The estimated P(given | true): column j says how the pixels that are truly of class j were labelled.
 
-        The joint is calibrated first, so that each row sums to the pixels given that class; a class that was given
-        but has no confident pixel shows no noise and goes to its diagonal. Columns sum to 1, or to 0 for a class
-        that no pixel is estimated to be.
+        Args:
+            given: (K,) pixels given each class, which the rows are scaled to first (the calibration of Northcutt et
+                al.), as not every pixel is confident; None to take the counts as they are
+
+        Returns:
+            (K, K) float64; columns sum to 1, or to 0 for a class that no pixel is estimated to be. A class that was
+            given but has no confident pixel shows no noise.
         """
         joint = self.counts.astype(np.float64)
-        silent = (joint.sum(axis=1) == 0) & (self.given > 0)
-        joint[silent, silent] = 1.0
-        return _normalise(_normalise(joint, axis=1) * self.given[:, None], axis=0)
+        if given is not None:
+            silent = (joint.sum(axis=1) == 0) & (np.asarray(given) > 0)
+            joint[silent, silent] = 1.0
+            joint = _normalise(joint, axis=1) * np.asarray(given)[:, None]
+        return _normalise(joint, axis=0)
 
 
 class LowestCut:
-    """Finds the n lowest probabilities of given classes exactly, in constant memory and two passes.
+    """Finds the pixel score that the rule ``cleanlab`` cuts at, exactly, in constant memory and two sweeps.
 
-    The bits of a non-negative float32 order as the number does. The first pass counts the upper 16 bits, which tells
-    the bin that the n-th lowest is in; the second counts the lower 16 bits within that bin.
+    The rule flags the n pixels of the lowest probability of their given class. The bits of a non-negative float32
+    order as the number does: the first sweep counts n and the upper 16 bits, which tells the bin that the n-th lowest
+    is in; the second counts the lower 16 bits within that bin.
+
+    Args:
+        thresholds: (K,) float64 class thresholds, inf for a class never given
+
+    Attributes:
+        issues: n, known after the first sweep
+        value: the n-th lowest score, known after the second; below all scores where n is 0
     """
 
-    def __init__(self) -> None:
-        self._high = np.zeros(1 << 16, np.int64)
-        self._low = np.zeros(1 << 16, np.int64)
-        self._bin = 0
+    def __init__(self, thresholds: np.ndarray) -> None:
+        self.issues = 0
+        self.value = -1.0
+        self._thresholds = thresholds
+        self._histogram = np.zeros(1 << 16, np.int64)
+        self._bin: int | None = None
         self._rest = 0
 
-    def update(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
-        """First pass: adds one image; probabilities (K, h, w) in [0, 1], labels (h, w), negative where ignored."""
-        kernels.count_high_bits(*_flatten(probabilities, labels), self._high)
+    def of_images(self, images: Iterable[Image]) -> tuple[int, np.ndarray]:
+        """This sweep's counts of some images, to be merged; changes nothing, so it may run in several threads."""
+        issues, histogram = 0, np.zeros(1 << 16, np.int64)
+        for probabilities, labels in images:
+            flat = _flatten(probabilities, labels)
+            if self._bin is None:
+                issues += count_issues(probabilities, labels, self._thresholds)
+                kernels.count_high_bits(*flat, histogram)
+            else:
+                kernels.count_low_bits(*flat, self._bin, histogram)
+        return issues, histogram
 
-    def choose(self, lowest: int) -> None:
-        """Between the passes: says how many of the lowest to take, from 0 to the number of pixels."""
-        self._bin, self._rest = _nth(self._high, lowest)
+    def merge(self, part: tuple[int, np.ndarray]) -> None:
+        """Adds what `of_images` counted, in any order."""
+        self.issues += part[0]
+        self._histogram += part[1]
 
-    def refine(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
-        """Second pass: adds the same image again."""
-        kernels.count_low_bits(*_flatten(probabilities, labels), self._bin, self._low)
-
-    def merge(self, other: LowestCut) -> None:
-        """Adds what another instance has counted; both must have chosen the same number before a second pass."""
-        self._high += other._high
-        self._low += other._low
-
-    def cut(self) -> tuple[float, int]:
-        """The probability of the last pixel to take, and how many of the pixels at exactly that value to take."""
-        low, ties = _nth(self._low, self._rest)
-        bits = np.array([self._bin << 16 | low], np.uint32)
-        return float(bits.view(np.float32)[0]), ties
+    def next_sweep(self) -> None:
+        """Ends a sweep, once the counts of all images are merged."""
+        if self._bin is None:
+            self._bin, self._rest = _nth(self._histogram, self.issues)
+            self._histogram = np.zeros(1 << 16, np.int64)
+        elif self.issues:
+            bits = np.array([self._bin << 16 | _nth(self._histogram, self._rest)[0]], np.uint32)
+            self.value = float(bits.view(np.float32)[0])
 
 
 @dataclass(frozen=True)
@@ -158,21 +173,50 @@ class ConfidentLearning:
     """What the whole dataset says of its labels.
 
     Args:
-        rule: ``joint`` or ``cleanlab``
         thresholds: (K,) float64 class thresholds, inf for a class never given
         joint: the confident joint
-        issues: pixels the rule asks for: the off-diagonal of the joint, or cleanlab's number, before it takes back
-            those whose argmax is the label
-        cut: for ``cleanlab``, the probability of the last pixel to flag
-        ties: for ``cleanlab``, pixels at exactly the cut to flag, the first in the order of images and pixels
+        cut: the pixel score that the rule ``cleanlab`` cuts at; None for the rule ``joint``
     """
 
-    rule: str
     thresholds: np.ndarray
     joint: ConfidentJoint
-    issues: int
-    cut: float = 0.0
-    ties: int = 0
+    cut: float | None = None
+
+    def flags(self, probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Flags an image by its rule; see `flags_joint` and `flag_candidates`."""
+        if self.cut is None:
+            return flags_joint(probabilities, labels, self.thresholds)
+        return flag_candidates(probabilities, labels, self.cut)
+
+
+def learn(images: Iterable[Image], classes: int, rule: str = "joint") -> ConfidentLearning:
+    """Learns from a dataset what its images are to be flagged by.
+
+    Args:
+        images: can be iterated over again and again: two times for ``joint``, four for ``cleanlab``
+        classes: number of classes K
+        rule: ``joint`` for the off-diagonal of the confident joint, or ``cleanlab`` for the pixels that
+            ``cleanlab.segmentation.filter.find_label_issues`` flags
+
+    Returns:
+        The thresholds, the confident joint, and the flags of any image of the dataset.
+    """
+    sums, joint = ThresholdSums(classes), ConfidentJoint(classes)
+    for probabilities, labels in images:
+        sums.update(probabilities, labels)
+    thresholds = sums.thresholds()
+    for probabilities, labels in images:
+        joint.update(probabilities, labels, thresholds)
+    return ConfidentLearning(thresholds, joint, find_cut(images, thresholds) if rule == "cleanlab" else None)
+
+
+def find_cut(images: Iterable[Image], thresholds: np.ndarray) -> float:
+    """The pixel score that the rule ``cleanlab`` cuts at, from images that can be iterated over twice."""
+    cut = LowestCut(thresholds)
+    for _ in range(2):
+        cut.merge(cut.of_images(images))
+        cut.next_sweep()
+    return cut.value
 
 
 def confident_classes(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -221,67 +265,7 @@ def counts_score(flags: np.ndarray, labels: np.ndarray) -> float:
     return 1.0 - int((flags & (labels >= 0)).sum()) / pixels if pixels else float("nan")
 
 
-def learn(
-    images: Iterable[Image], classes: int, rule: str = "joint", thresholds: np.ndarray | None = None
-) -> ConfidentLearning:
-    """Learns from a dataset what its images are to be flagged by.
-
-    Args:
-        images: the images, iterated over two times (``joint``) or three (``cleanlab``), once less with thresholds
-        classes: number of classes K
-        rule: ``joint`` for the off-diagonal of the confident joint, or ``cleanlab`` for the pixels that
-            ``cleanlab.segmentation.filter.find_label_issues`` flags
-        thresholds: (K,) float64, where they are known from an earlier pass
-
-    Returns:
-        What `flag_images` needs, and the confident joint.
-    """
-    if thresholds is None:
-        thresholds = learn_thresholds(images, classes)
-    joint = ConfidentJoint(classes)
-    if rule == "joint":
-        for probabilities, labels in images:
-            joint.update(probabilities, labels, thresholds)
-        return ConfidentLearning(rule, thresholds, joint, int(joint.counts.sum() - joint.counts.trace()))
-    lowest, issues = LowestCut(), 0
-    for probabilities, labels in images:
-        joint.update(probabilities, labels, thresholds)
-        lowest.update(probabilities, labels)
-        issues += count_cleanlab_issues(probabilities, labels, thresholds)
-    lowest.choose(issues)
-    for probabilities, labels in images:
-        lowest.refine(probabilities, labels)
-    return ConfidentLearning(rule, thresholds, joint, issues, *lowest.cut())
-
-
-def learn_thresholds(images: Iterable[Image], classes: int) -> np.ndarray:
-    """The thresholds (K,) of a dataset, in one pass."""
-    sums = ThresholdSums(classes)
-    for probabilities, labels in images:
-        sums.update(probabilities, labels)
-    return sums.thresholds()
-
-
-def flag_images(images: Iterable[Image], learned: ConfidentLearning) -> Iterator[np.ndarray]:
-    """Flags a dataset's images in their order.
-
-    Args:
-        images: the images that were learned from, in the same order
-        learned: what `learn` gave
-
-    Yields:
-        (h, w) bool for each image, False on ignored pixels.
-    """
-    ties = learned.ties
-    for probabilities, labels in images:
-        if learned.rule == "joint":
-            yield flags_joint(probabilities, labels, learned.thresholds)
-        else:
-            flags, ties = flags_lowest(probabilities, labels, learned.cut, ties)
-            yield flags
-
-
-def count_cleanlab_issues(probabilities: np.ndarray, labels: np.ndarray, thresholds: np.ndarray) -> int:
+def count_issues(probabilities: np.ndarray, labels: np.ndarray, thresholds: np.ndarray) -> int:
     """Counts the pixels whose argmax differs from the label and reaches its threshold, as cleanlab does.
 
     cleanlab's threshold of a class never given is its least one, so every such argmax counts.
@@ -289,32 +273,33 @@ def count_cleanlab_issues(probabilities: np.ndarray, labels: np.ndarray, thresho
     Args:
         probabilities: (K, h, w) float32, in [0, 1]
         labels: (h, w) class indices, negative where ignored
-        thresholds: (K,) float64
+        thresholds: (K,) float64, inf for a class never given
 
     Returns:
-        One image's part of the number of pixels to flag.
+        One image's part of the number n of pixels to flag.
     """
     limits = np.maximum(np.where(np.isinf(thresholds), 0.0, thresholds), CLEANLAB_LEAST_THRESHOLD) - CLEANLAB_MARGIN
     prediction, probability = largest(probabilities)
     return int(((labels >= 0) & (prediction != labels) & (probability >= limits[prediction])).sum())
 
 
-def flags_lowest(probabilities: np.ndarray, labels: np.ndarray, cut: float, ties: int) -> tuple[np.ndarray, int]:
-    """Flags the pixels that are lowest in the dataset, except where the argmax is the label.
+def flag_candidates(probabilities: np.ndarray, labels: np.ndarray, cut: float) -> np.ndarray:
+    """Flags the pixels whose given class is no likelier than the cut and not the likeliest.
+
+    All pixels at exactly the cut are taken: which of them cleanlab takes depends on how its sort breaks ties.
 
     Args:
         probabilities: (K, h, w) float32, in [0, 1]
         labels: (h, w) class indices, negative where ignored
-        cut: as `LowestCut.cut` gives it
-        ties: pixels at exactly the cut that this and later images may still take
+        cut: as `LowestCut` finds it
 
     Returns:
-        (h, w) bool, and the ties left for later images.
+        (h, w) bool, False on ignored pixels.
     """
     flat, given = _flatten(probabilities, labels)
     flags = np.zeros(given.size, bool)
-    ties = kernels.flag_lowest(flat, given, np.float32(cut), ties, flags)
-    return flags.reshape(labels.shape), int(ties)
+    kernels.flag_lowest(flat, given, np.float32(cut), flags)
+    return flags.reshape(labels.shape)
 
 
 def _flatten(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

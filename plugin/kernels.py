@@ -341,27 +341,12 @@ def count_low_bits(probabilities: np.ndarray, labels: np.ndarray, high: int, his
 
 
 @kernel()
-def flag_lowest(probabilities: np.ndarray, labels: np.ndarray, cut: np.float32, ties: int, flags: np.ndarray) -> int:
-    """Flags the pixels below the cut, and the first ``ties`` at it, whose label is not the likeliest class.
-
-    Args:
-        cut: probability of the given class that the last pixel to be flagged has
-        ties: pixels at exactly the cut that are still to be taken
-        flags: (N,) bool, zeros, written
-
-    Returns:
-        The ties that are left.
-    """
+def flag_lowest(probabilities: np.ndarray, labels: np.ndarray, cut: np.float32, flags: np.ndarray) -> None:
+    """Sets ``flags`` (N,) bool where the given class's probability is at most the cut and not the first maximum."""
     for i in range(labels.size):
         k = labels[i]
-        if k < 0 or probabilities[k, i] > cut:
-            continue
-        if probabilities[k, i] == cut:
-            if ties == 0:
-                continue
-            ties -= 1
-        flags[i] = not _is_first_maximum(probabilities, i, k)
-    return ties
+        if k >= 0 and probabilities[k, i] <= cut:
+            flags[i] = not _is_first_maximum(probabilities, i, k)
 
 
 @kernel()
