@@ -42,10 +42,13 @@ class Form:
         value = self.ctx.params.get(name)
         return default if value is None or value == "" else value
 
-    def text(self, name: str, label: str, description: str | None = None, default: str | None = None, **kw: Any) -> Any:
-        """A text; left out where a Python call sent a list or a mapping instead."""
+    def text(
+        self, name: str, label: str, description: str | None = None, default: str | None = None, half: bool = False
+    ) -> Any:
+        """A text, over half the width if it is short; left out where a Python call sent a list or a mapping instead."""
         if not isinstance(self.ctx.params.get(name), _STRUCTURED):
-            self.inputs.str(name, allow_empty=True, label=label, description=description, default=default, **kw)
+            view = types.FieldView(space=6 if half else 12)
+            self.inputs.str(name, allow_empty=True, label=label, description=description, default=default, view=view)
         return self.value(name, default)
 
     def whole(self, name: str, label: str, description: str | None = None, default: int | None = None) -> Any:
@@ -75,7 +78,7 @@ class Form:
     ) -> Any:
         """One of several values; with ``check``, a value that is not among them is an error that lists them."""
         labels = choices if isinstance(choices, Mapping) else {value: value for value in choices}
-        view = types.RadioGroup() if radio else types.Dropdown()
+        view = types.RadioGroup(orientation="vertical") if radio else types.Dropdown()
         for value, text in labels.items():
             view.add_choice(value, label=text)
         self.inputs.enum(name, list(labels), label=label, description=description, default=default, view=view)
@@ -207,13 +210,12 @@ def fields_of(dataset: Any, *kinds: type) -> list[str]:
     return [name for name, field in dataset.get_field_schema().items() if isinstance(field, kinds) and name != "id"]
 
 
-def run_key(form: Form, runs: Sequence[RunRecord], replaces: bool = True) -> None:
+def run_key(form: Form, runs: Sequence[RunRecord]) -> None:
     """The run's key; where a finished run of that key exists, offers to overwrite it.
 
     Args:
         form: the form
         runs: the dataset's runs
-        replaces: whether the operator makes a run of this key anew
     """
     key = form.text("key", "Name of the run", "Prefix of the fields it writes", DEFAULT_KEY)
     try:
@@ -222,7 +224,7 @@ def run_key(form: Form, runs: Sequence[RunRecord], replaces: bool = True) -> Non
         form.fail("key", str(error))
         return
     existing = next((run for run in runs if run.key == key and run.status == "complete"), None)
-    if existing is None or not replaces or form.flag("overwrite", f"Overwrite the run '{key}'"):
+    if existing is None or form.flag("overwrite", f"Overwrite the run '{key}'"):
         return
     # From Python the engine decides: with the same parameters it gives the finished run's results again
     if form.interactive:

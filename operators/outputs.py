@@ -23,7 +23,6 @@ def summarise(summary: Any) -> dict[str, Any]:
     ]
     return {
         "key": summary.key,
-        "label_field": summary.label_field,
         "images": int(summary.images),
         "scored": int(summary.scored),
         "classes": int(summary.classes),

@@ -135,8 +135,8 @@ def _model_details(form: Form) -> None:
     form.text("encoder", "Encoder", "Likewise, such as resnet34")
     form.text("class_map", "Class map", "The model's class to the dataset's, as '0: road, 1: car'; empty matches names")
     _sizes(form)
-    form.text("mean", "Mean", "Per channel, for pixel values in [0, 1], as '0.485, 0.456, 0.406'")
-    form.text("std", "Standard deviation", "Likewise")
+    form.text("mean", "Mean", "Per channel, as '0.485, 0.456, 0.406'", half=True)
+    form.text("std", "Standard deviation", "Likewise", half=True)
     form.flag("trust", "Run code from the model's file", "Some files can only be loaded so; say yes to files you trust")
 
 
@@ -172,7 +172,8 @@ def _field_problem(samples: Any, name: str, label_field: str, expected: list[str
 
 def _check_first_file(form: Form, samples: Any, name: str) -> None:
     """Opens the first file: a wrong folder or format shows before the run starts."""
-    from ..plugin.prediction_files import channel_count, resolve_path
+    from ..plugin.prediction import file_path
+    from ..plugin.prediction_files import channels_of
 
     first = samples.exists(name).limit(1).values(["id", "filepath", name])
     if not first[0]:
@@ -180,7 +181,7 @@ def _check_first_file(form: Form, samples: Any, name: str) -> None:
         return
     sample_id, image_path, value = (column[0] for column in first)
     try:
-        channel_count(resolve_path(value, image_path, field=name, sample_id=sample_id), sample_id)
+        channels_of(file_path(value, image_path, name, sample_id), sample_id)
     except LabelQualityError as error:
         form.fail("field", str(error))
 
@@ -222,8 +223,10 @@ def _training(form: Form) -> None:
     form.heading("training", "Training")
     preset = form.choice("preset", "Preset", _PRESETS, default="auto")
     if preset != "fast":
-        form.text("architecture", "Architecture", "Of segmentation-models-pytorch", CrossValidation.architecture)
-    form.text("encoder", "Encoder", "Of segmentation-models-pytorch; empty for the preset's own")
+        form.text(
+            "architecture", "Architecture", "Of segmentation-models-pytorch", CrossValidation.architecture, half=True
+        )
+    form.text("encoder", "Encoder", "Empty for the preset's own", half=preset != "fast")
     form.text("weights", "Encoder weights", "imagenet, a weights file, or none", CrossValidation.weights)
     _sizes(form)
     form.whole("epochs", "Epochs at most", "Empty for the preset's own")
@@ -236,4 +239,4 @@ def _sizes(form: Form) -> None:
     form.whole("input_size", "Input size", "Longest side of an image as the model sees it, in pixels")
     form.whole("tile", "Tile size", "Side of the tiles that larger images are cut into; empty for none")
     form.whole("batch_size", "Batch size", "Images a step")
-    form.text("device", "Device", "auto, cpu, cuda or cuda:N", "auto")
+    form.text("device", "Device", "auto, cpu, cuda or cuda:N", "auto", half=True)

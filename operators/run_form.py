@@ -31,7 +31,7 @@ def fill(form: Form, predict: bool, score: bool) -> None:
         prediction_form.essentials(form, source, samples, label_field)
     else:
         prediction_form.stored(form, runs)
-    forms.run_key(form, runs, predict)
+    forms.run_key(form, runs)
     if form.flag("advanced", "Advanced options"):
         _advanced(form, source, samples, score)
     score_form.describe_classes(form, label_field)

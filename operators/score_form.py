@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..plugin.class_table import ClassTable
 from ..plugin.config import DEFAULT_THRESHOLDS, SCORES, ScoreConfig
 from ..plugin.dataset_checks import class_targets
@@ -9,6 +11,7 @@ from ..plugin.errors import LabelQualityError
 from .forms import Form
 from .parameters import to_arguments
 
+_SCANNED = "The dataset has no mask targets: its masks will be scanned, and every value in them becomes a class."
 _SOURCES = {
     "mask_targets": "the mask targets of '{field}'",
     "default_mask_targets": "the dataset's default mask targets",
@@ -20,8 +23,8 @@ def classes(form: Form) -> None:
     """Which mask values are classes and which take part in nothing."""
     form.heading("classes", "Classes")
     form.text("classes", "Classes", "As '0: road, 1: car', or a file's path; empty for the dataset's mask targets")
-    form.text("ignored", "Ignored", "Mask values or names that take part in nothing, as '255, void'")
-    form.text("unlabelled", "Unlabelled class", "Its name or value; empty to find it by its name")
+    form.text("ignored", "Ignored", "Values or names that take part in nothing, as '255, void'", half=True)
+    form.text("unlabelled", "Unlabelled class", "Its name or value; empty to find it by its name", half=True)
     form.choice(
         "unknown",
         "A mask value outside the classes",
@@ -32,20 +35,22 @@ def classes(form: Form) -> None:
 
 def describe_classes(form: Form, label_field: str) -> None:
     """Says how many classes there are and where they come from, or marks what is wrong with them."""
-    try:
-        given = to_arguments(form.ctx.params, ("classes", "ignored", "unlabelled"))
-        source, targets = class_targets(form.ctx.dataset, label_field, given.get("classes"))
-        if not targets:
-            form.notice(
-                "classes",
-                "The dataset has no mask targets: its masks will be scanned, and every value in them becomes a class.",
-            )
+    table: ClassTable | None = None
+    given: dict[str, Any] = {}
+    # One more input at a time, so that an error is that of the input just added
+    for name in ("classes", "ignored", "unlabelled"):
+        try:
+            given |= to_arguments(form.ctx.params, (name,))
+            source, targets = class_targets(form.ctx.dataset, label_field, given.get("classes"))
+            if targets is None:
+                form.notice("classes", _SCANNED)
+                return
+            table = ClassTable.from_targets(targets, given.get("ignored", ()), given.get("unlabelled"), source)
+        except LabelQualityError as error:
+            form.fail(name, str(error))
             return
-        table = ClassTable.from_targets(targets, given.get("ignored", ()), given.get("unlabelled"), source)
-    except LabelQualityError as error:
-        form.fail_as(error, "classes")
-        return
-    form.notice("classes", _class_sentence(table, label_field))
+    if table is not None:
+        form.notice("classes", _class_sentence(table, label_field))
 
 
 def _class_sentence(table: ClassTable, label_field: str) -> str:
@@ -58,7 +63,7 @@ def _class_sentence(table: ClassTable, label_field: str) -> str:
 def scores(form: Form) -> None:
     """The scores' choices that the paper leaves open."""
     form.heading("scores", "Scores")
-    form.text("scores", "Scores", f"Some of {', '.join(SCORES)}; empty for all")
+    form.text("scores", "Which scores", f"Some of {', '.join(SCORES)}; empty for all")
     form.number("temperature", "Softmin temperature", "Smaller is closer to the minimum", ScoreConfig.temperature)
     form.whole("pooling", "Pooling", "Side of the blocks of CLC and CoCo; 1 for full resolution", ScoreConfig.pooling)
     form.choice(
