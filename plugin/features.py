@@ -1,0 +1,125 @@
+"""The ``fast`` preset: a frozen encoder's features, computed once, on which every fold trains only a light decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .config import CrossValidation
+from .model_inputs import common_size, fit_image, fit_labels, input_size, pad_image, pad_labels_to
+from .models import MULTIPLE, FrozenEncoder, LightDecoder, LogitWriter, upsample
+from .pooling import pool_labels
+from .sample_cache import Item, SampleCache
+from .tiled import image_tensor, predict_image_in_tiles, tile_boxes
+from .training import Batch
+from .types import Geometry, Prediction, SampleInput
+
+#: What float16 holds, with room
+_LARGEST = 6e4
+
+
+class FrozenFeatures:
+    """Feeds light decoders with the cached features of a frozen encoder.
+
+    Args:
+        config: resolved, see `cross_validation.resolve_preset`
+        classes: number of classes K
+        cache: where features go: about 0.7 MB an image at 384 × 288 with the default encoder
+        device: where networks run
+    """
+
+    stage = "Encoding images"
+    #: Steps an epoch has at least: 40 batches of 4 train a decoder on a few dozen images
+    least_steps = 40
+
+    def __init__(self, config: CrossValidation, classes: int, cache: SampleCache, device: torch.device) -> None:
+        self.config, self.classes, self.cache, self.device = config, classes, cache, device
+
+    @cached_property
+    def encoder(self) -> FrozenEncoder:
+        """The encoder; its weights are read when it is first needed."""
+        return FrozenEncoder(str(self.config.encoder), self.config.weights).to(self.device)
+
+    def encode(self, sample: SampleInput, image: np.ndarray, labels: np.ndarray) -> None:
+        """Stores the features and labels of a sample, a piece a tile.
+
+        Args:
+            sample: the sample
+            image: (H, W, 3) uint8
+            labels: (H, W) int16 class indices
+        """
+        size = input_size(image.shape[:2], self.config.input_size)
+        image, fitted = fit_image(image, size), fit_labels(labels, size)
+        boxes = tile_boxes(size, self.config.tile)
+        self.cache.write(sample.sample_id, [self._piece(image[box], fitted[box]) for box in boxes], labels)
+
+    def build(self, pretrained: bool) -> nn.Module:
+        """A decoder with random weights."""
+        channels = [level.shape[1] for level in self.encoder(torch.zeros(1, 3, 64, 64, device=self.device))]
+        return LightDecoder(channels, self.classes).to(self.device).to(memory_format=torch.channels_last)
+
+    def batch(self, items: Sequence[Item], rng: np.random.Generator | None) -> Batch:
+        """Reads pieces; those of different sizes are padded, their edges repeated, and ignored there."""
+        pieces = [self.cache.read(item) for item in items]
+        levels = zip(*(piece["maps"] for piece in pieces), strict=True)
+        size = common_size([item.size for item in items])
+        labels = np.stack([pad_labels_to(piece["labels"], size) for piece in pieces])
+        return Batch([_stacked(level) for level in levels], torch.from_numpy(labels))
+
+    def logits(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+        """(N, K, h, w) logits on the features' finest grid."""
+        return model(batch.inputs)
+
+    def parameter_groups(self, model: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
+        """Everything, at the full learning rate."""
+        return [(list(model.parameters()), 1.0)]
+
+    @torch.inference_mode()
+    def predict(self, model: nn.Module, samples: Sequence[SampleInput], writer: LogitWriter) -> list[Prediction]:
+        """Predicts samples whose features have one shape; with tiles from the images, as tiles overlap then."""
+        if self.config.tile is not None:
+            return [self._predict_tiled(model, sample, self.config.tile, writer) for sample in samples]
+        pieces = [self.cache.read(self.cache.summary(sample.sample_id).items[0]) for sample in samples]
+        maps = [_stacked(level).to(self.device) for level in zip(*(piece["maps"] for piece in pieces), strict=True)]
+        geometries = [Geometry(tuple(piece["padded"]), tuple(piece["valid"])) for piece in pieces]
+        return writer.predictions(model(maps), geometries)
+
+    def _piece(self, image: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+        padded = pad_image(image, MULTIPLE)
+        maps = self.encoder(image_tensor(padded[None]).to(self.device))
+        grid = maps[0].shape[2:]
+        pooled = pool_labels(labels, padded.shape[0] // grid[0], self.classes)
+        arrays = [level[0].clamp(-_LARGEST, _LARGEST).half().cpu().contiguous().numpy() for level in maps]
+        return {
+            "maps": arrays,
+            "labels": pad_labels_to(pooled, (grid[0], grid[1])),
+            "padded": list(padded.shape[:2]),
+            "valid": list(image.shape[:2]),
+        }
+
+    def _predict_tiled(self, model: nn.Module, sample: SampleInput, tile: int, writer: LogitWriter) -> Prediction:
+        image = sample.load_image()
+        image = fit_image(image, input_size(image.shape[:2], self.config.input_size))
+
+        def logits(images: torch.Tensor) -> torch.Tensor:
+            maps = self.encoder(images.to(self.device))
+            return upsample(model(maps), (images.shape[2], images.shape[3]), False)
+
+        return predict_image_in_tiles(logits, image, tile, writer)
+
+
+def _stacked(maps: Sequence[np.ndarray]) -> torch.Tensor:
+    """(C, h, w) float16 maps as one (N, C, h, w) float32 tensor, the edges of smaller ones repeated."""
+    height, width = common_size([(level.shape[1], level.shape[2]) for level in maps])
+    tensors = []
+    for level in maps:
+        tensor = torch.from_numpy(level)[None].float()
+        room = (0, width - level.shape[2], 0, height - level.shape[1])
+        tensors.append(functional.pad(tensor, room, mode="replicate") if any(room) else tensor)
+    return torch.cat(tensors).contiguous(memory_format=torch.channels_last)

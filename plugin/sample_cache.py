@@ -1,0 +1,130 @@
+"""What is computed once a sample and used by every fold, on disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .containers import read_container, write_container
+from .errors import SampleError
+from .types import SampleInput
+
+#: Samples whose files are read ahead of the one that is being computed
+_AHEAD = 3
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One piece that a network is trained on: an image, or a tile of it.
+
+    Args:
+        sample_id: the sample it comes from
+        number: of the piece among the sample's
+        size: (height, width) of the labels it is trained on
+        labelled: whether any pixel takes part
+    """
+
+    sample_id: str
+    number: int
+    size: tuple[int, int]
+    labelled: bool
+
+
+@dataclass(frozen=True)
+class CachedSample:
+    """What is known of a sample without reading its arrays.
+
+    Args:
+        items: its pieces
+        classes: the class indices that its labels have
+    """
+
+    items: tuple[Item, ...]
+    classes: tuple[int, ...]
+
+
+class SampleCache:
+    """A folder with a summary of each sample and one file of arrays a piece; memory holds one piece at a time.
+
+    Args:
+        folder: made when the first sample is written
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, sample_id: str, pieces: Sequence[dict[str, Any]], labels: np.ndarray) -> None:
+        """Stores a sample; it counts as stored only once all of it is.
+
+        Args:
+            sample_id: its id
+            pieces: each has ``labels``, (h, w) int16, beside what the network needs
+            labels: (H, W) int16 class indices of the whole sample
+        """
+        for number, piece in enumerate(pieces):
+            write_container(self._piece(sample_id, number), piece)
+        summary = {
+            "sizes": [list(piece["labels"].shape) for piece in pieces],
+            "labelled": [bool((piece["labels"] >= 0).any()) for piece in pieces],
+            "classes": [int(value) for value in np.unique(labels[labels >= 0])],
+        }
+        write_container(self._summary(sample_id), summary)
+
+    def has(self, sample_id: str) -> bool:
+        """Whether the sample is stored."""
+        return self._summary(sample_id).is_file()
+
+    def summary(self, sample_id: str) -> CachedSample:
+        """What the sample has."""
+        found = read_container(self._summary(sample_id), sample_id)
+        kinds = enumerate(zip(found["sizes"], found["labelled"], strict=True))
+        items = tuple(Item(sample_id, number, tuple(size), labelled) for number, (size, labelled) in kinds)
+        return CachedSample(items, tuple(found["classes"]))
+
+    def read(self, item: Item) -> dict[str, Any]:
+        """The arrays of a piece, as they were written."""
+        return read_container(self._piece(item.sample_id, item.number), item.sample_id)
+
+    def clear(self) -> None:
+        """Removes the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _summary(self, sample_id: str) -> Path:
+        return self.folder / f"{sample_id}.sample"
+
+    def _piece(self, sample_id: str, number: int) -> Path:
+        return self.folder / f"{sample_id}-{number}.piece"
+
+
+def read_ahead(
+    samples: Sequence[SampleInput], indices: Sequence[int]
+) -> Iterator[tuple[int, SampleInput, np.ndarray, np.ndarray] | SampleError]:
+    """Decodes images and masks while the caller computes.
+
+    Yields:
+        in order: the sample's position, the sample, its (H, W, 3) image and (H, W) labels; or what is wrong with it
+    """
+    with ThreadPoolExecutor(max_workers=_AHEAD) as pool:
+        pending = []
+        for index in indices:
+            pending.append(pool.submit(_read, samples, index))
+            if len(pending) > _AHEAD:
+                yield pending.pop(0).result()
+        while pending:
+            yield pending.pop(0).result()
+
+
+def _read(samples: Sequence[SampleInput], index: int) -> tuple[int, SampleInput, np.ndarray, np.ndarray] | SampleError:
+    try:
+        sample = samples[index]
+        return index, sample, sample.load_image(), sample.load_labels()
+    except SampleError as error:
+        return error
