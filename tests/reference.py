@@ -1,0 +1,142 @@
+"""The definitions of the scores, plain and slow: what the fast code is checked against.
+
+One image: ``p`` (K, H, W) probabilities, ``l`` (H, W) given classes, negative where a pixel takes part in nothing.
+Everything is computed in float64, one pixel, one class or one block at a time.
+"""
+# ruff: noqa: E741 (p, l, P, s and t are the names of the definitions)
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import softmax
+
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+
+
+def pixels(p: np.ndarray, l: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The pixels that take part: p (N, K) float64, l (N,), P (N,) and s (N,)."""
+    rows = np.moveaxis(p, 0, -1)[l >= 0].astype(np.float64)
+    given = l[l >= 0].astype(int)
+    predicted = np.array([row.argmax() for row in rows], int)
+    return rows, given, predicted, rows[np.arange(len(given)), given]
+
+
+def ccp(p: np.ndarray, l: np.ndarray) -> float:
+    _, given, predicted, _ = pixels(p, l)
+    return float((predicted == given).mean())
+
+
+def tccp(p: np.ndarray, l: np.ndarray, thresholds: tuple[float, ...] = THRESHOLDS) -> float:
+    rows, given, _, _ = pixels(p, l)
+    best = [max(float(((rows[:, k] > t) == (given == k)).mean()) for t in thresholds) for k in range(len(p))]
+    return float(np.mean(best))
+
+
+def cil(p: np.ndarray, l: np.ndarray) -> float:
+    return float(pixels(p, l)[3].mean())
+
+
+def softmin(p: np.ndarray, l: np.ndarray, temperature: float = 0.1) -> float:
+    s = pixels(p, l)[3]
+    return float((s * softmax((1 - s) / temperature)).sum())
+
+
+def iou(p: np.ndarray, l: np.ndarray) -> float:
+    _, given, predicted, _ = pixels(p, l)
+    return float(np.mean([class_iou(given, predicted, k) for k in np.union1d(given, predicted)]))
+
+
+def class_iou(given: np.ndarray, predicted: np.ndarray, k: int) -> float:
+    return float(((given == k) & (predicted == k)).sum() / ((given == k) | (predicted == k)).sum())
+
+
+def per_class(p: np.ndarray, l: np.ndarray, temperature: float = 0.1) -> dict[str, np.ndarray]:
+    """The per-class values, nan for a class that is not given."""
+    _, given, predicted, s = pixels(p, l)
+    values = {name: np.full(len(p), np.nan) for name in ("ccp", "cil", "softmin", "iou")}
+    for k in np.unique(given):
+        of_class = given == k
+        values["ccp"][k] = (predicted[of_class] == k).mean()
+        values["cil"][k] = s[of_class].mean()
+        values["softmin"][k] = (s[of_class] * softmax((1 - s[of_class]) / temperature)).sum()
+        values["iou"][k] = class_iou(given, predicted, k)
+    return values
+
+
+def heatmap(p: np.ndarray, l: np.ndarray) -> np.ndarray:
+    result = np.zeros(l.shape, np.uint8)
+    result[l >= 0] = np.floor(255 * (1 - pixels(p, l)[3]) + 0.5)
+    return result
+
+
+def pool(p: np.ndarray, l: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean probabilities (K, h, w) and majority labels (h, w), over the pixels of a block that take part."""
+    height, width = -(-l.shape[0] // factor), -(-l.shape[1] // factor)
+    mean, majority = np.zeros((len(p), height, width), np.float32), np.full((height, width), -1, np.int16)
+    for y in range(height):
+        for x in range(width):
+            block = slice(y * factor, (y + 1) * factor), slice(x * factor, (x + 1) * factor)
+            taking_part = l[block] >= 0
+            if taking_part.any():
+                mean[:, y, x] = [p[k][block][taking_part].mean(dtype=np.float64) for k in range(len(p))]
+                majority[y, x] = np.bincount(l[block][taking_part]).argmax()
+    return mean, majority
+
+
+def coco(p: np.ndarray, l: np.ndarray, average: str = "components") -> float:
+    """On arrays that are pooled already: flood fill over the eight neighbours of the same (P, l) pair."""
+    predicted = p.argmax(axis=0)
+    left = {(int(y), int(x)) for y, x in zip(*np.nonzero(l >= 0), strict=True)}
+    components: dict[int, list[float]] = {}
+    while left:
+        start = min(left)
+        queue, members = [start], []
+        left.discard(start)
+        while queue:
+            y, x = queue.pop()
+            members.append(float(p[l[start], y, x]))
+            for near in [(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]:
+                if near in left and l[near] == l[start] and predicted[near] == predicted[start]:
+                    left.discard(near)
+                    queue.append(near)
+        components.setdefault(int(l[start]), []).append(float(np.mean(members)))
+    if average == "classes":
+        return float(np.mean([np.mean(scores) for scores in components.values()]))
+    return float(np.mean([score for scores in components.values() for score in scores]))
+
+
+def thresholds(images: list[tuple[np.ndarray, np.ndarray]], classes: int) -> np.ndarray:
+    """t[k]: mean of p[k] over all pixels given class k; inf where there is none."""
+    s = [[] for _ in range(classes)]
+    for p, l in images:
+        for k in range(classes):
+            s[k].extend(p[k][l == k].astype(np.float64).tolist())
+    return np.array([np.mean(values) if values else np.inf for values in s])
+
+
+def confident_joint(images: list[tuple[np.ndarray, np.ndarray]], t: np.ndarray) -> np.ndarray:
+    """C[given, confident]: the confident class is the likeliest of those with p[k] >= t[k]."""
+    joint = np.zeros((len(t), len(t)), int)
+    for p, l in images:
+        for y, x in zip(*np.nonzero(l >= 0), strict=True):
+            confident = [k for k in range(len(t)) if p[k, y, x] >= t[k]]
+            if confident:
+                joint[l[y, x], max(confident, key=lambda k: (p[k, y, x], -k))] += 1
+    return joint
+
+
+def cleanlab_flags(images: list[tuple[np.ndarray, np.ndarray]], t: np.ndarray) -> list[np.ndarray]:
+    """The n lowest s of the dataset (all that equal the n-th), less those whose argmax is the label."""
+    limits = np.maximum(np.where(np.isinf(t), 0, t), 2e-6) - 1e-6
+    issues, everything = 0, []
+    for p, l in images:
+        rows, given, predicted, s = pixels(p, l)
+        largest = rows.max(axis=1, initial=0)
+        issues += int(((predicted != given) & (largest >= limits[predicted])).sum())
+        everything.extend(s.tolist())
+    cut = sorted(everything)[issues - 1] if issues else -1.0
+    flags = []
+    for p, l in images:
+        s = np.take_along_axis(p, np.maximum(l, 0)[None], axis=0)[0]
+        flags.append((l >= 0) & (s <= cut) & (p.argmax(axis=0) != l))
+    return flags
