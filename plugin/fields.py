@@ -246,7 +246,7 @@ def _write_portion(
     for suffix in columns.suffixes():
         values = _values_of(suffix, portion, columns, class_table)
         by_id = dict(zip(portion.ids, values, strict=True))
-        dataset.set_values(field_name(key, suffix), by_id, key_field="id", expand_schema=False)
+        dataset.set_values(field_name(key, suffix), by_id, key_field="id", expand_schema=False, validate=False)
 
 
 def _values_of(suffix: str, portion: ResultRows, columns: Columns, class_table: ClassTable) -> list[Any]:
