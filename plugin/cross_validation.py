@@ -173,6 +173,7 @@ class _Run:
         needed = sorted({index for indices in pending.values() for index in indices})
         trains = [fold for fold in pending if not self.checkpoint(fold).is_file()]
         if trains:
+            self.preset.check()
             needed = list(range(len(self.samples)))
         self._encode(needed)
         if trains:

@@ -59,6 +59,10 @@ class FrozenFeatures:
         boxes = tile_boxes(size, self.config.tile)
         self.cache.write(sample.sample_id, [self._piece(image[box], fitted[box]) for box in boxes], labels)
 
+    def check(self) -> None:
+        """Raises `LabelQualityError` if no network can be built, before any image is read."""
+        self.build(pretrained=True)
+
     def build(self, pretrained: bool) -> nn.Module:
         """A decoder with random weights."""
         channels = [level.shape[1] for level in self.encoder(torch.zeros(1, 3, 64, 64, device=self.device))]

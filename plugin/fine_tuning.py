@@ -57,6 +57,10 @@ class FineTuning:
         piece = {"image": fit_image(image, size), "labels": fit_labels(labels, size)}
         self.cache.write(sample.sample_id, [piece], labels)
 
+    def check(self) -> None:
+        """Raises `LabelQualityError` if no network can be built, before any image is read."""
+        self.build(pretrained=True)
+
     def build(self, pretrained: bool) -> nn.Module:
         """The SMP model; with ``pretrained``, its encoder has the weights that the config asks for."""
         weights = self.config.weights if pretrained else None
