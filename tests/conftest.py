@@ -1,17 +1,23 @@
-"""An isolated FiftyOne (own database, plugins and files in a temporary folder) and small real datasets on disk.
+"""An isolated FiftyOne (own MongoDB, plugins and files in a temporary folder) and small real datasets on disk.
 
 The environment is set when this file is imported, before anything imports FiftyOne. MongoDB starts with the first
-test that uses the ``fiftyone`` fixture (or one built on it); numeric tests never start it.
+import of FiftyOne; numeric tests never start it. It is a server of the tests' own: FiftyOne attaches to any server that
+another FiftyOne process of the same user has started, whatever its database folder.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,19 +32,21 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def _isolate_fiftyone() -> Path:
-    """Points every FiftyOne folder at a fresh temporary one, which is removed after FiftyOne's own exit handlers."""
+    """Points every FiftyOne folder at a fresh temporary one, and FiftyOne at a server that starts when it is needed."""
     if "fiftyone" in sys.modules:
         raise RuntimeError("FiftyOne was imported before tests/conftest.py: the tests would use the user's database.")
     home = Path(tempfile.mkdtemp(prefix="label-quality-tests-"))
-    atexit.register(_remove, home)
     plugins = home / "plugins"
     plugins.mkdir()
     (plugins / "label-quality").symlink_to(REPOSITORY, target_is_directory=True)
-    os.environ.pop("FIFTYONE_DATABASE_URI", None)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     os.environ.update(
         FIFTYONE_CONFIG_PATH=str(home / "config.json"),
         FIFTYONE_APP_CONFIG_PATH=str(home / "app_config.json"),
         FIFTYONE_DATABASE_DIR=str(home / "database"),
+        FIFTYONE_DATABASE_URI=f"mongodb://127.0.0.1:{port}",
         FIFTYONE_PLUGINS_DIR=str(plugins),
         FIFTYONE_DEFAULT_DATASET_DIR=str(home / "datasets"),
         FIFTYONE_DATABASE_VALIDATION="false",
@@ -46,13 +54,56 @@ def _isolate_fiftyone() -> Path:
         FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS="true",
         FIFTYONE_SHOW_PROGRESS_BARS="false",
     )
+    sys.meta_path.insert(0, _MongoStarter(home, port))
     return home
 
 
-def _remove(home: Path) -> None:
-    """Has the folder removed once MongoDB, which outlives this process for a moment, has emptied its lock file."""
-    wait = 'for i in $(seq 300); do [ -s "$0/database/mongod.lock" ] || break; sleep 0.1; done; rm -rf "$0"'
-    subprocess.Popen(["sh", "-c", wait, str(home)], start_new_session=True, stderr=subprocess.DEVNULL)
+class _MongoStarter(MetaPathFinder):
+    """Starts MongoDB when FiftyOne is first imported; finds no module itself."""
+
+    #: Ends the server and removes the folder when standard input closes: also if this process is killed
+    SCRIPT = """
+        "$1" --dbpath "$2/database" --port "$3" --bind_ip 127.0.0.1 --nounixsocket --wiredTigerCacheSizeGB 0.25 \\
+            >"$2/mongod.log" 2>&1 &
+        read -r _
+        kill $!
+        wait $!
+        rm -rf "$2"
+    """
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home, self.port = home, port
+        atexit.register(self._end)
+        self.server: subprocess.Popen[bytes] | None = None
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        if fullname == "fiftyone":
+            sys.meta_path.remove(self)
+            self._start()
+
+    def _start(self) -> None:
+        (self.home / "database").mkdir()
+        command = ["sh", "-c", self.SCRIPT, "sh", _mongod(), str(self.home), str(self.port)]
+        self.server = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        for _ in range(600):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError(f"MongoDB did not start:\n{(self.home / 'mongod.log').read_text()[-2000:]}")
+
+    def _end(self) -> None:
+        if self.server is None:
+            shutil.rmtree(self.home, ignore_errors=True)
+        elif self.server.stdin is not None:
+            self.server.stdin.close()
+
+
+def _mongod() -> str:
+    """The server that came with FiftyOne, else the one on the path."""
+    spec = find_spec("fiftyone")
+    bundled = Path(next(iter(spec.submodule_search_locations or ["."])) if spec else ".") / "db" / "bin" / "mongod"
+    return str(bundled) if bundled.exists() else shutil.which("mongod") or "mongod"
 
 
 FIFTYONE_HOME = _isolate_fiftyone()
