@@ -90,10 +90,8 @@ class ConfidentJoint:
 
     def add(self, confident: np.ndarray, labels: np.ndarray) -> None:
         """Adds one image by its confident classes (h, w), as `confident_classes` gives them, and labels (h, w)."""
-        both = (labels >= 0) & (confident >= 0)
-        classes = len(self.counts)
-        pairs = labels[both].astype(np.int64) * classes + confident[both]
-        self.counts += np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+        given = np.ascontiguousarray(labels, dtype=np.int16).reshape(-1)
+        kernels.count_pairs(given, confident.reshape(-1), self.counts)
 
     def merge(self, other: ConfidentJoint) -> None:
         """Adds the images that another instance has seen."""
@@ -279,8 +277,9 @@ def count_issues(probabilities: np.ndarray, labels: np.ndarray, thresholds: np.n
         One image's part of the number n of pixels to flag.
     """
     limits = np.maximum(np.where(np.isinf(thresholds), 0.0, thresholds), CLEANLAB_LEAST_THRESHOLD) - CLEANLAB_MARGIN
-    prediction, probability = largest(probabilities)
-    return int(((labels >= 0) & (prediction != labels) & (probability >= limits[prediction])).sum())
+    flat, given = _flatten(probabilities, labels)
+    prediction, probability = largest(flat)
+    return int(kernels.count_surprises(given, prediction, probability, limits))
 
 
 def flag_candidates(probabilities: np.ndarray, labels: np.ndarray, cut: float) -> np.ndarray:

@@ -317,6 +317,24 @@ def sum_given(probabilities: np.ndarray, labels: np.ndarray, sums: np.ndarray, c
 
 
 @kernel()
+def count_pairs(labels: np.ndarray, classes: np.ndarray, counts: np.ndarray) -> None:
+    """Adds to the (K, K) int64 counts of [label, class], over pixels that have both; ``classes`` is (N,) int16."""
+    for i in range(labels.size):
+        if labels[i] >= 0 and classes[i] >= 0:
+            counts[labels[i], classes[i]] += 1
+
+
+@kernel()
+def count_surprises(labels: np.ndarray, prediction: np.ndarray, probability: np.ndarray, limits: np.ndarray) -> int:
+    """Counts pixels predicted another class than given, with at least that class's limit; limits (K,) float64."""
+    count = 0
+    for i in range(labels.size):
+        k = prediction[i]
+        count += labels[i] >= 0 and k != labels[i] and np.float64(probability[i]) >= limits[k]
+    return count
+
+
+@kernel()
 def count_high_bits(probabilities: np.ndarray, labels: np.ndarray, histogram: np.ndarray) -> None:
     """Adds to the (65536,) int64 histogram of the upper 16 bits of the given class's probability."""
     confidence = np.empty(1, np.float32)

@@ -62,17 +62,17 @@ def predict(probabilities: np.ndarray, limits: np.ndarray | None = None) -> np.n
     """The class of the largest probability, the smaller index where several are equal.
 
     Args:
-        probabilities: (K, H, W) float32, in [0, 1]
+        probabilities: (K, ...) float32, in [0, 1]
         limits: (K,) float32; where given, only a class whose probability reaches its limit counts
 
     Returns:
-        (H, W) int16; -1 where no class reaches its limit.
+        (...) int16; -1 where no class reaches its limit.
     """
     return largest(probabilities, limits)[0]
 
 
 def largest(probabilities: np.ndarray, limits: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """As `predict`, and the probability of that class, (H, W) float32; -1 where there is none."""
+    """As `predict`, and the probability of that class, (...) float32; -1 where there is none."""
     flat = np.ascontiguousarray(probabilities, dtype=np.float32).reshape(len(probabilities), -1)
     limits = np.full(len(flat), -np.inf, np.float32) if limits is None else limits
     best, winner = np.empty(flat.shape[1], np.float32), np.empty(flat.shape[1], np.int16)

@@ -1,0 +1,29 @@
+"""Runs one benchmark: ``python -m benchmarks scoring`` or ``memory``, from the root of the repository."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from . import memory, scoring
+
+BENCHMARKS = {"scoring": scoring, "memory": memory}
+
+
+def main() -> None:
+    """Measures, prints tables and, if asked to, writes the figures as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="benchmark", required=True)
+    for name, module in BENCHMARKS.items():
+        command = commands.add_parser(name, help=(module.__doc__ or "").partition("\n")[0])
+        command.add_argument("--json", type=Path, help="also write the figures to this file")
+        module.add_arguments(command)
+    arguments = parser.parse_args()
+    figures = BENCHMARKS[arguments.benchmark].run(arguments)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
