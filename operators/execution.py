@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import fiftyone.operators as foo
+import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionError, ExecutionResult
 from fiftyone.operators.message import GeneratedMessage, MessageType
 
@@ -60,11 +61,19 @@ class EngineOperator(foo.Operator, ABC):
 
     @abstractmethod
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
-        """Runs the engine with the context's parameters and returns the summary that `resolve_output` shows."""
+        """Runs the engine with the context's parameters and returns the summary that `output` shows."""
+
+    @abstractmethod
+    def output(self, summary: Mapping[str, Any]) -> types.Property:
+        """What the App shows at the end."""
 
     @abstractmethod
     def message(self, summary: Mapping[str, Any]) -> str:
         """One sentence for the App's notification."""
+
+    def resolve_output(self, ctx: Any) -> types.Property | None:
+        """The output of a delegated run; an immediate one shows its own, in place of its progress."""
+        return self.output(ctx.results) if ctx.results else None
 
     def execute(self, ctx: Any) -> Any:
         """FiftyOne's entry: the summary of a delegated run, or a generator of the messages of an immediate one."""
@@ -125,12 +134,20 @@ class EngineOperator(foo.Operator, ABC):
             yield ctx.ops.set_progress(label=label, progress=share)
         error = future.exception()
         if error is not None:
-            yield failure(error)
+            yield from self._failed(ctx, error)
             return
         summary = future.result()
         yield ctx.ops.reload_dataset()
         yield ctx.ops.notify(self.message(summary), variant="success" if not summary.get("failures") else "warning")
-        yield GeneratedMessage(MessageType.SUCCESS, cls=ExecutionResult, body=Body(summary))
+        # In place of the progress, whose dialog would otherwise stay in front of the output
+        yield ctx.ops.show_output(self.output(summary).to_json(), summary)
+
+    def _failed(self, ctx: Any, error: BaseException) -> Iterator[GeneratedMessage]:
+        text = failure_text(error)
+        outputs = types.Object()
+        outputs.view("error", types.Error(label=text))
+        yield ctx.ops.show_output(types.Property(outputs).to_json(), {})
+        yield FailureMessage(text)
 
 
 @dataclass
@@ -156,12 +173,12 @@ class FailureMessage(GeneratedMessage):
         return {**super().to_json(), "error": self.text}
 
 
-def failure(error: BaseException) -> FailureMessage:
-    """The message for an error: the engine's own text as it is, with the type of any other."""
+def failure_text(error: BaseException) -> str:
+    """The engine's own text as it is; any other error with its type, and its traceback in the log."""
     if isinstance(error, LabelQualityError):
-        return FailureMessage(str(error))
+        return str(error)
     logger.error("The run failed", exc_info=error)
-    return FailureMessage(f"{type(error).__name__}: {error}. The server's log has the details.")
+    return f"{type(error).__name__}: {error}. The server's log has the details."
 
 
 def watch(work: Work, future: Future[dict[str, Any]]) -> Iterator[tuple[str, float | None]]:

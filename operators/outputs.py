@@ -45,21 +45,20 @@ def run_message(summary: Mapping[str, Any]) -> str:
     )
 
 
-def run_output(title: str, summary: Mapping[str, Any] | None) -> types.Property:
+def run_output(title: str, summary: Mapping[str, Any]) -> types.Property:
     """The worst images of a run in a table, what was left out, and how to go on."""
     outputs = types.Object()
-    if summary:
-        outputs.view("message", types.Notice(label=f"{run_message(summary)} ({format_seconds(summary['seconds'])})"))
-        if summary["note"]:
-            outputs.view("note", types.Warning(label=summary["note"]))
-        if summary["worst"]:
-            columns = {"rank": "Rank", "quality": "Quality", "image": "Image"}
-            table(outputs, "worst", columns, "The worst images; a low quality means a probably wrong mask")
-        for index, failure in enumerate(summary["failures"][:_SHOWN_FAILURES]):
-            outputs.view(f"failure_{index}", types.Warning(label=f"Left out: {failure}"))
-        more = len(summary["failures"]) - _SHOWN_FAILURES
-        if more > 0:
-            outputs.view("failures", types.Warning(label=f"{more} more are listed in the run's record."))
+    outputs.view("message", types.Notice(label=f"{run_message(summary)} ({format_seconds(summary['seconds'])})"))
+    if summary["note"]:
+        outputs.view("note", types.Warning(label=summary["note"]))
+    if summary["worst"]:
+        columns = {"rank": "Rank", "quality": "Quality", "image": "Image"}
+        table(outputs, "worst", columns, "The worst images; a low quality means a probably wrong mask")
+    for index, failure in enumerate(summary["failures"][:_SHOWN_FAILURES]):
+        outputs.view(f"failure_{index}", types.Warning(label=f"Left out: {failure}"))
+    more = len(summary["failures"]) - _SHOWN_FAILURES
+    if more > 0:
+        outputs.view("failures", types.Warning(label=f"{more} more are listed in the run's record."))
     return types.Property(outputs, view=types.View(label=title))
 
 

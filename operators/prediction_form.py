@@ -8,11 +8,11 @@ from typing import Any
 
 import fiftyone as fo
 
-from ..plugin.config import PREDICTION_SOURCES, CrossValidation, FilesSource, ModelSource, PredictionConfig
+from ..plugin.config import PREDICTION_SOURCES, CrossValidation, FilesSource, ModelSource
 from ..plugin.dataset_checks import segmentation_fields
 from ..plugin.errors import LabelQualityError
 from ..plugin.runs import RunRecord
-from .estimates import describe_cross_validation
+from .estimates import describe_cross_validation, describe_model, describe_scoring
 from .forms import Form, fields_of, when
 
 SOURCES = {
@@ -71,17 +71,28 @@ def advanced(form: Form, chosen: str, samples: Any) -> None:
         form.text("class_map", "Class map", "Channel to class, as '0: road, 1: car'; empty where they are the same")
 
 
-def check(form: Form, chosen: str, samples: Any, images: int) -> PredictionConfig | None:
-    """Checks the source's inputs together and says what will happen; None where something is wrong."""
+def check(form: Form, chosen: str, samples: Any, images: int) -> None:
+    """Checks the source's inputs together, and says what will happen if nothing is wrong."""
     if chosen not in PREDICTION_SOURCES:
-        return None
+        return
     config = form.config(PREDICTION_SOURCES[chosen], fallback="source")
     if isinstance(config, CrossValidation):
-        return _checked_folds(form, config, samples, images)
-    return config if form.valid else None
+        _check_folds(form, config, samples, images)
+    if not form.valid:
+        return
+    try:
+        form.notice("plan", _plan(config, images))
+    except LabelQualityError as error:
+        form.fail("device", str(error))
 
 
-def _checked_folds(form: Form, config: CrossValidation, samples: Any, images: int) -> CrossValidation | None:
+def _plan(config: Any, images: int) -> str:
+    if isinstance(config, CrossValidation):
+        return describe_cross_validation(config, images)
+    return describe_model(images) if isinstance(config, ModelSource) else describe_scoring(images)
+
+
+def _check_folds(form: Form, config: CrossValidation, samples: Any, images: int) -> None:
     if images < config.folds:
         form.fail(
             "folds", f"Expected at most as many folds as images with a mask, but got {config.folds} folds for {images}."
@@ -96,10 +107,6 @@ def _checked_folds(form: Form, config: CrossValidation, samples: Any, images: in
             )
     if config.weights not in (None, "imagenet"):
         form.existing_path("weights")
-    if not form.valid:
-        return None
-    form.notice("plan", describe_cross_validation(config, images))
-    return config
 
 
 def _model(form: Form) -> None:

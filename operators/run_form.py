@@ -7,6 +7,7 @@ from typing import Any
 from ..plugin.config import ScoreConfig
 from ..plugin.runs import list_records
 from . import forms, prediction_form, score_form
+from .estimates import describe_scoring
 from .forms import Form
 
 
@@ -39,6 +40,8 @@ def fill(form: Form, predict: bool, score: bool) -> None:
         form.config(ScoreConfig, fallback="scores")
     if source is not None:
         prediction_form.check(form, source, samples, images)
+    elif form.valid:
+        form.notice("plan", describe_scoring(images))
 
 
 def _advanced(form: Form, source: str | None, samples: Any, score: bool) -> None:

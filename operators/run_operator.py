@@ -70,9 +70,9 @@ class RunOperator(EngineOperator):
         run_form.fill(form, self.predicts, self.scores)
         return form.property(self.title)
 
-    def resolve_output(self, ctx: Any) -> types.Property:
+    def output(self, summary: Mapping[str, Any]) -> types.Property:
         """The worst images and what was left out."""
-        return outputs.run_output(self.title, ctx.results)
+        return outputs.run_output(self.title, summary)
 
     def resolve_run_name(self, ctx: Any) -> str:
         """The run's name in the list of delegated operations."""

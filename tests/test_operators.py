@@ -245,27 +245,24 @@ def stream(name: str, dataset: Any, **params: Any) -> Iterator[dict[str, Any]]:
         yield json.loads(message.to_json_line())
 
 
-def test_the_app_gets_progress_the_notification_and_the_result(predicted: Any) -> None:
+def test_the_app_gets_progress_the_notification_and_the_output(predicted: Any) -> None:
     messages = list(stream("audit_labels", predicted, source="files", field="probabilities"))
-    called = [message["body"].get("operator_uri") for message in messages if message["cls"] == "InvocationRequest"]
+    called = [message["body"]["operator_uri"] for message in messages]
     assert called[0] == "set_progress"
-    assert called[-2:] == ["reload_dataset", "notify"]
-    note = messages[-2]["body"]["params"]
+    assert called[-3:] == ["reload_dataset", "notify", "show_output"]
+    note, shown = messages[-2]["body"]["params"], messages[-1]["body"]["params"]
     assert note["variant"] == "success"
     assert note["message"].startswith("Scored 10 images; the worst is 002.png (")
-    assert messages[-1]["cls"] == "ExecutionResult"
-    assert messages[-1]["body"]["worst"][0]["image"] == "002.png"
-    shown = operator("audit_labels").resolve_type(
-        context("audit_labels", predicted, {}, results=messages[-1]["body"]), "outputs"
-    )
-    assert list(shown.type.properties) == ["message", "worst"]
+    assert shown["results"]["worst"][0]["image"] == "002.png"
+    assert list(shown["outputs"]["type"]["properties"]) == ["message", "worst"]
 
 
 def test_the_app_gets_the_engines_error_word_for_word(predicted: Any, tmp_path: Path) -> None:
     (tmp_path / "5.npy").write_bytes(b"no array")
-    *_, last = stream("audit_labels", predicted, source="files", field="probabilities")
+    *_, shown, last = stream("audit_labels", predicted, source="files", field="probabilities")
     assert str(tmp_path / "5.npy") in last["error"]
     assert "Traceback" not in last["error"]
+    assert shown["body"]["params"]["outputs"]["type"]["properties"]["error"]["view"]["label"] == last["error"]
 
 
 def test_closing_the_page_stops_the_run(predicted: Any) -> None:
