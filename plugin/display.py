@@ -26,40 +26,35 @@ def group_name(key: str) -> str:
     return f"Label quality ({key})"
 
 
-def state(dataset: fo.Dataset, label_field: str) -> dict[str, Any]:
+def state(dataset: fo.Dataset) -> dict[str, Any]:
     """Which settings the user has not made, and a first run therefore makes; JSON values.
 
     Args:
         dataset: the dataset, before any run
-        label_field: the given masks' field, which is made visible
     """
     app = dataset.app_config
     return {
-        "label_field": label_field,
-        "label_active": app.active_fields is not None and label_field in app.active_fields.paths,
         "groups": app.sidebar_groups is None,
         "active": app.active_fields is None,
         "colors": app.color_scheme is None,
     }
 
 
-def show(
-    dataset: fo.Dataset, key: str, fields: Sequence[str], label_field: str, targets: Mapping[Any, str] | None
-) -> None:
+def show(dataset: fo.Dataset, key: str, fields: Sequence[str], targets: Mapping[Any, str] | None) -> None:
     """Makes a run's fields easy to find and read in the App; doing it again changes nothing.
 
     Args:
         dataset: the dataset
         key: the run's key
         fields: its fields
-        label_field: the given masks' field
         targets: mask targets of the predicted masks, or None where there are none
     """
     if targets is not None:
         dataset.mask_targets = {**dataset.mask_targets, f"{key}_prediction": dict(targets)}
     _add_group(dataset, key, fields)
     heatmaps = [name for name in (f"{key}_heatmap", f"{key}_flags") if name in fields]
-    _activate(dataset, [label_field, f"{key}_quality", *heatmaps[:1]], fields)
+    # Not the given masks as well: the App draws masks over heatmaps, which hides where the suspicion lies
+    _activate(dataset, [f"{key}_quality", *heatmaps[:1]], fields)
     _color(dataset, heatmaps)
     dataset.save()
 
@@ -132,11 +127,9 @@ def _restore(dataset: fo.Dataset, own: set[str], before: Mapping[str, Any]) -> N
         defaults = fo.DatasetAppConfig.default_sidebar_groups(dataset)
         if _contents(app.sidebar_groups, own) == _contents(defaults, own):
             app.sidebar_groups = None
-    if before and app.active_fields is not None:
-        if not before["label_active"]:
-            app.active_fields.paths = [path for path in app.active_fields.paths if path != before["label_field"]]
+    if before.get("active") and app.active_fields is not None:
         defaults = fo.DatasetAppConfig.default_active_fields(dataset)
-        if before["active"] and set(app.active_fields.paths) <= set(defaults.paths):
+        if set(app.active_fields.paths) <= set(defaults.paths):
             app.active_fields = None
     scheme = app.color_scheme
     if before.get("colors") and scheme is not None and _settings(scheme) == {"color_by": _COLOR_BY}:

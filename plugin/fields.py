@@ -143,7 +143,7 @@ def write_results(
         rows: results in portions that fit in memory
         columns: which fields to write
         class_table: the classes, which become the predicted masks' targets and the labels of ``per_class``
-        label_field: the given masks' field, shown beside the heatmap
+        label_field: the given masks' field, named in the fields' descriptions
         total: number of samples, for ``progress``
         progress: told after every portion
 
@@ -162,7 +162,7 @@ def write_results(
         progress("Writing fields", done, max(done, total))
     fields = own_fields(dataset, key)
     targets = class_table.mask_targets() if "prediction" in columns.others else None
-    display.show(dataset, key, fields, label_field, targets)
+    display.show(dataset, key, fields, targets)
     return fields
 
 
@@ -186,12 +186,14 @@ def delete_fields(dataset: fo.Dataset, key: str) -> list[str]:
 
 
 def _create_fields(dataset: fo.Dataset, key: str, columns: Columns, class_table: ClassTable, label_field: str) -> None:
-    before = _state_before(dataset, label_field)
+    before = _state_before(dataset)
     for suffix in columns.suffixes():
         name = field_name(key, suffix)
         info = {MARKER: {"key": key, "before": before}}
         if name not in dataset.get_field_schema():
-            dataset.add_sample_field(name, **_type_of(suffix), description=_description(suffix, columns), info=info)
+            dataset.add_sample_field(
+                name, **_type_of(suffix), description=_description(suffix, columns, label_field), info=info
+            )
         if suffix == "per_class":
             for attribute, kind in (*_PER_CLASS_ATTRIBUTES.items(), ("pixels", fo.IntField)):
                 dataset.add_sample_field(f"{name}.classifications.{attribute}", kind)
@@ -200,12 +202,12 @@ def _create_fields(dataset: fo.Dataset, key: str, columns: Columns, class_table:
             dataset.create_index(name)
 
 
-def _state_before(dataset: fo.Dataset, label_field: str) -> dict[str, Any]:
+def _state_before(dataset: fo.Dataset) -> dict[str, Any]:
     """What the App's settings were before any run, so that the last deletion can put them back."""
     for name, existing in dataset.get_field_schema().items():
         if owner(dataset, name) is not None:
             return existing.info[MARKER]["before"]
-    return display.state(dataset, label_field)
+    return display.state(dataset)
 
 
 def _type_of(suffix: str) -> dict[str, Any]:
@@ -220,10 +222,11 @@ def _type_of(suffix: str) -> dict[str, Any]:
     return {"ftype": fo.IntField if suffix == "fold" else fo.FloatField}
 
 
-def _description(suffix: str, columns: Columns) -> str:
+def _description(suffix: str, columns: Columns, label_field: str) -> str:
+    text = _OTHER_TEXTS.get(suffix) or f"{_SCORE_TEXTS.get(suffix, '')}.{_LOW_IS_BAD}"
     if suffix == "quality":
-        return f"The score to sort by; equals {columns.quality}.{_LOW_IS_BAD}"
-    return _OTHER_TEXTS.get(suffix) or f"{_SCORE_TEXTS[suffix]}.{_LOW_IS_BAD}"
+        text = f"The score to sort by; equals {columns.quality}.{_LOW_IS_BAD}"
+    return f"{text} Given masks: {label_field}."
 
 
 def _portions(rows: Iterable[ResultRows]) -> Iterator[ResultRows]:

@@ -97,7 +97,7 @@ def test_scores_can_be_sorted_by_and_are_described(fields, dataset, table, colum
     write(fields, dataset, table, columns)
     assert {"lq_quality", "lq_ccp", "lq_softmin"} <= set(dataset.list_indexes())
     assert dataset.get_field("lq_quality").description == (
-        "The score to sort by; equals softmin. In [0, 1]; low: the mask is probably wrong."
+        "The score to sort by; equals softmin. In [0, 1]; low: the mask is probably wrong. Given masks: ground_truth."
     )
     assert all(dataset.get_field(name).description for name in fields.own_fields(dataset, KEY))
 
@@ -110,7 +110,7 @@ def test_app_settings(fields, dataset, table, columns):
     groups = {group.name: group.paths for group in app.sidebar_groups}
     assert groups["Label quality (lq)"] == fields.own_fields(dataset, KEY)
     assert "ground_truth" in groups["labels"] and "lq_heatmap" not in groups["labels"]
-    assert app.active_fields.paths == ["ground_truth", "lq_quality", "lq_heatmap"]
+    assert app.active_fields.paths == ["lq_quality", "lq_heatmap"]
     assert app.color_scheme.color_by == "value"
     assert [entry["path"] for entry in app.color_scheme.colorscales] == ["lq_heatmap", "lq_flags"]
 
@@ -162,7 +162,7 @@ def test_settings_of_the_user_stay(fields, fiftyone, dataset, table, columns):
     write(fields, dataset, table, columns)
     app = dataset.app_config
     assert app.color_scheme.color_by == "field" and app.color_scheme.color_pool == ["#ff0000"]
-    assert app.active_fields.paths == ["index", "ground_truth", "lq_quality", "lq_heatmap"]
+    assert app.active_fields.paths == ["index", "lq_quality", "lq_heatmap"]
     assert app.sidebar_groups[0].name == "mine"
     fields.delete_fields(dataset, KEY)
     assert snapshot(dataset) == before
