@@ -7,15 +7,14 @@ export PYTHON VENV
 
 DEMO_DIR := $(CURDIR)/demo_data
 # The demo has a database and a plugins folder of its own: nothing of the user's FiftyOne is touched
-DEMO_ENV := FIFTYONE_DATABASE_DIR=$(DEMO_DIR)/mongo FIFTYONE_DEFAULT_DATASET_DIR=$(DEMO_DIR)/datasets \
-    FIFTYONE_PLUGINS_DIR=$(DEMO_DIR)/plugins FIFTYONE_DATABASE_VALIDATION=false FIFTYONE_DO_NOT_TRACK=true \
-    FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true
+DEMO_ENV := FIFTYONE_DEFAULT_DATASET_DIR=$(DEMO_DIR)/datasets FIFTYONE_PLUGINS_DIR=$(DEMO_DIR)/plugins \
+    FIFTYONE_DATABASE_VALIDATION=false FIFTYONE_DO_NOT_TRACK=true FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true
 
 .PHONY: demo test setup setup-browser lint typecheck unit bench clean
 
 demo: setup
 	@mkdir -p $(DEMO_DIR)/plugins && ln -sfn $(CURDIR) $(DEMO_DIR)/plugins/label-quality
-	@$(DEMO_ENV) $(VENV)/bin/label-quality demo --directory $(DEMO_DIR)/scenes $(if $(filter 0,$(APP)),,--app --port $(PORT))
+	@$(DEMO_ENV) scripts/with_mongod.sh $(DEMO_DIR)/mongo $(VENV)/bin/label-quality demo --directory $(DEMO_DIR)/scenes $(if $(filter 0,$(APP)),,--app --port $(PORT))
 
 test: setup-browser lint typecheck unit
 
