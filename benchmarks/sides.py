@@ -20,24 +20,30 @@ Result = tuple[np.ndarray, Iterator[np.ndarray]]
 def ours_full(images: Iterable[Image], classes: int) -> Result:
     """Softmin, and flags at full resolution by the rule ``cleanlab``: the same result as `theirs` without pooling."""
     softmin = [score_image(*image, ScoreConfig(scores=("softmin",), per_class=False)).softmin for image in images]
-    sums = ThresholdSums(classes)
-    for image in images:
-        sums.update(*image)
-    cut = find_cut(images, sums.thresholds())
+    cut = find_cut(images, _thresholds(images, classes))
     return np.array(softmin), (flag_candidates(*image, cut) for image in images)
 
 
 def ours_pooled(images: Iterable[Image], classes: int, scores: tuple[str, ...] = ("softmin", "clc")) -> Result:
     """Softmin, and flags on ×4-pooled images by the rule ``joint``; computes all ``scores``, returns softmin."""
     config, sums = ScoreConfig(scores=scores), ThresholdSums(classes)
-    softmin = []
-    for image in images:
-        scored = score_image(*image, config)
-        softmin.append(scored.softmin)
-        if scored.pooled_probabilities is not None and scored.pooled_labels is not None:
-            sums.update(scored.pooled_probabilities, scored.pooled_labels)
+    softmin = [_score(image, config, sums) for image in images]
     thresholds = sums.thresholds()
     return np.array(softmin), (_pooled_flags(*image, config.pooling, thresholds) for image in images)
+
+
+def _score(image: Image, config: ScoreConfig, sums: ThresholdSums) -> float:
+    scored = score_image(*image, config)
+    if scored.pooled_probabilities is not None and scored.pooled_labels is not None:
+        sums.update(scored.pooled_probabilities, scored.pooled_labels)
+    return scored.softmin
+
+
+def _thresholds(images: Iterable[Image], classes: int) -> np.ndarray:
+    sums = ThresholdSums(classes)
+    for image in images:
+        sums.update(*image)
+    return sums.thresholds()
 
 
 def _pooled_flags(probabilities: np.ndarray, labels: np.ndarray, factor: int, thresholds: np.ndarray) -> np.ndarray:

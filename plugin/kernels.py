@@ -170,10 +170,13 @@ def pool_planes(
     probabilities: np.ndarray, labels: np.ndarray, width: int, factor: int, sizes: np.ndarray, pooled: np.ndarray
 ) -> None:
     """Averages all classes over blocks; fills ``pooled`` (K, h, w) float32. See `scan_image` for the others."""
-    kept, columns = np.empty(labels.size, np.float32), np.empty(width, np.float64)
-    for k in range(probabilities.shape[0]):
-        _keep(probabilities[k], labels, kept)
-        _pool_rows(kept, width, factor, sizes, columns, pooled[k])
+    chunk = width * factor * max(1, CHUNK_PIXELS // (width * factor))
+    kept, columns = np.empty(chunk, np.float32), np.empty(width, np.float64)
+    for start in range(0, labels.size, chunk):
+        part, row = labels[start : start + chunk], start // (width * factor)
+        for k in range(probabilities.shape[0]):
+            _keep(probabilities[k, start : start + part.size], part, kept)
+            _pool_rows(kept[: part.size], width, factor, sizes[row:], columns, pooled[k, row:])
 
 
 @kernel()
