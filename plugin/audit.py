@@ -62,7 +62,7 @@ def audit_labels(
     prediction_config: PredictionConfig = source_type.from_params(predictions)
     score_config = ScoreConfig.from_params(scores)
     with database_errors(), Session.opened(collection, label_field, Request(**request), progress) as session:
-        reader = session.predict(prediction_config)
+        reader = session.predict(prediction_config, score_config)
         record = session.score(reader, score_config)
         return summarise(session.dataset, record)
 

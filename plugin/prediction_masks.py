@@ -1,31 +1,35 @@
-"""Predicted masks of a run that has no scores yet."""
+"""Predicted masks as files: of a run with scores, and of one that has none yet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .class_table import LARGEST_ID, ClassTable
+from .containers import write_bytes
 from .errors import SampleError
-from .executor import map_shards
-from .fields import ResultRows
+from .failures import as_dict
 from .inputs import SegmentationSamples
 from .masks import predicted_mask
 from .prediction import PredictionReader
 from .progress import Progress
+from .shards import members, run_pass, shards_of
 from .stored_sets import ScoreSet
 
+_STAGE = "masks"
 
-@dataclass
+
+@dataclass(frozen=True)
 class PredictionMasks:
     """Writes the most probable class of every pixel as a mask file a sample.
 
     Args:
         samples: images and given masks, whose sizes the predicted ones get
         reader: the predictions
-        store: where the masks go; one that is there already is not made again
+        store: where the masks go; those of a finished shard are not made again
         skip_failures: note bad samples and go on, instead of raising
     """
 
@@ -33,36 +37,73 @@ class PredictionMasks:
     reader: PredictionReader
     store: ScoreSet
     skip_failures: bool = False
-    failures: list[SampleError] = field(default_factory=list)
 
     def run(self, progress: Progress) -> None:
         """Makes the masks; raises `SampleError` for a bad sample, unless ``skip_failures``."""
-        for done, failure in enumerate(map_shards(self._write, range(len(self.samples))), start=1):
-            if failure is not None:
-                self.failures.append(failure)
-            progress("Writing predicted masks", done, len(self.samples))
+        run_pass(self.store, _STAGE, len(self.samples), self._write_shard, "Writing predicted masks", progress)
 
-    def rows(self, with_folds: bool) -> Iterator[ResultRows]:
-        """The files of the samples that have one, and their folds."""
-        failed = {failure.sample_id for failure in self.failures}
-        indices = [index for index, sample_id in enumerate(self.samples.ids) if sample_id not in failed]
-        ids = [self.samples.ids[index] for index in indices]
-        others: dict[str, list[Any]] = {"prediction": [str(self.store.file("masks", sample_id)) for sample_id in ids]}
-        if with_folds:
-            others["fold"] = [self.reader.fold(index) for index in indices]
-        yield ResultRows(ids=ids, others=others)
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The results of each shard, in order: ``ids``, ``folds`` and ``failures``, as `scoring.Scoring.rows`."""
+        for shard in shards_of(len(self.samples)):
+            yield self.store.read_shard(_STAGE, shard)
 
-    def _write(self, index: int) -> SampleError | None:
+    def _write_shard(self, shard: int) -> dict[str, Any]:
+        ids, folds, failures = [], [], []
+        for index in members(shard, len(self.samples)):
+            try:
+                fold = self._write(index)
+            except SampleError as error:
+                if not self.skip_failures:
+                    raise
+                failures.append(as_dict(error))
+            else:
+                ids.append(self.samples.ids[index])
+                folds.append(fold)
+        return {"ids": ids, "folds": folds, "failures": failures}
+
+    def _write(self, index: int) -> int | None:
         sample_id = self.samples.ids[index]
-        if self.store.has("masks", sample_id):
-            return None
-        try:
-            size = self.samples.load_labels(index).shape
-            predicted = self.reader.read(index, (size[0], size[1]))
-        except SampleError as error:
-            if not self.skip_failures:
-                raise
-            return error
-        classes = predicted if self.reader.labels_only else predicted.argmax(axis=0).astype(np.int16)
-        self.store.write_mask(sample_id, predicted_mask(classes, self.samples.class_table))
-        return None
+        height, width = self.samples.load_labels(index).shape
+        predicted = self.reader.read(sample_id, (height, width))
+        classes = predicted.values
+        if not self.reader.labels_only:
+            classes = classes.argmax(axis=0).astype(np.int16)
+        write_predicted_mask(self.store, sample_id, classes, self.samples.class_table)
+        return predicted.fold
+
+
+def write_predicted_mask(store: ScoreSet, sample_id: str, classes: np.ndarray, table: ClassTable) -> None:
+    """Writes predicted classes as a mask of the dataset's own values or colours.
+
+    Args:
+        store: where the file goes
+        sample_id: the sample
+        classes: (H, W) int16 class indices; negative ones get a value that is no class
+        table: the classes
+    """
+    mask = predicted_mask(np.maximum(classes, 0), table)
+    nothing = classes < 0
+    if nothing.any():
+        value = _value_of_nothing(table)
+        mask = mask if table.colors is not None or value <= 255 else mask.astype(np.uint16)
+        mask[nothing] = value if table.colors is None else [value >> 16, value >> 8 & 255, value & 255]
+    if mask.ndim == 2:
+        store.write_mask(sample_id, mask)
+    else:
+        write_bytes(store.file("masks", sample_id), _color_png(mask))
+
+
+def _value_of_nothing(table: ClassTable) -> int:
+    """A mask value that is no class: an ignored one, else a free one, preferably 255."""
+    taken = set(table.ids)
+    return next(value for value in (*table.ignored, 255, *range(LARGEST_ID + 1)) if value >= 0 and value not in taken)
+
+
+def _color_png(mask: np.ndarray) -> bytes:
+    """A PNG of (H, W, 3) uint8 RGB."""
+    import cv2
+
+    done, data = cv2.imencode(".png", np.ascontiguousarray(mask[..., ::-1]))
+    if not done:
+        raise ValueError(f"Could not encode an image of {mask.shape}")
+    return data.tobytes()

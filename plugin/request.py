@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .errors import LabelQualityError
+
 
 @dataclass(frozen=True)
 class Request:
@@ -17,8 +19,11 @@ class Request:
         unlabelled: the class of unlabelled pixels, or None to find it by name
         unknown: a mask value outside the classes is an ``error``, or ``ignore``
         skip_failures: leave bad samples out, instead of raising
-        overwrite: replace an existing run of that key
+        overwrite: replace an existing run of that key; with parameters that are all the same, compute it anew
         output_dir: where the run's files go, or None for FiftyOne's dataset folder
+
+    Raises:
+        LabelQualityError: a parameter of another kind
     """
 
     key: str = "lq"
@@ -29,3 +34,18 @@ class Request:
     skip_failures: bool = False
     overwrite: bool = False
     output_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.unknown not in ("error", "ignore"):
+            raise LabelQualityError(
+                f"Expected parameter `unknown` to be 'error' or 'ignore', but got {self.unknown!r}."
+            )
+        if not isinstance(self.ignored, list | tuple | set | frozenset):
+            raise LabelQualityError(
+                f"Expected parameter `ignored` to be a list of mask values, colours or names, but got {self.ignored!r}."
+            )
+
+    @property
+    def describes_classes(self) -> bool:
+        """Whether the request says which classes there are."""
+        return self.classes is not None or bool(self.ignored) or self.unlabelled is not None

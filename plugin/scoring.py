@@ -14,24 +14,23 @@ from typing import Any
 import numpy as np
 
 from .confident import ConfidentJoint, ConfidentLearning, Image, LowestCut, ThresholdSums, counts_score
+from .config import LABEL_ONLY_SCORES, PER_CLASS_SCORES, SCORES, ScoreConfig
 from .errors import SampleError
 from .executor import map_shards
+from .failures import as_dict
 from .inputs import SegmentationSamples
-from .masks import predicted_mask
 from .prediction import PredictionReader
+from .prediction_masks import write_predicted_mask
 from .progress import Progress
 from .scores import ImageScores, score_image, score_labels_only
+from .shards import members, run_pass, shards_of
 from .stored_sets import ScoreSet
 from .stored_values import to_half, to_single
 from .types import IGNORED
 
-#: Samples a shard: a kill loses the work on one at most, and its results are one small file
-SHARD_SIZE = 32
 _FIRST = "scores"
 _SECOND = "flags"
-
-#: Position of a sample, the size of its mask, and its scores
-_Scored = tuple[int, tuple[int, ...], ImageScores]
+_REDUCED = "reduced"
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,16 @@ class Reduction:
     noise: np.ndarray
     flagged: int
     pixels: int
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A sample's results, less the arrays over pixels: a shard holds as many of them as it has samples."""
+
+    sample_id: str
+    size: tuple[int, ...]
+    fold: int | None
+    scores: ImageScores
 
 
 @dataclass(frozen=True)
@@ -79,9 +88,9 @@ class Scoring:
         )
 
     @property
-    def shards(self) -> range:
-        """Numbers of the shards."""
-        return range(-(-len(self.samples) // SHARD_SIZE))
+    def flags_pixels(self) -> bool:
+        """Whether there is a second pass."""
+        return "clc" in self.config.scores and not self.reader.labels_only
 
     def run(self, progress: Progress) -> Reduction | None:
         """Both passes.
@@ -93,14 +102,18 @@ class Scoring:
         Raises:
             SampleError: a sample cannot be scored, unless ``skip_failures``
         """
-        self._for_each(_FIRST, self._score_shard, "Scoring", progress)
-        if self.reader.labels_only or "clc" not in self.config.scores:
+        if self.store.shard_done(_REDUCED, 0):
+            return Reduction(**self.store.read_shard(_REDUCED, 0))
+        self._run_pass(_FIRST, self._score_shard, "Scoring", progress)
+        if not self.flags_pixels:
             return None
         thresholds, given = self._thresholds()
         cut = self._find_cut(thresholds, progress) if self.config.clc_rule == "cleanlab" else None
         learned = ConfidentLearning(thresholds, ConfidentJoint(self._classes), cut)
-        self._for_each(_SECOND, partial(self._flag_shard, learned), "Flagging pixels", progress)
-        return self._reduce(learned, given)
+        self._run_pass(_SECOND, partial(self._flag_shard, learned), "Flagging pixels", progress)
+        reduction = self._reduce(learned, given)
+        self.store.write_shard(_REDUCED, 0, vars(reduction))
+        return reduction
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The results of each shard, in order.
@@ -110,83 +123,80 @@ class Scoring:
             ``problem``), ``folds`` (a list), ``sizes`` (n, 2), ``scores`` (name to (n,) float64), ``per_class`` (name
             to (n, K) float64) and ``class_pixels`` (n, K) int64
         """
-        for shard in self.shards:
+        for shard in self._shards:
             row = self.store.read_shard(_FIRST, shard)
-            if self.store.shard_done(_SECOND, shard):
+            if self.flags_pixels:
                 row["scores"]["clc"] = self.store.read_shard(_SECOND, shard)["clc"]
             yield row
 
-    def _for_each(self, stage: str, work: Any, title: str, progress: Progress) -> None:
-        left = [shard for shard in self.shards if not self.store.shard_done(stage, shard)]
-        done = len(self.shards) - len(left)
-        for number, _ in enumerate(map_shards(work, left, self.config.workers), start=done + 1):
-            progress(title, min(number * SHARD_SIZE, len(self.samples)), len(self.samples))
-
-    def _score_shard(self, shard: int) -> None:
-        first = shard * SHARD_SIZE
-        found: list[_Scored] = []
-        failures: list[dict[str, Any]] = []
-        sums = ThresholdSums(self._classes)
-        for index in range(first, min(first + SHARD_SIZE, len(self.samples))):
-            try:
-                scores = self._score(index, sums)
-            except SampleError as error:
-                if not self.skip_failures:
-                    raise
-                failures.append({"sample_id": self.samples.ids[index], "path": error.path, "problem": error.problem})
-            else:
-                found.append((index, scores.heatmap.shape, _without_arrays(scores)))
-        self.store.write_shard(_FIRST, shard, self._payload(found, failures, sums))
-
-    def _score(self, index: int, sums: ThresholdSums) -> ImageScores:
-        """Scores one sample, writes its images, and adds it to the sums for the class thresholds."""
-        sample_id = self.samples.ids[index]
-        labels = self.samples.load_labels(index)
-        predicted = self.reader.read(index, (labels.shape[0], labels.shape[1]))
-        if self.reader.labels_only:
-            scores = score_labels_only(predicted, labels, self.config, self._classes)
-        else:
-            scores = score_image(predicted, labels, self.config)
-        self.store.write_mask(sample_id, predicted_mask(scores.prediction, self.samples.class_table))
-        self.store.write_heatmap(sample_id, scores.heatmap)
-        if scores.pooled_probabilities is not None and scores.pooled_labels is not None:
-            pooled = to_half(scores.pooled_probabilities)
-            self.store.write_pooled(sample_id, pooled, scores.pooled_labels)
-            # The sums see the values that the second pass reads back
-            sums.update(to_single(pooled), scores.pooled_labels)
-        return scores
-
-    def _payload(self, found: list[_Scored], failures: list[dict[str, Any]], sums: ThresholdSums) -> dict[str, Any]:
-        classes = self._classes
-        wanted = [score for score in SCORES if score in self.config.scores and score not in self.missing_scores]
-        per_class = [name for name in PER_CLASS_SCORES if name in wanted] if self.config.per_class else []
-        return {
-            "ids": [self.samples.ids[index] for index, _, _ in found],
-            "failures": failures,
-            "folds": [self.reader.fold(index) for index, _, _ in found],
-            "sizes": np.array([size for _, size, _ in found], np.int64).reshape(-1, 2),
-            "scores": {
-                name: np.array([getattr(one, name) for _, _, one in found], np.float64)
-                for name in wanted
-                if name != "clc"
-            },
-            "per_class": {
-                name: np.array([one.per_class[name] for _, _, one in found], np.float64).reshape(-1, classes)
-                for name in per_class
-            },
-            "class_pixels": np.array([one.class_pixels for _, _, one in found], np.int64).reshape(-1, classes),
-            "sums": sums.sums,
-            "counts": sums.counts,
-        }
+    @property
+    def _shards(self) -> range:
+        return shards_of(len(self.samples))
 
     @property
     def _classes(self) -> int:
         return self.samples.class_table.size
 
+    def _run_pass(self, stage: str, work: Any, title: str, progress: Progress) -> None:
+        run_pass(self.store, stage, len(self.samples), work, title, progress, self.config.workers)
+
+    def _score_shard(self, shard: int) -> dict[str, Any]:
+        found: list[_Scored] = []
+        failures: list[dict[str, Any]] = []
+        sums = ThresholdSums(self._classes)
+        for index in members(shard, len(self.samples)):
+            try:
+                found.append(self._score(index, sums))
+            except SampleError as error:
+                if not self.skip_failures:
+                    raise
+                failures.append(as_dict(error))
+        return self._payload(found, failures, sums)
+
+    def _score(self, index: int, sums: ThresholdSums) -> _Scored:
+        """Scores one sample, writes its images, and adds it to the sums for the class thresholds."""
+        sample_id = self.samples.ids[index]
+        labels = self.samples.load_labels(index)
+        predicted = self.reader.read(sample_id, (labels.shape[0], labels.shape[1]))
+        if self.reader.labels_only:
+            scores = score_labels_only(predicted.values, labels, self.config, self._classes)
+        else:
+            scores = score_image(predicted.values, labels, self.config)
+        write_predicted_mask(self.store, sample_id, scores.prediction, self.samples.class_table)
+        self.store.write_heatmap(sample_id, scores.heatmap)
+        if self.flags_pixels:
+            assert scores.pooled_probabilities is not None and scores.pooled_labels is not None
+            pooled = to_half(scores.pooled_probabilities)
+            self.store.write_pooled(sample_id, pooled, scores.pooled_labels)
+            # The sums see the values that the second pass reads back
+            sums.update(to_single(pooled), scores.pooled_labels)
+        return _Scored(sample_id, labels.shape, predicted.fold, _without_arrays(scores))
+
+    def _payload(self, found: list[_Scored], failures: list[dict[str, Any]], sums: ThresholdSums) -> dict[str, Any]:
+        scores = [one.scores for one in found]
+        wanted = [name for name in SCORES if name in self.config.scores and name not in self.missing_scores]
+        per_class = [name for name in PER_CLASS_SCORES if name in wanted] if self.config.per_class else []
+        return {
+            "ids": [one.sample_id for one in found],
+            "failures": failures,
+            "folds": [one.fold for one in found],
+            "sizes": np.array([one.size for one in found], np.int64).reshape(-1, 2),
+            "scores": {
+                name: np.array([getattr(one, name) for one in scores], np.float64) for name in wanted if name != "clc"
+            },
+            "per_class": {
+                name: np.array([one.per_class[name] for one in scores], np.float64).reshape(-1, self._classes)
+                for name in per_class
+            },
+            "class_pixels": np.array([one.class_pixels for one in scores], np.int64).reshape(-1, self._classes),
+            "sums": sums.sums,
+            "counts": sums.counts,
+        }
+
     def _thresholds(self) -> tuple[np.ndarray, np.ndarray]:
         """The class thresholds (K,), and the pixels given each class (K,)."""
         total = ThresholdSums(self._classes)
-        for shard in self.shards:
+        for shard in self._shards:
             row = self.store.read_shard(_FIRST, shard)
             total.add(row["sums"], row["counts"])
         return total.thresholds(), total.counts
@@ -199,36 +209,46 @@ class Scoring:
             return cut.of_images(self._pooled_images(shard))
 
         for sweep in ("Counting label issues", "Finding the cut"):
-            for done, part in enumerate(map_shards(count, self.shards, self.config.workers), start=1):
+            done = 0
+            for shard, part in enumerate(map_shards(count, self._shards, self.config.workers)):
                 cut.merge(part)
-                progress(sweep, min(done * SHARD_SIZE, len(self.samples)), len(self.samples))
+                done += len(members(shard, len(self.samples)))
+                progress(sweep, done, len(self.samples))
             cut.next_sweep()
         return cut.value
 
     def _pooled_images(self, shard: int) -> Iterator[Image]:
-        return map(self.store.read_pooled, self.store.read_shard(_FIRST, shard)["ids"])
+        for sample_id in self.store.read_shard(_FIRST, shard)["ids"]:
+            yield self._pooled(shard, sample_id)
 
-    def _flag_shard(self, learned: ConfidentLearning, shard: int) -> None:
+    def _pooled(self, shard: int, sample_id: str) -> Image:
+        try:
+            return self.store.read_pooled(sample_id)
+        except SampleError:
+            # Deleted or damaged by someone else: the next call scores the shard again
+            self.store.discard_shard(_FIRST, shard)
+            raise
+
+    def _flag_shard(self, learned: ConfidentLearning, shard: int) -> dict[str, Any]:
         row = self.store.read_shard(_FIRST, shard)
         joint = ConfidentJoint(self._classes)
         scores, counts = [], []
         for sample_id, size in zip(row["ids"], row["sizes"], strict=True):
-            probabilities, labels = self.store.read_pooled(sample_id)
+            probabilities, labels = self._pooled(shard, sample_id)
             joint.update(probabilities, labels, learned.thresholds)
             flags = learned.flags(probabilities, labels)
             self.store.write_flags(sample_id, _at_full_size(flags, self.config.pooling, size))
             scores.append(counts_score(flags, labels))
             counts.append((int(flags.sum()), int((labels != IGNORED).sum())))
-        payload = {
+        return {
             "clc": np.array(scores, np.float64),
             "flagged": np.array(counts, np.int64).reshape(-1, 2),
             "joint": joint.counts,
         }
-        self.store.write_shard(_SECOND, shard, payload)
 
     def _reduce(self, learned: ConfidentLearning, given: np.ndarray) -> Reduction:
         flagged = np.zeros(2, np.int64)
-        for shard in self.shards:
+        for shard in self._shards:
             payload = self.store.read_shard(_SECOND, shard)
             learned.joint.counts += payload["joint"]
             flagged += payload["flagged"].sum(axis=0)
@@ -237,7 +257,6 @@ class Scoring:
 
 
 def _without_arrays(scores: ImageScores) -> ImageScores:
-    """The scores less the arrays over pixels: a shard holds as many of them as it has samples."""
     nothing = np.empty((0, 0), np.uint8)
     return replace(scores, prediction=nothing, heatmap=nothing, pooled_probabilities=None, pooled_labels=None)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import fiftyone as fo
 
+from .errors import SampleError
 from .runs import RunRecord
 
 #: Images in a summary's ranking; the whole ranking is the view ``<key>: worst first``
@@ -74,7 +75,7 @@ def summarise(dataset: fo.Dataset, record: RunRecord) -> RunSummary:
         classes=len(record.class_table.get("ids", ())),
         worst=ranking(dataset, record.key, LISTED_WORST),
         failures=tuple(
-            f"sample {failure['sample_id']} ({failure['path']}): {failure['problem']}" for failure in record.failures
+            str(SampleError(one["problem"], sample_id=one["sample_id"], path=one["path"])) for one in record.failures
         ),
         note=record.note,
         seconds=sum(record.timings.values()),
