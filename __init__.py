@@ -1,7 +1,13 @@
 """Label quality for semantic segmentation: a FiftyOne plugin, and the Python package ``label_quality``."""
 
-# pytest imports a root ``__init__.py`` as a top-level module, where relative imports have nothing to be relative to
-if __package__:
-    from .operators import register
+from __future__ import annotations
 
-    __all__ = ["register"]
+from typing import Any
+
+
+def register(plugin: Any) -> None:
+    """Registers the operators; FiftyOne calls it when it loads the plugin."""
+    # Imported here: the command line asks for this package without waiting seconds for FiftyOne
+    from .operators import register as register_operators
+
+    register_operators(plugin)

@@ -1,226 +1,267 @@
-"""The command ``label-quality``: audit a dataset from the terminal, run the demo, list and delete runs."""
+"""The command ``label-quality``: audit a dataset, run the demo, open the App, list and delete runs."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
+import os
+import re
+import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .cli_output import describe
-from .config import PREDICTION_SOURCES, SCORES
+from .cli_output import describe, listed, runs_table
+from .cli_parser import make_parser
+from .config import PREDICTION_SOURCES, ScoreConfig
 from .errors import LabelQualityError
-from .terminal import TerminalProgress, format_table
+from .request import Request
+from .terminal import TerminalProgress
 
-#: Options of the command line that are parameters of the engine under the same name
-_PREDICTION_OPTIONS = (
-    *("folds", "seed", "group_field", "blocks", "block_size", "preset", "architecture", "encoder", "weights"),
-    *("input_size", "tile", "epochs", "batch_size", "device", "only_folds", "model", "kind", "out_of_sample", "trust"),
-    *("field", "content"),
-)
-_SCORE_OPTIONS = ("scores", "temperature", "pooling", "clc_rule", "workers")
-_RUN_OPTIONS = ("key", "ignored", "unlabelled", "unknown", "skip_failures", "overwrite", "output_dir")
+#: Parameters of the engine that are options here
+_PARAMETERS = {
+    field.name for group in (Request, ScoreConfig, *PREDICTION_SOURCES.values()) for field in dataclasses.fields(group)
+}
+
+
+class UsageError(LabelQualityError):
+    """Options that do not go together, or are missing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit status: 0, or 1 after an error that was explained."""
-    options = _parser().parse_args(arguments)
+    """Runs the command.
+
+    Args:
+        arguments: of the command line, by default this process's
+
+    Returns:
+        the exit status: 0 done, 1 after an error that was explained, 2 wrong options, 130 stopped with Ctrl-C
+    """
+    parser = make_parser()
     try:
-        options.run(options)
+        options = parser.parse_args(arguments)
+        if options.version:
+            return _print_version()
+        if options.command is None:
+            parser.print_help(sys.stderr)
+            return 2
+        _COMMANDS[options.command](options)
+        sys.stdout.flush()
     except LabelQualityError as error:
-        print(f"\nerror: {error}", file=sys.stderr)
-        return 1
+        print(f"error: {_as_options(str(error))}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         print("\nStopped. Start the same command again to go on from here.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone, as `| head` does; Python would complain once more when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from .audit import audit_labels
+    source = _source(options)
+    parameters = _parameters(options, source)
+    _check_audit(options)
+    with _fiftyone():
+        from .audit import audit_labels
 
-    dataset, label_field, classes = _dataset_of(options)
-    progress = TerminalProgress()
-    try:
-        summary = audit_labels(
-            dataset,
-            label_field,
-            source=options.source,
-            classes=classes,
-            progress=progress,
-            **_given(options, (*_RUN_OPTIONS, *_PREDICTION_OPTIONS, *_SCORE_OPTIONS)),
-        )
-    finally:
-        progress.close()
-    print(describe(summary, options.worst))
-    print(f"\nOpen the App:  label-quality app {dataset.name}")
-    if options.app:
-        open_app(dataset, options.port)
-
-
-def _dataset_of(options: argparse.Namespace) -> tuple[Any, str, dict[Any, str] | None]:
-    """The dataset to audit, its label field, and the class names given for it."""
-    import fiftyone as fo
-
-    from .folders import LABEL_FIELD, dataset_from_folders
-    from .masks import load_classes
-
-    classes = load_classes(options.classes) if options.classes else None
-    if options.dataset:
-        if not fo.dataset_exists(options.dataset):
-            raise LabelQualityError(f"There is no dataset named '{options.dataset}'; there are {fo.list_datasets()}.")
-        return fo.load_dataset(options.dataset), options.label_field or LABEL_FIELD, classes
-    if not (options.images and options.masks):
-        raise LabelQualityError("Give --images DIR and --masks DIR, or --dataset NAME for a dataset of FiftyOne's.")
-    name = options.name or Path(options.images).resolve().parent.name
-    dataset = dataset_from_folders(name, Path(options.images), Path(options.masks), classes or {})
-    return dataset, LABEL_FIELD, classes
-
-
-def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
-    """The options that the user gave; the engine's own defaults stand for the others."""
-    return {name: getattr(options, name) for name in names if getattr(options, name, None) is not None}
+        if options.app:
+            _check_port(options.port)
+        dataset, samples, label_field = _dataset_to_audit(options, parameters)
+        progress = TerminalProgress()
+        try:
+            summary = audit_labels(samples, label_field, source=source, progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(describe(summary, options.worst))
+        print(f"\nOpen the App:  label-quality app {shlex.quote(dataset.name)}", flush=True)
+        if options.app:
+            _open_app(dataset, options.port, summary.key)
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from .demo import run_demo
+    with _fiftyone():
+        from .demo import run_demo
 
-    dataset = run_demo(Path(options.directory), images=options.images, seed=options.seed)
-    if options.app:
-        open_app(dataset, options.port)
+        if options.app:
+            _check_port(options.port)
+        dataset = run_demo(Path(options.directory), images=options.images, seed=options.seed, name=options.name)
+        if options.app:
+            _open_app(dataset, options.port)
+        else:
+            print(f"\nOpen the App:  label-quality app {shlex.quote(dataset.name)}")
 
 
 def _app(options: argparse.Namespace) -> None:
-    import fiftyone as fo
-
-    if not fo.dataset_exists(options.dataset):
-        raise LabelQualityError(f"There is no dataset named '{options.dataset}'; there are {fo.list_datasets()}.")
-    open_app(fo.load_dataset(options.dataset), options.port)
+    with _fiftyone():
+        _open_app(_load(options.dataset), options.port, options.key)
 
 
-def open_app(dataset: Any, port: int) -> None:
-    """Serves the App on this machine until the user interrupts it, worst images first where a run was made."""
-    import fiftyone as fo
+def _runs(options: argparse.Namespace) -> None:
+    with _fiftyone():
+        import fiftyone as fo
 
-    from .views import worst_first
+        from .audit import list_runs
 
-    session = fo.launch_app(worst_first(dataset), remote=True, address="127.0.0.1", port=port)
-    print(f"\nThe App is at http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
-    session.wait(-1)
-
-
-def _list(options: argparse.Namespace) -> None:
-    import fiftyone as fo
-
-    from .audit import list_runs
-
-    if not fo.dataset_exists(options.dataset):
-        raise LabelQualityError(f"There is no dataset named '{options.dataset}'; there are {fo.list_datasets()}.")
-    runs = list_runs(fo.load_dataset(options.dataset))
-    rows = [[run.key, run.label_field, run.source, run.scored, run.status, run.created] for run in runs]
-    print(format_table(["key", "labels", "predictions", "images", "status", "created"], rows) if rows else "No runs.")
+        if options.dataset is not None:
+            print(runs_table(list_runs(_load(options.dataset))))
+            return
+        found = {name: list_runs(fo.load_dataset(name)) for name in fo.list_datasets()}
+        tables = [f"{name}\n\n{runs_table(records)}" for name, records in found.items() if records]
+        print("\n\n".join(tables) or "No dataset has a run.")
 
 
 def _delete(options: argparse.Namespace) -> None:
+    with _fiftyone():
+        from .audit import delete_run
+
+        left = delete_run(_load(options.dataset), options.key)
+        print(f"Run '{options.key}' is deleted: its fields, views, files and record.")
+        if left:
+            print(f"Not deleted, as the run did not make them: {listed(left)}.")
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "audit": _audit,
+    "demo": _demo,
+    "app": _app,
+    "runs": _runs,
+    "delete": _delete,
+}
+
+
+def _source(options: argparse.Namespace) -> str:
+    """The source of predictions: as said, or by the options that belong to one."""
+    implied = "files" if "predictions" in options or "field" in options else "model" if "model" in options else None
+    said: str | None = getattr(options, "source", None)
+    if said and implied and said != implied:
+        given = "predictions" if "predictions" in options else "field" if "field" in options else "model"
+        raise UsageError(f"--{given} is for --source {implied}, but got --source {said}.")
+    source = said or implied or "cross_validation"
+    if source == "files" and not implied:
+        raise UsageError("--source files needs --predictions DIR, or --field FIELD for a field that has them.")
+    if source == "model" and not implied:
+        raise UsageError("--source model needs --model: a checkpoint, or the name of a model.")
+    return source
+
+
+def _parameters(options: argparse.Namespace, source: str) -> dict[str, Any]:
+    """The engine's parameters that were given; raises before anything is loaded if one does not fit or is wrong."""
+    groups = (Request, ScoreConfig, PREDICTION_SOURCES[source])
+    known = {field.name for group in groups for field in dataclasses.fields(group)} - {"classes"}
+    given = {name: value for name, value in vars(options).items() if name in _PARAMETERS - {"classes"}}
+    unfit = [f"--{name.replace('_', '-')}" for name in given if name not in known]
+    if unfit:
+        raise UsageError(f"{', '.join(unfit)} cannot be used with --source {source}.")
+    for group in groups[1:]:
+        names = {field.name for field in dataclasses.fields(group)}
+        placeholder = {"field": "-"} if source == "files" and group is groups[2] else {}
+        group.from_params({**placeholder, **{name: value for name, value in given.items() if name in names}})
+    return given
+
+
+def _check_audit(options: argparse.Namespace) -> None:
+    """Raises unless the options name one dataset."""
+    folders = [name for name in ("images", "masks", "name") if name in options]
+    if "dataset" in options and folders:
+        raise UsageError(f"--dataset is a dataset that exists; --{folders[0]} is for making one. Give one of them.")
+    if "dataset" not in options and not {"images", "masks"} <= set(folders):
+        raise UsageError("Give --images DIR and --masks DIR, or --dataset NAME for a dataset that FiftyOne has.")
+    if "label_field" in options and "dataset" not in options:
+        raise UsageError("--label-field is for --dataset; masks of --masks go to the field 'ground_truth'.")
+
+
+def _dataset_to_audit(options: argparse.Namespace, parameters: dict[str, Any]) -> tuple[Any, Any, str]:
+    """The dataset, its samples to audit, and the label field; may add to the parameters."""
+    from .class_files import load_classes
+    from .folders import LABEL_FIELD, attach_predictions, dataset_from_folders
+
+    classes = load_classes(options.classes) if "classes" in options else {}
+    images = Path(options.images) if "images" in options else None
+    if images is None:
+        samples = dataset = _load(options.dataset)
+        label_field = getattr(options, "label_field", LABEL_FIELD)
+        parameters |= {"classes": classes} if classes else {}
+    else:
+        name = getattr(options, "name", None) or images.resolve().parent.name or "images"
+        dataset, label_field = dataset_from_folders(name, images, Path(options.masks), classes), LABEL_FIELD
+        samples = _with_masks(dataset, label_field)
+    if "predictions" in options:
+        directory, field = Path(options.predictions), parameters.get("field")
+        parameters["field"] = attach_predictions(dataset, directory, images=images, field=field)
+    return dataset, samples, label_field
+
+
+def _with_masks(dataset: Any, label_field: str) -> Any:
+    """The samples that have a mask; the others are named on standard error."""
+    without = dataset.exists(label_field, False).values("filepath")
+    if not without:
+        return dataset
+    names = listed([os.path.basename(path) for path in without])
+    print(f"{len(without)} of {len(dataset)} images have no mask and are left out: {names}.", file=sys.stderr)
+    return dataset.exists(label_field)
+
+
+def _load(name: str) -> Any:
     import fiftyone as fo
 
-    from .audit import delete_run
-
-    if not fo.dataset_exists(options.dataset):
-        raise LabelQualityError(f"There is no dataset named '{options.dataset}'; there are {fo.list_datasets()}.")
-    delete_run(fo.load_dataset(options.dataset), options.key)
-    print(f"Run '{options.key}' is deleted: its fields, views, files and record.")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="label-quality", description="Finds the wrong masks of a dataset.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _audit_parser(_command(commands, "audit", _audit, "score every image's labels and mark suspicious pixels"))
-
-    demo = _command(commands, "demo", _demo, "run the audit on generated scenes with planted errors")
-    demo.add_argument("--directory", default="label-quality-demo", help="where the scenes go (default: %(default)s)")
-    demo.add_argument("--images", type=int, default=200, help="number of scenes (default: %(default)s)")
-    demo.add_argument("--seed", type=int, default=51, help="seed of scenes and errors (default: %(default)s)")
-    _app_options(demo)
-
-    app = _command(commands, "app", _app, "open a dataset in the App, worst images first")
-    app.add_argument("dataset", help="name of the dataset")
-    app.add_argument("--port", type=int, default=5151)
-
-    runs = _command(commands, "runs", _list, "list a dataset's runs")
-    runs.add_argument("dataset", help="name of the dataset")
-
-    delete = _command(commands, "delete", _delete, "delete a run: its fields, views, files and record")
-    delete.add_argument("dataset", help="name of the dataset")
-    delete.add_argument("key", help="the run's key")
-    return parser
+    if fo.dataset_exists(name):
+        return fo.load_dataset(name)
+    names = fo.list_datasets()
+    there = f"There are: {listed(names)}." if names else "There are none at all."
+    raise LabelQualityError(f"FiftyOne has no dataset named '{name}'. {there}")
 
 
-def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
-    )
-    parser.set_defaults(run=run)
-    return parser
+def _open_app(dataset: Any, port: int, key: str | None = None) -> None:
+    from .app_server import open_app
+
+    open_app(dataset, port, key)
 
 
-def _audit_parser(parser: argparse.ArgumentParser) -> None:
-    data = parser.add_argument_group("the dataset: two folders, or one that FiftyOne has")
-    data.add_argument("--images", metavar="DIR", help="folder of images")
-    data.add_argument("--masks", metavar="DIR", help="folder of masks, each named as its image")
-    data.add_argument("--classes", metavar="FILE", help="class names: JSON, or lines of 'id,name' or '#rrggbb,name'")
-    data.add_argument("--name", help="name of the dataset to make (default: the folder above --images)")
-    data.add_argument("--dataset", metavar="NAME", help="an existing dataset of FiftyOne's, instead of folders")
-    data.add_argument("--label-field", metavar="FIELD", help="its field with the given masks (default: ground_truth)")
-    data.add_argument("--ignored", nargs="+", metavar="CLASS", help="mask values or names that take part in nothing")
-    data.add_argument("--unlabelled", metavar="CLASS", help="the class of unlabelled pixels (default: found by name)")
-    data.add_argument("--unknown", choices=("error", "ignore"), help="what a mask value outside the table is")
+def _check_port(port: int) -> None:
+    """Before hours of work, not after."""
+    from .app_server import check_port
 
-    predictions = parser.add_argument_group("out-of-sample predictions")
-    predictions.add_argument("--source", choices=tuple(PREDICTION_SOURCES), default="cross_validation")
-    predictions.add_argument("--preset", choices=("auto", "fast", "paper"), help="how the models of the folds train")
-    predictions.add_argument("--folds", type=int, help="number of folds (default: 5)")
-    predictions.add_argument("--seed", type=int, help="seed of folds and training")
-    predictions.add_argument("--blocks", action="store_true", default=None, help="images are video frames in order")
-    predictions.add_argument("--block-size", type=int, metavar="N", help="frames a block")
-    predictions.add_argument(
-        "--group-field", metavar="FIELD", help="keep samples of one group (patient, scene) together"
-    )
-    predictions.add_argument(
-        "--only-folds", type=int, nargs="+", metavar="FOLD", help="train these folds only, for now"
-    )
-    predictions.add_argument("--architecture", help="of segmentation-models-pytorch, such as FPN or DeepLabV3Plus")
-    predictions.add_argument("--encoder", help="of segmentation-models-pytorch, such as se_resnext50_32x4d")
-    predictions.add_argument("--weights", help="encoder weights: 'imagenet' or a file")
-    predictions.add_argument("--input-size", type=int, metavar="PIXELS", help="longest side as the model sees it")
-    predictions.add_argument("--tile", type=int, metavar="PIXELS", help="cut larger images into tiles of this side")
-    predictions.add_argument("--epochs", type=int)
-    predictions.add_argument("--batch-size", type=int)
-    predictions.add_argument("--device", help="auto, cpu, cuda or cuda:N")
-    predictions.add_argument("--model", help="--source model: a checkpoint, a zoo model's or a Hugging Face name")
-    predictions.add_argument("--kind", choices=("auto", "smp", "torchscript", "fiftyone", "huggingface"))
-    predictions.add_argument("--out-of-sample", action="store_true", default=None, help="it never saw these samples")
-    predictions.add_argument("--trust", action="store_true", default=None, help="allow files that run code when loaded")
-    predictions.add_argument("--field", help="--source files: field with the paths of probability files, or with masks")
-    predictions.add_argument("--content", choices=("auto", "probabilities", "logits"), help="what those files hold")
-
-    scores = parser.add_argument_group("scores")
-    scores.add_argument("--scores", nargs="+", choices=SCORES, help="some of the seven (default: all)")
-    scores.add_argument("--temperature", type=float, help="of softmin (default: 0.1)")
-    scores.add_argument("--pooling", type=int, help="side of the blocks of CLC and CoCo (default: 4)")
-    scores.add_argument("--clc-rule", choices=("joint", "cleanlab"), help="which pixels confident learning flags")
-
-    run = parser.add_argument_group("the run")
-    run.add_argument("--key", help="name of the run and prefix of its fields (default: lq)")
-    run.add_argument("--overwrite", action="store_true", default=None, help="replace a run of that key")
-    run.add_argument("--skip-failures", action="store_true", default=None, help="leave bad samples out and go on")
-    run.add_argument("--output-dir", metavar="DIR", help="where heatmaps and predictions go")
-    run.add_argument("--workers", type=int, help="threads that score (default: one a core)")
-    run.add_argument("--worst", type=int, default=10, metavar="N", help="images in the printed ranking (default: 10)")
-    _app_options(run)
+    check_port(port)
 
 
-def _app_options(parser: Any) -> None:
-    parser.add_argument("--app", action="store_true", help="open the App at the end")
-    parser.add_argument("--port", type=int, default=5151, help="of the App (default: %(default)s)")
+@contextlib.contextmanager
+def _fiftyone() -> Iterator[None]:
+    """Starts FiftyOne, which takes seconds, and explains what goes wrong with its database."""
+    waiting = sys.stderr.isatty()
+    if waiting:
+        print("Starting FiftyOne …", end="", file=sys.stderr, flush=True)
+    try:
+        from .runs import database_errors
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise LabelQualityError(f"FiftyOne cannot start: {reason[0]}") from error
+    finally:
+        if waiting:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+    with database_errors():
+        yield
+
+
+def _as_options(message: str) -> str:
+    """An error of the engine, whose parameters have other names on the command line."""
+
+    def option(match: re.Match[str]) -> str:
+        return f"--{match[1].replace('_', '-')}" if match[1] in _PARAMETERS else match[0]
+
+    message = re.sub(r"(?:parameter )?`(\w+)`", option, message)
+    return re.sub(r"\b(\w+)=True\b", option, message)
+
+
+def _print_version() -> int:
+    manifest = Path(__file__).resolve().parent.parent / "fiftyone.yml"
+    found = re.search(r"^version: (\S+)", manifest.read_text(), re.MULTILINE)
+    print(f"label-quality {found.group(1) if found else 'unknown'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

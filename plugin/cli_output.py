@@ -1,4 +1,4 @@
-"""A run's summary as text for a terminal."""
+"""Runs as text for a terminal."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from .terminal import format_seconds, format_table, short_path
 
 if TYPE_CHECKING:
-    from .summary import RunSummary
+    from .runs import RunRecord
+    from .summary import RankedImage, RunSummary
+
+_SHOWN_FAILURES = 10
+_SHOWN_NAMES = 5
 
 
 def describe(summary: RunSummary, worst: int = 10) -> str:
-    """The ranked result as text: what was done, and the worst images first.
+    """The ranked result as text: what was done, and the worst images first with all their scores.
 
     Args:
         summary: of the run
         worst: number of images in the table
     """
-    rows = [
-        [position, float(image.quality), short_path(image.filepath)]
-        for position, image in enumerate(summary.worst[:worst], start=1)
-    ]
     lines = [
         "",
         f"{summary.scored} of {summary.images} images scored in {format_seconds(summary.seconds)} "
@@ -29,11 +29,38 @@ def describe(summary: RunSummary, worst: int = 10) -> str:
     ]
     if summary.note:
         lines.append(f"Note: {summary.note}")
-    lines += [f"Skipped: {failure}" for failure in summary.failures[:10]]
-    if len(summary.failures) > 10:
-        lines.append(f"... and {len(summary.failures) - 10} more, all in the run's record.")
-    return "\n".join([*lines, "", "Worst images first (low quality = probably mislabelled):", "", *_table(rows)])
+    lines += [f"Left out: {failure}" for failure in summary.failures[:_SHOWN_FAILURES]]
+    if len(summary.failures) > _SHOWN_FAILURES:
+        lines.append(f"... and {len(summary.failures) - _SHOWN_FAILURES} more, all in the run's record.")
+    if worst > 0:
+        title = "Worst images first (scores are in 0..1, low = probably mislabelled):"
+        lines += ["", title, "", ranking_table(summary.worst[:worst])]
+    return "\n".join(lines)
 
 
-def _table(rows: Sequence[Sequence[object]]) -> list[str]:
-    return [format_table(["rank", "quality", "image"], rows)] if rows else ["(none)"]
+def ranking_table(images: Sequence[RankedImage]) -> str:
+    """A line an image, in the order given, with a column for every score that any of them has."""
+    if not images:
+        return "(no image has scores)"
+    names = list(dict.fromkeys(name for image in images for name in image.scores))
+    rows = [
+        [rank, float(image.quality), *(image.scores.get(name) for name in names), short_path(image.filepath)]
+        for rank, image in enumerate(images, start=1)
+    ]
+    return format_table(["rank", "quality", *names, "image"], rows)
+
+
+def runs_table(records: Sequence[RunRecord]) -> str:
+    """A line a run, and a run's note under the table."""
+    if not records:
+        return "No runs."
+    header = ["key", "labels", "predictions", "images", "scored", "status", "created"]
+    rows = [[r.key, r.label_field, r.source, r.samples, r.scored, r.status, r.created] for r in records]
+    notes = [f"{record.key}: {record.note}" for record in records if record.note]
+    return "\n".join([format_table(header, rows), *([""] if notes else []), *notes])
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - _SHOWN_NAMES
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,18 @@ import cv2
 import fiftyone as fo
 import numpy as np
 
-from .audit import audit_labels
+from .audit import audit_labels, delete_run, list_runs
 from .cli_output import describe
+from .containers import write_bytes
+from .errors import LabelQualityError
 from .executor import map_shards
 from .folders import LABEL_FIELD
 from .images import read_mask
 from .injection import InjectedError, InjectionRules, inject_errors
-from .progress import Progress
-from .runs import database_errors
-from .scenes import SCENE_CLASSES, render_scene
+from .progress import Progress, silent
+from .scenes import SCENE_CLASSES, UNLABELLED, render_scene
 from .terminal import TerminalProgress
+from .views import worst_first
 
 DATASET_NAME = "label-quality-demo"
 #: What was planted in a sample's given mask: ``drop``, ``swap``, ``shift``, or None
@@ -29,8 +32,13 @@ EXACT_FIELD = "exact_mask"
 #: Share of the scenes that get each kind of error
 RATES = {"drop": 0.08, "swap": 0.08, "shift": 0.08}
 
+_PARTS = {"images": ".png", "exact_masks": ".png", "masks": ".png"}
+_MADE_BY = "label_quality_demo"
+#: Version of the scenes' files
+_FORMAT = 1
 
-def run_demo(directory: Path, images: int = 200, seed: int = 51) -> Any:
+
+def run_demo(directory: Path, images: int = 200, seed: int = 51, name: str = DATASET_NAME) -> Any:
     """Makes the demo's dataset, audits it and prints how many planted errors the ranking finds.
 
     Started again, it uses what it has already made and computed.
@@ -39,26 +47,27 @@ def run_demo(directory: Path, images: int = 200, seed: int = 51) -> Any:
         directory: where images and masks go
         images: number of scenes
         seed: of scenes and errors
+        name: of the dataset
 
     Returns:
         the `fiftyone.Dataset`
+
+    Raises:
+        LabelQualityError: the directory cannot be written to, or a dataset of that name is not the demo's
     """
     progress = TerminalProgress()
     try:
-        with database_errors():
-            dataset = demo_dataset(directory, images, seed, progress=progress)
+        dataset = demo_dataset(directory, images, seed, name=name, progress=progress)
         summary = audit_labels(dataset, LABEL_FIELD, progress=progress, preset="fast", seed=seed, overwrite=True)
     finally:
         progress.close()
     print(describe(summary))
-    print(f"\n{planted_errors_found(dataset, summary.key)}")
+    print(f"\n{planted_errors_found(dataset, summary.key)}", flush=True)
     return dataset
 
 
 def planted_errors_found(dataset: Any, key: str) -> str:
     """How many of the M planted errors are among the M worst-ranked images, in all and by kind."""
-    from .views import worst_first
-
     kinds = worst_first(dataset, key).values(TRUTH_FIELD)
     planted = sum(kind is not None for kind in kinds)
     top = kinds[:planted]
@@ -68,9 +77,9 @@ def planted_errors_found(dataset: Any, key: str) -> str:
 
 
 def demo_dataset(
-    directory: Path, images: int, seed: int, *, name: str = DATASET_NAME, progress: Progress | None = None
+    directory: Path, images: int, seed: int, *, name: str = DATASET_NAME, progress: Progress = silent
 ) -> Any:
-    """Renders the scenes, plants errors in their masks, and makes the dataset; opens it where it was made before.
+    """Renders the scenes, plants errors in their masks, and makes the dataset; what was made before is kept.
 
     Args:
         directory: where images and masks go
@@ -81,50 +90,112 @@ def demo_dataset(
 
     Returns:
         a persistent `fiftyone.Dataset` with the given masks in ``ground_truth``, the exact ones in `EXACT_FIELD` and
-        the truth about the planted error in `TRUTH_FIELD`
+        the truth about the planted error in `TRUTH_FIELD` and, as JSON, ``<TRUTH_FIELD>_details``
+
+    Raises:
+        LabelQualityError: the directory cannot be written to, or a dataset of that name is not the demo's
     """
-    recipe = {"images": images, "seed": seed, "directory": str(directory.resolve())}
-    if fo.dataset_exists(name):
-        dataset = fo.load_dataset(name)
-        if dataset.info.get("label_quality_demo") == recipe:
-            return dataset
-        fo.delete_dataset(name)
-    folders = {part: directory.resolve() / part for part in ("images", "masks", "exact_masks")}
-    for folder in folders.values():
-        folder.mkdir(parents=True, exist_ok=True)
+    directory = Path(os.path.abspath(directory.expanduser()))
+    recipe = {"format": _FORMAT, "images": images, "seed": seed, "directory": str(directory)}
+    dataset = _existing(name, recipe)
+    if dataset is not None and all(_file(directory, part, i).exists() for part in _PARTS for i in range(images)):
+        return dataset
+    errors = _render(directory, images, seed, progress)
+    return _make(name, recipe, directory, errors) if dataset is None else dataset
+
+
+def _existing(name: str, recipe: dict[str, Any]) -> Any:
+    """The finished dataset of the same recipe, or None; deletes another demo's, and one that was not finished."""
+    if not fo.dataset_exists(name):
+        return None
+    dataset = fo.load_dataset(name)
+    if _MADE_BY not in dataset.info and len(dataset):
+        raise LabelQualityError(
+            f"A dataset named '{name}' exists that is not the demo's. Choose another --name for the demo."
+        )
+    if dataset.info.get(_MADE_BY) == recipe:
+        return dataset
+    for record in list_runs(dataset):
+        delete_run(dataset, record.key)
+    fo.delete_dataset(name)
+    return None
+
+
+def _render(directory: Path, images: int, seed: int, progress: Progress) -> list[InjectedError | None]:
+    """Writes the scenes that are not there yet; returns what is planted in each."""
+    _prepare(directory, images, seed)
 
     def render(position: int) -> None:
         image, exact = render_scene(seed * 100_003 + position)
-        cv2.imwrite(str(folders["images"] / f"{position:04d}.jpg"), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
-        cv2.imwrite(str(folders["exact_masks"] / f"{position:04d}.png"), exact)
+        _write(_file(directory, "images", position), np.ascontiguousarray(image[..., ::-1]))
+        _write(_file(directory, "exact_masks", position), exact)
 
-    def exact_mask(position: int) -> np.ndarray:
-        return read_mask(str(folders["exact_masks"] / f"{position:04d}.png"))
-
-    for done, _ in enumerate(map_shards(render, range(images)), start=1):
-        if progress is not None:
-            progress("Making scenes", done, images)
-    samples = []
-    planted = inject_errors(exact_mask, images, RATES, seed, InjectionRules(unlabelled=0))
+    # Of each scene the exact mask is written last
+    left = [position for position in range(images) if not _file(directory, "exact_masks", position).exists()]
+    for done, _ in enumerate(map_shards(render, left), start=images - len(left) + 1):
+        progress("Making scenes", done, images)
+    errors = []
+    rules = InjectionRules(unlabelled=UNLABELLED)
+    planted = inject_errors(lambda i: read_mask(_file(directory, "exact_masks", i)), images, RATES, seed, rules)
     for position, (mask, error) in enumerate(planted):
-        cv2.imwrite(str(folders["masks"] / f"{position:04d}.png"), mask)
-        samples.append(_sample(folders, position, error))
+        path = _file(directory, "masks", position)
+        # A file that is written again looks changed, and its run would start anew
+        if not path.exists():
+            _write(path, mask)
+        errors.append(error)
+        progress("Planting errors", position + 1, images)
+    return errors
+
+
+def _prepare(directory: Path, images: int, seed: int) -> None:
+    """Makes the folders, and removes scenes of another recipe from them."""
+    # Which scenes get an error depends on how many there are
+    recipe = json.dumps({"format": _FORMAT, "images": images, "seed": seed})
+    marker = directory / "recipe.json"
+    try:
+        for part in _PARTS:
+            (directory / part).mkdir(parents=True, exist_ok=True)
+        if not marker.exists() or marker.read_text() != recipe:
+            for part, suffix in _PARTS.items():
+                for path in (directory / part).glob(f"[0-9][0-9][0-9][0-9]{suffix}"):
+                    path.unlink()
+            marker.write_text(recipe)
+    except OSError as error:
+        raise LabelQualityError(
+            f"The scenes cannot be written to {directory}: {error.strerror}. Choose another --directory."
+        ) from error
+
+
+def _file(directory: Path, part: str, position: int) -> Path:
+    return directory / part / f"{position:04d}{_PARTS[part]}"
+
+
+def _write(path: Path, pixels: np.ndarray) -> None:
+    """Writes an image that is there whole or not at all, whenever the process is killed."""
+    done, content = cv2.imencode(path.suffix, pixels)
+    if not done:
+        raise LabelQualityError(f"OpenCV cannot encode {path.name}.")
+    write_bytes(path, content.tobytes())
+
+
+def _make(name: str, recipe: dict[str, Any], directory: Path, errors: list[InjectedError | None]) -> Any:
     dataset = fo.Dataset(name, persistent=True)
+    dataset.info[_MADE_BY] = "unfinished"
     dataset.mask_targets = {LABEL_FIELD: SCENE_CLASSES, EXACT_FIELD: SCENE_CLASSES}
+    dataset.save()
     dataset.add_sample_field(TRUTH_FIELD, fo.StringField, description="The error planted in the given mask, if any")
-    dataset.add_samples(samples, progress=False)
-    # Last: a dataset that was not finished is made anew
-    dataset.info["label_quality_demo"] = recipe
+    dataset.add_samples([_sample(directory, *item) for item in enumerate(errors)], progress=False)
+    dataset.info[_MADE_BY] = recipe
     dataset.save()
     return dataset
 
 
-def _sample(folders: dict[str, Path], position: int, error: InjectedError | None) -> fo.Sample:
+def _sample(directory: Path, position: int, error: InjectedError | None) -> fo.Sample:
+    labels = {LABEL_FIELD: "masks", EXACT_FIELD: "exact_masks"}
     return fo.Sample(
-        filepath=str(folders["images"] / f"{position:04d}.jpg"),
+        filepath=str(_file(directory, "images", position)),
+        **{name: fo.Segmentation(mask_path=str(_file(directory, part, position))) for name, part in labels.items()},
         **{
-            LABEL_FIELD: fo.Segmentation(mask_path=str(folders["masks"] / f"{position:04d}.png")),
-            EXACT_FIELD: fo.Segmentation(mask_path=str(folders["exact_masks"] / f"{position:04d}.png")),
             TRUTH_FIELD: error.kind if error else None,
             f"{TRUTH_FIELD}_details": json.dumps(error.to_dict()) if error else None,
         },

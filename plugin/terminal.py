@@ -1,43 +1,72 @@
-"""A run seen from a terminal: progress bars, the ranked table, how to go on."""
+"""A run seen from a terminal: progress bars, tables, durations and paths as a person reads them."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
+from typing import TextIO
 
 from tqdm import tqdm
 
+#: Seconds between two lines of one stage where the output is a file
+_LINE_EVERY = 30.0
+
 
 class TerminalProgress:
-    """A `Progress` that draws one bar a stage on standard error, and one line a stage where that is no terminal."""
+    """A `Progress` that draws a bar a stage on a terminal; into a file it writes a line when a stage ends.
 
-    def __init__(self) -> None:
-        self._stage = ""
+    Args:
+        stream: where to; standard error by default
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
         self._bar: tqdm | None = None
+        self._stage = ""
+        self._done = self._total = 0
+        # The first report of a stage comes when its first piece is done: the stage began when the last one ended
+        self._began = self._reported = time.time()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        if self._bar is None or stage != self._stage:
+        if stage != self._stage:
             self.close()
             self._stage = stage
-            # Without a terminal a redrawn bar fills a log file with copies of itself
-            interval = 0.1 if sys.stderr.isatty() else 30.0
-            self._bar = tqdm(total=total, desc=stage, mininterval=interval, file=sys.stderr, dynamic_ncols=True)
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
+        self._done, self._total = done, total
+        if self._stream.isatty():
+            self._draw()
+        elif time.time() - max(self._reported, self._began) >= _LINE_EVERY and done < total:
+            self._write_line()
 
     def close(self) -> None:
-        """Ends the bar of the current stage."""
+        """Ends the current stage."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+        elif self._stage:
+            self._write_line()
+        self._stage = ""
+        self._began = time.time()
+
+    def _draw(self) -> None:
+        if self._bar is None:
+            self._bar = tqdm(total=self._total, desc=self._stage, file=self._stream, dynamic_ncols=True)
+            self._bar.start_t = self._bar.last_print_t = self._began
+        self._bar.total = self._total
+        self._bar.update(self._done - self._bar.n)
+
+    def _write_line(self) -> None:
+        self._reported = time.time()
+        spent = format_seconds(self._reported - self._began)
+        print(f"{self._stage}: {self._done} of {self._total}, {spent}", file=self._stream, flush=True)
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A plain-text table: numbers right-aligned with three decimals, text left-aligned."""
-    cells = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    """A plain-text table: numbers right-aligned, fractions with three decimals, text left-aligned, None as ``-``."""
+    cells = [[_cell(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
-    numeric = [bool(rows) and isinstance(rows[0][i], int | float) for i in range(len(header))]
+    numeric = [any(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
         aligned = [
@@ -50,9 +79,9 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str
 
 
 def format_seconds(seconds: float) -> str:
-    """A duration as a person would say it, such as ``45 s``, ``6 min`` or ``2 h 10 min``."""
+    """A duration as a person would say it, such as ``0.4 s``, ``45 s``, ``6 min`` or ``2 h 10 min``."""
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
@@ -61,3 +90,9 @@ def short_path(path: str) -> str:
     """The path relative to the current folder where that is shorter."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(path) else path
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,86 @@
+"""The FiftyOne App on a dataset, worst images first, until the user ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import fiftyone as fo
+
+from .errors import LabelQualityError
+from .views import WORST_FIRST, view_name, worst_first
+
+_ADDRESS = "127.0.0.1"
+_START_SECONDS = 60.0
+
+
+def open_app(dataset: Any, port: int, key: str | None = None) -> None:
+    """Serves the App on this machine until Ctrl-C.
+
+    Args:
+        dataset: the dataset
+        port: of the App
+        key: the run whose ranking is shown; by default the latest run that has one
+
+    Raises:
+        LabelQualityError: the port is taken, or the App does not start
+    """
+    check_port(port)
+    session = fo.launch_app(
+        dataset, view=ranking_view(dataset, key), remote=True, address=_ADDRESS, port=port, auto=False
+    )
+    try:
+        _wait_until_served(port)
+        print(f"\nThe App is at http://{_ADDRESS}:{port}/datasets/{dataset.slug}  (Ctrl-C ends it)", flush=True)
+        session.wait(-1)
+    except KeyboardInterrupt:
+        print("\nThe App is closed.", flush=True)
+    finally:
+        session.close()
+
+
+def ranking_view(dataset: Any, key: str | None = None) -> Any:
+    """A run's saved view of the worst first, or the same view unsaved; None where no run has a ranking.
+
+    Raises:
+        LabelQualityError: the run named by ``key`` has no ranking
+    """
+    view = worst_first(dataset, key)
+    if view is dataset:
+        return None
+    for name in dataset.list_saved_views():
+        saved = dataset.load_saved_view(name) if name.endswith(view_name("", WORST_FIRST)) else None
+        if saved is not None and saved._serialize() == view._serialize():
+            return saved
+    return view
+
+
+def check_port(port: int) -> None:
+    """Raises `LabelQualityError` if something listens on the port: FiftyOne would show that one's data, or nothing."""
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_ADDRESS, port))
+        except OSError as error:
+            raise LabelQualityError(
+                f"The App cannot have port {port} ({error.strerror}): another App may be open. Choose another --port."
+            ) from None
+
+
+def _wait_until_served(port: int) -> None:
+    # launch_app returns before the server listens
+    until = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://{_ADDRESS}:{port}/fiftyone", timeout=5):
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            if time.monotonic() > until:
+                raise LabelQualityError(f"The App did not start on port {port} in {_START_SECONDS:.0f} s.") from None
+            time.sleep(0.2)
