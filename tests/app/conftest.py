@@ -1,0 +1,111 @@
+"""The App in Chromium: a page on a dataset, served by this FiftyOne."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+_PATIENCE = 60
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "app: drives the FiftyOne App in a browser")
+
+
+def chromium_path() -> str | None:
+    """The browser: LABEL_QUALITY_CHROMIUM, or one on the path."""
+    return os.environ.get("LABEL_QUALITY_CHROMIUM") or next(filter(None, map(shutil.which, _CHROMIUM)), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; skips where it or Playwright is missing."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
+    )
+    executable = chromium_path()
+    if executable is None:
+        pytest.skip("no Chromium found: install it, or set LABEL_QUALITY_CHROMIUM to its path")
+    with playwright.sync_playwright() as running:
+        found = running.chromium.launch(executable_path=executable, args=list(_ARGUMENTS))
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_app(browser: Any, fiftyone: Any) -> Iterator[Callable[[Any], Any]]:
+    """A function that serves a dataset and returns the page with its grid painted."""
+    opened: list[Any] = []
+
+    def open_page(dataset: Any) -> Any:
+        port = _free_port()
+        opened.append(fiftyone.launch_app(dataset, remote=True, address="127.0.0.1", port=port))
+        _wait_for(port)
+        context = browser.new_context(viewport={"width": 1400, "height": 900})
+        opened.append(context)
+        context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
+        page = context.new_page()
+        page.set_default_timeout(_PATIENCE * 1000)
+        page.goto(f"http://127.0.0.1:{port}/datasets/{dataset.slug}")
+        _wait_for_grid(page, len(dataset))
+        return page
+
+    yield open_page
+    for one in reversed(opened):
+        one.close()
+
+
+@pytest.fixture
+def grid() -> Callable[[Any, int], None]:
+    """Waits until a page's grid has painted that many tiles."""
+    return _wait_for_grid
+
+
+@pytest.fixture
+def screenshot() -> Callable[[Any, str], Path]:
+    """Saves what a page shows under ``artifacts/``, for people to look at."""
+    return _save_screenshot
+
+
+def _wait_for_grid(page: Any, tiles: int) -> None:
+    painted = page.locator("[data-cy=fo-grid] canvas[canvas-loaded=true]")
+    painted.nth(tiles - 1).wait_for(state="attached")
+
+
+def _save_screenshot(page: Any, name: str) -> Path:
+    ARTIFACTS.mkdir(exist_ok=True)
+    path = ARTIFACTS / f"{name}.png"
+    page.screenshot(path=str(path))
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
