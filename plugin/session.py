@@ -262,7 +262,7 @@ class Session:
         return before.get("prediction_digest") == prediction_digest and same_scores
 
     def _open_set(self, opener: Callable[..., Any], digest: str, content: Mapping[str, Any], recorded: str) -> Any:
-        """The set of a digest; a new one where the record says, under the name ``recorded``, that it is to be replaced."""
+        """The set of a digest; a new one beside it where it is the finished one that the record calls ``recorded``."""
         found: StoredSet = opener(digest, content)
         before = self.existing
         finished = before is not None and before.status != WRITING and before.extra.get(recorded) == found.path.name
