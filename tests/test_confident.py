@@ -88,6 +88,21 @@ def test_a_probability_equal_to_its_threshold_is_confident():
         assert (confident_classes(probabilities, sums.thresholds()) == 0).all()
 
 
+def test_thresholds_are_compared_as_the_numbers_they_are():
+    """A threshold between two float32 numbers is reached by the upper one and not by the lower."""
+    probability = np.float32(0.3)
+    pixels = np.array([[[probability]], [[0.0]]], np.float32)
+    for offset, confident in ((-1e-10, 0), (0.0, 0), (1e-10, -1)):
+        assert confident_classes(pixels, np.array([float(probability) + offset, 0.5])).item() == confident
+
+
+def test_cleanlab_counts_a_millionth_below_the_threshold():
+    thresholds = np.array([0.5, 0.7])
+    assert count_issues(*image((0, [0.3, 0.6999995])), thresholds) == 1
+    assert count_issues(*image((0, [0.3, 0.699998])), thresholds) == 0
+    assert count_issues(*image((1, [0.3, 0.8])), thresholds) == 0
+
+
 def test_a_class_never_given_is_confident_nowhere_and_makes_no_nan():
     pixels = image((0, [0.1, 0.0, 0.9]), (1, [0.0, 0.6, 0.4]))
     learned = learn([pixels], 3)
