@@ -276,7 +276,8 @@ class _Run:
             seen = np.array(json.loads(content["meta"])["seen"], bool)
         except Exception as error:
             raise LabelQualityError(
-                f"The checkpoint {path} of a finished fold cannot be read ({error}). Delete it to train the fold again."
+                f"The checkpoint {path} of a finished fold cannot be read ({type(error).__name__}). Delete it "
+                "to train the fold again."
             ) from error
         return model.eval(), LogitWriter(seen)
 
@@ -343,5 +344,6 @@ def _one_class(found: int) -> LabelQualityError:
 def _differences(found: dict[str, Any], config: CrossValidation) -> str:
     """The parameters that differ, as they were."""
     before, now = found.get("config", {}), config.to_dict()
-    changed = [f"{name}={before.get(name)!r}" for name in now if before.get(name) != now[name]]
+    names = [name for name in now if name not in config.execution_only]
+    changed = [f"{name}={before.get(name)!r}" for name in names if before.get(name) != now[name]]
     return ", ".join(changed) or "another version of the plugin, or another number of classes"

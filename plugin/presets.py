@@ -29,7 +29,7 @@ class Defaults:
 
 
 DEFAULTS = {
-    "fast": Defaults(LITE0, 384, 8, 4, 4e-3),
+    "fast": Defaults(LITE0, 384, 6, 4, 4e-3),
     "paper": Defaults("se_resnext50_32x4d", None, 30, 8, 1e-3),
 }
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,15 @@ from label_quality.plugin.sample_cache import Item
 from label_quality.plugin.training import Batch, Schedule, epoch_batches, fit
 from label_quality.plugin.types import IGNORED
 from torch import nn
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """More threads only wait for one another on inputs this small."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 class Stripes:
