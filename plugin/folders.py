@@ -83,17 +83,11 @@ def match_files(names: Sequence[str], folder: Path, files: Sequence[Path], endin
     Raises:
         LabelQualityError: two files fit one name
     """
-    by_name: dict[str, list[Path]] = defaultdict(list)
-    for path in files:
-        by_name[path.relative_to(folder).with_suffix("").as_posix()].append(path)
-    found = [_match(name, by_name, endings, folder) for name in names]
+    found = _match_all(names, [path.relative_to(folder).with_suffix("").as_posix() for path in files], files, endings)
     flat_names = [name.rpartition("/")[2] for name in names]
     if any(found) or len(set(flat_names)) < len(names):
         return found
-    flat: dict[str, list[Path]] = defaultdict(list)
-    for path in files:
-        flat[path.stem].append(path)
-    return [_match(name, flat, endings, folder) for name in flat_names]
+    return _match_all(flat_names, [path.stem for path in files], files, endings)
 
 
 def dataset_from_folders(name: str, images: Path, masks: Path, classes: Mapping[Any, str]) -> Any:
@@ -216,17 +210,29 @@ def _make_field(dataset: Any, field: str, directory: Path, arrays: bool) -> None
         dataset.add_sample_field(field, **kind, description=text, info={_ATTACHED: os.path.abspath(directory)})
 
 
-def _match(name: str, by_name: Mapping[str, list[Path]], endings: Iterable[str], folder: Path) -> Path | None:
-    bare = (name.removesuffix(ending) for ending in IMAGE_ENDINGS if name.endswith(ending))
-    found: list[Path] = []
-    for stem in (name, *bare):
-        found = found or by_name.get(stem, [])
-        found = found or [path for ending in endings for path in by_name.get(stem + ending, ())]
-    if len(found) > 1:
-        raise LabelQualityError(
-            f"Two files of {folder} fit the image '{name}': {found[0].name} and {found[1].name}. Keep one of them."
-        )
-    return found[0] if found else None
+def _match_all(
+    names: Sequence[str], file_names: Sequence[str], files: Sequence[Path], endings: Iterable[str]
+) -> list[Path | None]:
+    """The file of each name: one called so, else one with endings added or taken away that no other name is called."""
+    by_name: dict[str, list[Path]] = defaultdict(list)
+    for file_name, path in zip(file_names, files, strict=True):
+        by_name[file_name].append(path)
+    exact = {name: _only(name, by_name[name]) for name in names if name in by_name}
+    for name in exact:
+        del by_name[name]
+    return [exact[name] if name in exact else _only(name, _similar(name, by_name, endings)) for name in names]
+
+
+def _similar(name: str, by_name: Mapping[str, list[Path]], endings: Iterable[str]) -> list[Path]:
+    bare = [name.removesuffix(ending) for ending in IMAGE_ENDINGS if name.endswith(ending)]
+    called = [*bare, *(stem + ending for stem in (name, *bare) for ending in endings)]
+    return [path for file_name in called for path in by_name.get(file_name, ())]
+
+
+def _only(name: str, files: Sequence[Path]) -> Path | None:
+    if len(files) > 1:
+        raise LabelQualityError(f"Two files fit the image '{name}': {files[0]} and {files[1]}. Keep one of them there.")
+    return files[0] if files else None
 
 
 def _check_shared(pairs: Sequence[tuple[Path, Path | None]]) -> None:

@@ -26,28 +26,31 @@ class TerminalProgress:
         self._bar: tqdm | None = None
         self._stage = ""
         self._done = self._total = 0
-        # The first report of a stage comes when its first piece is done: the stage began when the last one ended
-        self._began = self._reported = time.time()
+        self._began = self._written = self._last = time.time()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage != self._stage:
-            self.close()
-            self._stage = stage
-        self._done, self._total = done, total
+            self._end()
+            # A stage reports when its first piece is done: it began when the one before it ended
+            self._stage, self._began, self._written = stage, self._last, self._last
+        self._done, self._total, self._last = done, total, time.time()
         if self._stream.isatty():
             self._draw()
-        elif time.time() - max(self._reported, self._began) >= _LINE_EVERY and done < total:
+        elif self._last - self._written >= _LINE_EVERY and done < total:
             self._write_line()
 
     def close(self) -> None:
         """Ends the current stage."""
+        self._end()
+        self._last = time.time()
+
+    def _end(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
         elif self._stage:
             self._write_line()
         self._stage = ""
-        self._began = time.time()
 
     def _draw(self) -> None:
         if self._bar is None:
@@ -57,8 +60,8 @@ class TerminalProgress:
         self._bar.update(self._done - self._bar.n)
 
     def _write_line(self) -> None:
-        self._reported = time.time()
-        spent = format_seconds(self._reported - self._began)
+        self._written = self._last
+        spent = format_seconds(self._last - self._began)
         print(f"{self._stage}: {self._done} of {self._total}, {spent}", file=self._stream, flush=True)
 
 
