@@ -48,7 +48,7 @@ class Cost:
     predict: float
 
 
-COSTS = {"fast": Cost(0.55, 0.13, 0.06), "paper": Cost(0.05, 24.7, 5.4)}
+COSTS = {"fast": Cost(0.55, 0.17, 0.1), "paper": Cost(0.05, 24.7, 5.4)}
 #: What a second core adds, as threads wait for one another
 _EXTRA_CORE = 0.6
 #: A guess, not a measurement: a data-centre GPU against one core
