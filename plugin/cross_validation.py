@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Container, Hashable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,25 +18,26 @@ from torch import nn
 from .config import CrossValidation
 from .containers import make_folder, write_bytes
 from .errors import LabelQualityError, SampleError
+from .executor import map_shards
 from .features import FrozenFeatures
 from .fine_tuning import FineTuning
+from .folds import held_out_slice
 from .models import LogitWriter
-from .presets import HELD_OUT, estimate_seconds, resolve_preset
+from .presets import estimate_seconds, resolve_preset
 from .progress import Progress, silent
-from .sample_cache import CachedSample, Item, SampleCache, read_ahead
+from .sample_cache import CachedSample, Item, SampleCache
 from .training import FitResult, Schedule, fit, save_tensors
 from .types import Prediction, SampleInput
 from .user_models import torch_device
 
-__all__ = ["cross_validate", "estimate_seconds", "held_out_slice", "resolve_preset"]
+__all__ = ["cross_validate", "estimate_seconds", "resolve_preset"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Preset = FrozenFeatures | FineTuning
 #: Version of what the work folder holds
 _FORMAT = 1
-#: Fewer training samples than this are all trained on, for the preset's number of epochs
-_LEAST_TO_HOLD_OUT = 20
-#: A slice to stop by that takes more than this of the training samples costs more than it saves
-_MOST_HELD_OUT = 0.3
 
 
 def cross_validate(
@@ -80,43 +83,10 @@ def cross_validate(
     run.open()
     pending = run.pending(done)
     run.prepare(pending)
-    for fold, indices in pending.items():
-        yield from run.predict(fold, run.trained(fold), indices)
+    run.train([fold for fold in pending if not run.checkpoint(fold).is_file()])
+    yield from run.predict(pending)
     if run.everything_predicted(done, pending):
         run.cache.clear()
-
-
-def held_out_slice(
-    fold_of: np.ndarray, groups: Sequence[Hashable] | None, training: np.ndarray, seed: int
-) -> np.ndarray:
-    """The training samples that a fold's training is stopped by: whole groups, about a tenth, never the held-out fold.
-
-    Args:
-        fold_of: (n,) the fold of each sample
-        groups: (n,) group of each sample; by default runs of neighbours in one fold, which blocks of frames are
-        training: indices of the samples that may be trained on
-        seed: of the choice
-
-    Returns:
-        indices, sorted; empty where there are too few samples or groups for it
-    """
-    if len(training) < _LEAST_TO_HOLD_OUT:
-        return np.empty(0, np.int64)
-    named: Sequence[Hashable] = (
-        np.cumsum(np.diff(fold_of, prepend=fold_of[:1]) != 0).tolist() if groups is None else groups
-    )
-    members: dict[Hashable, list[int]] = {}
-    for index in training.tolist():
-        members.setdefault(named[index], []).append(index)
-    order = np.random.default_rng(seed).permutation(len(members)).tolist()
-    units = list(members.values())
-    chosen: list[int] = []
-    for position in order:
-        if len(chosen) >= HELD_OUT * len(training):
-            break
-        if len(chosen) + len(units[position]) <= _MOST_HELD_OUT * len(training):
-            chosen.extend(units[position])
-    return np.array(sorted(chosen), np.int64)
 
 
 @dataclasses.dataclass
@@ -185,28 +155,60 @@ class _Run:
         """Where a finished fold's network is."""
         return self.directory / f"fold-{fold}.pt"
 
-    def trained(self, fold: int) -> tuple[nn.Module, LogitWriter]:
-        """A fold's network, trained now or before."""
+    def train(self, folds: Sequence[int]) -> None:
+        """Trains the networks of these folds and leaves their checkpoints; light ones side by side, one a core.
+
+        Threads of one operator wait for one another at every step, for milliseconds wherever another program has the
+        core; networks, like images, do not.
+        """
+        if not folds:
+            return
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
-            torch.manual_seed(int(np.random.default_rng((self.config.seed, fold)).integers(2**62)))
-            if self.checkpoint(fold).is_file():
-                return self._load(fold)
-            return self._train(fold)
+            jobs = (self._job(fold) for fold in folds)
+            if self.side_by_side:
+                # Weights are drawn before any training reseeds the one generator that all threads share
+                jobs = iter(list(jobs))
+            report = _Together(f"Training {len(folds)} fold{'s' if len(folds) > 1 else ''}", folds, self.progress)
+            for _ in self._spread(partial(self._train, report=report), jobs):
+                pass
 
-    def predict(
-        self, fold: int, trained: tuple[nn.Module, LogitWriter], indices: Sequence[int]
-    ) -> Iterator[tuple[str, int, Prediction]]:
-        """Predicts a fold's samples that have no prediction yet."""
-        stage = f"Predicting fold {fold + 1} of {self.config.folds}"
-        total = int((self.fold_of == fold).sum())
-        finished = total - len(indices)
-        usable = [index for index in indices if index not in self.failed]
-        for batch in self._batches(usable):
-            for index, prediction in self._predictions(trained, batch):
-                yield self.samples[index].sample_id, fold, prediction
-            finished += len(batch)
-            self.progress(stage, finished, total)
+    def predict(self, pending: dict[int, list[int]]) -> Iterator[tuple[str, int, Prediction]]:
+        """Predicts the samples that have no prediction yet, each with the network of its fold."""
+        total = sum(int((self.fold_of == fold).sum()) for fold in pending)
+        finished = total - sum(map(len, pending.values()))
+        for fold, indices in pending.items():
+            trained = self._load(fold)
+            finished += len(self.failed.intersection(indices))
+            usable = [index for index in indices if index not in self.failed]
+            batches = list(self._batches(usable))
+            outcomes = self._spread(partial(self._predictions, trained), batches)
+            for batch, found in zip(batches, outcomes, strict=True):
+                for index, prediction in found:
+                    yield self.samples[index].sample_id, fold, prediction
+                finished += len(batch)
+                self.progress("Predicting", finished, total)
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether networks are so light that each core trains one of its own."""
+        return self.config.preset == "fast" and self.device.type == "cpu"
+
+    def _spread(self, work: Callable[[T], R], jobs: Iterable[T]) -> Iterator[R]:
+        """Works on the jobs and gives the results in order; side by side, one a core, where the networks are light."""
+        if not self.side_by_side:
+            yield from map_shards(work, jobs, workers=1)
+            return
+        threads = torch.get_num_threads()
+
+        def in_one_thread(job: T) -> R:
+            torch.set_num_threads(1)
+            return work(job)
+
+        try:
+            yield from map_shards(in_one_thread, jobs)
+        finally:
+            torch.set_num_threads(threads)
 
     def everything_predicted(self, done: Container[str], pending: dict[int, list[int]]) -> bool:
         """Whether no fold, asked for or not, needs the cache any more."""
@@ -222,15 +224,21 @@ class _Run:
             else:
                 missing.append(index)
         finished = len(needed) - len(missing)
-        for index, outcome in zip(missing, read_ahead(self.samples, missing), strict=True):
+        for index, outcome in zip(missing, self._spread(self._encoded, missing), strict=True):
             if isinstance(outcome, SampleError):
                 self._fail(index, outcome)
             else:
-                _, sample, image, labels = outcome
-                self.preset.encode(sample, image, labels)
-                self.known[index] = self.cache.summary(sample.sample_id)
+                self.known[index] = outcome
             finished += 1
             self.progress(self.preset.stage, finished, len(needed))
+
+    def _encoded(self, index: int) -> CachedSample | SampleError:
+        sample = self.samples[index]
+        try:
+            self.preset.encode(sample, sample.load_image(), sample.load_labels())
+        except SampleError as error:
+            return error
+        return self.cache.summary(sample.sample_id)
 
     def _fail(self, index: int, error: SampleError) -> None:
         if self.on_failure is None:
@@ -238,7 +246,8 @@ class _Run:
         self.failed.add(index)
         self.on_failure(error)
 
-    def _train(self, fold: int) -> tuple[nn.Module, LogitWriter]:
+    def _job(self, fold: int) -> _Job:
+        """What a fold is trained with; its weights are those of its seed."""
         readable = [i for i in np.flatnonzero(self.fold_of != fold).tolist() if self._is_labelled(i)]
         if not readable:
             raise LabelQualityError(
@@ -247,25 +256,27 @@ class _Run:
             )
         training = np.array(readable)
         validation = held_out_slice(self.fold_of, self.groups, training, self.config.seed + fold)
-        training = np.setdiff1d(training, validation)
+        torch.manual_seed(int(np.random.default_rng((self.config.seed, fold)).integers(2**62)))
+        return _Job(fold, self.preset.build(pretrained=True), np.setdiff1d(training, validation), validation)
+
+    def _train(self, job: _Job, report: _Together) -> None:
+        fold = job.fold
         seen = np.zeros(self.classes, bool)
-        seen[[klass for index in training.tolist() for klass in self.known[index].classes]] = True
-        model = self.preset.build(pretrained=True)
+        seen[[klass for index in job.training.tolist() for klass in self.known[index].classes]] = True
         state_file = self.directory / f"fold-{fold}.part.pt"
         result = fit(
-            model,
+            job.model,
             self.preset,
-            self._items(training),
-            self._items(validation),
+            self._items(job.training),
+            self._items(job.validation),
             self._schedule(),
             (self.config.seed, fold),
             state_file,
-            lambda step, total: self.progress(f"Training fold {fold + 1} of {self.config.folds}", step, total),
+            partial(report, fold),
         )
-        meta = self._meta(fold, seen, result, len(training), len(validation))
-        save_tensors(self.checkpoint(fold), {"weights": model.state_dict(), "meta": json.dumps(meta)})
+        meta = self._meta(fold, seen, result, len(job.training), len(job.validation))
+        save_tensors(self.checkpoint(fold), {"weights": job.model.state_dict(), "meta": json.dumps(meta)})
         state_file.unlink(missing_ok=True)
-        return model, LogitWriter(seen)
 
     def _load(self, fold: int) -> tuple[nn.Module, LogitWriter]:
         path = self.checkpoint(fold)
@@ -332,6 +343,32 @@ class _Run:
             self._fail(batch[0], error)
             return []
         return list(zip(batch, predictions, strict=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """A fold's network before its training, and the positions of the samples it learns from and is stopped by."""
+
+    fold: int
+    model: nn.Module
+    training: np.ndarray
+    validation: np.ndarray
+
+
+class _Together:
+    """The progress of trainings that run side by side, as one; each is as long as the longest known."""
+
+    def __init__(self, stage: str, folds: Sequence[int], progress: Progress) -> None:
+        self._stage, self._progress = stage, progress
+        self._done = dict.fromkeys(folds, 0)
+        self._longest = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, fold: int, step: int, total: int) -> None:
+        with self._lock:
+            self._done[fold] = step
+            self._longest = max(self._longest, total)
+            self._progress(self._stage, sum(self._done.values()), self._longest * len(self._done))
 
 
 def _one_class(found: int) -> LabelQualityError:

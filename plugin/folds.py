@@ -8,6 +8,13 @@ import numpy as np
 
 from .errors import LabelQualityError
 
+#: Share of the training samples that training is stopped by
+HELD_OUT = 0.1
+#: Fewer training samples than this are all trained on, for the preset's number of epochs
+_LEAST_TO_HOLD_OUT = 20
+#: A slice to stop by that takes more than this of the training samples costs more than it saves
+_MOST_HELD_OUT = 0.3
+
 
 def assign_folds(
     presence: np.ndarray, folds: int, seed: int, groups: Sequence[Hashable] | np.ndarray | None = None
@@ -83,6 +90,39 @@ def classes_in_one_fold(presence: np.ndarray, fold_of: np.ndarray) -> list[tuple
     counts = _counts_by(fold_of, np.asarray(presence, bool))
     missing = (counts > 0) & (counts == counts.sum(axis=0))
     return [(int(klass), int(fold)) for klass, fold in np.argwhere(missing.T)]
+
+
+def held_out_slice(
+    fold_of: np.ndarray, groups: Sequence[Hashable] | None, training: np.ndarray, seed: int
+) -> np.ndarray:
+    """The training samples that a fold's training is stopped by: whole groups, about a tenth, never the held-out fold.
+
+    Args:
+        fold_of: (n,) the fold of each sample
+        groups: (n,) group of each sample; by default runs of neighbours in one fold, which blocks of frames are
+        training: indices of the samples that may be trained on
+        seed: of the choice
+
+    Returns:
+        indices, sorted; empty where there are too few samples or groups for it
+    """
+    if len(training) < _LEAST_TO_HOLD_OUT:
+        return np.empty(0, np.int64)
+    named: Sequence[Hashable] = (
+        np.cumsum(np.diff(fold_of, prepend=fold_of[:1]) != 0).tolist() if groups is None else groups
+    )
+    members: dict[Hashable, list[int]] = {}
+    for index in training.tolist():
+        members.setdefault(named[index], []).append(index)
+    order = np.random.default_rng(seed).permutation(len(members)).tolist()
+    units = list(members.values())
+    chosen: list[int] = []
+    for position in order:
+        if len(chosen) >= HELD_OUT * len(training):
+            break
+        if len(chosen) + len(units[position]) <= _MOST_HELD_OUT * len(training):
+            chosen.extend(units[position])
+    return np.array(sorted(chosen), np.int64)
 
 
 def _check_counts(samples: int, folds: int, groups: Sequence[Hashable] | np.ndarray | None) -> None:

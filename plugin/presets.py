@@ -10,11 +10,9 @@ import torch
 from .config import CrossValidation
 from .features import FrozenFeatures
 from .fine_tuning import LARGEST, FineTuning
+from .folds import HELD_OUT
 from .user_models import torch_device
 from .weights import LITE0
-
-#: Share of the training samples that training is stopped by
-HELD_OUT = 0.1
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from .containers import read_container, write_container
-from .errors import SampleError
-from .types import SampleInput
-
-#: Samples whose files are read ahead of the one that is being computed
-_AHEAD = 3
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -102,29 +94,3 @@ class SampleCache:
 
     def _piece(self, sample_id: str, number: int) -> Path:
         return self.folder / f"{sample_id}-{number}.piece"
-
-
-def read_ahead(
-    samples: Sequence[SampleInput], indices: Sequence[int]
-) -> Iterator[tuple[int, SampleInput, np.ndarray, np.ndarray] | SampleError]:
-    """Decodes images and masks while the caller computes.
-
-    Yields:
-        in order: the sample's position, the sample, its (H, W, 3) image and (H, W) labels; or what is wrong with it
-    """
-    with ThreadPoolExecutor(max_workers=_AHEAD) as pool:
-        pending = []
-        for index in indices:
-            pending.append(pool.submit(_read, samples, index))
-            if len(pending) > _AHEAD:
-                yield pending.pop(0).result()
-        while pending:
-            yield pending.pop(0).result()
-
-
-def _read(samples: Sequence[SampleInput], index: int) -> tuple[int, SampleInput, np.ndarray, np.ndarray] | SampleError:
-    try:
-        sample = samples[index]
-        return index, sample, sample.load_image(), sample.load_labels()
-    except SampleError as error:
-        return error

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 from label_quality.plugin.config import CrossValidation
-from label_quality.plugin.cross_validation import cross_validate, estimate_seconds, held_out_slice, resolve_preset
+from label_quality.plugin.cross_validation import cross_validate, estimate_seconds, resolve_preset
 from label_quality.plugin.errors import LabelQualityError, SampleError
 from label_quality.plugin.features import FrozenFeatures
 from label_quality.plugin.fine_tuning import FineTuning
+from label_quality.plugin.folds import held_out_slice
 from label_quality.plugin.resample import to_probabilities
 from label_quality.plugin.types import IGNORED, Prediction, SampleInput
 
@@ -130,7 +131,7 @@ def test_a_separable_task_is_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     "stop",
-    [("Encoding images", 3), ("Training fold 1 of 2", 7), ("Predicting fold 1 of 2", 2), ("Training fold 2 of 2", 1)],
+    [("Encoding images", 3), ("Training 2 folds", 7), ("Training 2 folds", 20), ("Predicting", 2), ("Predicting", 6)],
 )
 def test_a_killed_run_goes_on_to_the_same_predictions(
     tmp_path: Path, undisturbed: dict[str, Prediction], stop: tuple[str, int]
@@ -154,8 +155,8 @@ def test_an_abandoned_run_trains_no_finished_fold_again(tmp_path: Path, undistur
     recorder = Recorder()
     rest = run(scenes(), FAST, tmp_path, done={first}, progress=recorder)
     assert same({first: prediction, **rest}, undisturbed)
-    assert recorder.stages() == ["Predicting fold 1 of 2", "Training fold 2 of 2", "Predicting fold 2 of 2"]
-    assert ("Predicting fold 1 of 2", 4, 4) in recorder.reports
+    assert recorder.stages() == ["Predicting"]
+    assert recorder.reports[-1] == ("Predicting", 8, 8)
 
 
 def test_what_is_left_when_all_is_predicted(tmp_path: Path, undisturbed: dict[str, Prediction]) -> None:
@@ -169,7 +170,7 @@ def test_what_is_left_when_all_is_predicted(tmp_path: Path, undisturbed: dict[st
     # One lost prediction is made again from the checkpoint, without training
     again = run(scenes(), FAST, tmp_path, done=set(undisturbed) - {"s3"}, progress=recorder)
     assert same(again, {"s3": undisturbed["s3"]})
-    assert recorder.stages() == ["Encoding images", "Predicting fold 2 of 2"]
+    assert recorder.stages() == ["Encoding images", "Predicting"]
 
 
 def test_folds_one_at_a_time_give_what_all_at_once_give(tmp_path: Path, undisturbed: dict[str, Prediction]) -> None:

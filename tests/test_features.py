@@ -14,7 +14,7 @@ from label_quality.plugin.fine_tuning import FineTuning
 from label_quality.plugin.model_inputs import fit_image, fit_labels, input_size, pad_image
 from label_quality.plugin.models import LogitWriter
 from label_quality.plugin.resample import to_probabilities
-from label_quality.plugin.sample_cache import SampleCache, read_ahead
+from label_quality.plugin.sample_cache import SampleCache
 from label_quality.plugin.tiled import predict_image_in_tiles, tile_boxes
 from label_quality.plugin.types import IGNORED, SampleInput
 from torch import nn
@@ -234,18 +234,6 @@ def test_a_sample_counts_as_stored_only_when_all_of_it_is(tmp_path: Path) -> Non
         cache.read(found.items[0])
     cache.clear()
     assert not (tmp_path / "features").exists()
-
-
-def test_samples_are_read_in_order_and_broken_ones_come_back_as_errors() -> None:
-    def broken() -> np.ndarray:
-        raise SampleError("is broken", sample_id="1")
-
-    image, labels = halves(4, 4, 2)
-    samples = [sample(image, labels, str(n)) for n in range(8)]
-    samples[1] = SampleInput("1", "1.png", lambda: labels, broken)
-    outcomes = list(read_ahead(samples, [0, 1, 5, 7]))
-    assert [o if isinstance(o, SampleError) else o[0] for o in outcomes] == [0, outcomes[1], 5, 7]
-    assert str(outcomes[1]) == "sample 1: is broken"
 
 
 def test_a_network_that_cannot_be_built_is_known_before_images_are_read(tmp_path: Path) -> None:
