@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .errors import LabelQualityError, SampleError
@@ -13,11 +13,13 @@ class Failures:
 
     Args:
         skip: leave bad samples out; otherwise each is raised
+        asked: ids of all samples that the run was asked for, in order
         found: those that are known already
     """
 
-    def __init__(self, skip: bool, found: Iterable[SampleError] = ()) -> None:
+    def __init__(self, skip: bool, asked: Sequence[str], found: Iterable[SampleError] = ()) -> None:
         self.skip = skip
+        self.asked = asked
         self._by_id: dict[str | None, SampleError] = {error.sample_id: error for error in found}
 
     @property
@@ -41,20 +43,15 @@ class Failures:
         for one in noted:
             self.add(SampleError(one["problem"], sample_id=one["sample_id"], path=one["path"]))
 
-    def require(self, usable: int, asked: int) -> None:
-        """Raises `LabelQualityError` if no sample can be used.
-
-        Args:
-            usable: how many samples are left
-            asked: how many there were
-        """
+    def require(self, usable: int) -> None:
+        """Raises `LabelQualityError` if no sample can be used; ``usable`` is how many are left."""
         if not usable:
             first = next((f" The first: {error}" for error in self._by_id.values()), "")
-            raise LabelQualityError(f"None of the {asked} samples can be used.{first}")
+            raise LabelQualityError(f"None of the {len(self.asked)} samples can be used.{first}")
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """The failures as JSON-serialisable values."""
-        return [as_dict(error) for error in self._by_id.values()]
+        """The failures as JSON-serialisable values, in the order of the samples, however they were found."""
+        return [as_dict(self._by_id[sample_id]) for sample_id in self.asked if sample_id in self._by_id]
 
 
 def as_dict(error: SampleError) -> dict[str, Any]:

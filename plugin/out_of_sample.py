@@ -72,7 +72,7 @@ class CrossValidated:
             return kept
         presence = samples.presence(progress, failures.handler)
         chosen = np.flatnonzero(presence.any(axis=1))
-        failures.require(len(chosen), len(samples))
+        failures.require(len(chosen))
         usable, presence = samples.subset(chosen.tolist()), presence[chosen]
         fold_of = assign_folds(presence, self.config.folds, self.config.seed, _fold_groups(usable, self.config))
         folds = dict(zip(usable.ids, fold_of.tolist(), strict=True))

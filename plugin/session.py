@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from .results import NEEDS_PROBABILITIES, columns_of, result_rows
 from .runs import RunRecord, load_record, validate_key
 from .scoring import Reduction, Scoring
 from .store import RunFolder, content_digest
-from .stored_sets import ScoreSet, StoredSet
+from .stored_sets import PredictionSet, ScoreSet, StoredSet
 from .timing import StageTimes
 from .views import check_views
 
@@ -42,7 +42,6 @@ class Session:
         folder: the key's folder
         existing: the record of an earlier run of this key, if there is one
         fingerprint: of the samples' files
-        asked: number of samples asked for
         failures: the samples that were left out
         notes: what the user must know about the run
         origin: of the predictions, once they are known
@@ -54,7 +53,6 @@ class Session:
     folder: RunFolder
     existing: RunRecord | None
     fingerprint: str
-    asked: int
     failures: Failures
     notes: list[str] = field(default_factory=list)
     origin: Origin | None = None
@@ -86,10 +84,10 @@ class Session:
         root = run_root(dataset, request, existing)
         fingerprint = samples.fingerprint()
         times.count("Opening samples")
-        failures = Failures(request.skip_failures, samples.failures)
+        failures = Failures(request.skip_failures, collection.values("id"), samples.failures)
         try:
             with RunFolder(root) as folder:
-                yield cls(samples, request, times, folder, existing, fingerprint, len(collection), failures)
+                yield cls(samples, request, times, folder, existing, fingerprint, failures)
         finally:
             tidy(root)
 
@@ -115,10 +113,9 @@ class Session:
         check_fields(self.dataset, self.request.key, columns)
         digest = self._digest("predictions", config.source, config.digest(), source.state(self.samples))
         self._check_replaceable("prediction_digest", digest)
-        anew = self._is_asked_anew(digest, scores)
-        self._check_unused(None if anew else digest)
+        self._check_unused(digest)
         content = {"source": config.source, "config": config.to_dict(), "class_table": self.table.to_dict()}
-        stored = self._open_set(self.folder.open_predictions, digest, content, "prediction_set" if anew else "")
+        stored = self._open_predictions(digest, content, scores)
         if not stored.complete:
             source.make(self.samples, stored, self.failures, self.times)
             stored.update(timings=self.times.seconds)
@@ -209,12 +206,11 @@ class Session:
         ids = set(self.samples.ids)
         self.failures.recall(one for one in stored.results.get("failures", ()) if one["sample_id"] in ids)
         self.notes += origin.notes()
+        for sample_id, path in self._unpredicted(stored):
+            self.failures.add(without_prediction(sample_id, path, origin.run or self.request.key))
         predicted = stored.ids()
-        for sample_id, path in zip(self.samples.ids, self.samples.image_paths, strict=True):
-            if stored.complete and sample_id not in predicted | self.failures.ids:
-                self.failures.add(without_prediction(sample_id, path, origin.run or self.request.key))
         usable = [index for index, sample_id in enumerate(self.samples.ids) if sample_id in predicted]
-        self.failures.require(len(usable), self.asked)
+        self.failures.require(len(usable))
         self.samples = self.samples.subset(usable)
         return StoredReader(stored)
 
@@ -253,27 +249,40 @@ class Session:
         if before.get("prediction_set") and before["prediction_digest"] != kept:
             check_unused(self.dataset, self.request.key)
 
-    def _is_asked_anew(self, prediction_digest: str, scores: ScoreConfig | None) -> bool:
-        """Whether a finished run is to be overwritten by one that is the same in all, predictions included."""
-        if not self.request.overwrite or self.existing is None or self.existing.status == WRITING:
-            return False
-        before = self.existing.extra
-        same_scores = scores is None or before.get("score_digest") == self._score_digest(scores, prediction_digest)
-        return before.get("prediction_digest") == prediction_digest and same_scores
+    def _open_predictions(self, digest: str, content: Mapping[str, Any], scores: ScoreConfig | None) -> PredictionSet:
+        """The predictions of a digest, to read or to continue.
 
-    def _open_set(self, opener: Callable[..., Any], digest: str, content: Mapping[str, Any], recorded: str) -> Any:
-        """The set of a digest; a new one beside it where it is the finished one that the record calls ``recorded``."""
-        found: StoredSet = opener(digest, content)
+        Where a run is to be overwritten by one that is the same in all, or lacks files, they are made anew: with other
+        scores only the scores are.
+        """
+        found = self.folder.open_predictions(digest, content)
+        before = self.existing.extra if self.existing is not None else {}
+        same_scores = scores is None or before.get("score_digest") == self._score_digest(scores, digest)
+        repeated = self._is_recorded(found, "prediction_set") and same_scores
+        if not (self.request.overwrite and found.complete and (repeated or self._unpredicted(found))):
+            return found
+        self._check_unused(None)
+        return self.folder.open_predictions(digest, content, overwrite=True)
+
+    def _unpredicted(self, stored: PredictionSet) -> list[tuple[str, str]]:
+        """Id and image of the samples that a finished set should have a prediction for, but has not."""
+        known = stored.ids() | {one["sample_id"] for one in stored.results.get("failures", ())}
+        samples = zip(self.samples.ids, self.samples.image_paths, strict=True)
+        return [sample for sample in samples if sample[0] not in known] if stored.complete else []
+
+    def _is_recorded(self, store: StoredSet, name: str) -> bool:
+        """Whether a set is the one that the record of a finished run names."""
         before = self.existing
-        finished = before is not None and before.status != WRITING and before.extra.get(recorded) == found.path.name
-        return opener(digest, content, overwrite=True) if finished and found.complete else found
+        return before is not None and before.status != WRITING and before.extra.get(name) == store.path.name
 
     def _open_scores(self, digest: str, content: Mapping[str, Any]) -> ScoreSet:
         stored = self._origin.stored
         content = {**content, "class_table": self.table.to_dict()}
         # Of which samples, and of which predictions where they were made anew
         digest = content_digest(digest, self.samples.ids, stored.created if stored is not None else "")
-        return self._open_set(self.folder.open_scores, digest, content, "score_set" if self.request.overwrite else "")
+        found = self.folder.open_scores(digest, content)
+        anew = self.request.overwrite and found.complete and self._is_recorded(found, "score_set")
+        return self.folder.open_scores(digest, content, overwrite=True) if anew else found
 
     def _has_predictions_of(self, record: RunRecord) -> bool:
         """Whether a finished run was made from these very predictions."""
@@ -289,7 +298,7 @@ class Session:
         for row in rows:
             self.failures.recall(row["failures"])
             scored += len(row["ids"])
-        self.failures.require(scored, self.asked)
+        self.failures.require(scored)
 
     def _unchanged(self, store: ScoreSet) -> RunRecord:
         assert self.existing is not None
@@ -338,7 +347,7 @@ class Session:
             class_table=self.table.to_dict(),
             out_of_sample=getattr(source, "out_of_sample", True),
             note=" ".join(self.notes),
-            samples=self.asked,
+            samples=len(self.failures.asked),
             scored=len(set(self.samples.ids) - self.failures.ids),
             thresholds=[] if reduction is None else reduction.thresholds.tolist(),
             confident_joint=[] if reduction is None else reduction.joint.tolist(),
