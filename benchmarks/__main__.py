@@ -1,4 +1,4 @@
-"""Runs one benchmark: ``python -m benchmarks scoring`` or ``memory``, from the root of the repository."""
+"""Runs one benchmark: ``python -m benchmarks scoring``, ``memory`` or ``audit``, from the root of the repository."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from . import memory, scoring
+from . import audit, memory, scoring
 
-BENCHMARKS = {"scoring": scoring, "memory": memory}
+BENCHMARKS = {"scoring": scoring, "memory": memory, "audit": audit}
 
 
 def main() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 import fiftyone as fo
@@ -30,12 +32,13 @@ def open_app(dataset: Any, port: int, key: str | None = None) -> None:
         LabelQualityError: the port is taken, or the App does not start
     """
     check_port(port)
-    session = fo.launch_app(
-        dataset, view=ranking_view(dataset, key), remote=True, address=_ADDRESS, port=port, auto=False
-    )
+    view = ranking_view(dataset, key)
+    with _quiet():
+        session = fo.launch_app(dataset, view=view, remote=True, address=_ADDRESS, port=port)
     try:
         _wait_until_served(port)
-        print(f"\nThe App is at http://{_ADDRESS}:{port}/datasets/{dataset.slug}  (Ctrl-C ends it)", flush=True)
+        # Not the address of the dataset: at the root the App shows what the session does, which is the view
+        print(f"\nThe App is at http://{_ADDRESS}:{port}  (Ctrl-C ends it)", flush=True)
         session.wait(-1)
     except KeyboardInterrupt:
         print("\nThe App is closed.", flush=True)
@@ -52,11 +55,10 @@ def ranking_view(dataset: Any, key: str | None = None) -> Any:
     view = worst_first(dataset, key)
     if view is dataset:
         return None
-    for name in dataset.list_saved_views():
-        saved = dataset.load_saved_view(name) if name.endswith(view_name("", WORST_FIRST)) else None
-        if saved is not None and saved._serialize() == view._serialize():
-            return saved
-    return view
+    names = [name for name in dataset.list_saved_views() if name.endswith(view_name("", WORST_FIRST))]
+    saved = [dataset.load_saved_view(name) for name in names]
+    # The saved one has a name, which the App shows
+    return next((one for one in saved if one == view), view)
 
 
 def check_port(port: int) -> None:
@@ -69,6 +71,18 @@ def check_port(port: int) -> None:
             raise LabelQualityError(
                 f"The App cannot have port {port} ({error.strerror}): another App may be open. Choose another --port."
             ) from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps back FiftyOne's advice on how to reach the App from other machines, which is not what was asked for."""
+    logger = logging.getLogger("fiftyone")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _wait_until_served(port: int) -> None:

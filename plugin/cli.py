@@ -88,7 +88,9 @@ def _demo(options: argparse.Namespace) -> None:
 
         if options.app:
             _check_port(options.port)
-        dataset = run_demo(Path(options.directory), images=options.images, seed=options.seed, name=options.name)
+        dataset = run_demo(
+            Path(options.directory), options.images, options.seed, options.name, getattr(options, "overwrite", False)
+        )
         if options.app:
             _open_app(dataset, options.port)
         else:

@@ -38,7 +38,9 @@ _MADE_BY = "label_quality_demo"
 _FORMAT = 1
 
 
-def run_demo(directory: Path, images: int = 200, seed: int = 51, name: str = DATASET_NAME) -> Any:
+def run_demo(
+    directory: Path, images: int = 200, seed: int = 51, name: str = DATASET_NAME, overwrite: bool = False
+) -> Any:
     """Makes the demo's dataset, audits it and prints how many planted errors the ranking finds.
 
     Started again, it uses what it has already made and computed.
@@ -48,6 +50,7 @@ def run_demo(directory: Path, images: int = 200, seed: int = 51, name: str = DAT
         images: number of scenes
         seed: of scenes and errors
         name: of the dataset
+        overwrite: compute the run anew
 
     Returns:
         the `fiftyone.Dataset`
@@ -58,7 +61,7 @@ def run_demo(directory: Path, images: int = 200, seed: int = 51, name: str = DAT
     progress = TerminalProgress()
     try:
         dataset = demo_dataset(directory, images, seed, name=name, progress=progress)
-        summary = audit_labels(dataset, LABEL_FIELD, progress=progress, preset="fast", seed=seed, overwrite=True)
+        summary = audit_labels(dataset, LABEL_FIELD, progress=progress, preset="fast", seed=seed, overwrite=overwrite)
     finally:
         progress.close()
     print(describe(summary))
@@ -185,6 +188,8 @@ def _make(name: str, recipe: dict[str, Any], directory: Path, errors: list[Injec
     dataset.save()
     dataset.add_sample_field(TRUTH_FIELD, fo.StringField, description="The error planted in the given mask, if any")
     dataset.add_samples([_sample(directory, *item) for item in enumerate(errors)], progress=False)
+    # The truth is shown beside what the audit finds
+    dataset.app_config.active_fields = fo.ActiveFields(paths=[TRUTH_FIELD])
     dataset.info[_MADE_BY] = recipe
     dataset.save()
     return dataset
@@ -192,8 +197,10 @@ def _make(name: str, recipe: dict[str, Any], directory: Path, errors: list[Injec
 
 def _sample(directory: Path, position: int, error: InjectedError | None) -> fo.Sample:
     labels = {LABEL_FIELD: "masks", EXACT_FIELD: "exact_masks"}
+    path = str(_file(directory, "images", position))
     return fo.Sample(
-        filepath=str(_file(directory, "images", position)),
+        filepath=path,
+        metadata=fo.ImageMetadata.build_for(path),
         **{name: fo.Segmentation(mask_path=str(_file(directory, part, position))) for name, part in labels.items()},
         **{
             TRUTH_FIELD: error.kind if error else None,
