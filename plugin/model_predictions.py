@@ -70,9 +70,11 @@ def predict_with_model(
         failures: gets the images that cannot be read or predicted
     """
     done = predictions.ids()
-    left = [index for index, sample_id in enumerate(samples.ids) if sample_id not in done]
-    finished = len(samples) - len(left)
-    for outcomes in _image_batches(samples, left, batch_size):
+    # What else is in a batch may change the last bits: a batch that was interrupted is predicted again as a whole
+    batches = [range(len(samples))[start : start + batch_size] for start in range(0, len(samples), batch_size)]
+    left = [batch for batch in batches if not done.issuperset(samples.ids[index] for index in batch)]
+    finished = len(samples) - sum(map(len, left))
+    for outcomes in _read_ahead(samples, left):
         good = []
         for index, outcome in outcomes:
             if isinstance(outcome, SampleError):
@@ -112,15 +114,14 @@ def _first_image(samples: SegmentationSamples) -> np.ndarray | None:
     return None
 
 
-def _image_batches(
-    samples: SegmentationSamples, indices: Sequence[int], batch_size: int
+def _read_ahead(
+    samples: SegmentationSamples, batches: Sequence[Sequence[int]]
 ) -> Iterator[list[tuple[int, np.ndarray | SampleError]]]:
-    """Batches of decoded images, or their errors; the next is decoded while the model works on this one."""
-    chunks = [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]
+    """The images of each batch, or their errors; the next batch is decoded while the model works on this one."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         upcoming = None
-        for chunk in chunks:
-            following = pool.submit(_read_images, samples, chunk)
+        for batch in batches:
+            following = pool.submit(_read_images, samples, batch)
             if upcoming is not None:
                 yield upcoming.result()
             upcoming = following

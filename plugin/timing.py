@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from .progress import Progress
 
-_FOLD = re.compile(r" fold \d+ of \d+")
+_FOLDS = re.compile(r" \d+ folds?| fold \d+ of \d+")
 
 
 class StageTimes:
@@ -34,7 +34,7 @@ class StageTimes:
     def count(self, stage: str) -> None:
         """Counts the time since the last report for a stage, without reporting progress."""
         now = time.monotonic()
-        name = _FOLD.sub("", stage)
+        name = _FOLDS.sub("", stage)
         self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since
         self._since = now
 
