@@ -269,7 +269,7 @@ def test_the_version_is_the_manifests(capsys: Any) -> None:
 
 
 def test_ctrl_c_while_models_train_and_once_more(folder: Path, capsys: Any) -> None:
-    training = (*AUDIT, "--preset", "fast", "--folds", "2", "--epochs", "5", "--input-size", "64")
+    training = (*AUDIT, "--preset", "fast", "--folds", "2", "--epochs", "3", "--input-size", "64")
     process = subprocess.Popen(
         [sys.executable, "-m", "label_quality.plugin.cli", *training],
         stdout=subprocess.PIPE,
