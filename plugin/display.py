@@ -9,14 +9,6 @@ import fiftyone as fo
 
 #: Of single-colour drawing (the App's colour by field), where opacity is suspicion
 _SUSPICIOUS = "#ff2a00"
-#: Of drawing by value: what is fine darkens, what is suspicious glows
-_SCALE = (
-    (0.0, "rgb(0, 0, 0)"),
-    (0.35, "rgb(66, 10, 104)"),
-    (0.6, "rgb(187, 55, 84)"),
-    (0.8, "rgb(249, 142, 9)"),
-    (1.0, "rgb(252, 255, 164)"),
-)
 #: By value, each class of a mask has a colour of its own
 _COLOR_BY = "value"
 
@@ -77,7 +69,6 @@ def hide(dataset: fo.Dataset, key: str, fields: Sequence[str], before: Mapping[s
     if app.color_scheme is not None:
         scheme = app.color_scheme
         scheme.fields = [entry for entry in scheme.fields or [] if entry["path"] not in own] or None
-        scheme.colorscales = [entry for entry in scheme.colorscales or [] if entry["path"] not in own] or None
     _restore(dataset, own, before)
     dataset.save()
 
@@ -111,8 +102,6 @@ def _color(dataset: fo.Dataset, heatmaps: Sequence[str]) -> None:
         app.color_scheme = fo.ColorScheme(color_by=_COLOR_BY)
     scheme = app.color_scheme
     scheme.fields = [*(scheme.fields or []), *_missing(scheme.fields, heatmaps, fieldColor=_SUSPICIOUS)]
-    stops = [{"value": value, "color": color} for value, color in _SCALE]
-    scheme.colorscales = [*(scheme.colorscales or []), *_missing(scheme.colorscales, heatmaps, list=stops)]
 
 
 def _missing(entries: Sequence[Mapping[str, Any]] | None, paths: Sequence[str], **setting: Any) -> list[dict[str, Any]]:

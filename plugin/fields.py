@@ -21,6 +21,9 @@ MARKER = "label_quality"
 #: `<key>_quality` is the first of these scores that a run has: by AUROC over injected errors, softmin is the best of
 #: the seven on average, and of the two that need no probabilities CCP is
 QUALITY_ORDER = ("softmin", "clc", "ccp", "tccp", "cil", "coco", "iou")
+#: Suspicion that the App draws, of 0..255: it leaves out what is below the range, so that the photo shows through where
+#: nothing is wrong
+SHOWN = (64, 255)
 #: Rows a bulk write: bounds the memory of the documents that are built for it
 _ROWS_A_WRITE = 200
 
@@ -37,7 +40,7 @@ _LOW_IS_BAD = " In [0, 1]; low: the mask is probably wrong."
 _OTHER_TEXTS = {
     "fold": "Cross-validation fold that held this image out.",
     "prediction": "Out-of-sample predicted mask.",
-    "heatmap": "Suspicion of each pixel: 255 x (1 - probability of the given class); 0 where ignored.",
+    "heatmap": "Suspicion of each pixel: 255 x (1 - probability of the given class); 0 where ignored. Drawn from 64 up.",
     "flags": "Pixels that confident learning flags as mislabelled.",
     "per_class": "Scores of each class in the given mask; confidence is the class's softmin. Low: probably wrong.",
 }
@@ -265,7 +268,7 @@ def _values_of(suffix: str, portion: ResultRows, columns: Columns, class_table: 
 
 
 def _label(suffix: str, path: str) -> fo.Label:
-    return fo.Segmentation(mask_path=path) if suffix == "prediction" else fo.Heatmap(map_path=path, range=[0, 255])
+    return fo.Segmentation(mask_path=path) if suffix == "prediction" else fo.Heatmap(map_path=path, range=[*SHOWN])
 
 
 def _class_scores(portion: ResultRows, row: int, class_table: ClassTable) -> fo.Classifications:

@@ -78,7 +78,7 @@ def test_values_come_back_as_written(fields, dataset, table, columns):
     assert dataset.values("lq_fold") == [0, 1, 0, 1]
     first = dataset.first()
     assert first.lq_prediction.mask_path == f"/files/{first.id}.png"
-    assert (first.lq_heatmap.map_path, first.lq_heatmap.range) == (f"/heat/{first.id}.png", [0, 255])
+    assert (first.lq_heatmap.map_path, first.lq_heatmap.range) == (f"/heat/{first.id}.png", [64, 255])
     assert first.lq_flags is None
 
 
@@ -112,7 +112,7 @@ def test_app_settings(fields, dataset, table, columns):
     assert "ground_truth" in groups["labels"] and "lq_heatmap" not in groups["labels"]
     assert app.active_fields.paths == ["lq_quality", "lq_heatmap"]
     assert app.color_scheme.color_by == "value"
-    assert [entry["path"] for entry in app.color_scheme.colorscales] == ["lq_heatmap", "lq_flags"]
+    assert [entry["path"] for entry in app.color_scheme.fields] == ["lq_heatmap", "lq_flags"]
 
 
 def test_quality_without_probabilities_is_ccp(fields, dataset, table):
