@@ -40,7 +40,7 @@ _LOW_IS_BAD = " In [0, 1]; low: the mask is probably wrong."
 _OTHER_TEXTS = {
     "fold": "Cross-validation fold that held this image out.",
     "prediction": "Out-of-sample predicted mask.",
-    "heatmap": "Suspicion of each pixel: 255 x (1 - probability of the given class); 0 where ignored. Drawn from 64 up.",
+    "heatmap": "Suspicion: 255 x (1 - probability of the given class); 0 where ignored. The App draws it from 64 up.",
     "flags": "Pixels that confident learning flags as mislabelled.",
     "per_class": "Scores of each class in the given mask; confidence is the class's softmin. Low: probably wrong.",
 }
