@@ -54,7 +54,8 @@ class TerminalProgress:
 
     def _draw(self) -> None:
         if self._bar is None:
-            self._bar = tqdm(total=self._total, desc=self._stage, file=self._stream, dynamic_ncols=True)
+            width = {"dynamic_ncols": True} if _has_width(self._stream) else {"ncols": 80}
+            self._bar = tqdm(total=self._total, desc=self._stage, file=self._stream, **width)
             self._bar.start_t = self._bar.last_print_t = self._began
         self._bar.total = self._total
         self._bar.update(self._done - self._bar.n)
@@ -93,6 +94,14 @@ def short_path(path: str) -> str:
     """The path relative to the current folder where that is shorter."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(path) else path
+
+
+def _has_width(stream: TextIO) -> bool:
+    """Whether the terminal knows how wide it is; in a container it may say 0 columns, where tqdm draws nothing."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns > 0
+    except OSError:
+        return False
 
 
 def _cell(value: object) -> str:

@@ -55,6 +55,19 @@ def test_a_terminal_gets_a_bar_a_stage_that_ends_full() -> None:
     assert screen.getvalue().endswith("\n")
 
 
+def test_a_terminal_without_a_width_gets_a_bar_all_the_same() -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    with open(theirs, "w") as screen:
+        progress = TerminalProgress(screen)
+        progress("Scoring", 3, 4)
+        progress.close()
+        drawn = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert "Scoring:  75%" in drawn and "3/4" in drawn
+
+
 def test_a_bar_counts_the_time_before_its_first_report(monkeypatch: pytest.MonkeyPatch) -> None:
     now = terminal.time.time()
     screen = Screen()
