@@ -48,19 +48,13 @@ def predicted(make_dataset: Any, tmp_path: Path) -> Any:
 @pytest.fixture
 def model(tmp_path: Path) -> dict[str, Any]:
     """A small model, unsure of everything."""
-    import segmentation_models_pytorch as smp
     import torch
+    from torch import nn
 
     torch.manual_seed(0)
-    network = smp.create_model("unet", "tu-mobilenetv3_small_050", encoder_weights=None, classes=4)
-    torch.save(network.state_dict(), tmp_path / "model.pth")
-    return {
-        "source": "model",
-        "model": str(tmp_path / "model.pth"),
-        "architecture": "unet",
-        "encoder": "tu-mobilenetv3_small_050",
-        "batch_size": 4,
-    }
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 1))
+    torch.jit.script(network).save(str(tmp_path / "model.ts"))
+    return {"source": "model", "model": str(tmp_path / "model.ts"), "trust": True, "batch_size": 4}
 
 
 Interrupt = Callable[..., dict[str, Any]]
@@ -238,6 +232,17 @@ def test_killed_while_overwriting(predicted: Any, audit: Any, interrupt: Interru
     after = outcome(predicted, "lq")
     assert set(after) == {"quality", "ccp", "clc", "prediction", "heatmap", "flags", "per_class"}
     assert after["clc"] == before["clc"] and len(sets(predicted)) == 1
+
+
+def test_a_killed_run_can_be_deleted(predicted: Any, audit: Any, interrupt: Interrupt) -> None:
+    before = sorted(predicted.get_field_schema())
+    assert interrupt(predicted, kill_at=["Writing fields", 40], **WITH_FILES)["signal"] == signal.SIGKILL
+    assert sorted(predicted.get_field_schema()) != before
+    folder = Path(record_of(predicted, "lq").folder)
+    assert audit.delete_run(predicted, "lq") == []
+    predicted.reload()
+    assert sorted(predicted.get_field_schema()) == before
+    assert audit.list_runs(predicted) == [] and not folder.parent.exists()
 
 
 def test_killed_while_training(make_dataset: Any, audit: Any, interrupt: Interrupt) -> None:
