@@ -54,8 +54,8 @@ class TerminalProgress:
 
     def _draw(self) -> None:
         if self._bar is None:
-            width = {"dynamic_ncols": True} if _has_width(self._stream) else {"ncols": 80}
-            self._bar = tqdm(total=self._total, desc=self._stage, file=self._stream, **width)
+            size = {"dynamic_ncols": True} if _has_size(self._stream) else {"ncols": 80, "nrows": 24}
+            self._bar = tqdm(total=self._total, desc=self._stage, file=self._stream, **size)
             self._bar.start_t = self._bar.last_print_t = self._began
         self._bar.total = self._total
         self._bar.update(self._done - self._bar.n)
@@ -96,8 +96,8 @@ def short_path(path: str) -> str:
     return relative if len(relative) < len(path) else path
 
 
-def _has_width(stream: TextIO) -> bool:
-    """Whether the terminal knows how wide it is; in a container it may say 0 columns, where tqdm draws nothing."""
+def _has_size(stream: TextIO) -> bool:
+    """Whether the terminal knows its size; in a container it may say 0 by 0, where tqdm draws nothing."""
     try:
         return os.get_terminal_size(stream.fileno()).columns > 0
     except OSError:

@@ -55,14 +55,17 @@ def test_a_terminal_gets_a_bar_a_stage_that_ends_full() -> None:
     assert screen.getvalue().endswith("\n")
 
 
-def test_a_terminal_without_a_width_gets_a_bar_all_the_same() -> None:
+def test_a_terminal_without_a_size_gets_a_bar_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     import pty
 
     ours, theirs = pty.openpty()
     with open(theirs, "w") as screen:
-        progress = TerminalProgress(screen)
+        # Of standard error alone tqdm asks for the size
+        monkeypatch.setattr(terminal.sys, "stderr", screen)
+        progress = TerminalProgress()
         progress("Scoring", 3, 4)
         progress.close()
+        monkeypatch.undo()
         drawn = os.read(ours, 10_000).decode()
     os.close(ours)
     assert "Scoring:  75%" in drawn and "3/4" in drawn
