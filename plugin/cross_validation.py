@@ -165,10 +165,10 @@ class _Run:
             return
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
-            jobs = (self._job(fold) for fold in folds)
+            jobs: Iterable[_Job] = (self._job(fold) for fold in folds)
             if self.side_by_side:
                 # Weights are drawn before any training reseeds the one generator that all threads share
-                jobs = iter(list(jobs))
+                jobs = list(jobs)
             report = _Together(f"Training {len(folds)} fold{'s' if len(folds) > 1 else ''}", folds, self.progress)
             for _ in self._spread(partial(self._train, report=report), jobs):
                 pass
