@@ -94,7 +94,7 @@ def _demo(options: argparse.Namespace) -> None:
         if options.app:
             _open_app(dataset, options.port)
         else:
-            print(f"\nOpen the App:  label-quality app {shlex.quote(dataset.name)}")
+            print(f"\nOpen the App:  {options.open_with or f'label-quality app {shlex.quote(dataset.name)}'}")
 
 
 def _app(options: argparse.Namespace) -> None:

@@ -70,6 +70,7 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=_positive, default=200, metavar="N", help="scenes (default: %(default)s)")
     parser.add_argument("--seed", type=_natural, default=51, help="of scenes and errors (default: %(default)s)")
     parser.add_argument("--name", default="label-quality-demo", help="of the dataset (default: %(default)s)")
+    parser.add_argument("--open-with", metavar="COMMAND", help="what to name as the command that opens the App")
     _switch(parser, "--overwrite", "compute the run anew")
     _app_options(parser)
 

@@ -24,7 +24,8 @@ _INSTEAD_OF_OTHERS = "Use a dataset whose samples are images."
 def check_collection(collection: fo.Dataset | fo.DatasetView) -> None:
     """Raises `LabelQualityError` unless the collection is a non-empty image dataset or a view of one."""
     name = collection._root_dataset.name
-    if not len(collection):
+    # Counted, not estimated: after a crash of MongoDB its estimate may be 0 until it has checkpointed
+    if not len(collection.limit(1)):
         kind = "dataset" if isinstance(collection, fo.Dataset) else "view of dataset"
         raise LabelQualityError(f"The {kind} '{name}' has no samples. Choose a view that has at least one.")
     if collection.media_type != "image":
