@@ -69,8 +69,8 @@ def scores(form: Form) -> None:
     form.choice(
         "clc_rule",
         "Confident learning flags",
-        {"joint": "off the diagonal of the confident joint", "cleanlab": "as many of the lowest pixels (cleanlab)"},
-        default="joint",
+        {"cleanlab": "as many of the lowest pixels (cleanlab)", "joint": "off the diagonal of the confident joint"},
+        default="cleanlab",
     )
     form.choice("coco_average", "CoCo averages over", ("components", "classes"), default="components")
     thresholds = f"{DEFAULT_THRESHOLDS[0]}, {DEFAULT_THRESHOLDS[1]}, …, {DEFAULT_THRESHOLDS[-1]}"

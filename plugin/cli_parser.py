@@ -163,7 +163,7 @@ def _score_options(group: Any) -> None:
     group.add_argument("--thresholds", type=float, nargs="+", metavar="T", help="of TCCP (default: 0.05 0.1 … 0.95)")
     group.add_argument("--pooling", type=_positive, metavar="N", help="side of the blocks of CLC and CoCo (default: 4)")
     group.add_argument(
-        "--clc-rule", choices=("joint", "cleanlab"), help="which pixels confident learning flags (default: joint)"
+        "--clc-rule", choices=("cleanlab", "joint"), help="which pixels confident learning flags (default: cleanlab)"
     )
     group.add_argument("--coco-average", choices=("components", "classes"), help="(default: components)")
     _switch(group, "--per-class", "also scores a class (default: yes)")

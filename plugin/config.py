@@ -203,7 +203,9 @@ class ScoreConfig(Config):
         temperature: of softmin; smaller is closer to the minimum
         thresholds: of thresholded CCP, each in (0, 1)
         pooling: side of the blocks that CLC and CoCo pool over; 1 for full resolution
-        clc_rule: ``joint`` (off-diagonal of the confident joint) or ``cleanlab`` (as many lowest pixels as it counts)
+        clc_rule: which pixels confident learning flags: ``cleanlab`` (as many of the lowest as are confidently of
+            another class, which ranks images better by AUROC and AUPRC for all three kinds of injected errors) or
+            ``joint`` (off-diagonal of the confident joint)
         coco_average: ``components``, or ``classes`` to average within each given class first
         per_class: also write CCP, CIL, softmin and IoU per given class
         workers: threads that decode, score and write; None for one a core
@@ -215,7 +217,7 @@ class ScoreConfig(Config):
     temperature: float = 0.1
     thresholds: tuple[float, ...] = DEFAULT_THRESHOLDS
     pooling: int = 4
-    clc_rule: str = "joint"
+    clc_rule: str = "cleanlab"
     coco_average: str = "components"
     per_class: bool = True
     workers: int | None = None
