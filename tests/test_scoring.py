@@ -143,7 +143,7 @@ def test_what_is_in_the_store_is_not_computed_again(scored: Any, open_scoring: O
 
 
 def test_a_pass_goes_on_where_it_was(scored: Any, open_scoring: Open) -> None:
-    undisturbed, stopped = open_scoring(scored, "undisturbed"), open_scoring(scored, "stopped")
+    undisturbed, stopped = (open_scoring(scored, name, clc_rule="joint") for name in ("undisturbed", "stopped"))
     undisturbed.run(silent)
     stopped.run(silent)
     for stage, shard in (("scores", 1), ("flags", 1), ("flags", 2), ("reduced", 0)):

@@ -20,6 +20,8 @@ _ARGUMENTS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 _PATIENCE = 60
+#: Times that a page is opened within that patience
+_ATTEMPTS = 4
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,9 +33,13 @@ def chromium_path() -> str | None:
     return os.environ.get("LABEL_QUALITY_CHROMIUM") or next(filter(None, map(shutil.which, _CHROMIUM)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium; skips where it or Playwright is missing."""
+    """A headless Chromium; skips where it or Playwright is missing.
+
+    It ends with its module: Playwright keeps an event loop running in this thread, and in one FiftyOne's operators
+    give tasks in place of results.
+    """
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: pip install playwright"
     )
@@ -60,8 +66,7 @@ def open_app(browser: Any, fiftyone: Any) -> Iterator[Callable[[Any], Any]]:
         context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
         page = context.new_page()
         page.set_default_timeout(_PATIENCE * 1000)
-        page.goto(f"http://127.0.0.1:{port}/datasets/{dataset.slug}")
-        _wait_for_grid(page, len(dataset))
+        _open(page, f"http://127.0.0.1:{port}/datasets/{dataset.slug}", len(dataset))
         return page
 
     yield open_page
@@ -81,9 +86,27 @@ def screenshot() -> Callable[[Any, str], Path]:
     return _save_screenshot
 
 
-def _wait_for_grid(page: Any, tiles: int) -> None:
+def _wait_for_grid(page: Any, tiles: int, timeout: float = _PATIENCE * 1000) -> None:
     painted = page.locator("[data-cy=fo-grid] canvas[canvas-loaded=true]")
-    painted.nth(tiles - 1).wait_for(state="attached")
+    painted.nth(tiles - 1).wait_for(state="attached", timeout=timeout)
+
+
+def _open(page: Any, address: str, tiles: int) -> None:
+    """Opens a dataset's page, again where the App sent it away.
+
+    The session tells the server of its dataset up to ten seconds after the server answers. Until then the server knows
+    of no dataset, and a page that is open shows none.
+    """
+    from playwright.sync_api import TimeoutError as NotPainted
+
+    for attempt in range(1, _ATTEMPTS + 1):
+        page.goto(address)
+        try:
+            _wait_for_grid(page, tiles, _PATIENCE * 1000 / _ATTEMPTS)
+            return
+        except NotPainted:
+            _save_screenshot(page, f"not-painted-{attempt}")
+    _wait_for_grid(page, tiles)
 
 
 def _save_screenshot(page: Any, name: str) -> Path:
