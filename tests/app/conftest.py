@@ -66,7 +66,7 @@ def open_app(browser: Any, fiftyone: Any) -> Iterator[Callable[[Any], Any]]:
         context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
         page = context.new_page()
         page.set_default_timeout(_PATIENCE * 1000)
-        _open(page, f"http://127.0.0.1:{port}/datasets/{dataset.slug}", len(dataset))
+        _open(page, f"http://127.0.0.1:{port}/", len(dataset))
         return page
 
     yield open_page
@@ -92,10 +92,10 @@ def _wait_for_grid(page: Any, tiles: int, timeout: float = _PATIENCE * 1000) -> 
 
 
 def _open(page: Any, address: str, tiles: int) -> None:
-    """Opens a dataset's page, again where the App sent it away.
+    """Opens the session's page, again where it shows no dataset.
 
-    The session tells the server of its dataset up to ten seconds after the server answers. Until then the server knows
-    of no dataset, and a page that is open shows none.
+    The session tells the server of its dataset up to ten seconds after the server answers; until then a page shows
+    none. The dataset's own address is no way around it: there the server takes the dataset's slug for its name.
     """
     from playwright.sync_api import TimeoutError as NotPainted
 
