@@ -5,7 +5,7 @@ One folder a key, given by the caller, and in it one folder a *set*::
     <root>/.lock                             held while a run works here
     <root>/predictions-<digest>/manifest.json
                                /values/ab/<id>.lq      one `Prediction` and its metadata, a container
-                               /work/                  checkpoints and feature caches of whoever predicts
+                               work/                   checkpoints and feature caches of whoever predicts
     <root>/scores-<digest>/manifest.json
                           /heatmaps/ab/<id>.png  /masks/ab/<id>.png  /flags/ab/<id>.png
                           /pooled/ab/<id>.lq     pooled probabilities (float16) and labels (int16)
