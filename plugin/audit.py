@@ -46,7 +46,7 @@ def audit_labels(
         label_field: its `fo.Segmentation` field with the given masks
         source: ``cross_validation``, ``model`` or ``files``
         progress: told how far each stage is
-        **parameters: of `session.Request` (key, classes, ignored, unlabelled, unknown, skip_failures, overwrite,
+        **parameters: of `request.Request` (key, classes, ignored, unlabelled, unknown, skip_failures, overwrite,
             output_dir), of the source (`config.CrossValidation`, `config.ModelSource` or `config.FilesSource`), and
             of the scores (`config.ScoreConfig`)
 
@@ -82,7 +82,7 @@ def compute_predictions(
         label_field: its `fo.Segmentation` field with the given masks
         source: ``cross_validation``, ``model`` or ``files``
         progress: told how far each stage is
-        **parameters: of `session.Request` and of the source
+        **parameters: of `request.Request` and of the source
 
     Returns:
         the summary of the run, without a ranking
@@ -114,7 +114,7 @@ def score_label_quality(
         label_field: its `fo.Segmentation` field with the given masks, which may have changed since
         predictions: key of the run that has the predictions; by default the run's own key
         progress: told how far each stage is
-        **parameters: of `session.Request` and `config.ScoreConfig`
+        **parameters: of `request.Request` and `config.ScoreConfig`
 
     Returns:
         the summary of the run

@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from .class_files import load_classes as load_classes
 from .class_table import LARGEST_ID, ClassTable, Target, hex_color
 from .errors import LabelQualityError
 from .types import IGNORED
