@@ -69,7 +69,8 @@ class CrossValidation(Config):
         order_field: the field that orders the frames
         preset: ``fast`` (frozen encoder, cached features, a light decoder a fold), ``paper`` (full fine-tuning), or
             ``auto`` (``paper`` where a GPU is, else ``fast``)
-        architecture: decoder of segmentation-models-pytorch; only for ``paper``
+        architecture: decoder of segmentation-models-pytorch, ``DeepLabV3Plus`` or ``FPN`` for ``fast``, or None for the
+            preset's own: a light pyramid for ``fast``, ``DeepLabV3Plus`` for ``paper``
         encoder: encoder name of segmentation-models-pytorch, or None for the preset's own
         weights: ``imagenet``, a weights file, or None for random initialisation
         input_size: longest side of an image as the model sees it, in pixels, or None for the preset's own
@@ -92,7 +93,7 @@ class CrossValidation(Config):
     block_size: int | None = None
     order_field: str = "filepath"
     preset: str = "auto"
-    architecture: str = "DeepLabV3Plus"
+    architecture: str | None = None
     encoder: str | None = None
     weights: str | None = "imagenet"
     input_size: int | None = None

@@ -12,14 +12,17 @@ from torch import nn
 from torch.nn import functional
 
 from .config import CrossValidation
+from .decoders import build_decoder
 from .model_inputs import common_size, fit_image, fit_labels, input_size, pad_image, pad_labels_to
-from .models import MULTIPLE, FrozenEncoder, LightDecoder, LogitWriter, upsample
+from .models import MULTIPLE, FrozenEncoder, LogitWriter, upsample
 from .pooling import pool_labels
 from .sample_cache import Item, SampleCache
 from .tiled import image_tensor, predict_image_in_tiles, tile_boxes
 from .training import Batch
 from .types import Geometry, Prediction, SampleInput
 
+#: Side of the image that shows which maps an encoder gives
+_PROBE = 64
 #: What float16 holds, with room
 _LARGEST = 6e4
 
@@ -65,8 +68,11 @@ class FrozenFeatures:
 
     def build(self, pretrained: bool) -> nn.Module:
         """A decoder with random weights."""
-        channels = [level.shape[1] for level in self.encoder(torch.zeros(1, 3, 64, 64, device=self.device))]
-        return LightDecoder(channels, self.classes).to(self.device).to(memory_format=torch.channels_last)
+        maps = self.encoder(torch.zeros(1, 3, _PROBE, _PROBE, device=self.device))
+        channels, strides = [level.shape[1] for level in maps], [_PROBE / level.shape[2] for level in maps]
+        config = self.config
+        decoder = build_decoder(config.architecture, channels, strides, self.classes, str(config.encoder))
+        return decoder.to(self.device).to(memory_format=torch.channels_last)
 
     def batch(self, items: Sequence[Item], rng: np.random.Generator | None) -> Batch:
         """Reads pieces; those of different sizes are padded, their edges repeated, and ignored there."""

@@ -64,7 +64,7 @@ class FineTuning:
     def build(self, pretrained: bool) -> nn.Module:
         """The SMP model; with ``pretrained``, its encoder has the weights that the config asks for."""
         weights = self.config.weights if pretrained else None
-        model = CoarseSegmenter(self.config.architecture, str(self.config.encoder), weights, self.classes)
+        model = CoarseSegmenter(str(self.config.architecture), str(self.config.encoder), weights, self.classes)
         return model.to(self.device).to(memory_format=torch.channels_last)
 
     def batch(self, items: Sequence[Item], rng: np.random.Generator | None) -> Batch:

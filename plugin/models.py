@@ -1,4 +1,4 @@
-"""The networks that cross-validation trains: SMP models that give coarse logits, and a light decoder on features."""
+"""The networks that read images: a frozen encoder, and SMP models that give coarse logits."""
 
 from __future__ import annotations
 
@@ -63,39 +63,6 @@ class FrozenEncoder(nn.Module):
         """(N, 3, H, W) uint8 with sides of multiples of `MULTIPLE` to float32 feature maps, finest first."""
         maps = self.encoder(self.normalise(images))
         return [values for values in maps if values.shape[1] and values.shape[2] * _FINEST_STRIDE <= images.shape[2]]
-
-
-class LightDecoder(nn.Module):
-    """A small feature pyramid: 1×1 laterals, coarse to fine, a 3×3 convolution a level, a linear classifier.
-
-    Each map is standardised channel by channel first (statistics of the training batches), so that one learning rate
-    suits every encoder. The finest level, where the pixels are, has a depthwise-separable convolution.
-
-    Args:
-        channels: of each feature map, finest first
-        classes: number of classes K
-        width: channels of the pyramid
-    """
-
-    def __init__(self, channels: Sequence[int], classes: int, width: int = 64) -> None:
-        super().__init__()
-        self.standardise = nn.ModuleList(nn.BatchNorm2d(count, affine=False) for count in channels)
-        self.lateral = nn.ModuleList(nn.Conv2d(count, width, 1, bias=False) for count in channels)
-        self.context = nn.Linear(channels[-1], width)
-        self.merge = nn.ModuleList(nn.Sequential(nn.BatchNorm2d(width), nn.ReLU()) for _ in channels)
-        self.mix = nn.ModuleList([_separable(width), *(_convolution(width) for _ in channels[1:])])
-        self.classify = nn.Conv2d(width, classes, 1)
-
-    def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """(N, C, h, w) maps, finest first, to (N, K, h, w) logits at the finest map's resolution."""
-        values = [standardise(level) for standardise, level in zip(self.standardise, maps, strict=True)]
-        pyramid = self.context(values[-1].mean((2, 3)))[:, :, None, None]
-        for level in reversed(range(len(values))):
-            lateral = self.lateral[level](values[level])
-            if pyramid.shape[2:] != lateral.shape[2:] and pyramid.shape[2:] != (1, 1):
-                pyramid = functional.interpolate(pyramid, lateral.shape[2:], mode="bilinear", align_corners=False)
-            pyramid = self.mix[level](self.merge[level](lateral + pyramid))
-        return self.classify(pyramid)
 
 
 class CoarseSegmenter(nn.Module):
@@ -167,17 +134,6 @@ def upsample(logits: torch.Tensor, size: tuple[int, int], align_corners: bool) -
     if logits.shape[2:] == size:
         return logits
     return functional.interpolate(logits, size, mode="bilinear", align_corners=align_corners)
-
-
-def _convolution(width: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
-
-
-def _separable(width: int) -> nn.Module:
-    depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False)
-    pointwise = nn.Conv2d(width, width, 1, bias=False)
-    norms = [nn.BatchNorm2d(width), nn.BatchNorm2d(width)]
-    return nn.Sequential(depthwise, norms[0], nn.ReLU(), pointwise, norms[1], nn.ReLU())
 
 
 def _smp_model(architecture: str, encoder: str, weights: str | None, classes: int) -> nn.Module:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from .config import CrossValidation
+from .decoders import known_architecture
 from .features import FrozenFeatures
 from .fine_tuning import LARGEST, FineTuning
 from .folds import HELD_OUT
@@ -19,6 +20,7 @@ from .weights import LITE0
 class Defaults:
     """A preset's own values of the parameters that are None."""
 
+    architecture: str | None
     encoder: str
     input_size: int | None
     epochs: int
@@ -27,8 +29,8 @@ class Defaults:
 
 
 DEFAULTS = {
-    "fast": Defaults(LITE0, 384, 6, 4, 4e-3),
-    "paper": Defaults("se_resnext50_32x4d", None, 30, 8, 1e-3),
+    "fast": Defaults(None, LITE0, 384, 6, 4, 4e-3),
+    "paper": Defaults("DeepLabV3Plus", "se_resnext50_32x4d", None, 30, 8, 1e-3),
 }
 
 
@@ -62,21 +64,26 @@ def resolve_preset(config: CrossValidation) -> CrossValidation:
         config: what the user asks for
 
     Returns:
-        preset ``fast`` or ``paper``; encoder, epochs, batch_size (at least 2, as the networks standardise over the
-        batch) and learning_rate given. ``input_size`` stays None where images are seen at their own size: with
-        ``tile``, and with ``paper``, which shrinks them to `fine_tuning.LARGEST` only.
+        preset ``fast`` or ``paper``; architecture (None is the light pyramid of ``fast``), encoder, epochs, batch_size
+        (at least 2, as the networks standardise over the batch) and learning_rate given. ``input_size`` stays None
+        where images are seen at their own size: with ``tile``, and with ``paper``, which shrinks them to
+        `fine_tuning.LARGEST` only.
 
     Raises:
-        LabelQualityError: no such device here
+        LabelQualityError: no such device here, or an architecture that ``fast`` cannot train
     """
     preset = config.preset
     if preset == "auto":
         preset = "paper" if torch_device(config.device).type == "cuda" else "fast"
     own = DEFAULTS[preset]
+    architecture = config.architecture or own.architecture
+    if preset == "fast" and architecture is not None:
+        architecture = known_architecture(architecture)
     size = own.input_size if config.input_size is None and config.tile is None else config.input_size
     return dataclasses.replace(
         config,
         preset=preset,
+        architecture=architecture,
         encoder=config.encoder or own.encoder,
         input_size=size,
         epochs=config.epochs or own.epochs,

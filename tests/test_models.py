@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 from label_quality.plugin.class_mapping import NO_LOGIT
+from label_quality.plugin.decoders import LightDecoder
 from label_quality.plugin.errors import LabelQualityError, SampleError
-from label_quality.plugin.models import CoarseSegmenter, FrozenEncoder, LightDecoder, LogitWriter
+from label_quality.plugin.models import CoarseSegmenter, FrozenEncoder, LogitWriter
 from label_quality.plugin.types import Geometry
 from label_quality.plugin.weights import LITE0, build_encoder, lite0_file
 
