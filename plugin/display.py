@@ -9,6 +9,8 @@ import fiftyone as fo
 
 #: Of single-colour drawing (the App's colour by field), where opacity is suspicion
 _SUSPICIOUS = "#ff2a00"
+#: Of suspects and of the images' leading type: apart also for colour-blind eyes, and from the heatmaps' red
+ERROR_COLORS = {"drop": "#e69f00", "swap": "#cc79a7", "shift": "#56b4e9", "other": "#b0b0b0"}
 #: By value, each class of a mask has a colour of its own
 _COLOR_BY = "value"
 
@@ -47,7 +49,24 @@ def show(dataset: fo.Dataset, key: str, fields: Sequence[str], targets: Mapping[
     heatmaps = [name for name in (f"{key}_heatmap", f"{key}_flags") if name in fields]
     # Not the given masks as well: the App draws masks over heatmaps, which hides where the suspicion lies
     _activate(dataset, [f"{key}_quality", *heatmaps[:1]], fields)
-    _color(dataset, heatmaps)
+    _color(dataset, heatmaps, fieldColor=_SUSPICIOUS)
+    dataset.save()
+
+
+def show_suspects(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
+    """Makes a run's suspects visible, in the colour of their type of error; doing it again changes nothing.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        fields: all of the run's fields
+    """
+    suspects, error_type = f"{key}_suspects", f"{key}_error_type"
+    _add_group(dataset, key, fields)
+    _activate(dataset, [suspects], fields)
+    colors = [{"value": kind, "color": color} for kind, color in ERROR_COLORS.items()]
+    _color(dataset, [suspects], colorByAttribute="error_type", valueColors=colors)
+    _color(dataset, [error_type], valueColors=colors)
     dataset.save()
 
 
@@ -95,18 +114,14 @@ def _activate(dataset: fo.Dataset, wanted: Sequence[str], fields: Sequence[str])
         app.active_fields.paths = paths + [path for path in wanted if path not in paths and _exists(dataset, path)]
 
 
-def _color(dataset: fo.Dataset, heatmaps: Sequence[str]) -> None:
-    """Colours for the heatmaps; a colour scheme of the user's only gains entries for them."""
+def _color(dataset: fo.Dataset, paths: Sequence[str], **setting: Any) -> None:
+    """Colours for these fields; a colour scheme of the user's only gains entries for those that it lacks."""
     app = dataset.app_config
     if app.color_scheme is None:
         app.color_scheme = fo.ColorScheme(color_by=_COLOR_BY)
     scheme = app.color_scheme
-    scheme.fields = [*(scheme.fields or []), *_missing(scheme.fields, heatmaps, fieldColor=_SUSPICIOUS)]
-
-
-def _missing(entries: Sequence[Mapping[str, Any]] | None, paths: Sequence[str], **setting: Any) -> list[dict[str, Any]]:
-    there = {entry["path"] for entry in entries or []}
-    return [{"path": path, **setting} for path in paths if path not in there]
+    there = {entry["path"] for entry in scheme.fields or []}
+    scheme.fields = [*(scheme.fields or []), *({"path": path, **setting} for path in paths if path not in there)]
 
 
 def _restore(dataset: fo.Dataset, own: set[str], before: Mapping[str, Any]) -> None:

@@ -19,8 +19,8 @@ from .progress import Progress, silent
 #: Key of a field's ``info`` under which it says which run made it
 MARKER = "label_quality"
 #: `<key>_quality` is the first of these scores that a run has: by AUROC over injected errors, softmin is the best of
-#: the seven on average, and of the two that need no probabilities CCP is
-QUALITY_ORDER = ("softmin", "clc", "ccp", "tccp", "cil", "coco", "iou")
+#: the paper's seven on average, and of the two that need no probabilities CCP is
+QUALITY_ORDER = ("evidence", "softmin", "clc", "ccp", "tccp", "cil", "coco", "iou")
 #: Suspicion that the App draws, of 0..255: it leaves out what is below the range, so that the photo shows through where
 #: nothing is wrong
 SHOWN = (64, 255)
@@ -35,6 +35,7 @@ _SCORE_TEXTS = {
     "iou": "Mean IoU of the predicted mask and the given mask over the classes in either",
     "coco": "Connected components: mean over segments of the probability of the given class",
     "softmin": "Softmin: probability of the given class, averaged with most weight on the lowest pixels",
+    "evidence": "Class-pair evidence: how strongly one class is seen where another is given, beyond what is usual",
 }
 _LOW_IS_BAD = " In [0, 1]; low: the mask is probably wrong."
 _OTHER_TEXTS = {
@@ -114,8 +115,18 @@ def check_fields(dataset: fo.Dataset, key: str, columns: Columns) -> None:
         key: the run's key
         columns: what it would write
     """
+    check_names(dataset, key, [field_name(key, suffix) for suffix in columns.suffixes()])
+
+
+def check_names(dataset: fo.Dataset, key: str, names: Sequence[str]) -> None:
+    """Raises `LabelQualityError` if one of these fields exists and is not the run's.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        names: of fields that the run would write
+    """
     schema = dataset.get_field_schema()
-    names = [field_name(key, suffix) for suffix in columns.suffixes()]
     taken = [name for name in names if name in schema and owner(dataset, name) != key]
     if taken:
         raise LabelQualityError(
@@ -189,20 +200,30 @@ def delete_fields(dataset: fo.Dataset, key: str) -> list[str]:
 
 
 def _create_fields(dataset: fo.Dataset, key: str, columns: Columns, class_table: ClassTable, label_field: str) -> None:
-    before = _state_before(dataset)
     for suffix in columns.suffixes():
         name = field_name(key, suffix)
-        info = {MARKER: {"key": key, "before": before}}
-        if name not in dataset.get_field_schema():
-            dataset.add_sample_field(
-                name, **_type_of(suffix), description=_description(suffix, columns, label_field), info=info
-            )
+        create_field(dataset, key, name, _description(suffix, columns, label_field), **_type_of(suffix))
         if suffix == "per_class":
             for attribute, kind in (*_PER_CLASS_ATTRIBUTES.items(), ("pixels", fo.IntField)):
                 dataset.add_sample_field(f"{name}.classifications.{attribute}", kind)
         if suffix == "quality" or suffix in SCORES:
             # The App's grid sorts by indexed fields only
             dataset.create_index(name)
+
+
+def create_field(dataset: fo.Dataset, key: str, name: str, description: str, **kind: Any) -> None:
+    """Makes a field and marks it as the run's in the same write; leaves it as it is where it exists.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        name: the field's name
+        description: what it holds
+        **kind: its type, as `fo.Dataset.add_sample_field` takes it
+    """
+    if name not in dataset.get_field_schema():
+        info = {MARKER: {"key": key, "before": _state_before(dataset)}}
+        dataset.add_sample_field(name, **kind, description=description, info=info)
 
 
 def _state_before(dataset: fo.Dataset) -> dict[str, Any]:

@@ -1,0 +1,167 @@
+"""The suspect regions of a run on the samples: one detection a region, and each image's leading type of error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+from bson import ObjectId
+
+from . import display
+from .class_table import ClassTable
+from .fields import check_names, create_field, field_name, own_fields
+from .progress import Progress, silent
+
+SUSPECTS = "suspects"
+ERROR_TYPE = "error_type"
+#: An image's type of error where it has no suspect region
+NO_ERROR = "none"
+#: Images a bulk write: bounds the memory of the documents that are built for it
+_IMAGES_A_WRITE = 500
+
+#: Attributes of a suspect beside those that every detection has: type and description
+_ATTRIBUTES = {
+    "given": (fo.StringField, "Class in the given mask"),
+    "suggested": (fo.StringField, "Class that the predictions see instead"),
+    "error_type": (fo.StringField, "drop: an object left out; swap: a wrong class; shift: a displaced edge; or other"),
+    "evidence": (fo.FloatField, "Evidence for the suggested over the given class, summed over the region, in nats"),
+    "area": (fo.IntField, "Pixels of the region"),
+}
+_SUSPECTS_TEXT = "Regions where the given class is probably wrong, labelled with the suggested class; strongest first."
+_ERROR_TYPE_TEXT = "Type of the image's strongest suspect: drop, swap, shift or other; none where there is no suspect."
+
+
+@dataclass(frozen=True)
+class ImageSuspects:
+    """The suspect regions of one image, n of them, in any order.
+
+    Args:
+        sample_id: the sample
+        size: (height, width) of its mask in pixels
+        given: (n,) class indices
+        suggested: (n,) class indices
+        kind: n of ``drop``, ``swap``, ``shift`` and ``other``
+        evidence: (n,) nats
+        area: (n,) pixels
+        confidence: (n,) mean probability of the suggested class, in [0, 1]
+        box: (n, 4) left, top, width and height in pixels
+        masks: n paths of images with the region inside its box, 0 or 255
+    """
+
+    sample_id: str
+    size: tuple[int, int]
+    given: np.ndarray
+    suggested: np.ndarray
+    kind: Sequence[str]
+    evidence: np.ndarray
+    area: np.ndarray
+    confidence: np.ndarray
+    box: np.ndarray
+    masks: Sequence[str]
+
+
+def suspect_names(key: str) -> list[str]:
+    """The names of a run's fields about suspects."""
+    return [field_name(key, ERROR_TYPE), field_name(key, SUSPECTS)]
+
+
+def check_suspects(dataset: fo.Dataset, key: str) -> None:
+    """Raises `LabelQualityError` if a field of one of the names exists and is not the run's."""
+    check_names(dataset, key, suspect_names(key))
+
+
+def write_suspects(
+    dataset: fo.Dataset,
+    key: str,
+    images: Iterable[ImageSuspects],
+    *,
+    class_table: ClassTable,
+    label_field: str,
+    total: int = 0,
+    progress: Progress = silent,
+) -> list[str]:
+    """Writes suspects in place of the run's earlier ones; can be repeated after it was interrupted.
+
+    Samples that are not among ``images`` have no value afterwards; those without a region have an empty list and the
+    type `NO_ERROR`.
+
+    Args:
+        dataset: the dataset, not a view
+        key: the run's key
+        images: the suspects, taken some hundred images at a time
+        class_table: names the classes
+        label_field: the given masks' field, named in the fields' descriptions
+        total: number of images, for ``progress``
+        progress: told after every portion
+
+    Returns:
+        names of the two fields
+
+    Raises:
+        LabelQualityError: a field of such a name is not the run's
+    """
+    check_suspects(dataset, key)
+    _create_fields(dataset, key, label_field)
+    dataset.clear_sample_fields(suspect_names(key))
+    remaining, done = iter(images), 0
+    while portion := list(islice(remaining, _IMAGES_A_WRITE)):
+        _write(dataset, field_name(key, ERROR_TYPE), ((image.sample_id, leading_type(image)) for image in portion))
+        documents = ((image.sample_id, _detections(image, class_table.names)) for image in portion)
+        _write(dataset, field_name(key, SUSPECTS), documents)
+        done += len(portion)
+        progress("Writing suspects", done, max(done, total))
+    display.show_suspects(dataset, key, own_fields(dataset, key))
+    return suspect_names(key)
+
+
+def leading_type(image: ImageSuspects) -> str:
+    """The type of the region with the most evidence; of equals the first."""
+    return image.kind[int(np.argmax(image.evidence))] if len(image.kind) else NO_ERROR
+
+
+def _create_fields(dataset: fo.Dataset, key: str, label_field: str) -> None:
+    error_type, suspects = suspect_names(key)
+    given = f"Given masks: {label_field}."
+    create_field(dataset, key, error_type, f"{_ERROR_TYPE_TEXT} {given}", ftype=fo.StringField)
+    kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Detections}
+    create_field(dataset, key, suspects, f"{_SUSPECTS_TEXT} {given}", **kind)
+    for attribute, (ftype, description) in _ATTRIBUTES.items():
+        dataset.add_sample_field(f"{suspects}.detections.{attribute}", ftype, description=description)
+    # The App's grid sorts by indexed fields only, and views of patches take over the index of theirs
+    dataset.create_index(error_type)
+    dataset.create_index(f"{suspects}.detections.evidence")
+
+
+def _write(dataset: fo.Dataset, name: str, values: Iterable[tuple[str, Any]]) -> None:
+    dataset.set_values(name, dict(values), key_field="id", expand_schema=False, validate=False)
+
+
+def _detections(image: ImageSuspects, names: Sequence[str]) -> dict[str, Any]:
+    """The image's `fo.Detections` as MongoDB keeps them: building the label objects takes 15 times as long."""
+    return {"_cls": "Detections", "detections": list(_documents(image, names))}
+
+
+def _documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    height, width = image.size
+    boxes = np.asarray(image.box, dtype=float).reshape(-1, 4) / (width, height, width, height)
+    for row in np.argsort(-np.asarray(image.evidence, dtype=float), kind="stable"):
+        suggested = names[int(image.suggested[row])]
+        yield {
+            "_id": ObjectId(),
+            "_cls": "Detection",
+            "attributes": {},
+            "tags": [],
+            "label": suggested,
+            "bounding_box": boxes[row].tolist(),
+            "mask_path": str(image.masks[row]),
+            "confidence": float(image.confidence[row]),
+            "given": names[int(image.given[row])],
+            "suggested": suggested,
+            "error_type": str(image.kind[row]),
+            "evidence": float(image.evidence[row]),
+            "area": int(image.area[row]),
+        }
