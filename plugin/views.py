@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import fiftyone as fo
+from fiftyone import ViewField as F
+from fiftyone.core.utils import to_slug
 
 from .errors import LabelQualityError
-from .runs import list_records
+from .runs import list_records, load_record
 
 WORST_FIRST = "worst first"
+SUSPECT_REGIONS = "suspect regions"
+#: Types of error that have a view, and its title; ``other`` has none: what is wrong there has no name
+TYPE_VIEWS = {"drop": "drop suspects", "swap": "swap suspects", "shift": "shift suspects"}
+#: Groups of regions with a view each
+LEADING_GROUPS = 10
 
 
 def view_name(key: str, title: str) -> str:
@@ -79,6 +89,79 @@ def save_view(dataset: fo.Dataset, key: str, title: str, view: fo.DatasetView, d
     return name
 
 
+def suspect_view(dataset: fo.Dataset, key: str, kind: str) -> fo.DatasetView:
+    """The images whose strongest suspect is of a type of error, by quality, worst first.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        kind: ``drop``, ``swap``, ``shift`` or ``other``
+
+    Raises:
+        LabelQualityError: the run has no quality or no suspects
+    """
+    _check_suspects(dataset, key)
+    return worst_first(dataset, key).match(F(f"{key}_error_type") == kind)
+
+
+def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
+    """One patch a suspect region, the largest evidence first; given and predicted masks can be shown over them.
+
+    Raises:
+        LabelQualityError: the run has no suspects
+    """
+    _check_suspects(dataset, key)
+    return _patches(dataset, key, dataset.exists(f"{key}_suspects"))
+
+
+def group_view(dataset: fo.Dataset, key: str, given: str, suggested: str) -> fo.DatasetView:
+    """One patch a suspect region of a class pair, the largest evidence first.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        given: name of the given class
+        suggested: name of the suggested class
+
+    Raises:
+        LabelQualityError: the run has no suspects
+    """
+    _check_suspects(dataset, key)
+    pair = (F("given") == given) & (F("suggested") == suggested)
+    return _patches(dataset, key, dataset.filter_labels(f"{key}_suspects", pair))
+
+
+def save_suspect_views(dataset: fo.Dataset, key: str, groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Saves the views of a run's suspects in place of those that it had, and returns their names.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        groups: groups of regions with ``given_name``, ``suggested_name``, ``title`` and ``evidence``; the
+            `LEADING_GROUPS` with the most evidence have a view each
+
+    Raises:
+        LabelQualityError: the user has a view of one of the names, or the run has no suspects
+    """
+    delete_suspect_views(dataset, key)
+    names = []
+    for kind, title in TYPE_VIEWS.items():
+        text = f"Images whose strongest suspect region is a {kind}, by {key}_quality, worst first."
+        names.append(save_view(dataset, key, title, suspect_view(dataset, key, kind), text))
+    text = "All suspect regions, the largest evidence first."
+    names.append(save_view(dataset, key, SUSPECT_REGIONS, suspect_regions(dataset, key), text))
+    leading = sorted(groups, key=lambda group: -group["evidence"])[:LEADING_GROUPS]
+    return names + [_save_group(dataset, key, group) for group in leading]
+
+
+def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
+    """Deletes the views that `save_suspect_views` saved, and returns their names."""
+    names = [name for name in own_views(dataset, key) if name != view_name(key, WORST_FIRST)]
+    for name in names:
+        dataset.delete_saved_view(name)
+    return names
+
+
 def own_views(dataset: fo.Dataset, key: str) -> list[str]:
     """Names of the saved views that the run made."""
     return [name for name in dataset.list_saved_views() if _is_own(dataset, key, name)]
@@ -86,7 +169,8 @@ def own_views(dataset: fo.Dataset, key: str) -> list[str]:
 
 def check_views(dataset: fo.Dataset, key: str) -> None:
     """Raises `LabelQualityError` if a view of the user's has the name of one that the run would save."""
-    _check_name(dataset, key, view_name(key, WORST_FIRST))
+    for title in (WORST_FIRST, *TYPE_VIEWS.values(), SUSPECT_REGIONS):
+        _check_name(dataset, key, view_name(key, title))
 
 
 def delete_views(dataset: fo.Dataset, key: str) -> list[str]:
@@ -95,6 +179,40 @@ def delete_views(dataset: fo.Dataset, key: str) -> list[str]:
     for name in names:
         dataset.delete_saved_view(name)
     return names
+
+
+def _save_group(dataset: fo.Dataset, key: str, group: Mapping[str, Any]) -> str:
+    given, suggested = group["given_name"], group["suggested_name"]
+    view = group_view(dataset, key, given, suggested)
+    text = f"Suspect regions given as {given} where {suggested} is seen, the largest evidence first."
+    return save_view(dataset, key, _free_title(dataset, key, group), view, text)
+
+
+def _free_title(dataset: fo.Dataset, key: str, group: Mapping[str, Any]) -> str:
+    """The group's title; with its class indices where a view has a name that makes the same address in the App."""
+    slugs = {to_slug(name) for name in dataset.list_saved_views()}
+    title = str(group["title"])
+    if to_slug(view_name(key, title)) not in slugs:
+        return title
+    return f"{title} ({group['suggested']} given as {group['given']})"
+
+
+def _patches(dataset: fo.Dataset, key: str, samples: fo.DatasetView) -> fo.DatasetView:
+    field = f"{key}_suspects"
+    masks = [load_record(dataset, key).label_field, f"{key}_prediction"]
+    # With the index: the App sorts by indexed fields only
+    patches = samples.to_patches(
+        field, other_fields=[name for name in masks if dataset.has_sample_field(name)], include_indexes=True
+    )
+    return patches.sort_by(f"{field}.evidence", reverse=True)
+
+
+def _check_suspects(dataset: fo.Dataset, key: str) -> None:
+    if not dataset.has_sample_field(f"{key}_suspects"):
+        raise LabelQualityError(
+            f"Dataset '{dataset.name}' has no field '{key}_suspects': no run with key '{key}' has written suspects to "
+            "it. Find suspects first."
+        )
 
 
 def _check_name(dataset: fo.Dataset, key: str, name: str) -> None:
