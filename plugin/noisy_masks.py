@@ -1,0 +1,153 @@
+"""Copies of a dataset's masks with errors planted in some of them; the user's own files are only read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from .class_table import ClassTable
+from .containers import write_bytes
+from .errors import LabelQualityError
+from .injection import DROP, InjectedError, InjectionRules, choose_errors, inject_error
+from .masks import predicted_mask
+from .progress import Progress, silent
+from .store import content_digest
+from .types import IGNORED
+
+if TYPE_CHECKING:
+    from .inputs import SegmentationSamples
+
+#: Stands for the unlabelled class where there is none: no mask holds it
+_NO_CLASS = -2
+_RECORD = "errors.json"
+
+
+@dataclass(frozen=True)
+class NoisyMask:
+    """A mask with a planted error.
+
+    Args:
+        path: the PNG file, in which the classes have the values that they have in the user's masks
+        error: what was planted; its classes are class indices
+    """
+
+    path: Path
+    error: InjectedError
+
+
+def plant_errors(
+    samples: SegmentationSamples,
+    kind: str,
+    rate: float,
+    folder: Path,
+    *,
+    seed: int = 51,
+    progress: Progress = silent,
+) -> dict[int, NoisyMask]:
+    """Writes copies of some masks, each with one planted error; what an earlier call has written is kept.
+
+    Args:
+        samples: images with their true masks
+        kind: of error: ``drop``, ``swap`` or ``shift``
+        rate: share of the images that get one, in (0, 1)
+        folder: where the copies go; each parameter and each state of the samples' files has a subfolder of its own
+        seed: the same seed plants the same errors
+        progress: told after every copy
+
+    Returns:
+        position of a sample to its noisy mask; an image that was chosen but has no class large enough is left out
+
+    Raises:
+        LabelQualityError: a bad rate, no unlabelled class to drop to, or not one error could be planted
+        SampleError: a mask cannot be used
+    """
+    _check(samples, kind, rate)
+    content = [samples.fingerprint(), samples.class_table.to_dict(), samples.unknown, kind, rate, seed]
+    folder = folder / f"{kind}-{content_digest(*content)}"
+    errors = _recorded(folder)
+    if errors is None:
+        errors = _plant(samples, kind, rate, folder, seed, progress)
+        write_bytes(folder / _RECORD, json.dumps({i: error.to_dict() for i, error in errors.items()}).encode())
+    if not errors:
+        raise LabelQualityError(
+            f"No {kind} error could be planted in {len(samples)} images at a rate of {rate:g}: too few images are "
+            "chosen, or none of them shows a class that is large enough. Give a higher rate, or more images."
+        )
+    return {position: NoisyMask(_file(folder, position), error) for position, error in errors.items()}
+
+
+def noisy_mask(mask: np.ndarray, labels: np.ndarray, noisy: np.ndarray, table: ClassTable) -> np.ndarray:
+    """The user's mask with other classes in some pixels.
+
+    Args:
+        mask: (H, W) or (H, W, C) integers, as stored
+        labels: (H, W) int16, its class indices
+        noisy: (H, W) int16, the same but for the pixels to change, none of which is `IGNORED`
+        table: the classes
+
+    Returns:
+        (H, W) uint8 or uint16, or (H, W, 3) uint8 where masks are RGB; unchanged pixels keep their value
+    """
+    changed = labels != noisy
+    values = predicted_mask(np.maximum(noisy, 0), table)
+    if table.colors is not None:
+        return np.where(changed[..., None], values, mask[..., :3]).astype(np.uint8)
+    kept = mask if mask.ndim == 2 else mask[..., 0]
+    merged = np.where(changed, values, kept)
+    return merged.astype(np.uint8 if merged.max() <= 255 else np.uint16)
+
+
+def _check(samples: SegmentationSamples, kind: str, rate: float) -> None:
+    if not 0 < rate < 1:
+        raise LabelQualityError(f"Expected the rate of {kind} errors to be in (0, 1), but got {rate:g}.")
+    if kind == DROP and samples.class_table.unlabelled is None:
+        raise LabelQualityError(
+            "Dropped objects become unlabelled, but none of the classes "
+            f"{', '.join(samples.class_table.names)} is called so. Name the class of unlabelled pixels in `unlabelled`."
+        )
+
+
+def _recorded(folder: Path) -> dict[int, InjectedError] | None:
+    """The errors that were planted in a folder that is finished, else None."""
+    try:
+        record: Mapping[str, dict] = json.loads((folder / _RECORD).read_text())
+    except FileNotFoundError:
+        return None
+    errors = {int(position): InjectedError.from_dict(content) for position, content in record.items()}
+    return errors if all(_file(folder, position).exists() for position in errors) else None
+
+
+def _plant(
+    samples: SegmentationSamples, kind: str, rate: float, folder: Path, seed: int, progress: Progress
+) -> dict[int, InjectedError]:
+    unlabelled = samples.class_table.unlabelled
+    rules = InjectionRules(unlabelled=_NO_CLASS if unlabelled is None else unlabelled, ignored=(IGNORED,))
+    chosen = [i for i, planted in enumerate(choose_errors(len(samples), {kind: rate}, seed)) if planted]
+    errors = {}
+    for done, position in enumerate(chosen, start=1):
+        labels = samples.load_labels(position)
+        planted = inject_error(labels, kind, (seed, position), rules)
+        if planted is not None:
+            noisy, errors[position] = planted
+            # A file that is written again looks changed, and its run would start anew
+            if not _file(folder, position).exists():
+                _write(
+                    _file(folder, position), noisy_mask(samples.load_mask(position), labels, noisy, samples.class_table)
+                )
+        progress(f"Planting {kind} errors", done, len(chosen))
+    return errors
+
+
+def _file(folder: Path, position: int) -> Path:
+    return folder / f"{position:06d}.png"
+
+
+def _write(path: Path, mask: np.ndarray) -> None:
+    _, content = cv2.imencode(".png", mask if mask.ndim == 2 else np.ascontiguousarray(mask[..., ::-1]))
+    write_bytes(path, content.tobytes())
