@@ -7,7 +7,7 @@ from typing import Any
 
 from .executor import map_shards
 from .progress import Progress
-from .stored_sets import ScoreSet
+from .stored_sets import ShardedSet
 
 #: Samples a shard: a kill loses the work on one at most, and its results are one small file
 SHARD_SIZE = 16
@@ -24,7 +24,7 @@ def members(shard: int, samples: int) -> range:
 
 
 def run_pass(
-    store: ScoreSet,
+    store: ShardedSet,
     stage: str,
     samples: int,
     work: Callable[[int], Any],

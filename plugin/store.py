@@ -1,4 +1,4 @@
-"""The files of a run: predictions, heatmaps, masks, flags and the state that lets a killed run go on.
+"""The files of a run: predictions, heatmaps, masks, flags, suspects and the state that lets a killed run go on.
 
 One folder a key, given by the caller, and in it one folder a *set*::
 
@@ -10,6 +10,9 @@ One folder a key, given by the caller, and in it one folder a *set*::
                           /heatmaps/ab/<id>.png  /masks/ab/<id>.png  /flags/ab/<id>.png
                           /pooled/ab/<id>.lq     pooled probabilities (float16) and labels (int16)
                           /shards/<stage>-000012.lq    what a pass found for one shard of samples
+    <root>/suspects-<digest>/manifest.json
+                            /masks/ab/<n>-<id>.png     the sample's n-th suspect region, inside its box
+                            /shards/…
 
 ``ab`` are the last two characters of the sample's id. A set is made for a *digest* (of everything that its content
 depends on); one that is unfinished is continued, and one that is finished is never changed: to do it again makes
@@ -47,9 +50,11 @@ from .stored_sets import (
     FORMAT,
     MADE_BY,
     SET_NAME,
+    AnySet,
     PredictionSet,
     ScoreSet,
     StoredSet,
+    SuspectSet,
     files_under,
     is_temporary,
     load_set,
@@ -115,7 +120,13 @@ class RunFolder:
         """The set of scores to read, to continue or to begin; as `open_predictions`."""
         return self._open(ScoreSet, digest, content or {}, overwrite)
 
-    def sets(self) -> list[PredictionSet | ScoreSet]:
+    def open_suspects(
+        self, digest: str, content: Mapping[str, Any] | None = None, *, overwrite: bool = False
+    ) -> SuspectSet:
+        """The set of suspects to read, to continue or to begin; as `open_predictions`."""
+        return self._open(SuspectSet, digest, content or {}, overwrite)
+
+    def sets(self) -> list[AnySet]:
         """The sets in this folder, oldest first; folders that the store did not make are passed over."""
         if not self.root.is_dir():
             return []

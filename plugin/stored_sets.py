@@ -1,4 +1,4 @@
-"""The two kinds of sets of files that a run makes, and what of a folder is theirs."""
+"""The three kinds of sets of files that a run makes, and what of a folder is theirs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from .types import Prediction
 FORMAT = 1
 MADE_BY = "fiftyone-label-quality"
 MANIFEST = "manifest.json"
-SET_NAME = re.compile(r"(?P<kind>predictions|scores)-(?P<digest>[0-9a-f]+)(-(?P<attempt>\d+))?")
+SET_NAME = re.compile(r"(?P<kind>predictions|scores|suspects)-(?P<digest>[0-9a-f]+)(-(?P<attempt>\d+))?")
 _SAMPLE_ID = re.compile(r"[0-9A-Za-z_-]+")
 
 
@@ -195,38 +195,8 @@ class PredictionSet(StoredSet):
         return read_container(self.file("values", sample_id), sample_id)
 
 
-class ScoreSet(StoredSet):
-    """What a run found: images for the App, and the state between the passes."""
-
-    kind = "scores"
-    parts: Mapping[str, str] = {"heatmaps": ".png", "masks": ".png", "flags": ".png", "pooled": ".lq"}
-
-    def write_heatmap(self, sample_id: str, heatmap: np.ndarray) -> Path:
-        """Writes suspicion as PNG; heatmap (H, W) uint8. Returns the file."""
-        return self._write_png("heatmaps", sample_id, heatmap)
-
-    def write_mask(self, sample_id: str, mask: np.ndarray) -> Path:
-        """Writes a predicted mask as PNG; mask (H, W) uint8 or uint16 mask values. Returns the file."""
-        return self._write_png("masks", sample_id, mask)
-
-    def write_flags(self, sample_id: str, flags: np.ndarray) -> Path:
-        """Writes flags as PNG; flags (H, W) bool, or uint8 to be written as it is. Returns the file."""
-        values = flags.astype(np.uint8) * 255 if flags.dtype == bool else flags
-        return self._write_png("flags", sample_id, values)
-
-    def write_pooled(self, sample_id: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
-        """Keeps what the second pass needs.
-
-        Args:
-            sample_id: the sample
-            probabilities: (K, h, w) float, kept as float16
-            labels: (h, w) class indices, kept as int16
-        """
-        write_container(self.file("pooled", sample_id), pack_pooled(probabilities, labels))
-
-    def read_pooled(self, sample_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities (K, h, w) float32 (of float16 precision) and labels (h, w) int16; raises `SampleError`."""
-        return unpack_pooled(read_container(self.file("pooled", sample_id), sample_id))
+class ShardedSet(StoredSet):
+    """A set whose samples are worked on in shards, each of which leaves its results in one file."""
 
     def write_shard(self, stage: str, index: int, payload: Any) -> None:
         """Keeps the results of one shard of samples, so that a run which is started again skips it.
@@ -272,7 +242,63 @@ class ScoreSet(StoredSet):
         return path
 
 
-def load_set(path: Path) -> PredictionSet | ScoreSet | None:
+class ScoreSet(ShardedSet):
+    """What a run found: images for the App, and what its passes leave for one another and for later searches."""
+
+    kind = "scores"
+    parts: Mapping[str, str] = {"heatmaps": ".png", "masks": ".png", "flags": ".png", "pooled": ".lq"}
+
+    def write_heatmap(self, sample_id: str, heatmap: np.ndarray) -> Path:
+        """Writes suspicion as PNG; heatmap (H, W) uint8. Returns the file."""
+        return self._write_png("heatmaps", sample_id, heatmap)
+
+    def write_mask(self, sample_id: str, mask: np.ndarray) -> Path:
+        """Writes a predicted mask as PNG; mask (H, W) uint8 or uint16 mask values. Returns the file."""
+        return self._write_png("masks", sample_id, mask)
+
+    def write_flags(self, sample_id: str, flags: np.ndarray) -> Path:
+        """Writes flags as PNG; flags (H, W) bool, or uint8 to be written as it is. Returns the file."""
+        values = flags.astype(np.uint8) * 255 if flags.dtype == bool else flags
+        return self._write_png("flags", sample_id, values)
+
+    def write_pooled(self, sample_id: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
+        """Keeps what the second pass and the search for suspects need.
+
+        Args:
+            sample_id: the sample
+            probabilities: (K, h, w) float, kept as float16
+            labels: (h, w) class indices, kept as int16
+        """
+        write_container(self.file("pooled", sample_id), pack_pooled(probabilities, labels))
+
+    def read_pooled(self, sample_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (K, h, w) float32 (of float16 precision) and labels (h, w) int16; raises `SampleError`."""
+        return unpack_pooled(read_container(self.file("pooled", sample_id), sample_id))
+
+
+class SuspectSet(ShardedSet):
+    """Suspect regions of a run: a shard's regions in one file, and each region's mask."""
+
+    kind = "suspects"
+    parts: Mapping[str, str] = {"masks": ".png"}
+
+    def mask_file(self, sample_id: str, number: int) -> Path:
+        """Where the mask of the sample's region of that number is, or would be."""
+        # The number first: the last characters of the name choose its folder, and those of ids are spread evenly
+        return self.file("masks", f"{number:02d}-{sample_id}")
+
+    def write_region(self, sample_id: str, number: int, mask: np.ndarray) -> Path:
+        """Writes the mask of a region inside its box as PNG, 0 and 255; mask (h, w) bool. Returns the file."""
+        path = self.mask_file(sample_id, number)
+        write_bytes(path, encode_png(mask.astype(np.uint8) * 255))
+        return path
+
+
+AnySet: TypeAlias = PredictionSet | ScoreSet | SuspectSet
+_KINDS: Mapping[str, type[AnySet]] = {kind.kind: kind for kind in (PredictionSet, ScoreSet, SuspectSet)}
+
+
+def load_set(path: Path) -> AnySet | None:
     """The set in a folder, or None where the folder has no manifest of ours."""
     try:
         manifest = json.loads((path / MANIFEST).read_text())
@@ -280,7 +306,7 @@ def load_set(path: Path) -> PredictionSet | ScoreSet | None:
         return None
     if not isinstance(manifest, dict) or manifest.get("made_by") != MADE_BY or manifest.get("format") != FORMAT:
         return None
-    return (PredictionSet if manifest["kind"] == PredictionSet.kind else ScoreSet)(path, manifest)
+    return _KINDS[manifest["kind"]](path, manifest)
 
 
 def _check_removable(path: Path) -> None:
