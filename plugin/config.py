@@ -11,8 +11,8 @@ from typing import Any, ClassVar, TypeVar
 
 from .errors import LabelQualityError
 
-#: The seven methods of the paper, in its order; each is written as the field ``<key>_<name>``
-SCORES = ("ccp", "tccp", "cil", "clc", "iou", "coco", "softmin")
+#: The seven methods of the paper, in its order, and class-pair evidence; each is the field ``<key>_<name>``
+SCORES = ("ccp", "tccp", "cil", "clc", "iou", "coco", "softmin", "evidence")
 #: The scores that need no probabilities, only a predicted class per pixel
 LABEL_ONLY_SCORES = ("ccp", "iou")
 #: The scores that are also given per given class
@@ -234,6 +234,28 @@ class ScoreConfig(Config):
         averages = ("components", "classes")
         _require(self.coco_average in averages, "coco_average", "'components' or 'classes'", self.coco_average)
         _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
+
+
+@dataclass(frozen=True)
+class SuspectConfig(Config):
+    """Which regions of an image are suspects. Sizes are shares of the image, so that its resolution does not matter.
+
+    Args:
+        min_evidence: the least evidence of a region, summed over its pixels, in nats per pixel of the image: 0.002 is
+            a five-hundredth of the image that the model is certain of by a factor e, or a smaller one more so
+        min_area: the least share of the image's pixels that a region covers
+        max_regions: at most so many of an image, those of the most evidence; None for all
+    """
+
+    min_evidence: float = 0.002
+    min_area: float = 0.001
+    max_regions: int | None = 50
+
+    def validate(self) -> None:
+        _require(self.min_evidence >= 0, "min_evidence", "at least 0", self.min_evidence)
+        _require(0 <= self.min_area <= 1, "min_area", "in [0, 1]", self.min_area)
+        some = self.max_regions is None or self.max_regions >= 1
+        _require(some, "max_regions", "at least 1, or None for all", self.max_regions)
 
 
 def _require(condition: bool, name: str, expected: str, found: object) -> None:
