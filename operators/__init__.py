@@ -9,9 +9,10 @@ from .compute_predictions import ComputePredictions
 from .delete_run import DeleteRun
 from .list_runs import ListRuns
 from .score_label_quality import ScoreLabelQuality
+from .show_group import ShowGroup
 
 
 def register(plugin: Any) -> None:
     """Registers every operator listed in ``fiftyone.yml``."""
-    for operator in (AuditLabels, ComputePredictions, ScoreLabelQuality, ListRuns, DeleteRun):
+    for operator in (AuditLabels, ComputePredictions, ScoreLabelQuality, ShowGroup, ListRuns, DeleteRun):
         plugin.register(operator)

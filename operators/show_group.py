@@ -1,0 +1,138 @@
+"""The operator `show_group`: the suspect regions of one class pair, as patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from ..plugin.errors import LabelQualityError
+from ..plugin.runs import RunRecord, list_records, load_record
+from ..plugin.views import group_view
+from .forms import Form, when
+
+_LABEL = "Show group of suspects"
+_KINDS = {"false_negative": "false negative"}
+
+
+class ShowGroup(foo.Operator):
+    """Opens the regions of one repeated mistake, such as "pillow given as couch", the strongest first."""
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """FiftyOne's description of the operator."""
+        return foo.OperatorConfig(
+            name="show_group",
+            label=_LABEL,
+            description="Show all suspect regions of one repeated mistake, such as 'pillow given as couch'",
+            icon="/assets/group.svg",
+            dynamic=True,
+            risk_level=types.RiskLevel.LOW,
+            view_target=False,
+        )
+
+    def __call__(self, sample_collection: Any, group: str | None = None, key: str | None = None) -> Any:
+        """Finds a group and, where an App shows the dataset, opens its patches in it.
+
+        `plugin.views.group_view` gives the same patches as a view.
+
+        Args:
+            sample_collection: the dataset, or a view of it
+            group: its title, such as "pillow given as couch"; by default the group with the most evidence
+            key: the run's key; by default that of the latest run with groups
+
+        Returns:
+            FiftyOne's ``ExecutionResult``; its ``result`` is the group as the run's record has it, with ``key``
+        """
+        return foo.execute_operator(
+            self.uri, {"dataset": sample_collection._root_dataset}, params={"group": group, "key": key}
+        )
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        """The choice of the run, where there are several, and of the group, with what it means."""
+        form = Form(ctx)
+        labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in _runs_with_groups(ctx.dataset)}
+        if labels:
+            form.choice("key", "Run", labels, default=list(labels)[-1], check=False)
+        try:
+            _choose_group(form, choose_run(ctx.dataset, form.value("key")))
+        except LabelQualityError as error:
+            form.fail("key", str(error))
+        return form.property(_LABEL, "Show")
+
+    def execute(self, ctx: Any) -> dict[str, Any]:
+        """Opens the group's patches and returns what is known of it."""
+        try:
+            record = choose_run(ctx.dataset, ctx.params.get("key"))
+            group = find_group(record.key, groups_of(record), ctx.params.get("group"))
+            view = group_view(ctx.dataset, record.key, group["given_name"], group["suggested_name"])
+        except LabelQualityError as error:
+            raise error.with_traceback(None) from None
+        ctx.ops.set_view(view=view)
+        return {"key": record.key, **group}
+
+
+def groups_of(record: RunRecord | None) -> list[dict[str, Any]]:
+    """The groups of a run, the most evidence first; none where it has not looked for suspects."""
+    return list(record.extra.get("groups", [])) if record is not None else []
+
+
+def choose_run(dataset: Any, key: str | None) -> RunRecord:
+    """The run of this key, or the latest one that has groups.
+
+    Raises:
+        LabelQualityError: there is no such run, or it has no groups
+    """
+    if key:
+        run = load_record(dataset, key)
+        if not groups_of(run):
+            raise LabelQualityError(_no_groups(dataset, run))
+        return run
+    runs = _runs_with_groups(dataset)
+    if not runs:
+        raise LabelQualityError(_no_groups(dataset))
+    return runs[-1]
+
+
+def find_group(key: str, groups: Sequence[dict[str, Any]], title: str | None) -> dict[str, Any]:
+    """The group of this title, or the first.
+
+    Raises:
+        LabelQualityError: no group has the title
+    """
+    found = groups[0] if not title else next((group for group in groups if group["title"] == title), None)
+    if found is None:
+        shown = ", ".join(repr(group["title"]) for group in groups[:5])
+        more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
+        raise LabelQualityError(f"Run '{key}' has no group {title!r}. Its groups are {shown}{more}.")
+    return found
+
+
+def _runs_with_groups(dataset: Any) -> list[RunRecord]:
+    return [run for run in list_records(dataset) if groups_of(run)]
+
+
+def _choose_group(form: Form, run: RunRecord) -> None:
+    """The choice of a run's group, and in words what the chosen one means."""
+    groups = groups_of(run)
+    labels = {group["title"]: _label(group) for group in groups}
+    title = form.choice("group", "Group", labels, "The most evidence first", groups[0]["title"], check=False)
+    try:
+        form.notice("group", find_group(run.key, groups, title)["text"])
+    except LabelQualityError as error:
+        form.fail("group", str(error))
+
+
+def _no_groups(dataset: Any, run: RunRecord | None = None) -> str:
+    if run is not None and "groups" in run.extra:
+        return f"Run '{run.key}' has no suspect regions, and therefore no groups."
+    of = f"Run '{run.key}'" if run is not None else f"Dataset '{dataset.name}'"
+    return f"{of} has no groups of suspects yet: find suspects first, or audit the labels."
+
+
+def _label(group: dict[str, Any]) -> str:
+    regions, images = group["regions"], group["images"]
+    counts = f"{regions:,} region{'s' * (regions != 1)} in {images:,} image{'s' * (images != 1)}"
+    return f"{group['title']} ({_KINDS.get(group['kind'], group['kind'])}, {counts})"
