@@ -1,4 +1,4 @@
-"""Runs one benchmark: ``python -m benchmarks scoring``, ``memory`` or ``audit``, from the root of the repository."""
+"""Runs one benchmark from the root of the repository: ``python -m benchmarks scoring | memory | audit | errors``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from . import audit, memory, scoring
+from . import audit, errors, memory, scoring
 
-BENCHMARKS = {"scoring": scoring, "memory": memory, "audit": audit}
+BENCHMARKS = {"scoring": scoring, "memory": memory, "audit": audit, "errors": errors}
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="benchmark", required=True)
     for name, module in BENCHMARKS.items():
         command = commands.add_parser(name, help=(module.__doc__ or "").partition("\n")[0])
-        command.add_argument("--json", type=Path, help="also write the figures to this file")
+        command.add_argument("--json", "--out", type=Path, help="also write the figures to this file")
         module.add_arguments(command)
     arguments = parser.parse_args()
     figures = BENCHMARKS[arguments.benchmark].run(arguments)
