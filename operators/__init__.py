@@ -7,6 +7,7 @@ from typing import Any
 from .audit_labels import AuditLabels
 from .compute_predictions import ComputePredictions
 from .delete_run import DeleteRun
+from .find_suspects import FindSuspects
 from .list_runs import ListRuns
 from .score_label_quality import ScoreLabelQuality
 from .show_group import ShowGroup
@@ -14,5 +15,6 @@ from .show_group import ShowGroup
 
 def register(plugin: Any) -> None:
     """Registers every operator listed in ``fiftyone.yml``."""
-    for operator in (AuditLabels, ComputePredictions, ScoreLabelQuality, ShowGroup, ListRuns, DeleteRun):
+    operators = (AuditLabels, ComputePredictions, ScoreLabelQuality, FindSuspects, ShowGroup, ListRuns, DeleteRun)
+    for operator in operators:
         plugin.register(operator)

@@ -1,0 +1,177 @@
+"""The operator `find_suspects`: the last step of a run again, with other thresholds; no model is needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from ..plugin.config import SuspectConfig
+from ..plugin.errors import LabelQualityError
+from ..plugin.progress import Progress
+from ..plugin.runs import RunRecord, list_records, load_record
+from ..plugin.terminal import format_seconds
+from . import outputs
+from .execution import EngineOperator
+from .forms import Form, when
+from .parameters import names_of, to_arguments, to_request
+from .show_group import groups_of
+
+_LABEL = "Find suspects"
+#: Groups in the table of the output, and notes below it
+_SHOWN_GROUPS = 10
+#: Written in a form or in MongoDB where Python has ``max_regions=None``: an empty field is the default
+_ALL_REGIONS = 0
+_COLUMNS = {"group": "Group", "regions": "Regions", "images": "Images", "kind": "Kind"}
+
+
+class FindSuspects(EngineOperator):
+    """Finds suspect regions and groups of a run that has scores, in place of those that it had."""
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """FiftyOne's description of the operator."""
+        return foo.OperatorConfig(
+            name="find_suspects",
+            label=_LABEL,
+            description="Find suspect regions, their type of error and the class that they should be, with thresholds",
+            icon="/assets/suspects.svg",
+            dynamic=True,
+            execute_as_generator=True,
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            view_target=False,
+        )
+
+    def __call__(
+        self, sample_collection: Any, key: str = "lq", delegate: bool = False, progress: bool = True, **params: Any
+    ) -> Any:
+        """Finds a run's suspects anew, from what the run keeps in its files.
+
+        Args:
+            sample_collection: the dataset, or a view of it
+            key: the run's key
+            delegate: queue the work for ``fiftyone delegated launch`` instead of doing it now
+            progress: draw progress bars
+            **params: of the suspects (`SuspectConfig`)
+
+        Returns:
+            FiftyOne's ``ExecutionResult``; its ``result`` says what was found
+        """
+        request = to_request({"key": key, **params}, ("key", *names_of(SuspectConfig)))
+        if "max_regions" in request and request["max_regions"] is None:
+            request["max_regions"] = _ALL_REGIONS
+        return self.call({"dataset": sample_collection._root_dataset}, request, delegate, progress)
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        """The choice of the run, and the thresholds."""
+        form = Form(ctx)
+        runs = _scored_runs(ctx.dataset)
+        if not runs:
+            form.fail("key", "There are no scored runs yet: audit this dataset first.")
+            return form.property(_LABEL, "Find")
+        labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
+        key = form.choice("key", "Run", labels, default=runs[-1].key)
+        if form.flag("advanced", "Advanced options"):
+            _thresholds(form)
+        _check(form)
+        if form.valid:
+            form.notice("plan", _plan(next(run for run in runs if run.key == key)))
+        return form.property(_LABEL, "Find")
+
+    def resolve_run_name(self, ctx: Any) -> str:
+        """The run's name in the list of delegated operations."""
+        return f"{_LABEL}: {ctx.params.get('key') or ''}"
+
+    def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
+        """Finds the suspects with what the form, the Python call or the delegated run gave."""
+        from ..plugin.audit import find_suspects
+
+        started, key = time.monotonic(), ctx.params["key"]
+        find_suspects(ctx.dataset, key=key, progress=progress, **_arguments(ctx.params))
+        return summarise(load_record(ctx.dataset, key), time.monotonic() - started)
+
+    def message(self, summary: Mapping[str, Any]) -> str:
+        """The notification at the end."""
+        if not summary["regions"]:
+            return f"No suspect regions in {summary['scored']} images."
+        regions, images = summary["regions"], summary["images"]
+        found = f"{regions:,} suspect region{'s' * (regions != 1)} in {images:,} of {summary['scored']:,} images"
+        types_found = ", ".join(f"{count:,} {kind}" for kind, count in summary["by_type"].items() if count)
+        return f"Found {found} ({types_found}). Saved view '{summary['key']}: suspect regions' shows them."
+
+    def output(self, summary: Mapping[str, Any]) -> types.Property:
+        """What was found, and the leading groups."""
+        shown = types.Object()
+        shown.view("message", types.Notice(label=f"{self.message(summary)} ({format_seconds(summary['seconds'])})"))
+        for index, note in enumerate(summary["notes"]):
+            shown.view(f"note_{index}", types.Warning(label=note))
+        if summary["groups"]:
+            label = "Groups with the most evidence: the mistakes that repeat"
+            outputs.table(shown, "groups", _COLUMNS, label)
+        return types.Property(shown, view=types.View(label=_LABEL))
+
+
+def summarise(record: RunRecord, seconds: float) -> dict[str, Any]:
+    """What a run's record says of its suspects, as JSON-serialisable values.
+
+    Args:
+        record: of the run
+        seconds: that finding them took
+    """
+    found = record.extra.get("suspects", {})
+    groups = [
+        {
+            "group": group["title"],
+            "regions": int(group["regions"]),
+            "images": int(group["images"]),
+            "kind": group["kind"].replace("_", " "),
+        }
+        for group in groups_of(record)[:_SHOWN_GROUPS]
+    ]
+    return {
+        "key": record.key,
+        "scored": int(record.scored),
+        "regions": int(found.get("regions", 0)),
+        "images": int(found.get("images", 0)),
+        "by_type": {str(kind): int(count) for kind, count in found.get("by_type", {}).items()},
+        "notes": [str(note) for note in found.get("notes", [])],
+        "seconds": float(seconds),
+        "groups": groups,
+    }
+
+
+def _scored_runs(dataset: Any) -> list[RunRecord]:
+    return [run for run in list_records(dataset) if f"{run.key}_quality" in run.fields]
+
+
+def _thresholds(form: Form) -> None:
+    evidence = "The least of a region, summed over it, in nats per pixel of the image"
+    form.number("min_evidence", "Least evidence", evidence, SuspectConfig.min_evidence)
+    form.number("min_area", "Least area", "The least share of an image that a region covers", SuspectConfig.min_area)
+    form.whole(
+        "max_regions", "Regions an image", "At most, those of the most evidence; 0 for all", SuspectConfig.max_regions
+    )
+
+
+def _check(form: Form) -> None:
+    try:
+        SuspectConfig.from_params(_arguments(form.ctx.params))
+    except LabelQualityError as error:
+        form.fail_as(error, fallback="key")
+
+
+def _arguments(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's keyword arguments; where `_ALL_REGIONS` were asked for, it takes None."""
+    arguments = to_arguments(params, names_of(SuspectConfig))
+    if arguments.get("max_regions") == _ALL_REGIONS:
+        arguments["max_regions"] = None
+    return arguments
+
+
+def _plan(run: RunRecord) -> str:
+    again = ", in place of those found before" if "suspects" in run.extra else ""
+    return f"{run.scored:,} images will be searched from the files of run '{run.key}'{again}; no model runs."
