@@ -62,7 +62,7 @@ def score_image(probabilities: np.ndarray, labels: np.ndarray, config: ScoreConf
         config: which scores, and their parameters
 
     Returns:
-        The scores, the maps and, for CLC and CoCo, the pooled arrays.
+        The scores, the maps and, for CLC, CoCo and evidence, the pooled arrays.
 
     Raises:
         ValueError: The shapes disagree, a label is not below K, or every pixel is ignored.
@@ -75,7 +75,7 @@ def score_image(probabilities: np.ndarray, labels: np.ndarray, config: ScoreConf
     _check_labels(labels, classes)
     asked = set(config.scores)
     thresholds = _thresholds(config) if "tccp" in asked else np.empty(0, np.float32)
-    factor = config.pooling if asked & {"clc", "coco"} else None
+    factor = config.pooling if asked & {"clc", "coco", "evidence"} else None
     temperature = config.temperature if "softmin" in asked else None
     scanned = scan(probabilities, labels, thresholds, factor)
     tally, heatmap = tally_image(scanned.prediction, labels, scanned.confidence, classes, thresholds, temperature)

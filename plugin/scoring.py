@@ -16,19 +16,22 @@ import numpy as np
 from .confident import ConfidentJoint, ConfidentLearning, Image, LowestCut, ThresholdSums, counts_score
 from .config import LABEL_ONLY_SCORES, PER_CLASS_SCORES, SCORES, ScoreConfig
 from .errors import SampleError
+from .evidence import PairEvidence, evidence_score, pair_evidence
 from .executor import map_shards
 from .failures import as_dict
 from .inputs import SegmentationSamples
 from .prediction import PredictionReader
 from .prediction_masks import write_predicted_mask
 from .progress import Progress
+from .scored import SCORED, has_usual, pack_pairs, read_usual, sample_state, unpack_pairs, write_usual
 from .scores import ImageScores, score_image, score_labels_only
 from .shards import members, run_pass, shards_of
 from .stored_sets import ScoreSet
 from .stored_values import to_half, to_single
 from .types import IGNORED
 
-_FIRST = "scores"
+#: Scores of an image that need the whole dataset's sums
+_RELATIVE = ("clc", "evidence")
 _SECOND = "flags"
 _REDUCED = "reduced"
 
@@ -60,6 +63,8 @@ class _Scored:
     size: tuple[int, ...]
     fold: int | None
     scores: ImageScores
+    state: tuple[int, int]
+    pairs: PairEvidence | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,11 @@ class Scoring:
         """Whether there is a second pass."""
         return "clc" in self.config.scores and not self.reader.labels_only
 
+    @property
+    def keeps_pooled(self) -> bool:
+        """Whether the pooled arrays and the class-pair evidence are kept, from which suspects are found."""
+        return any(score in self.config.scores for score in _RELATIVE) and not self.reader.labels_only
+
     def run(self, progress: Progress) -> Reduction | None:
         """Both passes.
 
@@ -104,7 +114,9 @@ class Scoring:
         """
         if self.store.shard_done(_REDUCED, 0):
             return Reduction(**self.store.read_shard(_REDUCED, 0))
-        self._run_pass(_FIRST, self._score_shard, "Scoring", progress)
+        self._run_pass(SCORED, self._score_shard, "Scoring", progress)
+        if self.keeps_pooled and not has_usual(self.store):
+            write_usual(self.store, self._classes)
         if not self.flags_pixels:
             return None
         thresholds, given = self._thresholds()
@@ -123,10 +135,14 @@ class Scoring:
             ``problem``), ``folds`` (a list), ``sizes`` (n, 2), ``scores`` (name to (n,) float64), ``per_class`` (name
             to (n, K) float64) and ``class_pixels`` (n, K) int64
         """
+        usual = read_usual(self.store) if "evidence" in self.config.scores and self.keeps_pooled else None
         for shard in self._shards:
-            row = self.store.read_shard(_FIRST, shard)
+            row = self.store.read_shard(SCORED, shard)
             if self.flags_pixels:
                 row["scores"]["clc"] = self.store.read_shard(_SECOND, shard)["clc"]
+            if usual is not None:
+                pairs = unpack_pairs(row["pairs"])
+                row["scores"]["evidence"] = np.array([evidence_score(one, usual) for one in pairs], np.float64)
             yield row
 
     @property
@@ -164,13 +180,17 @@ class Scoring:
             scores = score_image(predicted.values, labels, self.config)
         write_predicted_mask(self.store, sample_id, scores.prediction, self.samples.class_table)
         self.store.write_heatmap(sample_id, scores.heatmap)
-        if self.flags_pixels:
+        pairs = None
+        if self.keeps_pooled:
             assert scores.pooled_probabilities is not None and scores.pooled_labels is not None
             pooled = to_half(scores.pooled_probabilities)
             self.store.write_pooled(sample_id, pooled, scores.pooled_labels)
-            # The sums see the values that the second pass reads back
-            sums.update(to_single(pooled), scores.pooled_labels)
-        return _Scored(sample_id, labels.shape, predicted.fold, _without_arrays(scores))
+            # The sums and the evidence see the values that later passes read back
+            probabilities = to_single(pooled)
+            sums.update(probabilities, scores.pooled_labels)
+            pairs = pair_evidence(probabilities, scores.pooled_labels)
+        state = sample_state(self.samples, index, labels)
+        return _Scored(sample_id, labels.shape, predicted.fold, _without_arrays(scores), state, pairs)
 
     def _payload(self, found: list[_Scored], failures: list[dict[str, Any]], sums: ThresholdSums) -> dict[str, Any]:
         scores = [one.scores for one in found]
@@ -182,13 +202,17 @@ class Scoring:
             "folds": [one.fold for one in found],
             "sizes": np.array([one.size for one in found], np.int64).reshape(-1, 2),
             "scores": {
-                name: np.array([getattr(one, name) for one in scores], np.float64) for name in wanted if name != "clc"
+                name: np.array([getattr(one, name) for one in scores], np.float64)
+                for name in wanted
+                if name not in _RELATIVE
             },
             "per_class": {
                 name: np.array([one.per_class[name] for one in scores], np.float64).reshape(-1, self._classes)
                 for name in per_class
             },
             "class_pixels": np.array([one.class_pixels for one in scores], np.int64).reshape(-1, self._classes),
+            "states": np.array([one.state for one in found], np.int64).reshape(-1, 2),
+            "pairs": pack_pairs([one.pairs for one in found if one.pairs is not None]),
             "sums": sums.sums,
             "counts": sums.counts,
         }
@@ -197,7 +221,7 @@ class Scoring:
         """The class thresholds (K,), and the pixels given each class (K,)."""
         total = ThresholdSums(self._classes)
         for shard in self._shards:
-            row = self.store.read_shard(_FIRST, shard)
+            row = self.store.read_shard(SCORED, shard)
             total.add(row["sums"], row["counts"])
         return total.thresholds(), total.counts
 
@@ -218,7 +242,7 @@ class Scoring:
         return cut.value
 
     def _pooled_images(self, shard: int) -> Iterator[Image]:
-        for sample_id in self.store.read_shard(_FIRST, shard)["ids"]:
+        for sample_id in self.store.read_shard(SCORED, shard)["ids"]:
             yield self._pooled(shard, sample_id)
 
     def _pooled(self, shard: int, sample_id: str) -> Image:
@@ -226,11 +250,11 @@ class Scoring:
             return self.store.read_pooled(sample_id)
         except SampleError:
             # Deleted or damaged by someone else: the next call scores the shard again
-            self.store.discard_shard(_FIRST, shard)
+            self.store.discard_shard(SCORED, shard)
             raise
 
     def _flag_shard(self, learned: ConfidentLearning, shard: int) -> dict[str, Any]:
-        row = self.store.read_shard(_FIRST, shard)
+        row = self.store.read_shard(SCORED, shard)
         joint = ConfidentJoint(self._classes)
         scores, counts = [], []
         for sample_id, size in zip(row["ids"], row["sizes"], strict=True):

@@ -369,5 +369,5 @@ def test_labels_only_refuses_bad_input():
 
 def test_the_reference_has_the_default_thresholds():
     assert reference.THRESHOLDS == DEFAULT_THRESHOLDS
-    assert {*NAMES, "clc"} == set(SCORES)
+    assert {*NAMES, "clc", "evidence"} == set(SCORES)
     assert len(list(itertools.pairwise(DEFAULT_THRESHOLDS))) == 18

@@ -212,8 +212,31 @@ def test_predicted_masks_may_hold_ignored_values(fiftyone: Any, make_dataset: An
         sample.save()
     scoring = open_scoring(dataset, field="predicted", skip_failures=True)
     scoring.samples.unknown = scoring.reader.predicted.unknown = "ignore"
-    assert scoring.missing_scores == ("tccp", "cil", "clc", "coco", "softmin")
+    assert scoring.missing_scores == ("tccp", "cil", "clc", "coco", "softmin", "evidence")
     assert scoring.run(silent) is None
     assert joined(scoring, "scores")["ccp"].tolist() == [0.75, 0.75]
     saved = cv2.imread(str(scoring.store.file("masks", scoring.samples.ids[0])), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(saved, mask)
+
+
+def test_evidence_is_relative_to_what_is_usual_in_all_images(scored: Any, open_scoring: Open) -> None:
+    from label_quality.plugin.evidence import UsualEvidence, evidence_score, pair_evidence
+
+    scoring = open_scoring(scored, scores=("evidence", "cil"))
+    assert scoring.run(silent) is None
+    pairs = [pair_evidence(*scoring.store.read_pooled(sample_id)) for sample_id in scoring.samples.ids]
+    usual = UsualEvidence(4)
+    for one in pairs:
+        usual.update(one)
+    expected = [evidence_score(one, usual.usual()) for one in pairs]
+    np.testing.assert_array_equal(joined(scoring, "scores")["evidence"], expected)
+    assert len(set(expected)) > 10 and np.argmin(expected) % 5 == 0
+    assert not any(name.startswith("flags") for name in files(scoring))
+
+
+def test_confident_learning_does_not_depend_on_evidence(scored: Any, open_scoring: Open) -> None:
+    both, alone = open_scoring(scored, "both"), open_scoring(scored, "alone", scores=("clc",), per_class=False)
+    first, second = both.run(silent), alone.run(silent)
+    for name, value in vars(first).items():
+        np.testing.assert_array_equal(value, getattr(second, name))
+    np.testing.assert_array_equal(joined(both, "scores")["clc"], joined(alone, "scores")["clc"])
