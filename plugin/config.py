@@ -245,17 +245,22 @@ class SuspectConfig(Config):
             a five-hundredth of the image that the model is certain of by a factor e, or a smaller one more so
         min_area: the least share of the image's pixels that a region covers
         max_regions: at most so many of an image, those of the most evidence; None for all
+        workers: threads that search; None for one a core
     """
+
+    execution_only: ClassVar[tuple[str, ...]] = ("workers",)
 
     min_evidence: float = 0.002
     min_area: float = 0.001
     max_regions: int | None = 50
+    workers: int | None = None
 
     def validate(self) -> None:
         _require(self.min_evidence >= 0, "min_evidence", "at least 0", self.min_evidence)
         _require(0 <= self.min_area <= 1, "min_area", "in [0, 1]", self.min_area)
         some = self.max_regions is None or self.max_regions >= 1
         _require(some, "max_regions", "at least 1, or None for all", self.max_regions)
+        _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
 
 
 def _require(condition: bool, name: str, expected: str, found: object) -> None:
