@@ -26,6 +26,11 @@ _PRESETS = {
     "fast": "Fast: frozen encoder, a light decoder for each fold",
     "paper": "Paper: full fine-tuning, the most accurate, wants a GPU",
 }
+_ARCHITECTURES = {
+    "auto": "Of segmentation-models-pytorch; empty for the preset's own",
+    "fast": "Of the decoder: FPN or DeepLabV3Plus; empty for a light pyramid",
+    "paper": "Of segmentation-models-pytorch; empty for DeepLabV3Plus",
+}
 _KINDS = {
     "auto": "Tell by the file",
     "smp": "segmentation-models-pytorch checkpoint",
@@ -83,7 +88,7 @@ def check(form: Form, chosen: str, samples: Any, images: int) -> None:
     try:
         form.notice("plan", _plan(config, images))
     except LabelQualityError as error:
-        form.fail("device", str(error))
+        form.fail_as(error, fallback="device")
 
 
 def _plan(config: Any, images: int) -> str:
@@ -229,11 +234,8 @@ def _group_field(form: Form, samples: Any, fields: list[str]) -> None:
 def _training(form: Form) -> None:
     form.heading("training", "Training")
     preset = form.choice("preset", "Preset", _PRESETS, default="auto")
-    if preset != "fast":
-        form.text(
-            "architecture", "Architecture", "Of segmentation-models-pytorch", CrossValidation.architecture, half=True
-        )
-    form.text("encoder", "Encoder", "Empty for the preset's own", half=preset != "fast")
+    form.text("architecture", "Architecture", _ARCHITECTURES.get(preset, _ARCHITECTURES["auto"]), half=True)
+    form.text("encoder", "Encoder", "Empty for the preset's own", half=True)
     form.text("weights", "Encoder weights", "imagenet, a weights file, or none", CrossValidation.weights)
     _sizes(form)
     form.whole("epochs", "Epochs at most", "Empty for the preset's own")

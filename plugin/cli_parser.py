@@ -126,7 +126,11 @@ def _source_options(group: Any) -> None:
     group.add_argument("--tile", type=_positive, metavar="PIXELS", help="cut larger images into tiles of this side")
     group.add_argument("--batch-size", type=_positive, metavar="N", help="images at a time")
     group.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
-    group.add_argument("--architecture", help="of segmentation-models-pytorch, such as FPN or DeepLabV3Plus")
+    group.add_argument(
+        "--architecture",
+        help="of segmentation-models-pytorch, such as FPN or DeepLabV3Plus, the two that preset fast takes (default: "
+        "the preset's own)",
+    )
     group.add_argument("--encoder", help="of segmentation-models-pytorch, such as se_resnext50_32x4d")
 
 

@@ -14,8 +14,9 @@ from .errors import LabelQualityError
 _STRIDES = (4, 8, 16, 32)
 #: Channels of SMP's decoders; with their usual 256 a step takes several times as long as the light pyramid's
 _WIDTH = 64
-#: A stride-16 map of a 384 × 288 image has 24 × 18 cells: at the usual rates of 12, 24 and 36 most taps lie outside it
-_ATROUS_RATES = (3, 6, 9)
+#: Those of DeepLabV3 for output stride 16. SMP's 12, 24 and 36 are for stride 8; with them most taps would
+#: lie outside the 24 × 18 cells that a 384 × 288 image has at stride 16
+_ATROUS_RATES = (6, 12, 18)
 #: Dropout draws from the one generator of all threads, so folds that train side by side would not be repeatable;
 #: training stops early instead
 _DROPOUT = 0.0

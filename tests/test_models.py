@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from label_quality.plugin.class_mapping import NO_LOGIT
-from label_quality.plugin.decoders import LightDecoder
 from label_quality.plugin.errors import LabelQualityError, SampleError
 from label_quality.plugin.models import CoarseSegmenter, FrozenEncoder, LogitWriter
 from label_quality.plugin.types import Geometry
@@ -116,13 +115,6 @@ def test_coarse_logits_upsample_to_what_the_smp_model_gives(architecture: str, s
         assert model(images).shape == (1, 3, 64 // stride, 96 // stride)
         expected = whole(model.normalise(images))
         torch.testing.assert_close(model.upsampled(images), expected, rtol=1e-4, atol=1e-5)
-
-
-def test_the_decoder_works_on_the_finest_grid_and_on_inputs_of_one_cell() -> None:
-    decoder = LightDecoder([3, 5, 7], classes=4, width=8)
-    assert decoder([torch.randn(2, c, 4 * s, 4 * s + 4) for c, s in ((3, 4), (5, 2), (7, 1))]).shape == (2, 4, 16, 20)
-    decoder.eval()
-    assert decoder([torch.randn(1, 3, 4, 4), torch.randn(1, 5, 2, 2), torch.randn(1, 7, 1, 1)]).shape == (1, 4, 4, 4)
 
 
 def test_a_class_never_seen_gets_no_probability() -> None:

@@ -114,6 +114,17 @@ def test_advanced_options_show_every_parameter(predicted: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("preset", "text"),
+    [("fast", "FPN or DeepLabV3Plus; empty for a light pyramid"), ("paper", "empty for DeepLabV3Plus")],
+)
+def test_each_preset_says_which_architectures_it_takes(predicted: Any, preset: str, text: str) -> None:
+    properties = form("audit_labels", predicted, advanced=True, preset=preset)
+    assert text in properties["architecture"].view.description
+
+    assert errors(form("audit_labels", predicted, advanced=True, preset=preset, architecture="FPN")) == {}
+
+
+@pytest.mark.parametrize(
     ("params", "name", "text"),
     [
         ({"label_field": "nope"}, "label_field", "has no field 'nope'. Its segmentation fields are: ground_truth."),
@@ -125,6 +136,11 @@ def test_advanced_options_show_every_parameter(predicted: Any) -> None:
         ({"group_field": "nope"}, "group_field", "The dataset has no field 'nope'. Group by one of"),
         ({"blocks": True, "order_field": "nope"}, "order_field", "The dataset has no field 'nope'."),
         ({"preset": "slow"}, "preset", "Expected parameter `preset` to be one of auto, fast, paper, but got 'slow'."),
+        (
+            {"preset": "fast", "architecture": "Unet"},
+            "architecture",
+            "Expected parameter `architecture` to be DeepLabV3Plus or FPN with preset 'fast'",
+        ),
         ({"weights": "/no/such.pth"}, "weights", "There is no file or folder '/no/such.pth'."),
         ({"temperature": -1}, "temperature", "Expected parameter `temperature` to be positive, but got -1."),
         ({"scores": "ccp, best"}, "scores", "but got ['ccp', 'best']."),
