@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="by default the preset's own")
     parser.add_argument("--input-size", type=int, help="longest side of an image; by default the preset's own")
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default 1000)")
+    parser.add_argument(
+        "--rescore", action="store_true", help="score finished runs again, as after a change of the scores' code"
+    )
     parser.add_argument("--work", type=Path, help="folder to keep everything in; by default a temporary one")
 
 
@@ -81,7 +84,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("images", "masks", "classes", "unlabelled", "seed", "resamples")
+    names = ("images", "masks", "classes", "unlabelled", "seed", "resamples", "rescore")
     audit = {name: getattr(options, name) for name in ("preset", "folds", "blocks", "encoder", "epochs", "input_size")}
     return {
         **{name: getattr(options, name) for name in names},
@@ -93,10 +96,12 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _rate(text: str) -> tuple[str, float]:
-    kind, _, rate = text.partition("=")
+    kind, _, share = text.partition("=")
     try:
-        if kind in PAPER_RATES:
-            return kind, float(rate)
+        rate = float(share)
     except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"expected {', '.join(PAPER_RATES)} with a rate, as drop=0.2, but got {text!r}")
+        rate = 0.0
+    if kind not in PAPER_RATES or not 0 < rate < 1:
+        kinds = ", ".join(PAPER_RATES)
+        raise argparse.ArgumentTypeError(f"expected {kinds} with a rate in (0, 1), as drop=0.2, but got {text!r}")
+    return kind, rate

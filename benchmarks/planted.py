@@ -6,6 +6,7 @@ To be imported when FiftyOne's settings are in place.
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 import time
 from collections.abc import Mapping
@@ -15,10 +16,9 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
-from label_quality.plugin.audit import audit_labels
+from label_quality.plugin.audit import audit_labels, list_runs, score_label_quality
 from label_quality.plugin.benchmark import (
     Finding,
-    FoundRegion,
     assess_suspects,
     evaluate_scores,
     lowest,
@@ -33,6 +33,7 @@ from label_quality.plugin.inputs import SegmentationSamples, open_samples
 from label_quality.plugin.noisy_masks import NoisyMask, plant_errors
 from label_quality.plugin.presets import resolve_preset
 from label_quality.plugin.progress import Progress
+from label_quality.plugin.regions import Region
 from label_quality.plugin.store import content_digest
 
 #: The planted error of a sample: its kind, or None
@@ -55,6 +56,7 @@ class Settings:
         unlabelled: class that dropped objects get, or None to find it by its name
         seed: of errors, folds, training and bootstrap
         resamples: of the bootstrap
+        rescore: score finished runs again
     """
 
     images: Path
@@ -67,6 +69,7 @@ class Settings:
     unlabelled: str | None = None
     seed: int = 51
     resamples: int = 1000
+    rescore: bool = False
 
     def predictions(self, architecture: str | None) -> dict[str, Any]:
         """The parameters of `config.CrossValidation`."""
@@ -118,7 +121,7 @@ def measure(settings: Settings, work: Path, progress: Progress) -> dict[str, Any
     }
 
 
-def found_regions(sample: Any, key: str, names: tuple[str, ...], size: tuple[int, int]) -> list[FoundRegion]:
+def found_regions(sample: Any, key: str, names: tuple[str, ...], size: tuple[int, int]) -> list[Region]:
     """The suspects of a sample.
 
     Args:
@@ -172,8 +175,7 @@ def _judge(
     dataset, parameters = _noisy_dataset(samples, kind, planted), settings.predictions(architecture)
     key = f"run_{content_digest(parameters)}"
     print(f"{kind.capitalize()}, {architecture or 'own decoder'}: {len(planted)} errors", file=sys.stderr, flush=True)
-    chosen = {"ignored": settings.ignored, "unlabelled": settings.unlabelled}
-    audit_labels(dataset, LABEL_FIELD, key=key, progress=progress, **chosen, **parameters)
+    _audit(dataset, key, settings, parameters, progress)
     quality, scores = _scores(dataset, key)
     is_error = np.isin(np.arange(len(samples)), list(planted))
     result = {
@@ -193,6 +195,15 @@ def _judge(
         "values": {name: values.tolist() for name, values in scores.items()},
     }
     return result, _findings(samples, dataset, key, planted, lowest(quality, len(planted)), settings)
+
+
+def _audit(dataset: Any, key: str, settings: Settings, parameters: Mapping[str, Any], progress: Progress) -> None:
+    """Audits what is not audited yet; scores a finished run again, from the predictions that it has, if asked to."""
+    chosen = {"key": key, "progress": progress, "ignored": settings.ignored, "unlabelled": settings.unlabelled}
+    finished = any(record.key == key and record.status == "complete" for record in list_runs(dataset))
+    if settings.rescore and finished:
+        score_label_quality(dataset, LABEL_FIELD, overwrite=True, **chosen)
+    audit_labels(dataset, LABEL_FIELD, **chosen, **parameters)
 
 
 def _noisy_dataset(samples: SegmentationSamples, kind: str, planted: Mapping[int, NoisyMask]) -> Any:
@@ -254,15 +265,17 @@ def _finding(
     return assess_suspects(kind, clean, given, regions, sample[field_name(key, "error_type")])
 
 
-def _region(detection: Any, names: tuple[str, ...], size: tuple[int, int]) -> FoundRegion:
+def _region(detection: Any, names: tuple[str, ...], size: tuple[int, int]) -> Region:
     height, width = size
     left, top, box_width, box_height = detection.bounding_box
     box = round(left * width), round(top * height), round(box_width * width), round(box_height * height)
-    return FoundRegion(
+    return Region(
         given=names.index(detection.given),
         suggested=names.index(detection.suggested),
         kind=detection.error_type,
         evidence=detection.evidence,
+        area=detection.area,
+        confidence=detection.confidence,
         box=box,
         mask=np.asarray(detection.get_mask()) > 0,
     )
@@ -282,5 +295,5 @@ def _suspects(judged: list[tuple[dict[str, Any], dict[str, list[Finding]]]]) -> 
 
 
 def _described(settings: Settings) -> dict[str, Any]:
-    content = dataclasses.asdict(settings)
-    return {name: str(value) if isinstance(value, Path) else value for name, value in content.items()}
+    described: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(settings), default=str))
+    return described

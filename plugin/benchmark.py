@@ -14,9 +14,8 @@ import numpy as np
 from .errors import LabelQualityError
 from .injection import DROP, ERROR_KINDS, SWAP
 from .ranking_metrics import Metric, auroc, average_precision, bootstrap_interval, lift_at
+from .regions import KINDS, NO_ERROR, Region
 
-#: What an error type is called that names none of the injected kinds, and where an image has none
-OTHER, NONE = "other", "none"
 #: The T of Lift@T, besides the number of errors
 LIFT_COUNT = 100
 
@@ -34,27 +33,6 @@ class Estimate:
     value: float
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class FoundRegion:
-    """One suspect region, as far as the benchmark looks at it; a `regions.Region` has all of it too.
-
-    Args:
-        given: class index that the mask gives
-        suggested: class index that it should be
-        kind: ``drop``, ``swap``, ``shift`` or ``other``
-        evidence: for the suggestion, in nats
-        box: (left, top, width, height) in pixels
-        mask: (height, width) bool, the region inside its box
-    """
-
-    given: int
-    suggested: int
-    kind: str
-    evidence: float
-    box: tuple[int, int, int, int]
-    mask: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -119,7 +97,7 @@ def lowest(quality: np.ndarray, count: int) -> np.ndarray:
 
 
 def assess_suspects(
-    kind: str, clean: np.ndarray, given: np.ndarray, regions: Sequence[FoundRegion], error_type: str | None
+    kind: str, clean: np.ndarray, given: np.ndarray, regions: Sequence[Region], error_type: str | None
 ) -> Finding:
     """Compares the suspects of a mislabelled image with what is wrong in it.
 
@@ -142,7 +120,7 @@ def assess_suspects(
     matching = [one for one in regions if one.kind == kind and (one.given, one.suggested) in corrections]
     return Finding(
         kind=kind,
-        error_type=error_type or NONE,
+        error_type=error_type or NO_ERROR,
         regions=len(regions),
         right_class=strongest is not None and _is_right(strongest, clean, given),
         strongest_iou=_coverage([] if strongest is None else [strongest], changed),
@@ -169,7 +147,7 @@ def summarise_findings(findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def region_pixels(region: FoundRegion, size: tuple[int, int]) -> np.ndarray:
+def region_pixels(region: Region, size: tuple[int, int]) -> np.ndarray:
     """The region in its image.
 
     Args:
@@ -210,7 +188,7 @@ def _corrections(clean: np.ndarray, given: np.ndarray) -> set[tuple[int, int]]:
     return {(int(wrong), int(true)) for wrong, true in pairs.T}
 
 
-def _is_right(region: FoundRegion, clean: np.ndarray, given: np.ndarray) -> bool:
+def _is_right(region: Region, clean: np.ndarray, given: np.ndarray) -> bool:
     pixels = region_pixels(region, clean.shape)
     return (_majority(given[pixels]), _majority(clean[pixels])) == (region.given, region.suggested)
 
@@ -221,7 +199,7 @@ def _majority(labels: np.ndarray) -> int | None:
     return int(counts.argmax()) if counts.size else None
 
 
-def _coverage(regions: Sequence[FoundRegion], changed: np.ndarray) -> float:
+def _coverage(regions: Sequence[Region], changed: np.ndarray) -> float:
     """Intersection over union of the regions together and the changed pixels."""
     covered = np.zeros_like(changed)
     for region in regions:
@@ -231,7 +209,7 @@ def _coverage(regions: Sequence[FoundRegion], changed: np.ndarray) -> float:
 
 
 def _confusion(findings: Sequence[Finding]) -> dict[str, int]:
-    return {**dict.fromkeys((*ERROR_KINDS, OTHER, NONE), 0), **Counter(finding.error_type for finding in findings)}
+    return {**dict.fromkeys((*KINDS, NO_ERROR), 0), **Counter(finding.error_type for finding in findings)}
 
 
 def _summary(kind: str, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_quality.plugin.benchmark import (
     Finding,
-    FoundRegion,
     assess_suspects,
     evaluate_scores,
     lowest,
@@ -21,6 +20,7 @@ from label_quality.plugin.benchmark import (
 from label_quality.plugin.errors import LabelQualityError
 from label_quality.plugin.injection import InjectionRules, inject_error
 from label_quality.plugin.ranking_metrics import auroc, bootstrap_interval
+from label_quality.plugin.regions import Region
 from label_quality.plugin.scenes import UNLABELLED, render_scene
 
 #: Class indices of the masks below
@@ -34,12 +34,13 @@ def clean_mask() -> np.ndarray:
     return mask
 
 
-def region(given: int, suggested: int, kind: str, box: tuple[int, int, int, int], **others: Any) -> FoundRegion:
+def region(given: int, suggested: int, kind: str, box: tuple[int, int, int, int], **others: Any) -> Region:
     content = {"evidence": 10.0, "mask": np.ones((box[3], box[2]), bool), **others}
-    return FoundRegion(given=given, suggested=suggested, kind=kind, box=box, **content)
+    area = int(content["mask"].sum())
+    return Region(given=given, suggested=suggested, kind=kind, box=box, area=area, confidence=0.9, **content)
 
 
-def changed_regions(clean: np.ndarray, labels: np.ndarray, kind: str) -> list[FoundRegion]:
+def changed_regions(clean: np.ndarray, labels: np.ndarray, kind: str) -> list[Region]:
     """What perfect suspects would be: one region for each (given, true) pair, over the whole image."""
     pairs = {pair for pair in zip(labels.ravel().tolist(), clean.ravel().tolist(), strict=True) if len(set(pair)) == 2}
     box = (0, 0, clean.shape[1], clean.shape[0])
