@@ -90,7 +90,8 @@ class FindSuspects(EngineOperator):
         """Finds the suspects with what the form, the Python call or the delegated run gave."""
         from ..plugin.audit import find_suspects
 
-        started, key = time.monotonic(), ctx.params["key"]
+        started = time.monotonic()
+        key = ctx.params.get("key") or _scored_runs(ctx.dataset)[-1].key
         find_suspects(ctx.dataset, key=key, progress=progress, **_arguments(ctx.params))
         return summarise(load_record(ctx.dataset, key), time.monotonic() - started)
 

@@ -10,7 +10,7 @@ from fiftyone import ViewField as F
 from fiftyone.core.utils import to_slug
 
 from .errors import LabelQualityError
-from .runs import list_records, load_record
+from .runs import list_records
 
 WORST_FIRST = "worst first"
 SUSPECT_REGIONS = "suspect regions"
@@ -105,13 +105,13 @@ def suspect_view(dataset: fo.Dataset, key: str, kind: str) -> fo.DatasetView:
 
 
 def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
-    """One patch a suspect region, the largest evidence first; given and predicted masks can be shown over them.
+    """One patch a suspect region, the largest evidence first.
 
     Raises:
         LabelQualityError: the run has no suspects
     """
     _check_suspects(dataset, key)
-    return _patches(dataset, key, dataset.exists(f"{key}_suspects"))
+    return _patches(key, dataset.exists(f"{key}_suspects"))
 
 
 def group_view(dataset: fo.Dataset, key: str, given: str, suggested: str) -> fo.DatasetView:
@@ -128,7 +128,7 @@ def group_view(dataset: fo.Dataset, key: str, given: str, suggested: str) -> fo.
     """
     _check_suspects(dataset, key)
     pair = (F("given") == given) & (F("suggested") == suggested)
-    return _patches(dataset, key, dataset.filter_labels(f"{key}_suspects", pair))
+    return _patches(key, dataset.filter_labels(f"{key}_suspects", pair))
 
 
 def save_suspect_views(dataset: fo.Dataset, key: str, groups: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -197,14 +197,10 @@ def _free_title(dataset: fo.Dataset, key: str, group: Mapping[str, Any]) -> str:
     return f"{title} ({group['suggested']} given as {group['given']})"
 
 
-def _patches(dataset: fo.Dataset, key: str, samples: fo.DatasetView) -> fo.DatasetView:
+def _patches(key: str, samples: fo.DatasetView) -> fo.DatasetView:
     field = f"{key}_suspects"
-    masks = [load_record(dataset, key).label_field, f"{key}_prediction"]
-    # With the index: the App sorts by indexed fields only
-    patches = samples.to_patches(
-        field, other_fields=[name for name in masks if dataset.has_sample_field(name)], include_indexes=True
-    )
-    return patches.sort_by(f"{field}.evidence", reverse=True)
+    # With the index: the App sorts by indexed fields only. Without the masks: the App would show whole images then
+    return samples.to_patches(field, include_indexes=True).sort_by(f"{field}.evidence", reverse=True)
 
 
 def _check_suspects(dataset: fo.Dataset, key: str) -> None:

@@ -135,7 +135,6 @@ def test_regions_are_patches_with_the_largest_evidence_first(views, suspected):
     patches = views.suspect_regions(suspected, "lq")
     assert patches.values("lq_suspects.evidence") == [39.0, 9.0, 7.0, 4.0]
     assert patches.first().sample_id == suspected.values("id")[3]
-    assert patches.first().ground_truth.mask_path
     assert "lq_suspects.evidence" in patches.list_indexes()
 
 
