@@ -129,6 +129,46 @@ def test_a_separable_task_is_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert np.mean(right) > 0.9
 
 
+@pytest.mark.parametrize("architecture", ["FPN", "deeplabv3plus"])
+def test_decoders_of_smp_learn_on_frozen_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str
+) -> None:
+    monkeypatch.setattr(FrozenFeatures, "least_steps", 20)
+    samples = scenes(12)
+    found = run(samples, dataclasses.replace(FAST, architecture=architecture, input_size=96), tmp_path)
+    right = []
+    for sample in samples:
+        prediction, labels = found[sample.sample_id], sample.load_labels()
+        assert prediction.values.shape == (3, prediction.geometry.input_size[0] // 4, 24)
+        assert not prediction.geometry.align_corners
+        right.append((to_probabilities(prediction, labels.shape).argmax(0) == labels).mean())
+    assert np.mean(right) > 0.75  # the largest class alone has 0.4
+
+
+@pytest.mark.parametrize("architecture", ["FPN", "DeepLabV3Plus"])
+def test_decoders_of_smp_are_repeatable_though_folds_train_at_once(tmp_path: Path, architecture: str) -> None:
+    # Both folds' threads share one random generator, so what is drawn from it while they train would differ
+    config = dataclasses.replace(FAST, architecture=architecture, epochs=1)
+    assert same(run(scenes(4), config, tmp_path / "first"), run(scenes(4), config, tmp_path / "second"))
+
+
+@pytest.mark.parametrize("architecture", ["Unet", "VNet"])
+def test_an_architecture_that_frozen_features_do_not_suffice_for_is_refused(tmp_path: Path, architecture: str) -> None:
+    config = dataclasses.replace(FAST, architecture=architecture)
+    with pytest.raises(
+        LabelQualityError, match="`architecture` to be DeepLabV3Plus or FPN with preset 'fast'"
+    ) as caught:
+        run(scenes(), config, tmp_path / "work")
+    assert f"but got {architecture!r}" in str(caught.value) and "preset='paper'" in str(caught.value)
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_folder_of_another_architecture_is_not_continued(tmp_path: Path) -> None:
+    run(scenes(), dataclasses.replace(FAST, only_folds=(0,)), tmp_path)
+    with pytest.raises(LabelQualityError, match=r"other parameters \(architecture=None\)"):
+        run(scenes(), dataclasses.replace(FAST, architecture="FPN"), tmp_path)
+
+
 @pytest.mark.parametrize(
     "stop",
     [("Encoding images", 3), ("Training 2 folds", 7), ("Training 2 folds", 20), ("Predicting", 2), ("Predicting", 6)],
@@ -277,6 +317,8 @@ def test_a_slice_to_stop_by_has_whole_groups_of_training_samples_only() -> None:
 
 def test_presets_fill_in_what_is_not_given() -> None:
     fast = resolve_preset(CrossValidation(device="cpu"))
+    assert fast.architecture is None
+    assert resolve_preset(dataclasses.replace(fast, architecture="fpn")).architecture == "FPN"
     assert (fast.preset, fast.encoder, fast.input_size) == ("fast", "tu-tf_efficientnet_lite0", 384)
     assert fast.epochs and fast.batch_size and fast.learning_rate
     paper = resolve_preset(CrossValidation(preset="paper", device="cpu", epochs=3, batch_size=1))
