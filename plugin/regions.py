@@ -1,23 +1,37 @@
-"""Suspect regions: where a mask is probably wrong, what it should be there, and what kind of mistake it is."""
+"""Suspect regions: where a mask is probably wrong, what it should be there, and what kind of mistake it is.
+
+A region is an 8-connected set of blocks that are given one class and seen as one other. Its evidence is the gain in
+log-likelihood that the predictions expect of the suggestion: where they give c the probability p[c] and the given class
+p[g], log p[c] - log p[g] is gained if c is right and lost if g is, (p[c] - p[g]) (log p[c] - log p[g]) on balance. Some
+confusions (kerb and road) are in every image, so a region's evidence counts by s / (s + u), with s its strength and u
+what is usual for its pair in the dataset: in full for a pair never confused, half for what any image might show.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from skimage.measure import label as connected_components
 
+from . import kernels
 from .config import SuspectConfig
 from .evidence import Usual
-from .pooling import pool_probabilities
+from .region_shapes import Shapes, find_contradicted, measure, some_block
 
 DROP, SWAP, SHIFT, OTHER = KINDS = ("drop", "swap", "shift", "other")
 #: An image's kind of error where it has no suspect region
 NO_ERROR = "none"
-#: Least probability that takes part in a logarithm: one block alone cannot outweigh a region
-_CLIP = 1e-4
+#: Least probability that a logarithm is taken of: no single block outweighs a region
+_LEAST_PROBABILITY = 1e-4
+#: An object is misnamed where most of it is seen as one other class
+_MOST = 0.5
+#: A band is at least twice as long as wide
+_BAND_LENGTH = 2.0
+#: A displaced edge has the suggested class along one of its two long sides, half of its outline. A tenth is enough, as
+#: bands come in fragments; a fifth where a whole object is contradicted, which may well lie beside one of that class
+_CONTACT, _CONTACT_OF_OBJECT = 0.1, 0.2
 
 
 @dataclass(frozen=True)
@@ -26,9 +40,9 @@ class Region:
 
     Args:
         given: class index that the mask gives to all its pixels
-        suggested: class index that they should have: the one with the largest summed gain in log-likelihood
+        suggested: class index that they should have: of all classes the one that gains most log-likelihood there
         kind: one of `KINDS`
-        evidence: log-likelihood that the predictions gain when the region becomes the suggested class, in nats
+        evidence: expected gain in log-likelihood over its pixels, beyond what is usual, in nats
         area: number of its pixels
         confidence: mean probability of the suggested class over it, in [0, 1]
         box: (left, top, width, height) in pixels, as small as can be
@@ -61,68 +75,134 @@ def find_regions(
         labels: (h, w) int16 given class of each block, negative where ignored
         given: (H, W) int16 given class of each pixel, negative where ignored
         config: how much evidence and area a suspect needs
-        usual: what is usual for each pair of classes in the dataset, or None
+        usual: what is usual for each pair of classes in the dataset; without it all evidence counts in full
         unlabelled: index of the unlabelled class; None where there is none, and then no region is a drop
         factor: side of a block in pixels
 
     Returns:
         The regions, those of the most evidence first.
     """
-    prediction = probabilities.argmax(axis=0)
-    clipped = np.log(np.maximum(probabilities, _CLIP))
-    own = np.take_along_axis(clipped, np.maximum(labels, 0)[None].astype(np.int64), axis=0)[0]
-    gain = clipped.max(axis=0) - own
-    differs = (labels >= 0) & (prediction != labels)
-    pairs = np.where(differs, labels.astype(np.int32) * len(probabilities) + prediction + 1, 0)
-    blocks = connected_components(pairs, background=0, connectivity=2)
-    objects = connected_components(labels.astype(np.int32) + 1, background=0, connectivity=2)
-    object_sizes = np.bincount(objects.ravel())
+    seen = _most_probable(probabilities)
+    numbers = find_contradicted(labels, seen, len(probabilities))
+    gain, margin = _expected_gain(probabilities, labels, seen, numbers > 0)
+    strength = _sums(numbers, margin**2) / max(1, int((labels >= 0).sum()))
+    shapes, places, windows = measure(numbers, labels, seen), some_block(numbers), ndimage.find_objects(numbers)
     regions = []
-    for number, window in enumerate(ndimage.find_objects(blocks), start=1):
-        inside = blocks[window] == number
-        suggested = int(prediction[window][inside][0])
-        old = int(labels[window][inside][0])
-        kind = _kind(inside, objects[window], object_sizes, old == unlabelled)
-        top, left = window[0].start * factor, window[1].start * factor
-        bottom, right = window[0].stop * factor, window[1].stop * factor
-        pixels = given[top:bottom, left:right]
-        spread = inside.repeat(factor, 0).repeat(factor, 1)[: pixels.shape[0], : pixels.shape[1]]
-        mask = spread & (pixels == old)
-        counts = pool_probabilities(mask[None].astype(np.float32), factor)[0]
-        weights = _count_pixels(mask, counts, factor)
-        area = int(mask.sum())
-        evidence = float((weights * gain[window]).sum())
-        if area < max(1, config.min_area * given.size) or evidence < config.min_evidence * given.size:
+    for index in _candidates(shapes, _sums(numbers, gain), config, given.size, factor):
+        old, new = int(labels.flat[places[index]]), int(seen.flat[places[index]])
+        window = windows[index]
+        mask, corner = _pixels(numbers[window] == index + 1, window, given, old, factor)
+        weights = _count_pixels(mask, factor)
+        area, expected = int(mask.sum()), float((weights * gain[window]).sum())
+        evidence = expected * _unusual_share(float(strength[index]), usual, old, new)
+        if area < config.min_area * given.size or evidence < config.min_evidence * given.size:
             continue
-        confidence = float((weights * probabilities[suggested][window]).sum() / area)
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        tight = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        box = int(left + columns[0]), int(top + rows[0]), tight.shape[1], tight.shape[0]
-        regions.append(Region(old, suggested, kind, evidence, area, min(confidence, 1.0), box, tight.copy()))
-    regions.sort(key=lambda region: -region.evidence)
-    return regions[: config.max_regions]
+        confidence = min(1.0, float((weights * probabilities[new][window]).sum()) / area)
+        kind = _kind(shapes, index, old == unlabelled)
+        regions.append(Region(old, new, kind, evidence, area, confidence, *_cropped(mask, corner)))
+    return sorted(regions, key=lambda region: -region.evidence)[: config.max_regions]
 
 
 def image_kind(regions: Sequence[Region]) -> str:
-    """The kind of error that an image most probably has: the one whose regions have the most evidence together."""
-    if not regions:
+    """The kind of error that an image most probably has, `NO_ERROR` where it has no region.
+
+    Args:
+        regions: of the image
+
+    Returns:
+        see `leading_kind`
+    """
+    return leading_kind([region.kind for region in regions], [region.evidence for region in regions])
+
+
+def leading_kind(kinds: Sequence[str], evidence: Sequence[float] | np.ndarray) -> str:
+    """The kind whose regions have the most evidence together: a displaced edge is seen as many fragments.
+
+    Args:
+        kinds: of an image's n regions
+        evidence: (n,) nats
+
+    Returns:
+        One of `KINDS`, of equals the first there; `NO_ERROR` where n is 0.
+    """
+    if not len(kinds):
         return NO_ERROR
-    totals = {kind: sum(region.evidence for region in regions if region.kind == kind) for kind in KINDS}
-    return max(totals, key=lambda kind: totals[kind])
+    totals = dict.fromkeys(KINDS, 0.0)
+    for kind, nats in zip(kinds, evidence, strict=True):
+        totals[kind] += float(nats)
+    return max(totals, key=lambda kind: (kind in kinds, totals[kind]))
 
 
-def _kind(inside: np.ndarray, objects: np.ndarray, object_sizes: np.ndarray, from_unlabelled: bool) -> str:
-    number = objects[inside][0]
-    thickness = ndimage.distance_transform_cdt(np.pad(inside, 1), "chessboard").max()
-    is_band = thickness * 4 < np.sqrt(inside.sum())
+def _most_probable(probabilities: np.ndarray) -> np.ndarray:
+    """(h, w) int16, the class of the largest probability; the smaller class where several are equal."""
+    classes, *size = probabilities.shape
+    flat = np.ascontiguousarray(probabilities, dtype=np.float32).reshape(classes, -1)
+    largest, winner = np.empty(flat.shape[1], np.float32), np.empty(flat.shape[1], np.int16)
+    kernels.find_maximum(flat, np.full(classes, -np.inf, np.float32), largest, winner)
+    return winner.reshape(size)
+
+
+def _expected_gain(
+    probabilities: np.ndarray, labels: np.ndarray, seen: np.ndarray, contradicted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected gain a pixel in nats, and margin p[c] - p[g], each (h, w) float64 and 0 where nothing contradicts."""
+    gain, margin = np.zeros(labels.shape), np.zeros(labels.shape)
+    at = np.nonzero(contradicted)
+    new, old = (probabilities[(classes[at], *at)].astype(np.float64) for classes in (seen, labels))
+    margin[at] = new - old
+    ratio = np.maximum(new, _LEAST_PROBABILITY) / np.maximum(old, _LEAST_PROBABILITY)
+    gain[at] = margin[at] * np.log(ratio)
+    return gain, margin
+
+
+def _sums(numbers: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(n,) float64, the sum over each region."""
+    return np.bincount(numbers.ravel(), values.ravel(), int(numbers.max(initial=0)) + 1)[1:]
+
+
+def _candidates(shapes: Shapes, gain: np.ndarray, config: SuspectConfig, pixels: int, factor: int) -> Iterator[int]:
+    """The regions that are suspects if all pixels of their blocks are given the class and nothing is usual."""
+    large = factor**2 * shapes.blocks >= config.min_area * pixels
+    # A hair less, as this sum and the region's are rounded differently
+    strong = factor**2 * gain >= config.min_evidence * pixels * (1 - 1e-9)
+    yield from np.flatnonzero(large & strong).tolist()
+
+
+def _pixels(
+    blocks: np.ndarray, window: tuple[slice, slice], given: np.ndarray, old: int, factor: int
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """The pixels in a window's blocks that are given the class, and the (top, left) of the window in pixels."""
+    top, left = (part.start * factor for part in window)
+    pixels = given[top : window[0].stop * factor, left : window[1].stop * factor]
+    spread = blocks.repeat(factor, axis=0).repeat(factor, axis=1)
+    return (pixels == old) & spread[: pixels.shape[0], : pixels.shape[1]], (top, left)
+
+
+def _count_pixels(mask: np.ndarray, factor: int) -> np.ndarray:
+    """(h, w) int64, the pixels of each block that are in the mask."""
+    rows, columns = (np.arange(0, side, factor) for side in mask.shape)
+    return np.add.reduceat(np.add.reduceat(mask.astype(np.int64), rows, axis=0), columns, axis=1)
+
+
+def _unusual_share(strength: float, usual: Usual | None, given: int, suggested: int) -> float:
+    level = 0.0 if usual is None else usual.pair(given, suggested)
+    return strength / (strength + level) if level > 0 else 1.0
+
+
+def _kind(shapes: Shapes, index: int, from_unlabelled: bool) -> str:
+    whole = shapes.share[index] >= _MOST
+    touches = shapes.contact[index] >= (_CONTACT_OF_OBJECT if whole else _CONTACT)
+    width = 2 * shapes.half_width[index]
+    is_band = shapes.blocks[index] >= _BAND_LENGTH * width**2
+    if touches and (is_band or not whole):
+        return SHIFT
     if from_unlabelled:
-        return SHIFT if is_band else DROP
-    if 2 * inside.sum() > object_sizes[number]:
-        return SWAP
-    return SHIFT if is_band else OTHER
+        return DROP
+    return SWAP if whole else OTHER
 
 
-def _count_pixels(mask: np.ndarray, shares: np.ndarray, factor: int) -> np.ndarray:
-    rows = np.minimum(factor, mask.shape[0] - factor * np.arange(shares.shape[0]))
-    columns = np.minimum(factor, mask.shape[1] - factor * np.arange(shares.shape[1]))
-    return np.rint(shares * rows[:, None] * columns[None, :])
+def _cropped(mask: np.ndarray, corner: tuple[int, int]) -> tuple[tuple[int, int, int, int], np.ndarray]:
+    """The box of a mask, as small as can be, and a copy of the mask in it."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    inside = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
+    return (int(corner[1] + columns[0]), int(corner[0] + rows[0]), inside.shape[1], inside.shape[0]), inside

@@ -1,0 +1,113 @@
+"""What tells a misnamed object from a displaced edge: four measures of each region where a mask is contradicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from skimage.measure import label as connected_components
+
+_ALL, _FIRST, _LAST = slice(None), slice(None, -1), slice(1, None)
+#: Where a block and its neighbour are, for each way to neighbour an edge, and then a corner
+_EDGES = ((_ALL, _FIRST, _ALL, _LAST), (_FIRST, _ALL, _LAST, _ALL))
+_CORNERS = ((_FIRST, _FIRST, _LAST, _LAST), (_FIRST, _LAST, _LAST, _FIRST))
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The measures of n regions, in blocks.
+
+    Args:
+        blocks: (n,) int64, the region's size
+        half_width: (n,) int64, how far its innermost block is from blocks outside, at least 1; what is beyond the
+            image's border is not outside
+        contact: (n,) float64 in [0, 1], share of its outline that adjoins what is both given and seen as the class that
+            the region is seen as; the outline leaves out the image's border and ignored blocks
+        share: (n,) float64 in (0, 1], how much of the given object that it lies in is seen as that class, this region
+            and others together
+    """
+
+    blocks: np.ndarray
+    half_width: np.ndarray
+    contact: np.ndarray
+    share: np.ndarray
+
+
+def find_contradicted(labels: np.ndarray, seen: np.ndarray, classes: int) -> np.ndarray:
+    """Numbers the regions in which one class is given and one other class is seen.
+
+    Args:
+        labels: (h, w) int16 given classes, negative where ignored
+        seen: (h, w) int16 predicted classes
+        classes: number of classes K
+
+    Returns:
+        (h, w) int, the number of each block's 8-connected region from 1 on; 0 where nothing is contradicted.
+    """
+    pairs = labels.astype(np.int32) * classes + seen + 1
+    pairs[(labels < 0) | (labels == seen)] = 0
+    return connected_components(pairs, background=0, connectivity=2)
+
+
+def measure(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> Shapes:
+    """Measures all regions of one image.
+
+    Args:
+        numbers: as `find_contradicted` gives them
+        labels: (h, w) int16 given classes, negative where ignored
+        seen: (h, w) int16 predicted classes
+
+    Returns:
+        The measures; region r is at r - 1.
+    """
+    count = int(numbers.max(initial=0))
+    blocks = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
+    contact = _contact(numbers, labels, seen, count)
+    return Shapes(blocks, _half_width(numbers, count), contact, _share(numbers, labels, seen, blocks))
+
+
+def some_block(numbers: np.ndarray) -> np.ndarray:
+    """(n,) int64, the flat index of one block of each region."""
+    flat = numbers.ravel()
+    index = np.zeros(int(flat.max(initial=0)) + 1, np.int64)
+    index[flat] = np.arange(flat.size)
+    return index[1:]
+
+
+def _contact(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray, count: int) -> np.ndarray:
+    outline, contact = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
+    for here, there in _neighbours(_EDGES):
+        leaves = (numbers[here] > 0) & (numbers[there] != numbers[here]) & (labels[there] >= 0)
+        goes_on = leaves & (labels[there] == seen[there]) & (seen[there] == seen[here])
+        outline += np.bincount(numbers[here][leaves], minlength=count + 1)
+        contact += np.bincount(numbers[here][goes_on], minlength=count + 1)
+    return contact[1:] / np.maximum(outline[1:], 1)
+
+
+def _half_width(numbers: np.ndarray, count: int) -> np.ndarray:
+    """The largest chessboard distance from a block of the region to a block outside."""
+    inner = np.ones(numbers.shape, np.uint8)
+    for here, there in _neighbours(_EDGES + _CORNERS):
+        inner[here][numbers[here] != numbers[there]] = 0
+    distance = np.minimum(cv2.distanceTransform(inner, cv2.DIST_C, 3), max(numbers.shape)).astype(np.int64) + 1
+    widest = np.zeros(count + 1, np.int64)
+    np.maximum.at(widest, numbers.ravel(), distance.ravel())
+    return widest[1:]
+
+
+def _share(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    objects = connected_components(labels.astype(np.int32) + 1, background=0, connectivity=2).ravel()
+    of_region = some_block(numbers)
+    place = objects[of_region]
+    _, same = np.unique(np.stack([place, seen.ravel()[of_region]]), axis=1, return_inverse=True)
+    seen_as = np.bincount(same.ravel(), blocks)[same.ravel()] if blocks.size else np.zeros(0)
+    return seen_as / np.bincount(objects)[place]
+
+
+def _neighbours(ways: tuple[tuple[slice, ...], ...]) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """Where blocks are that have a neighbour, and where that neighbour is: in both directions of each way."""
+    for rows, columns, other_rows, other_columns in ways:
+        yield (rows, columns), (other_rows, other_columns)
+        yield (other_rows, other_columns), (rows, columns)
