@@ -16,7 +16,7 @@ import numpy as np
 from .confident import ConfidentJoint, ConfidentLearning, Image, LowestCut, ThresholdSums, counts_score
 from .config import LABEL_ONLY_SCORES, PER_CLASS_SCORES, SCORES, ScoreConfig
 from .errors import SampleError
-from .evidence import PairEvidence, evidence_score, pair_evidence
+from .evidence import INGREDIENTS, PairEvidence, Usual, evidence_score, pair_evidence
 from .executor import map_shards
 from .failures import as_dict
 from .inputs import SegmentationSamples
@@ -95,7 +95,7 @@ class Scoring:
     @property
     def flags_pixels(self) -> bool:
         """Whether there is a second pass."""
-        return "clc" in self.config.scores and not self.reader.labels_only
+        return "clc" in self._computed.scores and not self.reader.labels_only
 
     @property
     def keeps_pooled(self) -> bool:
@@ -141,9 +141,21 @@ class Scoring:
             if self.flags_pixels:
                 row["scores"]["clc"] = self.store.read_shard(_SECOND, shard)["clc"]
             if usual is not None:
-                pairs = unpack_pairs(row["pairs"])
-                row["scores"]["evidence"] = np.array([evidence_score(one, usual) for one in pairs], np.float64)
+                row["scores"]["evidence"] = self._evidence(row, usual)
+            row["scores"] = {name: row["scores"][name] for name in self._wanted}
             yield row
+
+    @property
+    def _wanted(self) -> list[str]:
+        """The requested scores that the predictions allow."""
+        return [name for name in SCORES if name in self.config.scores and name not in self.missing_scores]
+
+    @property
+    def _computed(self) -> ScoreConfig:
+        """The config with the scores that requested ones are made from."""
+        more = INGREDIENTS if "evidence" in self.config.scores else ()
+        names = tuple(name for name in SCORES if name in (*self.config.scores, *more))
+        return replace(self.config, scores=names)
 
     @property
     def _shards(self) -> range:
@@ -177,7 +189,7 @@ class Scoring:
         if self.reader.labels_only:
             scores = score_labels_only(predicted.values, labels, self.config, self._classes)
         else:
-            scores = score_image(predicted.values, labels, self.config)
+            scores = score_image(predicted.values, labels, self._computed)
         write_predicted_mask(self.store, sample_id, scores.prediction, self.samples.class_table)
         self.store.write_heatmap(sample_id, scores.heatmap)
         pairs = None
@@ -194,8 +206,7 @@ class Scoring:
 
     def _payload(self, found: list[_Scored], failures: list[dict[str, Any]], sums: ThresholdSums) -> dict[str, Any]:
         scores = [one.scores for one in found]
-        wanted = [name for name in SCORES if name in self.config.scores and name not in self.missing_scores]
-        per_class = [name for name in PER_CLASS_SCORES if name in wanted] if self.config.per_class else []
+        per_class = [name for name in PER_CLASS_SCORES if name in self._wanted] if self.config.per_class else []
         return {
             "ids": [one.sample_id for one in found],
             "failures": failures,
@@ -203,8 +214,8 @@ class Scoring:
             "sizes": np.array([one.size for one in found], np.int64).reshape(-1, 2),
             "scores": {
                 name: np.array([getattr(one, name) for one in scores], np.float64)
-                for name in wanted
-                if name not in _RELATIVE
+                for name in self._computed.scores
+                if name not in (*_RELATIVE, *self.missing_scores)
             },
             "per_class": {
                 name: np.array([one.per_class[name] for one in scores], np.float64).reshape(-1, self._classes)
@@ -216,6 +227,10 @@ class Scoring:
             "sums": sums.sums,
             "counts": sums.counts,
         }
+
+    def _evidence(self, row: dict[str, Any], usual: Usual) -> np.ndarray:
+        images = zip(unpack_pairs(row["pairs"]), row["scores"]["clc"], row["scores"]["softmin"], strict=True)
+        return np.array([evidence_score(pairs, usual, 1 - clc, softmin) for pairs, clc, softmin in images], np.float64)
 
     def _thresholds(self) -> tuple[np.ndarray, np.ndarray]:
         """The class thresholds (K,), and the pixels given each class (K,)."""
@@ -261,7 +276,8 @@ class Scoring:
             probabilities, labels = self._pooled(shard, sample_id)
             joint.update(probabilities, labels, learned.thresholds)
             flags = learned.flags(probabilities, labels)
-            self.store.write_flags(sample_id, _at_full_size(flags, self.config.pooling, size))
+            if "clc" in self.config.scores:
+                self.store.write_flags(sample_id, _at_full_size(flags, self.config.pooling, size))
             scores.append(counts_score(flags, labels))
             counts.append((int(flags.sum()), int((labels != IGNORED).sum())))
         return {
