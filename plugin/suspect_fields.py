@@ -114,6 +114,7 @@ def write_suspects(
         _write(dataset, field_name(key, SUSPECTS), documents)
         done += len(portion)
         progress("Writing suspects", done, max(done, total))
+    _create_indexes(dataset, key)
     display.show_suspects(dataset, key, own_fields(dataset, key))
     return suspect_names(key)
 
@@ -131,7 +132,11 @@ def _create_fields(dataset: fo.Dataset, key: str, label_field: str) -> None:
     create_field(dataset, key, suspects, f"{_SUSPECTS_TEXT} {given}", **kind)
     for attribute, (ftype, description) in _ATTRIBUTES.items():
         dataset.add_sample_field(f"{suspects}.detections.{attribute}", ftype, description=description)
-    # The App's grid sorts by indexed fields only, and views of patches take over the index of theirs
+
+
+def _create_indexes(dataset: fo.Dataset, key: str) -> None:
+    """The App's grid sorts by indexed fields only, and views of patches take over the index of theirs."""
+    error_type, suspects = suspect_names(key)
     dataset.create_index(error_type)
     dataset.create_index(f"{suspects}.detections.evidence")
 
