@@ -1,4 +1,4 @@
-"""The main job, as functions: predictions, scores, both in one, and what is done with finished runs.
+"""The main job, as functions: predictions, scores, suspects, all in one, and what is done with finished runs.
 
 Each function is also an operator of the same name, with the same parameters::
 
@@ -16,14 +16,15 @@ from typing import Any, TypeAlias
 
 import fiftyone as fo
 
-from .config import PREDICTION_SOURCES, Config, PredictionConfig, ScoreConfig
+from .config import PREDICTION_SOURCES, Config, PredictionConfig, ScoreConfig, SuspectConfig
 from .errors import LabelQualityError
 from .housekeeping import remove
 from .progress import Progress, silent
-from .request import Request
+from .request import Request, SuspectRequest
 from .runs import RunRecord, database_errors, list_records, load_record
 from .session import Session
 from .summary import RunSummary, summarise
+from .suspect_session import Suspects, find_in_run
 
 Collection: TypeAlias = "fo.Dataset | fo.DatasetView"
 
@@ -33,10 +34,11 @@ def audit_labels(
     label_field: str,
     *,
     source: str = "cross_validation",
+    suspects: bool = True,
     progress: Progress = silent,
     **parameters: Any,
 ) -> RunSummary:
-    """Predicts every sample out-of-sample, scores its labels, and writes scores, maps and views to the dataset.
+    """Predicts every sample out-of-sample, scores its labels, finds suspects, and writes it all to the dataset.
 
     A run that was stopped, whatever the reason, goes on where it was when it is started again with the same
     parameters.
@@ -45,10 +47,11 @@ def audit_labels(
         collection: an image dataset or a view of one
         label_field: its `fo.Segmentation` field with the given masks
         source: ``cross_validation``, ``model`` or ``files``
+        suspects: find suspect regions too, where the predictions have probabilities
         progress: told how far each stage is
         **parameters: of `request.Request` (key, classes, ignored, unlabelled, unknown, skip_failures, overwrite,
-            output_dir), of the source (`config.CrossValidation`, `config.ModelSource` or `config.FilesSource`), and
-            of the scores (`config.ScoreConfig`)
+            output_dir), of the source (`config.CrossValidation`, `config.ModelSource` or `config.FilesSource`), of the
+            scores (`config.ScoreConfig`), and of the suspects (`config.SuspectConfig`)
 
     Returns:
         the summary of the run
@@ -58,12 +61,12 @@ def audit_labels(
         SampleError: a sample cannot be used, and ``skip_failures`` is not set
     """
     source_type = _source_type(source)
-    request, predictions, scores = _split(parameters, Request, source_type, ScoreConfig)
+    request, predictions, scores, regions = _split(parameters, Request, source_type, ScoreConfig, SuspectConfig)
     prediction_config: PredictionConfig = source_type.from_params(predictions)
-    score_config = ScoreConfig.from_params(scores)
+    score_config, wanted = ScoreConfig.from_params(scores), _suspects(suspects, regions)
     with database_errors(), Session.opened(collection, label_field, Request(**request), progress) as session:
         reader = session.predict(prediction_config, score_config)
-        record = session.score(reader, score_config)
+        record = session.score(reader, score_config, wanted)
         return summarise(session.dataset, record)
 
 
@@ -104,17 +107,19 @@ def score_label_quality(
     label_field: str,
     *,
     predictions: str | None = None,
+    suspects: bool = True,
     progress: Progress = silent,
     **parameters: Any,
 ) -> RunSummary:
-    """The second half of `audit_labels`: scores from predictions that an earlier run has made, without a model.
+    """The second half of `audit_labels`: scores and suspects from an earlier run's predictions, without a model.
 
     Args:
         collection: an image dataset or a view of one
         label_field: its `fo.Segmentation` field with the given masks, which may have changed since
         predictions: key of the run that has the predictions; by default the run's own key
+        suspects: find suspect regions too, where the predictions have probabilities
         progress: told how far each stage is
-        **parameters: of `request.Request` and `config.ScoreConfig`
+        **parameters: of `request.Request`, `config.ScoreConfig` and `config.SuspectConfig`
 
     Returns:
         the summary of the run
@@ -123,13 +128,41 @@ def score_label_quality(
         LabelQualityError: bad input, or no such predictions
         SampleError: a sample cannot be used, and ``skip_failures`` is not set
     """
-    request, scores = _split(parameters, Request, ScoreConfig)
-    score_config = ScoreConfig.from_params(scores)
+    request, scores, regions = _split(parameters, Request, ScoreConfig, SuspectConfig)
+    score_config, wanted = ScoreConfig.from_params(scores), _suspects(suspects, regions)
     with database_errors():
         record = load_record(collection._root_dataset, predictions or request.get("key", Request.key))
         with Session.opened(collection, label_field, Request(**request), progress) as session:
             reader = session.use_predictions(record)
-            return summarise(session.dataset, session.score(reader, score_config))
+            return summarise(session.dataset, session.score(reader, score_config, wanted))
+
+
+def find_suspects(
+    collection: Collection, *, key: str = SuspectRequest.key, progress: Progress = silent, **parameters: Any
+) -> RunSummary:
+    """The last stage of `audit_labels` by itself: finds a run's suspects anew, with other thresholds say.
+
+    It reads what the run has kept and the given masks, and needs neither predictions nor a model. Nothing else of the
+    run changes.
+
+    Args:
+        collection: the dataset, or a view of it; all of the run's samples are searched
+        key: the run's key
+        progress: told how far each stage is
+        **parameters: of `request.SuspectRequest` (skip_failures, overwrite) and `config.SuspectConfig`
+
+    Returns:
+        the summary of the run
+
+    Raises:
+        LabelQualityError: bad input, no such run, or one that keeps nothing to find suspects in
+        SampleError: an image or a mask has changed since the run was scored, and ``skip_failures`` is not set
+    """
+    request, regions = _split(parameters | {"key": key}, SuspectRequest, SuspectConfig)
+    config = SuspectConfig.from_params(regions)
+    with database_errors():
+        dataset = collection._root_dataset
+        return summarise(dataset, find_in_run(dataset, SuspectRequest(**request), config, progress))
 
 
 def list_runs(dataset: fo.Dataset) -> list[RunRecord]:
@@ -162,7 +195,19 @@ def _source_type(source: str) -> Any:
     return PREDICTION_SOURCES[source]
 
 
-def _split(parameters: Mapping[str, Any], *groups: type[Request] | type[Config]) -> list[dict[str, Any]]:
+def _suspects(wanted: bool, parameters: Mapping[str, Any]) -> Suspects | None:
+    """Which suspects to find, or None; ``workers`` says how, not which."""
+    stated = bool(set(parameters) - set(SuspectConfig.execution_only))
+    if stated and not wanted:
+        raise LabelQualityError(
+            f"Parameters {', '.join(map(repr, sorted(parameters)))} are of suspects, which suspects=False leaves out."
+        )
+    return Suspects(SuspectConfig.from_params(parameters), stated) if wanted else None
+
+
+def _split(
+    parameters: Mapping[str, Any], *groups: type[Request] | type[SuspectRequest] | type[Config]
+) -> list[dict[str, Any]]:
     """The parameters of each group; raises `LabelQualityError` for one that belongs to none."""
     names = [{one.name for one in dataclasses.fields(group)} for group in groups]
     unknown = sorted(set(parameters).difference(*names))

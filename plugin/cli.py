@@ -1,4 +1,4 @@
-"""The command ``label-quality``: audit a dataset, run the demo, open the App, list and delete runs."""
+"""The command ``label-quality``: audit a dataset, find suspects, run the demo, open the App, list and delete runs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .cli_output import describe, listed, runs_table
+from .cli_output import describe, listed, runs_table, suspects_text
 from .cli_parser import make_parser
-from .config import PREDICTION_SOURCES, ScoreConfig
+from .config import PREDICTION_SOURCES, ScoreConfig, SuspectConfig
 from .errors import LabelQualityError
-from .request import Request
+from .request import Request, SuspectRequest
 from .terminal import TerminalProgress
 
 #: Parameters of the engine that are options here
 _PARAMETERS = {
-    field.name for group in (Request, ScoreConfig, *PREDICTION_SOURCES.values()) for field in dataclasses.fields(group)
-}
+    field.name
+    for group in (Request, ScoreConfig, SuspectConfig, *PREDICTION_SOURCES.values())
+    for field in dataclasses.fields(group)
+} | {"suspects"}
 
 
 class UsageError(LabelQualityError):
@@ -82,6 +84,21 @@ def _audit(options: argparse.Namespace) -> None:
             _open_app(dataset, options.port, summary.key)
 
 
+def _suspects(options: argparse.Namespace) -> None:
+    names = {field.name for group in (SuspectRequest, SuspectConfig) for field in dataclasses.fields(group)}
+    parameters = {name: value for name, value in vars(options).items() if name in names}
+    SuspectConfig(**{name: value for name, value in parameters.items() if name not in vars(SuspectRequest())})
+    with _fiftyone():
+        from .audit import find_suspects
+
+        progress = TerminalProgress()
+        try:
+            summary = find_suspects(_load(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(suspects_text(summary.suspects) if summary.suspects else "")
+
+
 def _demo(options: argparse.Namespace) -> None:
     with _fiftyone():
         from .demo import run_demo
@@ -128,6 +145,7 @@ def _delete(options: argparse.Namespace) -> None:
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "audit": _audit,
+    "suspects": _suspects,
     "demo": _demo,
     "app": _app,
     "runs": _runs,
@@ -152,8 +170,8 @@ def _source(options: argparse.Namespace) -> str:
 
 def _parameters(options: argparse.Namespace, source: str) -> dict[str, Any]:
     """The engine's parameters that were given; raises before anything is loaded if one does not fit or is wrong."""
-    groups = (Request, ScoreConfig, PREDICTION_SOURCES[source])
-    known = {field.name for group in groups for field in dataclasses.fields(group)} - {"classes"}
+    groups = (Request, ScoreConfig, PREDICTION_SOURCES[source], SuspectConfig)
+    known = {field.name for group in groups for field in dataclasses.fields(group)} - {"classes"} | {"suspects"}
     given = {name: value for name, value in vars(options).items() if name in _PARAMETERS - {"classes"}}
     unfit = [f"--{name.replace('_', '-')}" for name in given if name not in known]
     if unfit:

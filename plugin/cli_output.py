@@ -9,7 +9,7 @@ from .terminal import format_seconds, format_table, short_path
 
 if TYPE_CHECKING:
     from .runs import RunRecord
-    from .summary import RankedImage, RunSummary
+    from .summary import FoundSuspects, RankedImage, RunSummary
 
 _SHOWN_FAILURES = 10
 _SHOWN_NAMES = 5
@@ -35,7 +35,27 @@ def describe(summary: RunSummary, worst: int = 10) -> str:
     if worst > 0:
         title = "Worst images first (scores are in 0..1, low = probably mislabelled):"
         lines += ["", title, "", ranking_table(summary.worst[:worst])]
+    if summary.suspects is not None:
+        lines += ["", suspects_text(summary.suspects)]
     return "\n".join(lines)
+
+
+def suspects_text(found: FoundSuspects) -> str:
+    """How many suspect regions there are, of which type, and the leading groups of them in a table."""
+    lines = [f"Note: {note}" for note in found.notes]
+    if not found.regions:
+        return "\n".join(["No suspect regions." if found.by_type else "", *lines]).strip()
+    types = ", ".join(f"{count} {kind}" for kind, count in found.by_type.items() if count)
+    first = f"{found.regions} suspect regions in {found.images} images: {types}."
+    if found.label_miou is not None:
+        first += f" Given and suggested labels have a mean IoU of {found.label_miou:.3f}."
+    header = ["kind", "regions", "images", "share", "group"]
+    rows = [
+        [group["kind"].replace("_", " "), group["regions"], group["images"], f"{group['share']:.1%}", group["title"]]
+        for group in found.groups
+    ]
+    title = "Groups of suspects, most evidence first (share is of the given class):"
+    return "\n".join([first, *lines, "", title, "", format_table(header, rows)])
 
 
 def ranking_table(images: Sequence[RankedImage]) -> str:

@@ -16,6 +16,7 @@ examples:
   label-quality demo --app
   label-quality audit --images photos --masks masks --classes classes.csv
   label-quality audit --dataset street --predictions softmax_files --key mine
+  label-quality suspects street --min-evidence 0.01
   label-quality app street
 
 Exit status: 0 done, 1 an error that is explained, 2 wrong options, 130 stopped with Ctrl-C. A command that was stopped
@@ -36,6 +37,14 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _audit(_command(commands, "audit", "predict every image out-of-sample, score its labels, mark suspicious pixels"))
     _demo(_command(commands, "demo", "run the audit on generated street scenes with planted errors"))
+
+    suspects = _command(commands, "suspects", "find the suspects of a run again, with other thresholds; no model runs")
+    suspects.add_argument("dataset", help="name of the dataset")
+    suspects.add_argument("--key", help="of the run (default: lq)")
+    _suspect_options(suspects)
+    _switch(suspects, "--overwrite", "search again although nothing has changed")
+    _switch(suspects, "--skip-failures", "leave out samples that have changed since, go on")
+    suspects.add_argument("--workers", type=_positive, metavar="N", help="threads (default: one a core)")
 
     app = _command(commands, "app", "open a dataset in the App, worst images first")
     app.add_argument("dataset", help="name of the dataset")
@@ -83,6 +92,9 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     _training_options(parser.add_argument_group("--source cross_validation (the default): models are trained here"))
     _model_options(parser.add_argument_group("--source model: a model trained on other data (implied by --model)"))
     _score_options(parser.add_argument_group("scores"))
+    suspects = parser.add_argument_group("suspects")
+    _switch(suspects, "--suspects", "find suspect regions too (default: yes)")
+    _suspect_options(suspects)
     _run_options(parser.add_argument_group("the run"))
 
 
@@ -173,6 +185,18 @@ def _score_options(group: Any) -> None:
     _switch(group, "--per-class", "also scores a class (default: yes)")
 
 
+def _suspect_options(group: Any) -> None:
+    group.add_argument(
+        "--min-evidence", type=float, metavar="E", help="of a region, in nats per pixel of the image (default: 0.002)"
+    )
+    group.add_argument(
+        "--min-area", type=float, metavar="A", help="of a region, as a share of the image (default: 0.001)"
+    )
+    group.add_argument(
+        "--max-regions", type=_most, metavar="N", help="an image, those of the most evidence; or 'all' (default: 50)"
+    )
+
+
 def _run_options(group: Any) -> None:
     group.add_argument("--key", help="name of the run and prefix of its fields (default: lq)")
     _switch(group, "--overwrite", "replace another run of that key")
@@ -198,6 +222,10 @@ def _app_options(parser: Any) -> None:
 
 def _positive(text: str) -> int:
     return _integer(text, 1, "a whole number of at least 1")
+
+
+def _most(text: str) -> int | None:
+    return None if text.lower() == "all" else _integer(text, 1, "a whole number of at least 1, or 'all'")
 
 
 def _natural(text: str) -> int:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import fiftyone as fo
 
 from .class_table import ClassTable
-from .fields import Columns, ResultRows, delete_fields, write_results
+from .fields import Columns, ResultRows, delete_fields, own_fields, write_results
 from .housekeeping import own_folder, remove_folder
 from .runs import RunRecord, save_record
 from .store import RunFolder
-from .stored_sets import PredictionSet, ScoreSet
+from .stored_sets import ScoreSet, StoredSet, SuspectSet
+from .suspect_fields import suspect_names, write_suspects
+from .suspects import SuspectSearch
 from .timing import StageTimes
-from .views import delete_views, own_views, save_worst_first
+from .views import delete_suspect_views, delete_views, own_views, save_suspect_views, save_worst_first
 
 #: What a record's status says of a run: it has predictions only, its fields are being written, or it has everything
 PREDICTED = "predicted"
@@ -35,6 +37,15 @@ def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet)
     )
 
 
+def suspects_published(dataset: fo.Dataset, record: RunRecord) -> bool:
+    """Whether the run's suspects are on the dataset, whatever the parameters that they were found with."""
+    return (
+        record.extra.get("suspects", {}).get("status") == COMPLETE
+        and all(dataset.has_sample_field(name) for name in suspect_names(record.key))
+        and set(record.views) <= set(own_views(dataset, record.key))
+    )
+
+
 def publish(
     dataset: fo.Dataset,
     record: RunRecord,
@@ -43,6 +54,7 @@ def publish(
     columns: Columns,
     table: ClassTable,
     times: StageTimes,
+    search: SuspectSearch | None = None,
 ) -> RunRecord:
     """Writes record, fields and views; started again after a kill, it does the same once more.
 
@@ -54,6 +66,7 @@ def publish(
         columns: which fields
         table: the classes
         times: told of the writing, and asked for the timings
+        search: the suspects, where they were searched for
 
     Returns:
         the record as it was saved
@@ -76,8 +89,58 @@ def publish(
     )
     record.views = [save_worst_first(dataset, record.key)] if columns.quality is not None else []
     times.count("Writing fields")
+    if search is not None:
+        _write_suspects(dataset, record, search, times)
     record.timings = dict(times.seconds)
     return record
+
+
+def publish_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearch, times: StageTimes) -> RunRecord:
+    """Writes suspects to a finished run in place of those that it has; all else stays as it is.
+
+    Started again after a kill, it does the same once more. Until the record is saved at the end, the files of the
+    earlier suspects are there.
+
+    Args:
+        dataset: the dataset
+        record: of the run
+        search: its new suspects
+        times: told of the writing, and asked for the timings
+
+    Returns:
+        the record as it was saved
+    """
+    record.extra["suspects"] = {**record.extra.get("suspects", {}), "status": WRITING}
+    save_record(dataset, record)
+    deleted = delete_suspect_views(dataset, record.key)
+    record.views = [name for name in record.views if name not in deleted]
+    _write_suspects(dataset, record, search, times)
+    record.timings = {**record.timings, **times.seconds}
+    save_record(dataset, record)
+    return record
+
+
+def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearch, times: StageTimes) -> None:
+    """Writes the fields and views of suspects, and what the record says of them."""
+    found = search.findings().to_extra()
+    found["suspects"] |= {
+        "config": search.config.to_dict(),
+        "set": search.store.path.name,
+        "status": COMPLETE,
+    }
+    write_suspects(
+        dataset,
+        record.key,
+        search.images(),
+        class_table=search.samples.class_table,
+        label_field=record.label_field,
+        total=len(search.samples),
+        progress=times,
+    )
+    record.extra |= found
+    record.fields = own_fields(dataset, record.key)
+    record.views = [*record.views, *save_suspect_views(dataset, record.key, found["groups"])]
+    times.count("Writing suspects")
 
 
 def conclude(
@@ -85,8 +148,7 @@ def conclude(
     record: RunRecord,
     before: RunRecord | None,
     folder: RunFolder,
-    store: ScoreSet,
-    predictions: PredictionSet | None,
+    kept: Sequence[StoredSet],
 ) -> None:
     """Marks a run whose fields are written as finished, and removes the files of what it replaces.
 
@@ -95,17 +157,22 @@ def conclude(
         record: of the run
         before: the key's earlier record, if there is one
         folder: the run's folder
-        store: its scores and images
-        predictions: its own predictions, where there are any
+        kept: its sets of files: scores and images, its own predictions, suspects
     """
-    if not store.complete:
-        store.finish()
+    for one in kept:
+        # Predictions are finished by their source: those of folds that are left for later are not
+        if isinstance(one, ScoreSet) and not one.complete:
+            one.finish()
     if record.status == WRITING:
         record.status = COMPLETE if record.config.get("scores") else PREDICTED
         save_record(dataset, record)
-    folder.remove_sets(keep=[store] if predictions is None else [store, predictions])
-    # Only the second pass reads these
-    store.discard("pooled")
+    folder.remove_sets(keep=kept)
     old = own_folder(dataset, before) if before is not None else None
     if old is not None and old != Path(folder.root):
         remove_folder(old)
+
+
+def recorded_suspects(folder: RunFolder, record: RunRecord) -> list[SuspectSet]:
+    """The set of the run's suspects, if it has one."""
+    name = record.extra.get("suspects", {}).get("set")
+    return [one for one in folder.sets() if isinstance(one, SuspectSet) and one.path.name == name]

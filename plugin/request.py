@@ -49,3 +49,18 @@ class Request:
     def describes_classes(self) -> bool:
         """Whether the request says which classes there are."""
         return self.classes is not None or bool(self.ignored) or self.unlabelled is not None
+
+
+@dataclass(frozen=True)
+class SuspectRequest:
+    """What the search for suspects in a run that has scores is asked, whatever a suspect is.
+
+    Args:
+        key: the run's key
+        skip_failures: leave samples out that have changed since or cannot be read, instead of raising
+        overwrite: search again although suspects of the same parameters are there
+    """
+
+    key: str = "lq"
+    skip_failures: bool = False
+    overwrite: bool = False

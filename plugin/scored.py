@@ -59,37 +59,41 @@ def scored_shards(store: ScoreSet) -> Iterator[dict[str, Any]]:
         yield store.read_shard(SCORED, shard)
 
 
-def scored_ids(store: ScoreSet) -> list[str]:
-    """The ids of the samples that were scored, in order."""
-    return [sample_id for row in scored_shards(store) for sample_id in row["ids"]]
+def scored_states(store: ScoreSet) -> dict[str, tuple[int, int]]:
+    """The samples that were scored, in order, and what `sample_state` gave for each then."""
+    return {
+        sample_id: (int(image), int(mask))
+        for row in scored_shards(store)
+        for sample_id, (image, mask) in zip(row["ids"], row["states"], strict=True)
+    }
 
 
-def sample_state(samples: SegmentationSamples, index: int, labels: np.ndarray) -> tuple[int, int]:
+def sample_state(samples: SegmentationSamples, index: int, labels: np.ndarray | None = None) -> tuple[int, int]:
     """Checksums that change when the image's or the mask's file does (size or time), or a mask in the database.
 
     Args:
         samples: the samples
         index: position of one
-        labels: (H, W) int16, its given mask as `SegmentationSamples.load_labels` gives it
+        labels: (H, W) int16, its given mask where that has been loaded
 
     Returns:
         of the image, and of the mask
     """
-    image = zlib.crc32(file_state(samples.image_paths[index]).encode())
-    path = samples.mask_paths[index]
-    return image, zlib.crc32(labels.tobytes() if path is None else file_state(path).encode())
+    image, path = zlib.crc32(file_state(samples.image_paths[index]).encode()), samples.mask_paths[index]
+    if path is not None:
+        return image, zlib.crc32(file_state(path).encode())
+    return image, zlib.crc32((samples.load_labels(index) if labels is None else labels).tobytes())
 
 
-def check_unchanged(samples: SegmentationSamples, index: int, labels: np.ndarray, state: Sequence[int]) -> None:
+def check_unchanged(samples: SegmentationSamples, index: int, state: Sequence[int]) -> None:
     """Raises `SampleError` if the image or the mask is not what it was when its run was scored.
 
     Args:
         samples: the samples
         index: position of one
-        labels: its given mask
         state: what `sample_state` gave then
     """
-    image, mask = sample_state(samples, index, labels)
+    image, mask = sample_state(samples, index)
     if image != state[0]:
         raise SampleError(
             "its image has changed since the run was scored. Run audit_labels again, with overwrite=True.",
@@ -98,8 +102,8 @@ def check_unchanged(samples: SegmentationSamples, index: int, labels: np.ndarray
         )
     if mask != state[1]:
         raise SampleError(
-            "its given mask has changed since the run was scored. Score again: score_label_quality with "
-            "overwrite=True, from the predictions that are there.",
+            "its given mask has changed since the run was scored. Score again, from the predictions that are there: "
+            "score_label_quality with overwrite=True.",
             sample_id=samples.ids[index],
             path=samples.mask_paths[index] or samples.image_paths[index],
         )

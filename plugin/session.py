@@ -2,154 +2,46 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import fiftyone as fo
-
-from .class_table import ClassTable
-from .config import PREDICTION_SOURCES, CrossValidation, FilesSource, PredictionConfig, ScoreConfig
-from .errors import LabelQualityError
-from .failures import Failures
+from .config import ScoreConfig
 from .fields import Columns, check_fields
-from .housekeeping import check_unused, dataset_id, find_record, run_root, tidy
-from .inputs import SegmentationSamples, open_samples
-from .origin import Origin, find_predictions, open_source, without_prediction
-from .prediction import PredictionReader, StoredReader, open_files
+from .housekeeping import dataset_id
+from .prediction import PredictionReader
 from .prediction_masks import PredictionMasks
-from .progress import Progress
-from .publishing import WRITING, conclude, is_published, publish
-from .request import Request
+from .prediction_session import PredictionSession
+from .publishing import (
+    WRITING,
+    conclude,
+    is_published,
+    publish,
+    publish_suspects,
+    recorded_suspects,
+    suspects_published,
+)
 from .results import NEEDS_PROBABILITIES, columns_of, result_rows
-from .runs import RunRecord, load_record, validate_key
+from .runs import RunRecord
+from .scored import has_usual, scored_states
 from .scoring import Reduction, Scoring
-from .store import RunFolder, content_digest
-from .stored_sets import PredictionSet, ScoreSet, StoredSet
-from .timing import StageTimes
-from .views import check_views
+from .store import content_digest
+from .stored_sets import ScoreSet, StoredSet
+from .suspect_session import Suspects, missing_suspects, open_search
+from .suspects import SuspectSearch
 
 
 @dataclass
-class Session:
-    """A run under way. Make it with `opened`, which holds the run folder's lock.
+class Session(PredictionSession):
+    """A run under way. Make it with `opened`, which holds the run folder's lock."""
 
-    Args:
-        samples: the samples that take part; bad ones leave it as they are found
-        request: what was asked
-        times: told of every stage
-        folder: the key's folder
-        existing: the record of an earlier run of this key, if there is one
-        fingerprint: of the samples' files
-        failures: the samples that were left out
-        notes: what the user must know about the run
-        origin: of the predictions, once they are known
-    """
-
-    samples: SegmentationSamples
-    request: Request
-    times: StageTimes
-    folder: RunFolder
-    existing: RunRecord | None
-    fingerprint: str
-    failures: Failures
-    notes: list[str] = field(default_factory=list)
-    origin: Origin | None = None
-
-    @property
-    def dataset(self) -> fo.Dataset:
-        """The dataset, whole."""
-        return self.samples.dataset
-
-    @property
-    def table(self) -> ClassTable:
-        """The classes."""
-        return self.samples.class_table
-
-    @classmethod
-    @contextlib.contextmanager
-    def opened(cls, collection: Any, label_field: str, request: Request, progress: Progress) -> Iterator[Session]:
-        """Opens the samples and the run's folder, which no other run can use until the block is left.
-
-        Raises:
-            LabelQualityError: bad input, or another run of this key is under way
-        """
-        times = StageTimes(progress)
-        samples = _open(collection, label_field, request, times)
-        dataset = samples.dataset
-        validate_key(dataset, request.key)
-        check_views(dataset, request.key)
-        existing = find_record(dataset, request.key)
-        root = run_root(dataset, request, existing)
-        fingerprint = samples.fingerprint()
-        times.count("Opening samples")
-        failures = Failures(request.skip_failures, collection.values("id"), samples.failures)
-        try:
-            with RunFolder(root) as folder:
-                yield cls(samples, request, times, folder, existing, fingerprint, failures)
-        finally:
-            tidy(root)
-
-    def predict(self, config: PredictionConfig, scores: ScoreConfig | None = None) -> PredictionReader:
-        """Makes the predictions that the store does not hold yet.
+    def score(self, reader: PredictionReader, config: ScoreConfig, suspects: Suspects | None = None) -> RunRecord:
+        """Scores what is not in the store yet, finds suspects, and writes everything to the dataset.
 
         Args:
-            config: the source and its parameters
-            scores: the scores that they are for, or None where the run ends with the predictions
-
-        Raises:
-            LabelQualityError: a run of this key with other predictions exists, or the source cannot be used
-            SampleError: a sample cannot be predicted, unless ``skip_failures``
-        """
-        if isinstance(config, FilesSource):
-            reader = self._use_files(config)
-            self._check_replaceable("prediction_digest", self._origin.digest)
-            self._check_unused(None)
-            return reader
-        source = open_source(config)
-        config = source.config
-        columns = columns_of(scores, labels_only=False, has_folds=isinstance(config, CrossValidation))
-        check_fields(self.dataset, self.request.key, columns)
-        digest = self._digest("predictions", config.source, config.digest(), source.state(self.samples))
-        self._check_replaceable("prediction_digest", digest)
-        self._check_unused(digest)
-        content = {"source": config.source, "config": config.to_dict(), "class_table": self.table.to_dict()}
-        stored = self._open_predictions(digest, content, scores)
-        if not stored.complete:
-            source.make(self.samples, stored, self.failures, self.times)
-            stored.update(timings=self.times.seconds)
-        self.times.recall(stored.results.get("timings", {}))
-        return self._use_stored(Origin(config, digest, stored))
-
-    def use_predictions(self, record: RunRecord) -> PredictionReader:
-        """The predictions of an earlier run of this dataset, its class table and its notes.
-
-        Args:
-            record: of the run that made them, or that used them itself
-
-        Raises:
-            LabelQualityError: its files are gone, or were made for other classes or samples
-            SampleError: a sample has no prediction, unless ``skip_failures``
-        """
-        if record.extra.get("predictions_from"):
-            record = load_record(self.dataset, record.extra["predictions_from"])
-        if "prediction_digest" not in record.extra:
-            raise LabelQualityError(f"Run '{record.key}' was interrupted. Start it again, so that it is finished.")
-        self._use_table(ClassTable.from_dict(record.class_table), record.key)
-        config = PREDICTION_SOURCES[record.source].from_params(record.config["predictions"])
-        if isinstance(config, FilesSource):
-            reader = self._use_files(config)
-            self._check_unused(None)
-            return reader
-        digest = record.extra["prediction_digest"]
-        own = record.key == self.request.key
-        self._check_unused(digest if own else None)
-        stored = find_predictions(record, digest)
-        return self._use_stored(Origin(config, digest, stored, None if own else record.key))
-
-    def score(self, reader: PredictionReader, config: ScoreConfig) -> RunRecord:
-        """Scores what is not in the store yet and writes everything to the dataset.
+            reader: the predictions
+            config: which scores
+            suspects: which suspects to find, or None to leave them as they are
 
         Raises:
             LabelQualityError: a run of this key with other scores exists
@@ -161,12 +53,17 @@ class Session:
         check_fields(self.dataset, self.request.key, columns)
         store = self._open_scores(digest, {"config": config.to_dict()})
         if is_published(self.dataset, self.existing, store):
-            return self._unchanged(store)
+            return self._unchanged(store, config, suspects)
         scoring = Scoring(self.samples, reader, config, store, self.request.skip_failures)
         reduction = scoring.run(self.times)
         self._take_failures(scoring.rows())
         record = self._record(config, digest, store, reduction, scoring.missing_scores)
-        return self._write(record, scoring.rows(), store, columns)
+        search = self._search(store, config, suspects)
+        if search is not None:
+            search.run(self.times)
+        elif suspects is not None:
+            record.extra["suspects"] = missing_suspects(reader.labels_only)
+        return self._write(record, scoring.rows(), store, columns, search)
 
     def write_predictions(self, reader: PredictionReader) -> RunRecord:
         """Writes predicted masks and folds to the dataset, without scores; a run that has scores already keeps them."""
@@ -181,99 +78,6 @@ class Session:
         self._take_failures(masks.rows())
         record = self._record(None, "", store, None, ())
         return self._write(record, masks.rows(), store, columns)
-
-    @property
-    def _origin(self) -> Origin:
-        if self.origin is None:
-            raise RuntimeError("Call predict or use_predictions first")
-        return self.origin
-
-    @property
-    def _has_folds(self) -> bool:
-        return isinstance(self._origin.config, CrossValidation)
-
-    def _use_files(self, config: FilesSource) -> PredictionReader:
-        reader = open_files(self.samples, config)
-        self.origin = Origin(config, self._digest("predictions", "files", config.digest(), reader.state()))
-        self.notes += self.origin.notes()
-        return reader
-
-    def _use_stored(self, origin: Origin) -> PredictionReader:
-        """The predictions in a store; samples that have none are failures, unless their fold was left for later."""
-        stored = origin.stored
-        assert stored is not None
-        self.origin = origin
-        ids = set(self.samples.ids)
-        self.failures.recall(one for one in stored.results.get("failures", ()) if one["sample_id"] in ids)
-        self.notes += origin.notes()
-        for sample_id, path in self._unpredicted(stored):
-            self.failures.add(without_prediction(sample_id, path, origin.run or self.request.key))
-        predicted = stored.ids()
-        usable = [index for index, sample_id in enumerate(self.samples.ids) if sample_id in predicted]
-        self.failures.require(len(usable))
-        self.samples = self.samples.subset(usable)
-        return StoredReader(stored)
-
-    def _use_table(self, table: ClassTable, key: str) -> None:
-        """The predictions' class table; the samples' own must be the same where the user has described it."""
-        own = self.table
-        same = (own.ids, own.names, own.ignored) == (table.ids, table.names, table.ignored)
-        if self.request.describes_classes and not same:
-            raise LabelQualityError(
-                f"Expected the classes that the predictions of run '{key}' were made for, {table.mask_targets()} "
-                f"without {list(table.ignored)}, but got {own.mask_targets()} without {list(own.ignored)}. Leave "
-                "`classes`, `ignored` and `unlabelled` out, or compute predictions for these."
-            )
-        self.samples.class_table = table
-
-    def _digest(self, *parts: Any) -> str:
-        return content_digest(*parts, self.table.to_dict(), self.request.unknown, self.fingerprint)
-
-    def _score_digest(self, config: ScoreConfig, prediction_digest: str) -> str:
-        return self._digest("scores", config.digest(), prediction_digest)
-
-    def _check_replaceable(self, name: str, digest: str) -> None:
-        """Raises unless the key is free, or its run is the same one, or may be overwritten."""
-        before = self.existing.extra.get(name) if self.existing is not None else None
-        if self.existing is None or not before or before == digest or self.request.overwrite:
-            return
-        raise LabelQualityError(
-            f"Dataset '{self.dataset.name}' has a run '{self.request.key}' of {self.existing.created} with other "
-            "parameters, or its images, masks or predictions have changed since. Pass overwrite=True to replace it, "
-            "or use another `key` to keep both."
-        )
-
-    def _check_unused(self, kept: str | None) -> None:
-        """Raises if the run's own predictions would go, all but those of a digest, while other runs use them."""
-        before = self.existing.extra if self.existing is not None else {}
-        if before.get("prediction_set") and before["prediction_digest"] != kept:
-            check_unused(self.dataset, self.request.key)
-
-    def _open_predictions(self, digest: str, content: Mapping[str, Any], scores: ScoreConfig | None) -> PredictionSet:
-        """The predictions of a digest, to read or to continue.
-
-        Where a run is to be overwritten by one that is the same in all, or lacks files, they are made anew: with other
-        scores only the scores are.
-        """
-        found = self.folder.open_predictions(digest, content)
-        before = self.existing.extra if self.existing is not None else {}
-        same_scores = scores is None or before.get("score_digest") == self._score_digest(scores, digest)
-        repeated = self._is_recorded(found, "prediction_set") and same_scores
-        if not (self.request.overwrite and found.complete and (repeated or self._unpredicted(found))):
-            return found
-        self._check_unused(None)
-        return self.folder.open_predictions(digest, content, overwrite=True)
-
-    def _unpredicted(self, stored: PredictionSet) -> list[tuple[str, str]]:
-        """Id and image of the samples that a finished set should have a prediction for, but has not."""
-        known = stored.ids() | {one["sample_id"] for one in stored.results.get("failures", ())}
-        samples = zip(self.samples.ids, self.samples.image_paths, strict=True)
-        return [sample for sample in samples if sample[0] not in known] if stored.complete else []
-
-    def _is_recorded(self, store: StoredSet, name: str) -> bool:
-        """Whether a set is the one that the record of a finished run names."""
-        before = self.existing
-        return before is not None and before.status != WRITING and before.extra.get(name) == store.path.name
 
     def _open_scores(self, digest: str, content: Mapping[str, Any]) -> ScoreSet:
         stored = self._origin.stored
@@ -300,19 +104,47 @@ class Session:
             scored += len(row["ids"])
         self.failures.require(scored)
 
-    def _unchanged(self, store: ScoreSet) -> RunRecord:
-        assert self.existing is not None
-        self.failures.recall(self.existing.failures)
-        conclude(self.dataset, self.existing, self.existing, self.folder, store, self._origin.own)
-        return self.existing
+    def _search(self, store: ScoreSet, config: ScoreConfig, suspects: Suspects | None) -> SuspectSearch | None:
+        """The search for suspects in these scores; None where none is wanted or possible."""
+        if suspects is None or not has_usual(store):
+            return None
+        index_of = {sample_id: index for index, sample_id in enumerate(self.samples.ids)}
+        scored = self.samples.subset(index_of[sample_id] for sample_id in scored_states(store))
+        return open_search(self.folder, scored, store, config.pooling, suspects.config, failures=self.failures)
+
+    def _unchanged(self, store: ScoreSet, config: ScoreConfig, suspects: Suspects | None) -> RunRecord:
+        """Leaves a run as it is but for its suspects, where others are wanted."""
+        record = self.existing
+        assert record is not None
+        self.failures.recall(record.failures)
+        kept: list[StoredSet] = [*recorded_suspects(self.folder, record)]
+        there = suspects_published(self.dataset, record)
+        if suspects is not None and (suspects.stated or not there):
+            search = self._search(store, config, suspects)
+            if search is not None:
+                if not (there and search.store.path in [one.path for one in kept]):
+                    search.run(self.times)
+                    publish_suspects(self.dataset, record, search, self.times)
+                kept = [search.store]
+        self._conclude(record, [store, *kept])
+        return record
 
     def _write(
-        self, record: RunRecord, rows: Iterable[Mapping[str, Any]], store: ScoreSet, columns: Columns
+        self,
+        record: RunRecord,
+        rows: Iterable[Mapping[str, Any]],
+        store: ScoreSet,
+        columns: Columns,
+        search: SuspectSearch | None = None,
     ) -> RunRecord:
         values = result_rows(rows, store, columns)
-        publish(self.dataset, record, self.existing, values, columns, self.table, self.times)
-        conclude(self.dataset, record, self.existing, self.folder, store, self._origin.own)
+        publish(self.dataset, record, self.existing, values, columns, self.table, self.times, search)
+        self._conclude(record, [store] if search is None else [store, search.store])
         return record
+
+    def _conclude(self, record: RunRecord, kept: list[StoredSet]) -> None:
+        own = self._origin.own
+        conclude(self.dataset, record, self.existing, self.folder, kept if own is None else [*kept, own])
 
     def _record(
         self,
@@ -332,6 +164,7 @@ class Session:
             "predictions_from": origin.run,
             "score_digest": digest,
             "score_set": store.path.name,
+            "unknown": self.request.unknown,
             "notes": self.notes,
             "model": stored.results.get("model") if stored is not None else None,
         }
@@ -357,23 +190,3 @@ class Session:
             folder=str(self.folder.root),
             extra=extra,
         )
-
-
-def _open(collection: Any, label_field: str, request: Request, progress: Progress) -> SegmentationSamples:
-    samples = open_samples(
-        collection,
-        label_field,
-        classes=request.classes,
-        ignored=request.ignored,
-        unlabelled=request.unlabelled,
-        unknown=request.unknown,
-        skip_failures=request.skip_failures,
-        progress=progress,
-    )
-    if samples.class_table.size < 2:
-        raise LabelQualityError(
-            f"Expected at least two classes, but the class table has only '{samples.class_table.names[0]}': there is "
-            "nothing to mistake it for. Name all classes, among them the one of unlabelled pixels, in the dataset's "
-            "mask targets or `classes`, and list fewer in `ignored`."
-        )
-    return samples

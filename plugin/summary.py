@@ -13,6 +13,8 @@ from .runs import RunRecord
 
 #: Images in a summary's ranking; the whole ranking is the view ``<key>: worst first``
 LISTED_WORST = 50
+#: Groups of suspects in a summary, those of the most evidence; the run's record has them all
+LISTED_GROUPS = 10
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,27 @@ class RankedImage:
 
 
 @dataclass(frozen=True)
+class FoundSuspects:
+    """The suspect regions of a run, counted.
+
+    Args:
+        regions: number of regions
+        images: images with at least one
+        by_type: regions of each type of error
+        label_miou: mean IoU of the given labels with the suggested ones, or None where nothing was looked for
+        groups: the leading groups, as `groups.Group.to_dict` gives them, the most evidence first
+        notes: what the user must know about them
+    """
+
+    regions: int = 0
+    images: int = 0
+    by_type: dict[str, int] = dataclasses.field(default_factory=dict)
+    label_miou: float | None = None
+    groups: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """The outcome of a run in a few values.
 
@@ -47,6 +70,7 @@ class RunSummary:
         note: what the user must know, or ""
         seconds: how long it took
         folder: where the run's files are
+        suspects: what was found, or None where suspects were not asked for
     """
 
     key: str
@@ -59,6 +83,7 @@ class RunSummary:
     note: str = ""
     seconds: float = 0.0
     folder: str = ""
+    suspects: FoundSuspects | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as JSON-serialisable values."""
@@ -80,6 +105,22 @@ def summarise(dataset: fo.Dataset, record: RunRecord) -> RunSummary:
         note=record.note,
         seconds=sum(record.timings.values()),
         folder=record.folder or "",
+        suspects=found_suspects(record),
+    )
+
+
+def found_suspects(record: RunRecord) -> FoundSuspects | None:
+    """What a run's record says of its suspects; None where it says nothing."""
+    found = record.extra.get("suspects")
+    if found is None:
+        return None
+    return FoundSuspects(
+        regions=found.get("regions", 0),
+        images=found.get("images", 0),
+        by_type=dict(found.get("by_type", {})),
+        label_miou=record.extra.get("label_miou"),
+        groups=tuple(record.extra.get("groups", ())[:LISTED_GROUPS]),
+        notes=tuple(found.get("notes", ())),
     )
 
 

@@ -1,0 +1,195 @@
+"""The stage of a run that finds suspects: as the last one of an audit, or by itself on a run that has scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import fiftyone as fo
+
+from .class_table import ClassTable
+from .config import SuspectConfig
+from .errors import LabelQualityError, SampleError
+from .executor import map_shards
+from .failures import Failures
+from .housekeeping import own_folder
+from .inputs import SegmentationSamples, open_samples
+from .progress import Progress
+from .publishing import COMPLETE, publish_suspects, recorded_suspects, suspects_published
+from .request import SuspectRequest
+from .results import NEEDS_PROBABILITIES
+from .runs import RunRecord, load_record
+from .scored import check_unchanged, has_usual, scored_states
+from .shards import members, shards_of
+from .store import RunFolder, content_digest
+from .stored_sets import ScoreSet, SuspectSet
+from .suspect_fields import check_suspects
+from .suspects import SuspectSearch
+from .timing import StageTimes
+from .views import check_views
+
+NOT_KEPT = "neither evidence nor CLC is among its scores, so that nothing is kept to find suspects in"
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """Which suspects a run is asked for.
+
+    Args:
+        config: what a suspect is
+        stated: whether the user has said so; else a run that has suspects keeps them, whatever they were found with
+    """
+
+    config: SuspectConfig
+    stated: bool = False
+
+
+def missing_suspects(labels_only: bool) -> dict[str, Any]:
+    """What the record of a run without suspects says of them."""
+    reason = NEEDS_PROBABILITIES if labels_only else NOT_KEPT
+    return {"status": "missing", "notes": [f"No suspects were looked for: {reason}."]}
+
+
+def open_search(
+    folder: RunFolder,
+    samples: SegmentationSamples,
+    scores: ScoreSet,
+    pooling: int,
+    config: SuspectConfig,
+    *,
+    replaced: str | None = None,
+    failures: Failures,
+) -> SuspectSearch:
+    """The search in a run's scores, to begin, to continue or to read.
+
+    Args:
+        folder: the run's folder
+        samples: those that were scored
+        scores: what the run keeps of them
+        pooling: side of the blocks of its pooled arrays
+        config: what a suspect is
+        replaced: name of the set that is not to be read but made anew, if it is the one
+        failures: where bad samples are noted, or raised
+    """
+    digest = content_digest("suspects", scores.path.name, scores.created, config.digest(), samples.ids)
+    content = {"config": config.to_dict(), "scores": scores.path.name}
+    store = folder.open_suspects(digest, content)
+    if store.complete and store.path.name == replaced:
+        store = folder.open_suspects(digest, content, overwrite=True)
+    return SuspectSearch(samples, scores, pooling, config, store, failures)
+
+
+def find_in_run(dataset: fo.Dataset, request: SuspectRequest, config: SuspectConfig, progress: Progress) -> RunRecord:
+    """Finds the suspects of a scored run anew; nothing else of it changes.
+
+    Raises:
+        LabelQualityError: there is no such run, or it keeps nothing to find suspects in
+        SampleError: a sample has changed since, or cannot be used, unless ``skip_failures``
+    """
+    times = StageTimes(progress)
+    record = load_record(dataset, request.key)
+    root = own_folder(dataset, record)
+    if record.status != COMPLETE or root is None:
+        raise LabelQualityError(_unfit(record, root is not None))
+    check_suspects(dataset, request.key)
+    check_views(dataset, request.key)
+    with RunFolder(root) as folder:
+        scores = _recorded_scores(folder, record)
+        samples, failures = _scored_samples(dataset, record, scores, request, times)
+        before = recorded_suspects(folder, record)
+        search = open_search(
+            folder,
+            samples,
+            scores,
+            record.config["scores"]["pooling"],
+            config,
+            replaced=before[0].path.name if before and request.overwrite else None,
+            failures=failures,
+        )
+        if not (search.store.path in [one.path for one in before] and suspects_published(dataset, record)):
+            search.run(times)
+            publish_suspects(dataset, record, search, times)
+        # All else may belong to a run that is to replace this one and was interrupted
+        others = [one for one in folder.sets() if not isinstance(one, SuspectSet)]
+        folder.remove_sets(keep=[search.store, *others])
+    return record
+
+
+def _unfit(record: RunRecord, own: bool) -> str:
+    """Why suspects cannot be found in a run, and what to do."""
+    if not own:
+        return (
+            f"The files of run '{record.key}' belong to the dataset that this one was cloned from. Score here first: "
+            "score_label_quality with overwrite=True."
+        )
+    if record.status == "predicted":
+        return f"Run '{record.key}' has predictions but no scores. Run score_label_quality first."
+    return f"Run '{record.key}' was interrupted. Start it again, so that it is finished."
+
+
+def _recorded_scores(folder: RunFolder, record: RunRecord) -> ScoreSet:
+    """The run's scores.
+
+    Raises:
+        LabelQualityError: the scores are gone, or nothing was kept with them
+    """
+    sets = {one.path.name: one for one in folder.sets()}
+    scores = sets.get(record.extra.get("score_set", ""))
+    if not isinstance(scores, ScoreSet):
+        raise LabelQualityError(
+            f"The scores of run '{record.key}' are no longer in {folder.root}. Score again: score_label_quality with "
+            "overwrite=True."
+        )
+    if not has_usual(scores):
+        reason = record.scores_missing.get("evidence") or NOT_KEPT
+        raise LabelQualityError(f"No suspects can be found in run '{record.key}': {reason}.")
+    return scores
+
+
+def _scored_samples(
+    dataset: fo.Dataset, record: RunRecord, scores: ScoreSet, request: SuspectRequest, progress: Progress
+) -> tuple[SegmentationSamples, Failures]:
+    """The samples of a run as they were scored; those that are no longer in the dataset are left out."""
+    states = scored_states(scores)
+    images = dataset.select_group_slices(media_type="image") if dataset.media_type == "group" else dataset
+    view = images.select(list(states))
+    table = ClassTable.from_dict(record.class_table)
+    samples = open_samples(
+        view,
+        record.label_field,
+        classes=table.mask_targets(),
+        unknown=record.extra.get("unknown", "error"),
+        skip_failures=request.skip_failures,
+    )
+    samples.class_table = table
+    place = {sample_id: index for index, sample_id in enumerate(samples.ids)}
+    samples = samples.subset(place[sample_id] for sample_id in states if sample_id in place)
+    failures = Failures(request.skip_failures, list(states), samples.failures)
+    unchanged: list[int] = []
+    outcomes = map_shards(partial(_check_shard, samples, states), shards_of(len(samples)))
+    for shard, outcome in enumerate(outcomes):
+        for index, error in zip(members(shard, len(samples)), outcome, strict=True):
+            if error is None:
+                unchanged.append(index)
+            else:
+                failures.add(error)
+        progress("Checking files", members(shard, len(samples)).stop, len(samples))
+    failures.require(len(unchanged))
+    return samples.subset(unchanged), failures
+
+
+def _check_shard(
+    samples: SegmentationSamples, states: Mapping[str, Sequence[int]], shard: int
+) -> list[SampleError | None]:
+    """For each sample of a shard, what has changed since it was scored."""
+    errors: list[SampleError | None] = []
+    for index in members(shard, len(samples)):
+        try:
+            check_unchanged(samples, index, states[samples.ids[index]])
+        except SampleError as error:
+            errors.append(error)
+        else:
+            errors.append(None)
+    return errors
