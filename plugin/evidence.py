@@ -19,6 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .scan import largest
+
 #: The other scores that the score is made from
 INGREDIENTS = ("clc", "softmin")
 #: Which part of the images is below an evidence that is still usual
@@ -114,7 +116,7 @@ class UsualEvidence:
 
     def _percentiles(self, images: int) -> np.ndarray:
         """The upper end of the bin that the 90th percentile is in; images without a pair count as 0 evidence."""
-        above = self._counts[:, ::-1].cumsum(axis=1)[:, ::-1]
+        above = self._counts[:, ::-1].cumsum(axis=1, dtype=np.int32)[:, ::-1]
         allowed = images - math.ceil(_USUAL_SHARE * images)
         highest = (above > allowed).sum(axis=1) - 1
         ends = 2.0 ** (np.arange(_BINS) / _BINS_AN_OCTAVE + _LOWEST)
@@ -132,12 +134,11 @@ def pair_evidence(probabilities: np.ndarray, labels: np.ndarray) -> PairEvidence
         The evidence; none where no pixel takes part.
     """
     classes = probabilities.shape[0]
-    seen = probabilities.argmax(axis=0)
+    seen, surest = largest(probabilities)
     contradicted = (labels >= 0) & (seen != labels)
-    given, suggested = labels[contradicted].astype(np.int64), seen[contradicted]
     at = np.nonzero(contradicted)
-    for_seen = probabilities[(suggested, *at)].astype(np.float64)
-    for_given = probabilities[(given, *at)].astype(np.float64)
+    given, suggested = labels[at].astype(np.int64), seen[at].astype(np.int64)
+    for_seen, for_given = surest[at].astype(np.float64), probabilities[(given, *at)].astype(np.float64)
     gain = np.log(np.maximum(for_seen, _LEAST_PROBABILITY) / np.maximum(for_given, _LEAST_PROBABILITY))
     sums = np.bincount(given * classes + suggested, (for_seen - for_given) * gain, classes * classes)
     pairs = np.flatnonzero(sums)
