@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import fiftyone.operators as foo
@@ -12,19 +12,20 @@ import fiftyone.operators.types as types
 from ..plugin.config import SuspectConfig
 from ..plugin.errors import LabelQualityError
 from ..plugin.progress import Progress
-from ..plugin.runs import RunRecord, list_records, load_record
+from ..plugin.runs import RunRecord, list_records
+from ..plugin.summary import FoundSuspects, RunSummary
 from ..plugin.terminal import format_seconds
 from . import outputs
 from .execution import EngineOperator
 from .forms import Form, when
 from .parameters import names_of, to_arguments, to_request
-from .show_group import groups_of
 
 _LABEL = "Find suspects"
-#: Groups in the table of the output, and notes below it
-_SHOWN_GROUPS = 10
+#: Failures below the table of the output
+_SHOWN_FAILURES = 5
 #: Written in a form or in MongoDB where Python has ``max_regions=None``: an empty field is the default
 _ALL_REGIONS = 0
+_NAMES = ("key", "skip_failures", "overwrite", *names_of(SuspectConfig))
 _COLUMNS = {"group": "Group", "regions": "Regions", "images": "Images", "kind": "Kind"}
 
 
@@ -56,12 +57,12 @@ class FindSuspects(EngineOperator):
             key: the run's key
             delegate: queue the work for ``fiftyone delegated launch`` instead of doing it now
             progress: draw progress bars
-            **params: of the suspects (`SuspectConfig`)
+            **params: of the suspects (`SuspectConfig`), and ``skip_failures``, ``overwrite``
 
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result`` says what was found
         """
-        request = to_request({"key": key, **params}, ("key", *names_of(SuspectConfig)))
+        request = to_request({"key": key, **params}, _NAMES)
         if "max_regions" in request and request["max_regions"] is None:
             request["max_regions"] = _ALL_REGIONS
         return self.call({"dataset": sample_collection._root_dataset}, request, delegate, progress)
@@ -91,9 +92,10 @@ class FindSuspects(EngineOperator):
         from ..plugin.audit import find_suspects
 
         started = time.monotonic()
-        key = ctx.params.get("key") or _scored_runs(ctx.dataset)[-1].key
-        find_suspects(ctx.dataset, key=key, progress=progress, **_arguments(ctx.params))
-        return summarise(load_record(ctx.dataset, key), time.monotonic() - started)
+        arguments = _arguments(ctx.params, _NAMES)
+        key = arguments.pop("key", None) or _scored_runs(ctx.dataset)[-1].key
+        summary = find_suspects(ctx.dataset, key=key, progress=progress, **arguments)
+        return summarise(summary, time.monotonic() - started)
 
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
@@ -108,22 +110,21 @@ class FindSuspects(EngineOperator):
         """What was found, and the leading groups."""
         shown = types.Object()
         shown.view("message", types.Notice(label=f"{self.message(summary)} ({format_seconds(summary['seconds'])})"))
-        for index, note in enumerate(summary["notes"]):
-            shown.view(f"note_{index}", types.Warning(label=note))
         if summary["groups"]:
-            label = "Groups with the most evidence: the mistakes that repeat"
-            outputs.table(shown, "groups", _COLUMNS, label)
+            outputs.table(shown, "groups", _COLUMNS, "Groups with the most evidence: the mistakes that repeat")
+        for index, note in enumerate([*summary["notes"], *_left_out(summary["failures"])]):
+            shown.view(f"note_{index}", types.Warning(label=note))
         return types.Property(shown, view=types.View(label=_LABEL))
 
 
-def summarise(record: RunRecord, seconds: float) -> dict[str, Any]:
-    """What a run's record says of its suspects, as JSON-serialisable values.
+def summarise(summary: RunSummary, seconds: float) -> dict[str, Any]:
+    """A summary as JSON-serialisable values.
 
     Args:
-        record: of the run
-        seconds: that finding them took
+        summary: of the run
+        seconds: that finding its suspects took
     """
-    found = record.extra.get("suspects", {})
+    found = summary.suspects or FoundSuspects()
     groups = [
         {
             "group": group["title"],
@@ -131,18 +132,25 @@ def summarise(record: RunRecord, seconds: float) -> dict[str, Any]:
             "images": int(group["images"]),
             "kind": group["kind"].replace("_", " "),
         }
-        for group in groups_of(record)[:_SHOWN_GROUPS]
+        for group in found.groups
     ]
     return {
-        "key": record.key,
-        "scored": int(record.scored),
-        "regions": int(found.get("regions", 0)),
-        "images": int(found.get("images", 0)),
-        "by_type": {str(kind): int(count) for kind, count in found.get("by_type", {}).items()},
-        "notes": [str(note) for note in found.get("notes", [])],
+        "key": summary.key,
+        "scored": int(summary.scored),
+        "regions": int(found.regions),
+        "images": int(found.images),
+        "by_type": {kind: int(count) for kind, count in found.by_type.items()},
+        "notes": list(found.notes),
+        "failures": list(summary.failures),
         "seconds": float(seconds),
         "groups": groups,
     }
+
+
+def _left_out(failures: Sequence[str]) -> list[str]:
+    more = len(failures) - _SHOWN_FAILURES
+    shown = [f"Left out: {failure}" for failure in failures[:_SHOWN_FAILURES]]
+    return [*shown, f"{more} more are listed in the run's record."] if more > 0 else shown
 
 
 def _scored_runs(dataset: Any) -> list[RunRecord]:
@@ -153,21 +161,23 @@ def _thresholds(form: Form) -> None:
     evidence = "The least of a region, summed over it, in nats per pixel of the image"
     form.number("min_evidence", "Least evidence", evidence, SuspectConfig.min_evidence)
     form.number("min_area", "Least area", "The least share of an image that a region covers", SuspectConfig.min_area)
-    form.whole(
-        "max_regions", "Regions an image", "At most, those of the most evidence; 0 for all", SuspectConfig.max_regions
-    )
+    most = "At most, those of the most evidence; 0 for all"
+    form.whole("max_regions", "Regions an image", most, SuspectConfig.max_regions)
+    form.whole("workers", "Threads", "That search; empty for one a core")
+    form.flag("overwrite", "Search again although suspects of these thresholds are there")
+    form.flag("skip_failures", "Leave out samples that have changed since or cannot be read")
 
 
 def _check(form: Form) -> None:
     try:
-        SuspectConfig.from_params(_arguments(form.ctx.params))
+        SuspectConfig.from_params(_arguments(form.ctx.params, names_of(SuspectConfig)))
     except LabelQualityError as error:
         form.fail_as(error, fallback="key")
 
 
-def _arguments(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The engine's keyword arguments; where `_ALL_REGIONS` were asked for, it takes None."""
-    arguments = to_arguments(params, names_of(SuspectConfig))
+def _arguments(params: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The engine's keyword arguments of these names; where `_ALL_REGIONS` were asked for, it takes None."""
+    arguments = to_arguments(params, names)
     if arguments.get("max_regions") == _ALL_REGIONS:
         arguments["max_regions"] = None
     return arguments
