@@ -101,9 +101,9 @@ def _share(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray, blocks: np
     objects = connected_components(labels.astype(np.int32) + 1, background=0, connectivity=2).ravel()
     of_region = some_block(numbers)
     place = objects[of_region]
-    _, same = np.unique(np.stack([place, seen.ravel()[of_region]]), axis=1, return_inverse=True)
-    seen_as = np.bincount(same.ravel(), blocks)[same.ravel()] if blocks.size else np.zeros(0)
-    return seen_as / np.bincount(objects)[place]
+    suggestion = place * (int(seen.max(initial=0)) + 1) + seen.ravel()[of_region]
+    _, same = np.unique(suggestion, return_inverse=True)
+    return np.bincount(same, blocks)[same] / np.bincount(objects)[place]
 
 
 def _neighbours(ways: tuple[tuple[slice, ...], ...]) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:

@@ -1,10 +1,11 @@
 """Suspect regions: where a mask is probably wrong, what it should be there, and what kind of mistake it is.
 
-A region is an 8-connected set of blocks that are given one class and seen as one other. Its evidence is the gain in
-log-likelihood that the predictions expect of the suggestion: where they give c the probability p[c] and the given class
-p[g], log p[c] - log p[g] is gained if c is right and lost if g is, (p[c] - p[g]) (log p[c] - log p[g]) on balance. Some
-confusions (kerb and road) are in every image, so a region's evidence counts by s / (s + u), with s its strength and u
-what is usual for its pair in the dataset: in full for a pair never confused, half for what any image might show.
+A region is an 8-connected set of blocks that are given one class g and seen as one other, c. Its evidence is that of
+`evidence`: a pixel speaks for the suggestion by the log-likelihood it gains, log p[c] - log p[g], times the margin
+p[c] - p[g], which makes it the gain that the predictions expect, as they hold the suggestion right with p[c] and wrong
+with p[g]. Some confusions (kerb and road) are in every image, so a region's evidence counts by s / (s + u), with s what
+it is a pixel of the image and u what is usual for the pair: in full where the pair is never confused, by half where the
+region alone says as much as images usually do.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from .region_shapes import Shapes, find_contradicted, measure, some_block
 DROP, SWAP, SHIFT, OTHER = KINDS = ("drop", "swap", "shift", "other")
 #: An image's kind of error where it has no suspect region
 NO_ERROR = "none"
-#: Least probability that a logarithm is taken of: no single block outweighs a region
-_LEAST_PROBABILITY = 1e-4
+#: Smaller probabilities of the given class count as this one, as in `evidence`
+_LEAST_PROBABILITY = 0.01
 #: An object is misnamed where most of it is seen as one other class
 _MOST = 0.5
 #: A band is at least twice as long as wide
@@ -42,7 +43,7 @@ class Region:
         given: class index that the mask gives to all its pixels
         suggested: class index that they should have: of all classes the one that gains most log-likelihood there
         kind: one of `KINDS`
-        evidence: expected gain in log-likelihood over its pixels, beyond what is usual, in nats
+        evidence: for the suggestion, summed over its pixels, beyond what is usual; in nats
         area: number of its pixels
         confidence: mean probability of the suggested class over it, in [0, 1]
         box: (left, top, width, height) in pixels, as small as can be
@@ -84,17 +85,17 @@ def find_regions(
     """
     seen = _most_probable(probabilities)
     numbers = find_contradicted(labels, seen, len(probabilities))
-    gain, margin = _expected_gain(probabilities, labels, seen, numbers > 0)
-    strength = _sums(numbers, margin**2) / max(1, int((labels >= 0).sum()))
+    gain = _expected_gain(probabilities, labels, seen, numbers > 0)
+    sums, blocks = _sums(numbers, gain), max(1, int((labels >= 0).sum()))
     shapes, places, windows = measure(numbers, labels, seen), some_block(numbers), ndimage.find_objects(numbers)
     regions = []
-    for index in _candidates(shapes, _sums(numbers, gain), config, given.size, factor):
+    for index in _candidates(shapes, sums, config, given.size, factor):
         old, new = int(labels.flat[places[index]]), int(seen.flat[places[index]])
         window = windows[index]
         mask, corner = _pixels(numbers[window] == index + 1, window, given, old, factor)
         weights = _count_pixels(mask, factor)
         area, expected = int(mask.sum()), float((weights * gain[window]).sum())
-        evidence = expected * _unusual_share(float(strength[index]), usual, old, new)
+        evidence = expected * _unusual_share(float(sums[index]) / blocks, usual, old, new)
         if area < config.min_area * given.size or evidence < config.min_evidence * given.size:
             continue
         confidence = min(1.0, float((weights * probabilities[new][window]).sum()) / area)
@@ -144,15 +145,14 @@ def _most_probable(probabilities: np.ndarray) -> np.ndarray:
 
 def _expected_gain(
     probabilities: np.ndarray, labels: np.ndarray, seen: np.ndarray, contradicted: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Expected gain a pixel in nats, and margin p[c] - p[g], each (h, w) float64 and 0 where nothing contradicts."""
-    gain, margin = np.zeros(labels.shape), np.zeros(labels.shape)
-    at = np.nonzero(contradicted)
-    new, old = (probabilities[(classes[at], *at)].astype(np.float64) for classes in (seen, labels))
-    margin[at] = new - old
+) -> np.ndarray:
+    """(h, w) float64, evidence a pixel of each block in nats; 0 where nothing is contradicted."""
+    gain = np.zeros(labels.shape)
+    rows, columns = np.nonzero(contradicted)
+    new, old = (probabilities[one[rows, columns], rows, columns].astype(np.float64) for one in (seen, labels))
     ratio = np.maximum(new, _LEAST_PROBABILITY) / np.maximum(old, _LEAST_PROBABILITY)
-    gain[at] = margin[at] * np.log(ratio)
-    return gain, margin
+    gain[rows, columns] = (new - old) * np.log(ratio)
+    return gain
 
 
 def _sums(numbers: np.ndarray, values: np.ndarray) -> np.ndarray:
