@@ -167,6 +167,10 @@ def conclude(
         record.status = COMPLETE if record.config.get("scores") else PREDICTED
         save_record(dataset, record)
     folder.remove_sets(keep=kept)
+    for one in kept:
+        # Only the second pass reads these
+        if isinstance(one, ScoreSet):
+            one.discard("pooled")
     old = own_folder(dataset, before) if before is not None else None
     if old is not None and old != Path(folder.root):
         remove_folder(old)

@@ -99,7 +99,7 @@ class Scoring:
 
     @property
     def keeps_pooled(self) -> bool:
-        """Whether the pooled arrays and the class-pair evidence are kept, from which suspects are found."""
+        """Whether pooled arrays and class-pair evidence are kept, from which suspects are found."""
         return any(score in self.config.scores for score in _RELATIVE) and not self.reader.labels_only
 
     def run(self, progress: Progress) -> Reduction | None:
@@ -196,7 +196,9 @@ class Scoring:
         if self.keeps_pooled:
             assert scores.pooled_probabilities is not None and scores.pooled_labels is not None
             pooled = to_half(scores.pooled_probabilities)
-            self.store.write_pooled(sample_id, pooled, scores.pooled_labels)
+            self.store.write_compact(sample_id, pooled, scores.pooled_labels)
+            if self.flags_pixels:
+                self.store.write_pooled(sample_id, pooled, scores.pooled_labels)
             # The sums and the evidence see the values that later passes read back
             probabilities = to_single(pooled)
             sums.update(probabilities, scores.pooled_labels)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .config import ScoreConfig
+from .config import ScoreConfig, SuspectConfig
 from .fields import Columns, check_fields
 from .housekeeping import dataset_id
 from .prediction import PredictionReader
@@ -108,9 +108,17 @@ class Session(PredictionSession):
         """The search for suspects in these scores; None where none is wanted or possible."""
         if suspects is None or not has_usual(store):
             return None
+        wanted = suspects.config if suspects.stated else self._suspects_before(store) or suspects.config
         index_of = {sample_id: index for index, sample_id in enumerate(self.samples.ids)}
         scored = self.samples.subset(index_of[sample_id] for sample_id in scored_states(store))
-        return open_search(self.folder, scored, store, config.pooling, suspects.config, failures=self.failures)
+        return open_search(self.folder, scored, store, config.pooling, wanted, failures=self.failures)
+
+    def _suspects_before(self, store: ScoreSet) -> SuspectConfig | None:
+        """What a suspect is in a run of these scores that is to be completed, where it had suspects."""
+        before = self.existing.extra if self.existing is not None else {}
+        known = before.get("suspects", {}).get("config")
+        same = before.get("score_set") == store.path.name
+        return SuspectConfig.from_params(known) if known and same else None
 
     def _unchanged(self, store: ScoreSet, config: ScoreConfig, suspects: Suspects | None) -> RunRecord:
         """Leaves a run as it is but for its suspects, where others are wanted."""

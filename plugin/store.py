@@ -8,7 +8,8 @@ One folder a key, given by the caller, and in it one folder a *set*::
                                work/                   checkpoints and feature caches of whoever predicts
     <root>/scores-<digest>/manifest.json
                           /heatmaps/ab/<id>.png  /masks/ab/<id>.png  /flags/ab/<id>.png
-                          /pooled/ab/<id>.lq     pooled probabilities (float16) and labels (int16)
+                          /pooled/ab/<id>.lq     pooled probabilities (float16) and labels (int16), during the run
+                          /compact/ab/<id>.lq    the same in a byte a probability, for the search for suspects
                           /shards/<stage>-000012.lq    what a pass found for one shard of samples
     <root>/suspects-<digest>/manifest.json
                             /masks/ab/<n>-<id>.png     the sample's n-th suspect region, inside its box

@@ -14,7 +14,15 @@ import numpy as np
 
 from .containers import TEMPORARY, make_folder, read_container, write_bytes, write_container
 from .errors import LabelQualityError
-from .stored_values import encode_png, pack_pooled, pack_prediction, unpack_pooled, unpack_prediction
+from .stored_values import (
+    encode_png,
+    pack_compact,
+    pack_pooled,
+    pack_prediction,
+    unpack_compact,
+    unpack_pooled,
+    unpack_prediction,
+)
 from .types import Prediction
 
 FORMAT = 1
@@ -246,7 +254,7 @@ class ScoreSet(ShardedSet):
     """What a run found: images for the App, and what its passes leave for one another and for later searches."""
 
     kind = "scores"
-    parts: Mapping[str, str] = {"heatmaps": ".png", "masks": ".png", "flags": ".png", "pooled": ".lq"}
+    parts: Mapping[str, str] = {"heatmaps": ".png", "masks": ".png", "flags": ".png", "pooled": ".lq", "compact": ".lq"}
 
     def write_heatmap(self, sample_id: str, heatmap: np.ndarray) -> Path:
         """Writes suspicion as PNG; heatmap (H, W) uint8. Returns the file."""
@@ -262,7 +270,7 @@ class ScoreSet(ShardedSet):
         return self._write_png("flags", sample_id, values)
 
     def write_pooled(self, sample_id: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
-        """Keeps what the second pass and the search for suspects need.
+        """Keeps what the second pass needs.
 
         Args:
             sample_id: the sample
@@ -274,6 +282,20 @@ class ScoreSet(ShardedSet):
     def read_pooled(self, sample_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (K, h, w) float32 (of float16 precision) and labels (h, w) int16; raises `SampleError`."""
         return unpack_pooled(read_container(self.file("pooled", sample_id), sample_id))
+
+    def write_compact(self, sample_id: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
+        """Keeps what the search for suspects needs, also after the run.
+
+        Args:
+            sample_id: the sample
+            probabilities: (K, h, w) float, pooled; kept in a byte each
+            labels: (h, w) class indices, kept as int16
+        """
+        write_container(self.file("compact", sample_id), pack_compact(probabilities, labels))
+
+    def read_compact(self, sample_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (K, h, w) float32, 0.004 off at most, and labels (h, w) int16; raises `SampleError`."""
+        return unpack_compact(read_container(self.file("compact", sample_id), sample_id))
 
 
 class SuspectSet(ShardedSet):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,30 @@ def pack_pooled(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.n
 def unpack_pooled(value: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Pooled probabilities (K, h, w) as float32 and labels (h, w) int16."""
     return to_single(value["probabilities"]), value["labels"]
+
+
+def pack_compact(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Pooled probabilities (K, h, w) in a byte each, and labels (h, w) as int16.
+
+    The square root is what is rounded: small probabilities, whose logarithms count as evidence, keep their order of
+    magnitude down to 1e-5, and large ones are 0.004 off at most. Takes a quarter of the space of float16.
+    """
+    roots = _half_roots()[to_half(probabilities).view(np.uint16)]
+    return {"roots": roots, "labels": labels.astype(np.int16)}
+
+
+def unpack_compact(value: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Pooled probabilities (K, h, w) as float32 and labels (h, w) int16."""
+    squares = np.square(np.arange(256, dtype=np.float32) / 255)
+    return squares[value["roots"]], value["labels"]
+
+
+@functools.cache
+def _half_roots() -> np.ndarray:
+    """For every float16, by its bits, the square root in 255ths as uint8; 0 for negative numbers and NaN."""
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
+    usable = np.clip(np.nan_to_num(every, nan=0.0), 0, 1)
+    return np.rint(255 * np.sqrt(usable)).astype(np.uint8)
 
 
 def encode_png(values: np.ndarray) -> bytes:

@@ -136,7 +136,7 @@ class SuspectSearch:
 
     def _pooled(self, sample_id: str) -> tuple[np.ndarray, np.ndarray]:
         try:
-            return self.scores.read_pooled(sample_id)
+            return self.scores.read_compact(sample_id)
         except SampleError as error:
             problem = (
                 "Expected a whole file of the scored run, but it is missing or damaged. Score again: "

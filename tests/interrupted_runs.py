@@ -41,7 +41,8 @@ def perform(request: dict[str, Any], answer: int) -> None:
     if request.get("largest_file"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"], resource.RLIM_INFINITY))
     try:
-        getattr(audit, request["function"])(dataset, "ground_truth", progress=progress, **request["parameters"])
+        masks = () if request["function"] == "find_suspects" else ("ground_truth",)
+        getattr(audit, request["function"])(dataset, *masks, progress=progress, **request["parameters"])
     except audit.LabelQualityError as error:
         tell("error", str(error))
 

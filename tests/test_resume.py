@@ -94,8 +94,14 @@ def outcome(dataset: Any, key: str) -> dict[str, Any]:
             values = [Path(label[path]).read_bytes() if label is not None else None for label in values]
         if suffix == "per_class":
             values = [[{**one.to_dict(), "_id": None} for one in label.classifications] for label in values]
+        if suffix == "suspects":
+            values = [[_suspect(one) for one in label.detections] if label is not None else None for label in values]
         found[suffix] = values
     return found
+
+
+def _suspect(detection: Any) -> dict[str, Any]:
+    return {**detection.to_dict(), "_id": None, "mask_path": Path(detection.mask_path).read_bytes()}
 
 
 def record_of(dataset: Any, key: str) -> Any:
@@ -123,13 +129,13 @@ def test_the_same_run_again_does_nothing(predicted: Any, audit: Any) -> None:
     # A field that someone has deleted since is written again, and nothing is computed for it
     predicted.delete_sample_field("lq_clc")
     audit.audit_labels(predicted, "ground_truth", progress=count(stages), **WITH_FILES)
-    assert set(stages) == {"Writing fields"} and outcome(predicted, "lq") == before
+    assert set(stages) == {"Writing fields", "Writing suspects"} and outcome(predicted, "lq") == before
 
 
 def test_other_parameters_need_overwrite_or_another_key(predicted: Any, audit: Any) -> None:
     audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
     before = outcome(predicted, "lq")
-    (old,) = sets(predicted)
+    old, _ = sets(predicted)
     changed = {**WITH_FILES, "scores": ["ccp", "cil"], "per_class": False}
     message = r"has a run 'lq' of .* with other parameters, .* Pass overwrite=True to replace it, or use another `key`"
     for parameters in (changed, {**WITH_FILES, "ignored": [0]}, {**WITH_FILES, "unknown": "ignore"}):
@@ -182,7 +188,7 @@ def test_overwriting_makes_anew_what_was_asked_for(make_dataset: Any, audit: Any
     assert outcome(dataset, "lq")["softmin"] != before["softmin"]
     stages.clear()
     audit.audit_labels(dataset, "ground_truth", progress=count(stages), **model, temperature=0.3, overwrite=True)
-    assert {"Predicting", "Scoring", "Writing fields"} <= set(stages) and len(sets(dataset)) == 2
+    assert {"Predicting", "Scoring", "Writing fields"} <= set(stages) and len(sets(dataset)) == 3
     audit.audit_labels(dataset, "ground_truth", **model, overwrite=True)
     assert outcome(dataset, "lq") == before
     audit.compute_predictions(dataset, "ground_truth", **model, overwrite=True)
@@ -197,23 +203,26 @@ def test_killed_in_every_phase(make_dataset: Any, audit: Any, interrupt: Interru
     assert interrupt(dataset, key="calm", **model, clc_rule="cleanlab")["error"] is None
     expected = outcome(dataset, "calm")
     before = sorted(dataset.get_field_schema())
-    phases = ["Predicting", "Scoring", "Counting label issues", "Finding the cut", "Flagging pixels", "Writing fields"]
+    phases = ["Predicting", "Scoring", "Counting label issues", "Finding the cut", "Flagging pixels"]
+    phases += ["Finding suspects", "Writing fields", "Writing suspects"]
+    stored = {"Predicting", "Scoring", "Flagging pixels", "Finding suspects"}
     for number, phase in enumerate(phases):
         died = interrupt(dataset, kill_at=[phase, 16 if number else 12], **model, clc_rule="cleanlab")
         assert (died["signal"], died["error"]) == (signal.SIGKILL, None), died
         first = next(done for stage, done, _ in died["reports"] if stage == phase)
-        assert first == {"Predicting": 4, "Writing fields": 40}.get(phase, 16)
+        assert first == {"Predicting": 4, "Writing fields": 40, "Writing suspects": 40}.get(phase, 16)
         # Nothing that an earlier call has finished is done again, but for the two sweeps, which leave nothing behind
-        finished = {one for one in phases[: max(0, number - 1)] if one in ("Predicting", "Scoring", "Flagging pixels")}
+        finished = stored & set(phases[: max(0, number - 1)])
         assert not finished & {stage for stage, _, _ in died["reports"]}
-        assert phase == "Writing fields" or sorted(dataset.get_field_schema()) == before
+        assert phase.startswith("Writing") or sorted(dataset.get_field_schema()) == before
     assert record_of(dataset, "lq").status == "writing"
     assert audit.audit_labels(dataset, "ground_truth", **model, clc_rule="cleanlab").scored == 40
     assert outcome(dataset, "lq") == expected
     assert record_of(dataset, "lq").status == "complete"
     calm, disturbed = record_of(dataset, "calm"), record_of(dataset, "lq")
     assert (calm.thresholds, calm.confident_joint) == (disturbed.thresholds, disturbed.confident_joint)
-    assert len(sets(dataset)) == 2 and "lq: worst first" in dataset.list_saved_views()
+    assert calm.extra["groups"] == disturbed.extra["groups"] and calm.extra["groups"]
+    assert len(sets(dataset)) == 3 and "lq: worst first" in dataset.list_saved_views()
 
 
 def test_killed_while_overwriting(predicted: Any, audit: Any, interrupt: Interrupt) -> None:
@@ -230,8 +239,34 @@ def test_killed_while_overwriting(predicted: Any, audit: Any, interrupt: Interru
         audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
     audit.audit_labels(predicted, "ground_truth", **other)
     after = outcome(predicted, "lq")
-    assert set(after) == {"quality", "ccp", "clc", "prediction", "heatmap", "flags", "per_class"}
-    assert after["clc"] == before["clc"] and len(sets(predicted)) == 1
+    fields = {"quality", "ccp", "clc", "prediction", "heatmap", "flags", "per_class", "suspects", "error_type"}
+    assert set(after) == fields
+    assert after["clc"] == before["clc"] and after["suspects"] == before["suspects"] and len(sets(predicted)) == 2
+
+
+def test_a_killed_search_leaves_the_earlier_suspects(predicted: Any, audit: Any, interrupt: Interrupt) -> None:
+    audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
+    audit.audit_labels(predicted, "ground_truth", key="calm", **WITH_FILES, min_area=0.05)
+    before, record = outcome(predicted, "lq"), record_of(predicted, "lq")
+    assert before["suspects"] != outcome(predicted, "calm")["suspects"]
+    other = {"function": "find_suspects", "min_area": 0.05}
+    assert interrupt(predicted, kill_at=["Finding suspects", 16], **other)["signal"] == signal.SIGKILL
+    assert (outcome(predicted, "lq"), record_of(predicted, "lq")) == (before, record)
+    died = interrupt(predicted, kill_at=["Writing suspects", 40], **other)
+    assert died["signal"] == signal.SIGKILL
+    assert [done for stage, done, _ in died["reports"] if stage == "Finding suspects"] == [32, 40]
+    assert len(sets(predicted)) == 3
+    audit.find_suspects(predicted, min_area=0.05)
+    after, calm = outcome(predicted, "lq"), outcome(predicted, "calm")
+    assert (after["suspects"], after["error_type"]) == (calm["suspects"], calm["error_type"])
+    assert {name: after[name] for name in after if name not in ("suspects", "error_type")} == {
+        name: before[name] for name in before if name not in ("suspects", "error_type")
+    }
+    assert len(sets(predicted)) == 2 and record_of(predicted, "lq").extra["suspects"]["status"] == "complete"
+    # The earlier ones again, after a search for others that was killed while it wrote
+    assert interrupt(predicted, kill_at=["Writing suspects", 40], function="find_suspects")["signal"] == signal.SIGKILL
+    audit.audit_labels(predicted, "ground_truth", **WITH_FILES, min_area=0.05)
+    assert outcome(predicted, "lq") == after
 
 
 def test_a_killed_run_can_be_deleted(predicted: Any, audit: Any, interrupt: Interrupt) -> None:

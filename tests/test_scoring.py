@@ -177,7 +177,7 @@ def test_only_what_is_asked_for_is_computed(scored: Any, open_scoring: Open) -> 
     assert scoring.run(silent) is None
     assert set(joined(scoring, "scores")) == {"cil", "iou"}
     assert joined(scoring, "per_class") == {}
-    assert not any(name.startswith(("pooled", "flags")) for name in files(scoring))
+    assert not any(name.startswith(("pooled", "compact", "flags")) for name in files(scoring))
 
 
 def test_bad_samples_are_left_out_of_everything(scored: Any, open_scoring: Open) -> None:
@@ -222,16 +222,23 @@ def test_predicted_masks_may_hold_ignored_values(fiftyone: Any, make_dataset: An
 def test_evidence_is_relative_to_what_is_usual_in_all_images(scored: Any, open_scoring: Open) -> None:
     from label_quality.plugin.evidence import UsualEvidence, evidence_score, pair_evidence
 
-    scoring = open_scoring(scored, scores=("evidence", "cil"))
-    assert scoring.run(silent) is None
+    scoring = open_scoring(scored)
+    scoring.run(silent)
+    found = joined(scoring, "scores")
     pairs = [pair_evidence(*scoring.store.read_pooled(sample_id)) for sample_id in scoring.samples.ids]
     usual = UsualEvidence(4)
     for one in pairs:
         usual.update(one)
-    expected = [evidence_score(one, usual.usual()) for one in pairs]
-    np.testing.assert_array_equal(joined(scoring, "scores")["evidence"], expected)
+    witnesses = zip(pairs, found["clc"], found["softmin"], strict=True)
+    expected = [evidence_score(one, usual.usual(), 1 - clc, softmin) for one, clc, softmin in witnesses]
+    np.testing.assert_array_equal(found["evidence"], expected)
     assert len(set(expected)) > 10 and np.argmin(expected) % 5 == 0
-    assert not any(name.startswith("flags") for name in files(scoring))
+    # Asked for by itself it is the same, and what it is made from is not written
+    alone = open_scoring(scored, "alone", scores=("evidence",))
+    alone.run(silent)
+    assert set(joined(alone, "scores")) == {"evidence"} and joined(alone, "per_class") == {}
+    np.testing.assert_array_equal(joined(alone, "scores")["evidence"], expected)
+    assert not any(name.startswith("flags") for name in files(alone))
 
 
 def test_confident_learning_does_not_depend_on_evidence(scored: Any, open_scoring: Open) -> None:

@@ -132,6 +132,32 @@ def test_images_of_another_kind_are_refused(tmp_path: Path) -> None:
         folder.open_scores("ab12").write_heatmap("s1", np.zeros((3, 4), np.float32))
 
 
+def test_compact_arrays_keep_small_probabilities_apart(tmp_path: Path) -> None:
+    probabilities = np.array([0, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.25, 0.5, 0.9994, 1], np.float32).reshape(5, 1, 2)
+    labels = np.array([[-1, 300]], np.int16)
+    with RunFolder(tmp_path) as folder:
+        scores = folder.open_scores("a")
+        scores.write_compact("s1", probabilities, labels)
+        found, found_labels = scores.read_compact("s1")
+    assert found.dtype == np.float32 and found_labels.dtype == np.int16
+    np.testing.assert_array_equal(found_labels, labels)
+    exact = [
+        np.rint(255 * np.sqrt(value)) ** 2 / 255**2 for value in probabilities.ravel().astype(np.float16).astype(float)
+    ]
+    np.testing.assert_allclose(found.ravel(), exact, rtol=1e-6)
+    assert np.abs(found - probabilities).max() <= 0.004
+    np.testing.assert_allclose(found.ravel()[3:], probabilities.ravel()[3:], rtol=0.4)
+
+
+def test_every_half_precision_probability_is_0_004_off_at_most(tmp_path: Path) -> None:
+    probabilities = np.arange(0x3C01, dtype=np.uint16).view(np.float16).astype(np.float32)[:, None, None]
+    with RunFolder(tmp_path) as folder:
+        scores = folder.open_scores("a")
+        scores.write_compact("s1", probabilities, np.zeros((1, 1), np.int16))
+        found = scores.read_compact("s1")[0]
+    assert np.abs(found - probabilities).max() <= 0.004 and (np.diff(found.ravel()) >= 0).all()
+
+
 def test_pooled_arrays_come_back_at_half_precision(tmp_path: Path) -> None:
     probabilities = to_probabilities(logits(), (5, 6))
     labels = np.arange(-1, 29).reshape(5, 6)

@@ -311,7 +311,7 @@ def test_runs_that_cannot_be_searched_say_what_to_do(scenes: Any, audit: Any) ->
             audit.find_suspects(clone, key="b")
     finally:
         clone.delete()
-    (pooled,) = folder_of(scenes, "b").glob(f"scores-*/pooled/*/{scenes.first().id}.lq")
+    (pooled,) = folder_of(scenes, "b").glob(f"scores-*/compact/*/{scenes.first().id}.lq")
     pooled.unlink()
     match = rf"sample {scenes.first().id} \({pooled}\): Expected a whole file of the scored run, but it is missing or"
     with pytest.raises(audit.LabelQualityError, match=match):
