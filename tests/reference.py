@@ -7,6 +7,8 @@ Everything is computed in float64, one pixel, one class or one block at a time.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.special import softmax
 
@@ -140,3 +142,54 @@ def cleanlab_flags(images: list[tuple[np.ndarray, np.ndarray]], t: np.ndarray) -
         s = np.take_along_axis(p, np.maximum(l, 0)[None], axis=0)[0]
         flags.append((l >= 0) & (s <= cut) & (p.argmax(axis=0) != l))
     return flags
+
+
+def pair_evidence(p: np.ndarray, l: np.ndarray) -> dict[tuple[int, int], float]:
+    """[given, P]: mean over the pixels of (p[P] - p[l]) log(p[P] / p[l]) where P is not l; p >= 0.01 in the log."""
+    rows, given, predicted, _ = pixels(p, l)
+    evidence: dict[tuple[int, int], float] = {}
+    for row, g, c in zip(rows.tolist(), given.tolist(), predicted.tolist(), strict=True):
+        nats = (row[c] - row[g]) * math.log(max(row[c], 0.01) / max(row[g], 0.01))
+        if nats:
+            evidence[g, c] = evidence.get((g, c), 0.0) + nats / len(rows)
+    return evidence
+
+
+def evidence_levels(pairs: dict[tuple[int, int], float]) -> list[dict[tuple[str, int, int], float]]:
+    """One image's evidence by pair, by class given or seen, and of the whole image: ("pair", given, seen) and so on."""
+    levels: list[dict[tuple[str, int, int], float]] = [{}, {}, {}]
+    for (g, c), nats in pairs.items():
+        names = [(0, ("pair", g, c)), (1, ("given", g, -1)), (1, ("seen", -1, c)), (2, ("image", -1, -1))]
+        for level, name in names:
+            levels[level][name] = levels[level].get(name, 0.0) + nats
+    return levels
+
+
+def usual_evidence(images: list[dict[tuple[int, int], float]]) -> dict[tuple[str, int, int], float]:
+    """Of each of `evidence_levels`' names that some image has: the mean over the images plus their 90th percentile.
+
+    The percentile of n values is the smallest of them that at least 9 n / 10 of them do not exceed, rounded up to a
+    whole number of quarter octaves: the smallest of 2^-24, 2^-23.75 ... 2^3 that is not below it; 0 where it is 0.
+    """
+    merged = [{name: nats for level in evidence_levels(pairs) for name, nats in level.items()} for pairs in images]
+    usual = {}
+    for name in {name for image in merged for name in image}:
+        values = sorted(image.get(name, 0.0) for image in merged)
+        percentile = next(v for rank, v in enumerate(values, start=1) if 10 * rank >= 9 * len(values))
+        ends = [2 ** (quarter / 4) for quarter in range(4 * -24, 4 * 3 + 1)]
+        rounded = next(end for end in ends if end >= percentile) if percentile else 0.0
+        usual[name] = sum(values) / len(values) + rounded
+    return usual
+
+
+def evidence(
+    pairs: dict[tuple[int, int], float], usual: dict[tuple[str, int, int], float], flagged: float, softmin: float
+) -> float:
+    """From one image's pairs, what is usual in all images, the image's share of flagged pixels and its softmin."""
+    norms = [
+        math.sqrt(sum((nats / (usual.get(name, 0.0) + 0.0015)) ** 2 for name, nats in level.items()))
+        for level in evidence_levels(pairs)
+    ]
+    strength = math.prod(norms) ** (1 / 3)
+    suspicion = (strength * (flagged + 0.0001) / max(softmin, 0.001)) ** (1 / 3)
+    return 1 / (1 + suspicion)

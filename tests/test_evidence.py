@@ -1,0 +1,355 @@
+"""Class-pair evidence: hand-computed cases, the plain definition, and what must not change or must only fall."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from label_quality.plugin.evidence import (
+    PairEvidence,
+    Usual,
+    UsualEvidence,
+    evidence_score,
+    evidence_strength,
+    pair_evidence,
+)
+
+from . import reference
+
+Image = tuple[np.ndarray, np.ndarray]
+shares = st.floats(0, 1)
+seeds = st.integers(0, 2**32 - 1)
+shapes = st.tuples(st.integers(2, 6), st.integers(1, 9), st.integers(1, 9))
+
+
+def row(*pixels: tuple[int, list[float]]) -> Image:
+    """An image of one row of pixels, each a label and its probabilities."""
+    probabilities = np.array([[values for _, values in pixels]], np.float32).transpose(2, 0, 1)
+    return probabilities, np.array([[label for label, _ in pixels]], np.int16)
+
+
+def make_image(rng: np.random.Generator, shape: tuple[int, int, int], ignored: float = 0.1) -> Image:
+    """Softmaxed noise of some sharpness, and labels that are the argmax but where they are random or ignored."""
+    exponents = np.exp(rng.normal(scale=rng.uniform(0.3, 6), size=shape))
+    probabilities = (exponents / exponents.sum(axis=0)).astype(np.float32)
+    labels = probabilities.argmax(axis=0)
+    labels = np.where(rng.random(labels.shape) < rng.choice([0, 0.3]), rng.integers(0, shape[0], labels.shape), labels)
+    labels[rng.random(labels.shape) < ignored] = -1
+    return probabilities, labels.astype(np.int16)
+
+
+def make_images(seed: int, shape: tuple[int, int, int], count: int = 12) -> list[Image]:
+    rng = np.random.default_rng(seed)
+    return [make_image(rng, shape) for _ in range(count)]
+
+
+def by_pair(pairs: PairEvidence) -> dict[tuple[int, int], float]:
+    return {
+        (g, c): nats
+        for g, c, nats in zip(pairs.given.tolist(), pairs.suggested.tolist(), pairs.strength.tolist(), strict=True)
+    }
+
+
+def evidence_of(content: dict[tuple[int, int], float]) -> PairEvidence:
+    """The reverse of `by_pair`."""
+    ends = np.array(list(content), np.int16).reshape(-1, 2)
+    return PairEvidence(ends[:, 0], ends[:, 1], np.array(list(content.values()), float))
+
+
+def usual_of(images: list[PairEvidence], classes: int) -> Usual:
+    total = UsualEvidence(classes)
+    for pairs in images:
+        total.update(pairs)
+    return total.usual()
+
+
+def nothing_usual(classes: int) -> Usual:
+    return UsualEvidence(classes).usual()
+
+
+def test_one_pair_by_hand():
+    image = row(
+        (0, [0.25, 0.75]),  # the only contradiction
+        (0, [0.875, 0.125]),
+        (1, [0.25, 0.75]),
+        (-1, [1.0, 0.0]),  # takes no part, not in the number of pixels either
+    )
+    pairs = pair_evidence(*image)
+    assert by_pair(pairs) == pytest.approx({(0, 1): 0.5 * math.log(3) / 3})
+    assert (pairs.given.dtype, pairs.suggested.dtype, pairs.strength.dtype) == (np.int16, np.int16, np.float64)
+
+
+def test_several_pairs_by_hand():
+    image = row(
+        (0, [0.25, 0.5, 0.25]),
+        (0, [0.125, 0.625, 0.25]),
+        (2, [0.125, 0.75, 0.125]),
+        (1, [0.5, 0.375, 0.125]),
+    )
+    zero_to_one = 0.25 * math.log(2) + 0.5 * math.log(5)
+    expected = {(0, 1): zero_to_one / 4, (1, 0): 0.125 * math.log(4 / 3) / 4, (2, 1): 0.625 * math.log(6) / 4}
+    assert by_pair(pair_evidence(*image)) == pytest.approx(expected)
+
+
+def test_what_is_impossible_is_no_more_than_sure():
+    """A given class of probability 0 counts as one of 0.01: certainty says ln 100 nats."""
+    impossible = pair_evidence(*row((1, [1.0, 0.0])))
+    unlikely = pair_evidence(*row((1, [0.9921875, 0.0078125])))
+    assert by_pair(impossible) == pytest.approx({(1, 0): math.log(100)})
+    assert by_pair(unlikely) == pytest.approx({(1, 0): 0.984375 * math.log(99.21875)})
+
+
+def test_classes_that_are_equally_likely_do_not_contradict_each_other():
+    assert by_pair(pair_evidence(*row((1, [0.5, 0.5, 0.0]), (1, [0.0, 0.5, 0.5])))) == {}
+
+
+def test_an_image_without_contradictions_scores_one():
+    pairs = pair_evidence(*row((0, [0.6, 0.4]), (1, [0.4, 0.6]), (-1, [0.0, 1.0])))
+    assert pairs.strength.size == 0
+    assert evidence_strength(pairs, nothing_usual(2)) == 0
+    assert evidence_score(pairs, nothing_usual(2), flagged=1.0, softmin=0.0) == 1
+
+
+def test_an_image_that_is_wholly_ignored_has_no_evidence_but_is_an_image():
+    ignored = pair_evidence(*row((-1, [0.0, 1.0]), (-1, [1.0, 0.0])))
+    assert by_pair(ignored) == {}
+    assert evidence_score(ignored, nothing_usual(2), 0.0, 1.0) == 1
+    usual = usual_of([evidence_of({(0, 1): 0.5})] + [ignored] * 9, 2)
+    assert usual.pair(0, 1) == pytest.approx(0.05)
+
+
+def test_what_is_usual_by_hand():
+    """Of ten images the ninth lowest is the 90th percentile; powers of two are the upper ends of bins."""
+    images = [evidence_of({})] * 6 + [
+        evidence_of({(0, 1): 2.0}),
+        evidence_of({(0, 1): 0.5, (2, 1): 1.0}),
+        evidence_of({(0, 2): 0.25, (2, 1): 0.125}),
+        evidence_of({(2, 1): 0.25}),
+    ]
+    pair = {(0, 1): 0.25 + 0.5, (0, 2): 0.025, (2, 1): 0.1375 + 0.25}
+    given = [0.275 + 0.5, 0.0, 0.1375 + 0.25]  # of 2, 0.5, 0.25; of none; of 1, 0.125, 0.25
+    # 1.5 ends no bin; its own ends at 2^0.75
+    seen = [0.0, 0.3875 + 2**0.75, 0.025]  # of none; of 2, 1.5, 0.125, 0.25; of 0.25
+    image = 0.4125 + 2**0.75  # of 2, 1.5, 0.375, 0.25
+    usual = usual_of(images, 3)
+    pairs = [pair.get((g, c), 0.0) for g in range(3) for c in range(3)]
+    np.testing.assert_allclose(usual.level, [*pairs, *given, *seen, image], rtol=1e-14)
+    assert [usual.pair(g, c) for g in range(3) for c in range(3)] == usual.level[:9].tolist()
+
+
+@pytest.mark.parametrize(
+    ("strength", "end"),
+    [
+        (0.3, 2**-1.5),
+        (2**-1.5, 2**-1.5),
+        (0.5001, 2**-0.75),
+        (2.0**-24, 2.0**-24),
+        (2.0**-30, 2.0**-24),
+        (math.log(100), 2**2.25),
+    ],
+)
+def test_the_percentile_is_the_end_of_its_quarter_octave(strength: float, end: float):
+    assert usual_of([evidence_of({(0, 1): strength})] * 3, 2).pair(0, 1) == pytest.approx(strength + end, rel=1e-12)
+
+
+@pytest.mark.parametrize(("having", "percentile"), [(1, 0.0), (2, 0.5)])
+def test_a_tenth_of_the_images_may_have_what_is_not_usual(having: int, percentile: float):
+    images = [evidence_of({(1, 0): 0.5})] * having + [evidence_of({})] * (10 - having)
+    assert usual_of(images, 2).pair(1, 0) == pytest.approx(0.05 * having + percentile)
+
+
+def test_nothing_is_usual_where_there_are_no_images_or_the_class_is_never_given():
+    assert nothing_usual(3).level.tolist() == [0.0] * (9 + 6 + 1)
+    usual = usual_of([evidence_of({(0, 1): 0.5, (1, 2): 0.5})] * 5, 3)
+    assert [usual.pair(2, c) for c in range(3)] == [0.0] * 3
+    assert usual.level[9 + 2] == 0
+    assert usual.level[9 + 3 + 2] == 1
+
+
+def test_strength_of_one_pair_by_hand():
+    """The same number of times what is usual at all levels, but that two classes have it: the one lost, the one won."""
+    pairs = evidence_of({(0, 1): 0.003})
+    assert evidence_strength(pairs, nothing_usual(2)) == pytest.approx(2 * 2 ** (1 / 6))
+    level = np.zeros(2 * 2 + 2 * 2 + 1)
+    level[[1, 4, 4 + 2 + 1, 8]] = 0.0015, 0.0045, 0.0015, 0.0135
+    # A pair that is 1 time what is usual, classes 0.5 and 1 times, the image 0.2 times
+    expected = (1 * math.sqrt(0.5**2 + 1) * 0.2) ** (1 / 3)
+    assert evidence_strength(pairs, Usual(2, level)) == pytest.approx(expected)
+
+
+def test_strength_of_two_pairs_by_hand():
+    """Ratios to the floor of 3 and 4: together 5 as pairs; 3, 4 and 7 as classes; 7 as an image."""
+    pairs = evidence_of({(0, 1): 0.0045, (2, 1): 0.006})
+    assert evidence_strength(pairs, nothing_usual(3)) == pytest.approx((5 * math.sqrt(9 + 16 + 49) * 7) ** (1 / 3))
+
+
+@pytest.mark.parametrize(
+    ("flagged", "softmin", "witnesses"),
+    [
+        (0.0999, 0.5, 0.1 / 0.5),
+        (0.0, 1.0, 1e-4),  # without a flag the others still count
+        (0.0999, 0.0, 0.1 / 0.001),  # a softmin below 0.001 is as good as that
+        (0.0999, 0.0009, 0.1 / 0.001),
+        (1.0, 0.25, 1.0001 / 0.25),
+    ],
+)
+def test_score_by_hand(flagged: float, softmin: float, witnesses: float):
+    pairs = evidence_of({(0, 1): 0.003})
+    expected = 1 / (1 + (2 ** (7 / 6) * witnesses) ** (1 / 3))
+    assert evidence_score(pairs, nothing_usual(2), flagged, softmin) == pytest.approx(expected, rel=1e-12)
+
+
+def test_two_classes_from_the_pixels_to_the_score():
+    """Two images of two pixels, the second clean: of two, the 90th percentile is the higher one's."""
+    wrong = pair_evidence(*row((0, [0.0, 1.0]), (1, [0.0, 1.0])))
+    clean = pair_evidence(*row((0, [1.0, 0.0]), (1, [0.0, 1.0])))
+    nats = math.log(100) / 2
+    end = 2**1.25  # 2.303 nats are between 2^1 and this
+    ratio = nats / (nats / 2 + end + 0.0015)
+    suspicion = ratio * 2 ** (1 / 6) * 0.5001 / 0.02
+    usual = usual_of([wrong, clean], 2)
+    assert evidence_score(wrong, usual, 0.5, 0.02) == pytest.approx(1 / (1 + suspicion ** (1 / 3)))
+    assert evidence_score(clean, usual, 0.0, 1.0) == 1
+
+
+def test_evidence_and_what_is_usual_survive_a_dict():
+    pairs = pair_evidence(*make_images(3, (4, 9, 9), 1)[0])
+    again = PairEvidence.from_dict(pairs.to_dict())
+    for name, values in vars(pairs).items():
+        np.testing.assert_array_equal(getattr(again, name), values, strict=True)
+    usual = usual_of([pairs], 4)
+    restored = Usual.from_dict({name: np.asarray(value) for name, value in usual.to_dict().items()})
+    assert restored.classes == 4
+    np.testing.assert_array_equal(restored.level, usual.level)
+
+
+def test_150_classes_take_12_megabytes_whatever_the_number_of_images():
+    total = UsualEvidence(150)
+    used = [sum(v.nbytes for v in vars(total).values() if isinstance(v, np.ndarray))]
+    for pairs in map(pair_evidence, *zip(*make_images(0, (150, 24, 24), 3), strict=True)):
+        total.update(pairs)
+    used.append(sum(v.nbytes for v in vars(total).values() if isinstance(v, np.ndarray)))
+    assert used[0] == used[1] <= 12e6
+    assert np.count_nonzero(total.usual().level) > 500
+
+
+@given(seeds, shapes, st.integers(1, 24), shares, shares)
+@settings(max_examples=80, deadline=None)
+def test_agrees_with_the_definition(seed, shape, count, flagged, softmin):
+    images = make_images(seed, shape, count)
+    pairs, expected = ([of(*image) for image in images] for of in (pair_evidence, reference.pair_evidence))
+    for one, plain in zip(pairs, expected, strict=True):
+        assert by_pair(one) == pytest.approx(plain, rel=1e-9, abs=0)
+    usual, plainly = usual_of(pairs, shape[0]), reference.usual_evidence(expected)
+    np.testing.assert_allclose(usual.level, laid_out(plainly, shape[0]), rtol=1e-9)
+    for one, plain in zip(pairs, expected, strict=True):
+        score = reference.evidence(plain, plainly, flagged, softmin)
+        assert evidence_score(one, usual, flagged, softmin) == pytest.approx(score, rel=1e-9)
+
+
+def laid_out(usual: dict[tuple[str, int, int], float], classes: int) -> list[float]:
+    """The reference's levels in the order of `Usual.level`."""
+    names = [("pair", g, c) for g in range(classes) for c in range(classes)]
+    names += [("given", g, -1) for g in range(classes)] + [("seen", -1, c) for c in range(classes)]
+    return [usual.get(name, 0.0) for name in [*names, ("image", -1, -1)]]
+
+
+@given(seeds, shapes, shares, shares)
+@settings(max_examples=60, deadline=None)
+def test_scores_are_in_range_and_one_only_without_contradictions(seed, shape, flagged, softmin):
+    pairs = [pair_evidence(*image) for image in make_images(seed, shape)]
+    usual = usual_of(pairs, shape[0])
+    for one in pairs:
+        score = evidence_score(one, usual, flagged, softmin)
+        assert 0 < score <= 1
+        assert (score == 1) == (one.strength.size == 0)
+        assert (one.given != one.suggested).all()
+        assert ((one.strength > 0) & (one.strength <= math.log(100) * (1 + 1e-12))).all()
+
+
+@given(seeds, shapes, st.data())
+@settings(max_examples=60, deadline=None)
+def test_renaming_the_classes_renames_the_pairs_and_leaves_the_scores(seed, shape, data):
+    images = make_images(seed, shape)
+    new_name = np.array(data.draw(st.permutations(range(shape[0]))))
+    order, names = new_name.argsort(), np.append(new_name, -1).astype(np.int16)
+    renamed = [(probabilities[order], names[labels]) for probabilities, labels in images]
+    before, after = ([pair_evidence(*image) for image in some] for some in (images, renamed))
+    for one, other in zip(before, after, strict=True):
+        expected = {(int(new_name[g]), int(new_name[c])): nats for (g, c), nats in by_pair(one).items()}
+        assert by_pair(other) == pytest.approx(expected, rel=1e-12)
+    usual, usual_after = usual_of(before, shape[0]), usual_of(after, shape[0])
+    for one, other in zip(before, after, strict=True):
+        score = evidence_score(one, usual, 0.1, 0.5)
+        assert evidence_score(other, usual_after, 0.1, 0.5) == pytest.approx(score, rel=1e-12)
+
+
+@given(seeds, shapes, st.data())
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_the_images_does_not_matter(seed, shape, data):
+    pairs = [pair_evidence(*image) for image in make_images(seed, shape)]
+    shuffled = data.draw(st.permutations(pairs))
+    np.testing.assert_allclose(usual_of(shuffled, shape[0]).level, usual_of(pairs, shape[0]).level, rtol=1e-13)
+
+
+@given(seeds, shapes, st.integers(2, 3))
+@settings(max_examples=40, deadline=None)
+def test_evidence_does_not_depend_on_the_size_of_the_image(seed, shape, times):
+    (probabilities, labels), *_ = make_images(seed, shape, 1)
+    larger = probabilities.repeat(times, 1).repeat(times, 2), labels.repeat(times, 0).repeat(times, 1)
+    expected = by_pair(pair_evidence(probabilities, labels))
+    assert by_pair(pair_evidence(*larger)) == pytest.approx(expected, rel=1e-12)
+
+
+@given(seeds, shapes)
+@settings(max_examples=40, deadline=None)
+def test_ignored_pixels_change_nothing(seed, shape):
+    rng = np.random.default_rng(seed)
+    probabilities, labels = make_image(rng, shape)
+    noise, _ = make_image(rng, shape)
+    wider = np.concatenate([np.where(labels >= 0, probabilities, noise), noise], axis=2)
+    ignoring = np.concatenate([labels, np.full_like(labels, -1)], axis=1)
+    expected = by_pair(pair_evidence(probabilities, labels))
+    assert by_pair(pair_evidence(wider, ignoring)) == pytest.approx(expected, rel=1e-12)
+
+
+@given(seeds, shapes, st.tuples(shares, shares), st.tuples(shares, shares))
+@settings(max_examples=100, deadline=None)
+def test_more_flagged_pixels_or_less_softmin_never_raise_a_score(seed, shape, flagged, softmin):
+    pairs = [pair_evidence(*image) for image in make_images(seed, shape, 4)]
+    usual = usual_of(pairs, shape[0])
+    for one in pairs:
+        better, worse = (evidence_score(one, usual, few, 0.5) for few in sorted(flagged))
+        assert worse <= better
+        worse, better = (evidence_score(one, usual, 0.1, low) for low in sorted(softmin))
+        assert worse <= better
+
+
+@given(seeds, shapes)
+@settings(max_examples=60, deadline=None)
+def test_correcting_the_surest_contradiction_raises_the_score(seed, shape):
+    images = make_images(seed, shape)
+    usual = usual_of([pair_evidence(*image) for image in images], shape[0])
+    for probabilities, labels in images:
+        before = pair_evidence(probabilities, labels)
+        if before.strength.size:
+            margin = probabilities.max(axis=0) - np.take_along_axis(probabilities, np.maximum(labels, 0)[None], 0)[0]
+            surest = np.unravel_index(np.where(labels >= 0, margin, -1).argmax(), labels.shape)
+            corrected = labels.copy()
+            corrected[surest] = probabilities[(slice(None), *surest)].argmax()
+            after = pair_evidence(probabilities, corrected)
+            assert evidence_score(after, usual, 0.1, 0.5) > evidence_score(before, usual, 0.1, 0.5)
+
+
+@given(seeds, shapes, st.data())
+@settings(max_examples=40, deadline=None)
+def test_what_is_more_usual_is_less_suspect(seed, shape, data):
+    pairs = [pair_evidence(*image) for image in make_images(seed, shape)]
+    usual = usual_of(pairs, shape[0])
+    raised = usual.level.copy()
+    raised[data.draw(st.integers(0, raised.size - 1))] *= 2
+    for one in pairs:
+        assert evidence_strength(one, Usual(shape[0], raised)) <= evidence_strength(one, usual)
