@@ -85,9 +85,9 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 def _suspects(options: argparse.Namespace) -> None:
-    names = {field.name for group in (SuspectRequest, SuspectConfig) for field in dataclasses.fields(group)}
-    parameters = {name: value for name, value in vars(options).items() if name in names}
-    SuspectConfig(**{name: value for name, value in parameters.items() if name not in vars(SuspectRequest())})
+    request, config = ({field.name for field in dataclasses.fields(group)} for group in (SuspectRequest, SuspectConfig))
+    parameters = {name: value for name, value in vars(options).items() if name in request | config}
+    SuspectConfig.from_params({name: value for name, value in parameters.items() if name in config})
     with _fiftyone():
         from .audit import find_suspects
 

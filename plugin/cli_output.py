@@ -42,11 +42,11 @@ def describe(summary: RunSummary, worst: int = 10) -> str:
 
 def suspects_text(found: FoundSuspects) -> str:
     """How many suspect regions there are, of which type, and the leading groups of them in a table."""
-    lines = [f"Note: {note}" for note in found.notes]
+    notes = [f"Note: {note}" for note in found.notes]
     if not found.regions:
-        return "\n".join(["No suspect regions." if found.by_type else "", *lines]).strip()
+        return "\n".join([*(["No suspect regions."] if found.by_type else []), *notes])
     types = ", ".join(f"{count} {kind}" for kind, count in found.by_type.items() if count)
-    first = f"{found.regions} suspect regions in {found.images} images: {types}."
+    first = f"{_counted(found.regions, 'suspect region')} in {_counted(found.images, 'image')}: {types}."
     if found.label_miou is not None:
         first += f" Given and suggested labels have a mean IoU of {found.label_miou:.3f}."
     header = ["kind", "regions", "images", "share", "group"]
@@ -55,7 +55,7 @@ def suspects_text(found: FoundSuspects) -> str:
         for group in found.groups
     ]
     title = "Groups of suspects, most evidence first (share is of the given class):"
-    return "\n".join([first, *lines, "", title, "", format_table(header, rows)])
+    return "\n".join([first, *notes, "", title, "", format_table(header, rows)])
 
 
 def ranking_table(images: Sequence[RankedImage]) -> str:
@@ -84,3 +84,7 @@ def listed(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
     more = len(names) - _SHOWN_NAMES
     return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"

@@ -79,7 +79,7 @@ def test_folders_of_images_masks_and_predictions_become_a_ranking(folder: Path, 
     assert "Writing fields: 5 of 5" in err
     assert "5 of 5 images scored in" in out and "(run 'lq', 3 classes)." in out
     header, rows = table_of(out)
-    assert header == ["rank", "quality", "ccp", "tccp", "cil", "clc", "iou", "coco", "softmin", "image"]
+    assert header == ["rank", "quality", "ccp", "tccp", "cil", "clc", "iou", "coco", "softmin", "evidence", "image"]
     assert len(rows) == 5 and rows[0][0] == "1" and rows[0][-1] == f"images/{WRONG}.png"
     dataset = fiftyone.load_dataset("street")
     worst = dataset.match({"filepath": str(folder / "images" / f"{WRONG}.png")}).first()
@@ -99,6 +99,32 @@ def test_the_same_command_again_is_quick_and_another_one_is_refused(folder: Path
     assert err.startswith("error: Dataset 'street' has a run 'lq' of ")
     assert err.endswith("Pass --overwrite to replace it, or use another --key to keep both.\n")
     assert label_quality(capsys, *AUDIT, "--predictions", "soft", "--temperature", "0.2", "--overwrite")[0] == 0
+
+
+def test_suspects_are_told_and_found_again_with_other_thresholds(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--worst", "0", "--max-regions", "1")
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[3].startswith("1 suspect region in 1 image: 1 ")
+    assert "Given and suggested labels have a mean IoU of 0." in lines[3]
+    assert lines[4].startswith("Note: No unlabelled class is known, so no suspect can be a Drop; `unlabelled` names it")
+    assert lines[6] == "Groups of suspects, most evidence first (share is of the given class):"
+    assert lines[8].split() == ["kind", "regions", "images", "share", "group"]
+    assert lines[10].split()[1:3] == ["1", "1"] and lines[10].split()[-3:-1] == ["given", "as"]
+    for path in (folder / "soft").iterdir():
+        path.unlink()
+    status, out, err = label_quality(capsys, "suspects", "street", "--max-regions", "all", "--workers", "1")
+    assert status == 0 and "Finding suspects: 6 of 6" in err
+    found = fiftyone.load_dataset("street").count("lq_suspects.detections")
+    assert out.startswith(f"{found} suspect regions in 1 image: ") and found > 1
+    status, out, _ = label_quality(capsys, "suspects", "street", "--min-area", "1")
+    assert (status, out.splitlines()[0]) == (0, "No suspect regions.")
+    status, out, err = label_quality(capsys, "suspects", "street", "--min-area", "2")
+    assert (status, out, err) == (1, "", "error: Expected --min-area to be in [0, 1], but got 2.0.\n")
+    status, _, err = label_quality(capsys, "suspects", "street", "--key", "two")
+    assert status == 1 and "has no label quality run 'two'. Its runs are: lq." in err
+    status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--no-suspects", "--min-area", "0.1")
+    assert status == 1
 
 
 def test_predicted_masks_and_a_class_map(folder: Path, capsys: Any) -> None:
@@ -315,3 +341,12 @@ def test_long_lists_of_failures_and_names_are_cut() -> None:
     assert listed("abcdefg") == "a, b, c, d, e and 2 more"
     ranked = [RankedImage("1", "/a.png", 0.5, {"ccp": None, "iou": 0.25})]
     assert ranking_table(ranked).splitlines()[-1].split() == ["1", "0.500", "-", "0.250", "/a.png"]
+
+
+def test_a_run_without_suspects_says_why() -> None:
+    from label_quality.plugin.summary import FoundSuspects, RunSummary
+
+    why = FoundSuspects(notes=("No suspects were looked for: no reason.",))
+    summary = RunSummary("lq", "complete", 20, 6, 3, suspects=why)
+    assert describe(summary, 0).splitlines()[2:] == ["", "Note: No suspects were looked for: no reason."]
+    assert describe(dataclasses.replace(summary, suspects=None), 0).splitlines()[2:] == []
