@@ -136,9 +136,10 @@ def pair_evidence(probabilities: np.ndarray, labels: np.ndarray) -> PairEvidence
     classes = probabilities.shape[0]
     seen, surest = largest(probabilities)
     contradicted = (labels >= 0) & (seen != labels)
-    at = np.nonzero(contradicted)
-    given, suggested = labels[at].astype(np.int64), seen[at].astype(np.int64)
-    for_seen, for_given = surest[at].astype(np.float64), probabilities[(given, *at)].astype(np.float64)
+    given, suggested = labels[contradicted].astype(np.int64), seen[contradicted].astype(np.int64)
+    for_seen = surest[contradicted].astype(np.float64)
+    y, x = np.nonzero(contradicted)
+    for_given = probabilities[given, y, x].astype(np.float64)
     gain = np.log(np.maximum(for_seen, _LEAST_PROBABILITY) / np.maximum(for_given, _LEAST_PROBABILITY))
     sums = np.bincount(given * classes + suggested, (for_seen - for_given) * gain, classes * classes)
     pairs = np.flatnonzero(sums)

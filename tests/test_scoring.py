@@ -130,6 +130,8 @@ def test_results_do_not_depend_on_the_number_of_threads(scored: Any, open_scorin
     assert files(one) == files(four)
     for name, value in vars(first).items():
         np.testing.assert_array_equal(value, getattr(second, name))
+    for name, values in joined(one, "scores").items():
+        np.testing.assert_array_equal(joined(four, "scores")[name], values)
 
 
 def test_what_is_in_the_store_is_not_computed_again(scored: Any, open_scoring: Open) -> None:
@@ -220,25 +222,72 @@ def test_predicted_masks_may_hold_ignored_values(fiftyone: Any, make_dataset: An
 
 
 def test_evidence_is_relative_to_what_is_usual_in_all_images(scored: Any, open_scoring: Open) -> None:
+    from label_quality.plugin.confident import counts_score, learn
     from label_quality.plugin.evidence import UsualEvidence, evidence_score, pair_evidence
+    from label_quality.plugin.scores import score_image
 
-    scoring = open_scoring(scored)
+    scoring = open_scoring(scored, scores=("evidence", "cil"))
     scoring.run(silent)
-    found = joined(scoring, "scores")
-    pairs = [pair_evidence(*scoring.store.read_pooled(sample_id)) for sample_id in scoring.samples.ids]
-    usual = UsualEvidence(4)
-    for one in pairs:
-        usual.update(one)
-    witnesses = zip(pairs, found["clc"], found["softmin"], strict=True)
-    expected = [evidence_score(one, usual.usual(), 1 - clc, softmin) for one, clc, softmin in witnesses]
-    np.testing.assert_array_equal(found["evidence"], expected)
+    images = [scoring.store.read_pooled(sample_id) for sample_id in scoring.samples.ids]
+    learned, usual, expected = learn(images, 4, scoring.config.clc_rule), UsualEvidence(4), []
+    for image in images:
+        usual.update(pair_evidence(*image))
+    for index, image in enumerate(images):
+        labels = scoring.samples.load_labels(index)
+        probabilities = scoring.reader.read(scoring.samples.ids[index], labels.shape).values
+        softmin = score_image(probabilities, labels, scoring.config.from_params({"scores": ("softmin",)})).softmin
+        flagged = 1 - counts_score(learned.flags(*image), image[1])
+        expected.append(evidence_score(pair_evidence(*image), usual.usual(), flagged, softmin))
+    np.testing.assert_array_equal(joined(scoring, "scores")["evidence"], expected)
     assert len(set(expected)) > 10 and np.argmin(expected) % 5 == 0
-    # Asked for by itself it is the same, and what it is made from is not written
-    alone = open_scoring(scored, "alone", scores=("evidence",))
-    alone.run(silent)
-    assert set(joined(alone, "scores")) == {"evidence"} and joined(alone, "per_class") == {}
-    np.testing.assert_array_equal(joined(alone, "scores")["evidence"], expected)
-    assert not any(name.startswith("flags") for name in files(alone))
+
+
+@pytest.mark.parametrize("rule", ["joint", "cleanlab"])
+def test_evidence_alone_is_the_evidence_among_all_scores(scored: Any, open_scoring: Open, rule: str) -> None:
+    """What it is made from is computed, but neither given as a score nor drawn."""
+    every, alone = (
+        open_scoring(scored, name, clc_rule=rule, **params)
+        for name, params in (("every", {}), ("alone", {"scores": ("evidence",)}))
+    )
+    first, second = every.run(silent), alone.run(silent)
+    for name, value in vars(first).items():
+        np.testing.assert_array_equal(value, getattr(second, name))
+    found = joined(alone, "scores")
+    assert set(found) == {"evidence"}
+    np.testing.assert_array_equal(found["evidence"], joined(every, "scores")["evidence"])
+    assert joined(alone, "per_class") == {}
+    drawn = {Path(name).parts[0] for name in files(every)}
+    assert "flags" in drawn
+    assert {Path(name).parts[0] for name in files(alone)} == drawn - {"flags"}
+
+
+def test_evidence_needs_probabilities(fiftyone: Any, make_dataset: Any, open_scoring: Open) -> None:
+    dataset = make_dataset(count=2)
+    for sample in dataset:
+        sample["predicted"] = fiftyone.Segmentation(mask_path=sample.ground_truth.mask_path)
+        sample.save()
+    scoring = open_scoring(dataset, field="predicted", scores=("evidence", "iou"))
+    assert scoring.missing_scores == ("evidence",)
+    assert scoring.run(silent) is None
+    assert {name: values.tolist() for name, values in joined(scoring, "scores").items()} == {"iou": [1.0, 1.0]}
+    assert not any(name.startswith(("pooled", "flags")) for name in files(scoring))
+
+
+def test_the_evidence_of_images_survives_the_store(scored: Any, open_scoring: Open) -> None:
+    from label_quality.plugin.evidence import PairEvidence
+    from label_quality.plugin.scored import pack_pairs, unpack_pairs
+
+    store = open_scoring(scored).store
+    nothing = PairEvidence(np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0))
+    three = PairEvidence(np.array([0, 0, 3], np.int16), np.array([1, 2, 0], np.int16), np.array([0.5, 1e-9, 4.6]))
+    one = PairEvidence(np.array([2], np.int16), np.array([1], np.int16), np.array([0.25]))
+    for images in ([], [nothing], [nothing, three, nothing, nothing, one], [three, one]):
+        store.write_shard("scores", 0, pack_pairs(images))
+        again = list(unpack_pairs(store.read_shard("scores", 0)))
+        assert len(again) == len(images)
+        for before, after in zip(images, again, strict=True):
+            for name, values in vars(before).items():
+                np.testing.assert_array_equal(getattr(after, name), values, strict=True)
 
 
 def test_confident_learning_does_not_depend_on_evidence(scored: Any, open_scoring: Open) -> None:
