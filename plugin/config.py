@@ -241,8 +241,9 @@ class SuspectConfig(Config):
     """Which regions of an image are suspects. Sizes are shares of the image, so that its resolution does not matter.
 
     Args:
-        min_evidence: the least evidence of a region, summed over its pixels, in nats per pixel of the image: 0.003 is
-            0.12 % of the image that the model contradicts by 90 to 5 percent, or 1.5 % of it by 60 to 30 percent
+        min_evidence: the least evidence of all of an image's regions of the same two classes, summed over their pixels,
+            in nats per pixel of the image; each has at least a fifth of it. 0.005 is 0.2 % of the image that the model
+            contradicts by 90 to 5 percent, or 2.4 % of it by 60 to 30 percent
         min_area: the least share of the image's pixels that a region covers
         max_regions: at most so many of an image, those of the most evidence; None for all
         workers: threads that search; None for one a core
@@ -250,7 +251,7 @@ class SuspectConfig(Config):
 
     execution_only: ClassVar[tuple[str, ...]] = ("workers",)
 
-    min_evidence: float = 0.003
+    min_evidence: float = 0.005
     min_area: float = 0.001
     max_regions: int | None = 50
     workers: int | None = None

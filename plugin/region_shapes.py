@@ -76,6 +76,12 @@ def some_block(numbers: np.ndarray) -> np.ndarray:
     return index[1:]
 
 
+def sum_together(keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(n,) float64, for each of n regions the sum of the values of all regions with its key."""
+    _, same = np.unique(keys, return_inverse=True)
+    return np.bincount(same, values)[same]
+
+
 def _contact(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray, count: int) -> np.ndarray:
     outline, contact = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
     for here, there in _neighbours(_EDGES):
@@ -102,8 +108,7 @@ def _share(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray, blocks: np
     of_region = some_block(numbers)
     place = objects[of_region]
     suggestion = place * (int(seen.max(initial=0)) + 1) + seen.ravel()[of_region]
-    _, same = np.unique(suggestion, return_inverse=True)
-    return np.bincount(same, blocks)[same] / np.bincount(objects)[place]
+    return sum_together(suggestion, blocks) / np.bincount(objects)[place]
 
 
 def _neighbours(ways: tuple[tuple[slice, ...], ...]) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:

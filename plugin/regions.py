@@ -3,13 +3,14 @@
 A region is an 8-connected set of blocks that are given one class g and seen as one other, c. Its evidence is that of
 `evidence`: a pixel speaks for the suggestion by the log-likelihood it gains, log p[c] - log p[g], times the margin
 p[c] - p[g], which makes it the gain that the predictions expect, as they hold the suggestion right with p[c] and wrong
-with p[g]. Some confusions (kerb and road) are in every image, so a region's evidence counts by s / (s + u), with s what
-it is a pixel of the image and u what is usual for the pair: in full where the pair is never confused, by half where the
-region alone says as much as images usually do.
+with p[g]. Some confusions (kerb and road) are in every image, so a region's evidence counts by s / (s + u), with s
+that of all regions of its pair in the image and u what is usual for the pair: in full where it is never confused, by
+half where this image says as much as images usually do.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from scipy import ndimage
 from . import kernels
 from .config import SuspectConfig
 from .evidence import Usual
-from .region_shapes import Shapes, find_contradicted, measure, some_block
+from .region_shapes import Shapes, find_contradicted, measure, some_block, sum_together
 
 DROP, SWAP, SHIFT, OTHER = KINDS = ("drop", "swap", "shift", "other")
 #: An image's kind of error where it has no suspect region
@@ -33,6 +34,8 @@ _BAND_LENGTH = 2.0
 #: A displaced edge has the suggested class along one of its two long sides, half of its outline. A tenth is enough, as
 #: bands come in fragments; a fifth where a whole object is contradicted, which may well lie beside one of that class
 _CONTACT, _CONTACT_OF_OBJECT = 0.1, 0.2
+#: One mistake may be in several places, such as all cells of a kind: each has at least this part of the least evidence
+_PART = 0.2
 
 
 @dataclass(frozen=True)
@@ -86,22 +89,22 @@ def find_regions(
     seen = _most_probable(probabilities)
     numbers = find_contradicted(labels, seen, len(probabilities))
     gain = _expected_gain(probabilities, labels, seen, numbers > 0)
-    sums, blocks = _sums(numbers, gain), max(1, int((labels >= 0).sum()))
-    shapes, places, windows = measure(numbers, labels, seen), some_block(numbers), ndimage.find_objects(numbers)
+    sums, places, windows = _sums(numbers, gain), some_block(numbers), ndimage.find_objects(numbers)
+    olds, news = labels.ravel()[places].astype(np.int64), seen.ravel()[places].astype(np.int64)
+    strength = sum_together(olds * len(probabilities) + news, sums) / max(1, int((labels >= 0).sum()))
+    shapes = measure(numbers, labels, seen)
     regions = []
     for index in _candidates(shapes, sums, config, given.size, factor):
-        old, new = int(labels.flat[places[index]]), int(seen.flat[places[index]])
-        window = windows[index]
+        old, new, window = int(olds[index]), int(news[index]), windows[index]
         mask, corner = _pixels(numbers[window] == index + 1, window, given, old, factor)
-        weights = _count_pixels(mask, factor)
-        area, expected = int(mask.sum()), float((weights * gain[window]).sum())
-        evidence = expected * _unusual_share(float(sums[index]) / blocks, usual, old, new)
-        if area < config.min_area * given.size or evidence < config.min_evidence * given.size:
+        weights, area = _count_pixels(mask, factor), int(mask.sum())
+        evidence = float((weights * gain[window]).sum()) * _unusual_share(float(strength[index]), usual, old, new)
+        if area < config.min_area * given.size or evidence < _PART * config.min_evidence * given.size:
             continue
         confidence = min(1.0, float((weights * probabilities[new][window]).sum()) / area)
         kind = _kind(shapes, index, old == unlabelled)
         regions.append(Region(old, new, kind, evidence, area, confidence, *_cropped(mask, corner)))
-    return sorted(regions, key=lambda region: -region.evidence)[: config.max_regions]
+    return _strongest(regions, config, given.size)
 
 
 def image_kind(regions: Sequence[Region]) -> str:
@@ -164,8 +167,18 @@ def _candidates(shapes: Shapes, gain: np.ndarray, config: SuspectConfig, pixels:
     """The regions that are suspects if all pixels of their blocks are given the class and nothing is usual."""
     large = factor**2 * shapes.blocks >= config.min_area * pixels
     # A hair less, as this sum and the region's are rounded differently
-    strong = factor**2 * gain >= config.min_evidence * pixels * (1 - 1e-9)
+    strong = factor**2 * gain >= _PART * config.min_evidence * pixels * (1 - 1e-9)
     yield from np.flatnonzero(large & strong).tolist()
+
+
+def _strongest(regions: Sequence[Region], config: SuspectConfig, pixels: int) -> list[Region]:
+    """The regions whose pair of classes has enough evidence, those of the most evidence first."""
+    together: defaultdict[tuple[int, int], float] = defaultdict(float)
+    for region in regions:
+        together[region.given, region.suggested] += region.evidence
+    enough = config.min_evidence * pixels
+    kept = [region for region in regions if together[region.given, region.suggested] >= enough]
+    return sorted(kept, key=lambda region: -region.evidence)[: config.max_regions]
 
 
 def _pixels(

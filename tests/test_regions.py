@@ -159,10 +159,23 @@ def test_thresholds_are_shares_of_the_image():
     seen[6, 6] = 1
     assert [one.area for one in search(labels, seen, config=SuspectConfig(0, 0.04))] == [4]
     assert search(labels, seen, config=SuspectConfig(0, 0.041)) == []
-    assert [one.area for one in search(labels, seen, config=SuspectConfig(0.0399 * NATS, 0))] == [4]
-    assert search(labels, seen, config=SuspectConfig(0.0401 * NATS, 0)) == []
     assert [one.area for one in search(labels, seen, config=SuspectConfig(0, 0, max_regions=1))] == [4]
     assert [one.area for one in search(labels, seen)] == [4, 1]
+
+
+def test_the_regions_of_a_pair_need_the_evidence_together_and_a_fifth_of_it_each():
+    labels, seen = filled((10, 10), 0), filled((10, 10), 0)
+    seen[1:3, 1:3] = 1
+    seen[6, 6] = 1
+    seen[8, 8] = 2
+    assert [one.area for one in search(labels, seen, config=SuspectConfig(0.0499 * NATS, 0))] == [4, 1]
+    assert search(labels, seen, config=SuspectConfig(0.0501 * NATS, 0)) == []
+    seen[6, 6] = 0
+    seen[3, 1:3] = 1
+    assert [one.area for one in search(labels, seen, config=SuspectConfig(0.0501 * NATS, 0))] == [6]
+    seen[8, 6] = 1
+    assert [one.area for one in search(labels, seen, config=SuspectConfig(0.0499 * NATS, 0))] == [6, 1]
+    assert [one.area for one in search(labels, seen, config=SuspectConfig(0.0501 * NATS, 0))] == [6]
 
 
 def test_what_a_pair_usually_says_is_discounted():
@@ -176,6 +189,11 @@ def test_what_a_pair_usually_says_is_discounted():
     usual.level[2] = 3 * 0.02 * NATS
     evidence = {one.suggested: one.evidence for one in search(labels, seen, usual=usual)}
     assert evidence == pytest.approx({1: 2 * NATS, 2: 0.5 * NATS}, rel=1e-6)
+    # A second region of the pair makes the first less usual too
+    seen[5:7, 1:4] = 1
+    usual.level[1] = 0.2 * NATS
+    evidence = {one.area: one.evidence for one in search(labels, seen, usual=usual) if one.suggested == 1}
+    assert evidence == pytest.approx({4: 4 / 3 * NATS, 6: 6 / 3 * NATS}, rel=1e-6)
 
 
 def test_evidence_in_full_is_that_of_the_pairs():
