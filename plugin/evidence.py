@@ -2,13 +2,13 @@
 
 In ten lines. Where the predicted class c differs from the given class g, a pixel speaks for "g should be c" by the
 log-likelihood that c gains over g, weighted by the margin p[c] - p[g]: sure contradictions count, hesitant ones hardly
-do. The mean over an image's pixels is its evidence, at three levels: of each pair (an object of the wrong class), of
-each class given or seen (a misplaced edge, which speaks through many pairs at once), and of the whole image. Some
-confusions (kerb and road) are in every image, so each is divided by what is usual for it in this dataset: the mean over
-the images, plus their 90th percentile, plus a floor, as a few pixels of a rare pair must not outweigh an object. A
-level is the root of the sum of its squared ratios, the image's evidence the geometric mean of the three levels. The
-score takes two witnesses more, the share of pixels that confident learning flags (it knows how sure the model usually
-is of each class) and softmin (at full resolution); its suspicion is the geometric mean of the three.
+do. The mean over an image's pixels is its evidence, at four levels: of each pair (an object of the wrong class), of
+each class given or seen (a misplaced edge, which speaks through many pairs), of the whole image, and of each class
+seen, times its squared odds of being contradicted (an object missed altogether, against the edges of one that is
+there). Some confusions (kerb and road) are in every image, so each is divided by what is usual for it in this dataset:
+the mean over the images, plus their 90th percentile, plus a floor, as a few pixels of a rare pair must not outweigh an
+object. A level is the root of the sum of its squared ratios, the evidence the geometric mean of the four. The image's
+suspicion is the geometric mean of the evidence and of 1 / softmin, a witness at full resolution.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ import numpy as np
 from .scan import largest
 
 #: The other scores that the score is made from
-INGREDIENTS = ("clc", "softmin")
+INGREDIENTS = ("softmin",)
 #: Which part of the images is below an evidence that is still usual
 _USUAL_SHARE = 0.9
 #: Smaller probabilities of the given class count as this one: what is impossible is no more than sure
 _LEAST_PROBABILITY = 0.01
 #: Nats: about what 0.03 % of an image's pixels say when contradicted with certainty
 _FLOOR = 0.0015
-#: Evidence is counted in bins of a quarter octave, from 2^-24 nats (less counts as that) to 8 nats
-_BINS_AN_OCTAVE, _LOWEST, _HIGHEST = 4, -24, 3
+#: Evidence is counted in bins of a quarter octave, from 2^-24 (less counts as that) to 512, above 100 ln 100
+_BINS_AN_OCTAVE, _LOWEST, _HIGHEST = 4, -24, 9
 _BINS = _BINS_AN_OCTAVE * (_HIGHEST - _LOWEST) + 1
-#: Added to the flagged share: without a flag the two others still count
-_FLAGGED_FLOOR = 1e-4
+#: Added to the confirmed share of a class: odds end at 10, or 100 squared, as no share is known much better
+_LEAST_CONFIRMED = 0.1
 #: Softmin below this is as good as 0
 _SOFTMIN_FLOOR = 1e-3
 
@@ -47,20 +47,28 @@ class PairEvidence:
         suggested: (m,) int16, the class that is seen there
         strength: (m,) float64, nats summed over the pair's pixels as the module describes, divided by the number of
             pixels of the image that take part; in (0, ln 100]
+        odds: (m,) float64, of the suggested class: its pixels, given or seen, where the two disagree, to those where
+            they agree, in (0, 10]
     """
 
     given: np.ndarray
     suggested: np.ndarray
     strength: np.ndarray
+    odds: np.ndarray
+
+    @classmethod
+    def none(cls) -> PairEvidence:
+        """Of an image that nothing contradicts."""
+        return cls(np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0), np.empty(0))
 
     def to_dict(self) -> dict[str, np.ndarray]:
-        """The three arrays by name."""
+        """The arrays by name."""
         return dict(vars(self))
 
     @classmethod
     def from_dict(cls, content: Mapping[str, np.ndarray]) -> PairEvidence:
         """What `to_dict` gave."""
-        return cls(content["given"], content["suggested"], content["strength"])
+        return cls(**content)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class Usual:
 
     Args:
         classes: number of classes K
-        level: (K² + 2 K + 1,) float64 by hypothesis, see `_hypotheses`: mean plus 90th percentile over the images, nats
+        level: (K² + 3 K + 1,) float64 by hypothesis, see `_hypotheses`: mean plus 90th percentile over the images, nats
     """
 
     classes: int
@@ -99,7 +107,7 @@ class UsualEvidence:
     def __init__(self, classes: int) -> None:
         self.classes = classes
         self.images = 0
-        self._counts = np.zeros((classes * classes + 2 * classes + 1, _BINS), np.int32)
+        self._counts = np.zeros((classes * classes + 3 * classes + 1, _BINS), np.int32)
         self._sums = np.zeros(len(self._counts))
 
     def update(self, pairs: PairEvidence) -> None:
@@ -144,12 +152,13 @@ def pair_evidence(probabilities: np.ndarray, labels: np.ndarray) -> PairEvidence
     sums = np.bincount(given * classes + suggested, (for_seen - for_given) * gain, classes * classes)
     pairs = np.flatnonzero(sums)
     pixels = max(1, int((labels >= 0).sum()))
+    odds = _odds(labels[labels >= 0], seen[labels >= 0], classes)
     given, suggested = np.divmod(pairs, classes)
-    return PairEvidence(given.astype(np.int16), suggested.astype(np.int16), sums[pairs] / pixels)
+    return PairEvidence(given.astype(np.int16), suggested.astype(np.int16), sums[pairs] / pixels, odds[suggested])
 
 
 def evidence_strength(pairs: PairEvidence, usual: Usual) -> float:
-    """The image's evidence: how many times what is usual, the geometric mean over pairs, classes and the image.
+    """The image's evidence: how many times what is usual, the geometric mean over the four levels.
 
     Args:
         pairs: of the image
@@ -159,38 +168,50 @@ def evidence_strength(pairs: PairEvidence, usual: Usual) -> float:
         return 0.0
     index, strength = _hypotheses(pairs, usual.classes)
     squares = (strength / (usual.level[index] + _FLOOR)) ** 2
-    level = np.searchsorted([usual.classes**2, usual.classes**2 + 2 * usual.classes], index, side="right")
-    return float(np.prod(np.bincount(level, squares, 3)) ** (1 / 6))
+    level = np.searchsorted(_level_starts(usual.classes), index, side="right")
+    return float(np.prod(np.bincount(level, squares, 4)) ** (1 / 8))
 
 
-def evidence_score(pairs: PairEvidence, usual: Usual, flagged: float, softmin: float) -> float:
+def evidence_score(pairs: PairEvidence, usual: Usual, softmin: float) -> float:
     """The image's score.
 
     Args:
         pairs: of the image
         usual: of the dataset
-        flagged: share of the image's pixels that confident learning flags, in [0, 1]
         softmin: the image's softmin score, in [0, 1]
 
     Returns:
         1 / (1 + suspicion) in (0, 1], low where the mask is probably wrong; 1 where nothing contradicts it
     """
-    witnesses = evidence_strength(pairs, usual) * (flagged + _FLAGGED_FLOOR) / max(softmin, _SOFTMIN_FLOOR)
-    return 1 / (1 + witnesses ** (1 / 3))
+    return 1 / (1 + math.sqrt(evidence_strength(pairs, usual) / max(softmin, _SOFTMIN_FLOOR)))
+
+
+def _odds(given: np.ndarray, seen: np.ndarray, classes: int) -> np.ndarray:
+    """(K,) odds that a class is contradicted where it is given or seen, of the classes of n pixels; 0 where neither."""
+    agree = np.bincount(given[given == seen], minlength=classes)
+    either = np.bincount(given, minlength=classes) + np.bincount(seen, minlength=classes) - agree
+    confirmed = agree / np.maximum(either, 1)
+    return np.where(either > 0, 1 - confirmed, 0) / (confirmed + _LEAST_CONFIRMED)
 
 
 def _hypotheses(pairs: PairEvidence, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Index and strength of all that an image has evidence for.
 
     In order: the pairs (g, c) at g K + c; given g and seen as anything else at K² + g; seen as c and given as anything
-    else at K² + K + c; all together at K² + 2 K.
+    else at K² + K + c; all together at K² + 2 K; c missed altogether at K² + 2 K + 1 + c.
     """
     given, suggested = pairs.given.astype(np.int64), pairs.suggested.astype(np.int64)
     lost, gained = (np.bincount(ends, pairs.strength, classes) for ends in (given, suggested))
-    strength = np.concatenate([lost, gained, [pairs.strength.sum()]])
+    missed = np.bincount(suggested, pairs.strength * pairs.odds**2, classes)
+    strength = np.concatenate([lost, gained, [pairs.strength.sum()], missed])
     some = np.flatnonzero(strength)
     index = np.concatenate([given * classes + suggested, classes * classes + some])
     return index, np.concatenate([pairs.strength, strength[some]])
+
+
+def _level_starts(classes: int) -> list[int]:
+    """Where the second, third and fourth level begin among the hypotheses."""
+    return [classes**2, classes**2 + 2 * classes, classes**2 + 2 * classes + 1]
 
 
 def _bins(strength: np.ndarray) -> np.ndarray:

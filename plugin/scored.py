@@ -21,7 +21,7 @@ _USUAL = "usual"
 
 def pack_pairs(images: Sequence[PairEvidence]) -> dict[str, np.ndarray]:
     """The evidence of n images as a few arrays: ``counts`` (n,) of pairs an image, and its columns, joined."""
-    nothing = PairEvidence(np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0)).to_dict()
+    nothing = PairEvidence.none().to_dict()
     columns = [one.to_dict() for one in images] or [nothing]
     joined = {name: np.concatenate([one[name] for one in columns]) for name in nothing}
     return {"counts": np.array([one.given.size for one in images], np.int64), **joined}

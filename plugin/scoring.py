@@ -231,8 +231,8 @@ class Scoring:
         }
 
     def _evidence(self, row: dict[str, Any], usual: Usual) -> np.ndarray:
-        images = zip(unpack_pairs(row["pairs"]), row["scores"]["clc"], row["scores"]["softmin"], strict=True)
-        return np.array([evidence_score(pairs, usual, 1 - clc, softmin) for pairs, clc, softmin in images], np.float64)
+        images = zip(unpack_pairs(row["pairs"]), row["scores"]["softmin"], strict=True)
+        return np.array([evidence_score(pairs, usual, softmin) for pairs, softmin in images], np.float64)
 
     def _thresholds(self) -> tuple[np.ndarray, np.ndarray]:
         """The class thresholds (K,), and the pixels given each class (K,)."""
@@ -278,8 +278,7 @@ class Scoring:
             probabilities, labels = self._pooled(shard, sample_id)
             joint.update(probabilities, labels, learned.thresholds)
             flags = learned.flags(probabilities, labels)
-            if "clc" in self.config.scores:
-                self.store.write_flags(sample_id, _at_full_size(flags, self.config.pooling, size))
+            self.store.write_flags(sample_id, _at_full_size(flags, self.config.pooling, size))
             scores.append(counts_score(flags, labels))
             counts.append((int(flags.sum()), int((labels != IGNORED).sum())))
         return {
