@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from . import kernels
 from .config import SuspectConfig
 from .evidence import Usual
 from .region_shapes import Shapes, find_contradicted, measure, some_block, sum_together
+from .scan import largest
 
 DROP, SWAP, SHIFT, OTHER = KINDS = ("drop", "swap", "shift", "other")
 #: An image's kind of error where it has no suspect region
@@ -86,7 +86,7 @@ def find_regions(
     Returns:
         The regions, those of the most evidence first.
     """
-    seen = _most_probable(probabilities)
+    seen, _ = largest(probabilities)
     numbers = find_contradicted(labels, seen, len(probabilities))
     gain = _expected_gain(probabilities, labels, seen, numbers > 0)
     sums, places, windows = _sums(numbers, gain), some_block(numbers), ndimage.find_objects(numbers)
@@ -135,15 +135,6 @@ def leading_kind(kinds: Sequence[str], evidence: Sequence[float] | np.ndarray) -
     for kind, nats in zip(kinds, evidence, strict=True):
         totals[kind] += float(nats)
     return max(totals, key=lambda kind: (kind in kinds, totals[kind]))
-
-
-def _most_probable(probabilities: np.ndarray) -> np.ndarray:
-    """(h, w) int16, the class of the largest probability; the smaller class where several are equal."""
-    classes, *size = probabilities.shape
-    flat = np.ascontiguousarray(probabilities, dtype=np.float32).reshape(classes, -1)
-    largest, winner = np.empty(flat.shape[1], np.float32), np.empty(flat.shape[1], np.int16)
-    kernels.find_maximum(flat, np.full(classes, -np.inf, np.float32), largest, winner)
-    return winner.reshape(size)
 
 
 def _expected_gain(
