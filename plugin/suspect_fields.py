@@ -15,11 +15,10 @@ from . import display
 from .class_table import ClassTable
 from .fields import check_names, create_field, field_name, own_fields
 from .progress import Progress, silent
+from .regions import leading_kind
 
 SUSPECTS = "suspects"
 ERROR_TYPE = "error_type"
-#: An image's type of error where it has no suspect region
-NO_ERROR = "none"
 #: Images a bulk write: bounds the memory of the documents that are built for it
 _IMAGES_A_WRITE = 500
 
@@ -32,7 +31,9 @@ _ATTRIBUTES = {
     "area": (fo.IntField, "Pixels of the region"),
 }
 _SUSPECTS_TEXT = "Regions where the given class is probably wrong, labelled with the suggested class; strongest first."
-_ERROR_TYPE_TEXT = "Type of the image's strongest suspect: drop, swap, shift or other; none where there is no suspect."
+_ERROR_TYPE_TEXT = (
+    "Type with the most evidence in the image: drop, swap, shift or other; none without a suspect."
+)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def write_suspects(
     """Writes suspects in place of the run's earlier ones; can be repeated after it was interrupted.
 
     Samples that are not among ``images`` have no value afterwards; those without a region have an empty list and the
-    type `NO_ERROR`.
+    type `regions.NO_ERROR`.
 
     Args:
         dataset: the dataset, not a view
@@ -109,7 +110,11 @@ def write_suspects(
     dataset.clear_sample_fields(suspect_names(key))
     remaining, done = iter(images), 0
     while portion := list(islice(remaining, _IMAGES_A_WRITE)):
-        _write(dataset, field_name(key, ERROR_TYPE), ((image.sample_id, leading_type(image)) for image in portion))
+        _write(
+            dataset,
+            field_name(key, ERROR_TYPE),
+            ((image.sample_id, leading_kind(image.kind, image.evidence)) for image in portion),
+        )
         documents = ((image.sample_id, _detections(image, class_table.names)) for image in portion)
         _write(dataset, field_name(key, SUSPECTS), documents)
         done += len(portion)
@@ -117,11 +122,6 @@ def write_suspects(
     _create_indexes(dataset, key)
     display.show_suspects(dataset, key, own_fields(dataset, key))
     return suspect_names(key)
-
-
-def leading_type(image: ImageSuspects) -> str:
-    """The type of the region with the most evidence; of equals the first."""
-    return image.kind[int(np.argmax(image.evidence))] if len(image.kind) else NO_ERROR
 
 
 def _create_fields(dataset: fo.Dataset, key: str, label_field: str) -> None:

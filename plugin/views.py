@@ -90,7 +90,7 @@ def save_view(dataset: fo.Dataset, key: str, title: str, view: fo.DatasetView, d
 
 
 def suspect_view(dataset: fo.Dataset, key: str, kind: str) -> fo.DatasetView:
-    """The images whose strongest suspect is of a type of error, by quality, worst first.
+    """The images whose suspects are mostly, by evidence, of a type of error, by quality, worst first.
 
     Args:
         dataset: the dataset
@@ -152,7 +152,7 @@ def save_suspect_views(dataset: fo.Dataset, key: str, groups: Sequence[Mapping[s
     delete_suspect_views(dataset, key)
     names = []
     for kind, title in TYPE_VIEWS.items():
-        text = f"Images whose strongest suspect region is a {kind}, by {key}_quality, worst first."
+        text = f"Images whose evidence is mostly that of a {kind}, by {key}_quality, worst first."
         names.append(save_view(dataset, key, title, suspect_view(dataset, key, kind), text))
     text = "All suspect regions, the largest evidence first."
     names.append(save_view(dataset, key, SUSPECT_REGIONS, suspect_regions(dataset, key), text))
