@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .config import ScoreConfig, SuspectConfig
+from .failures import Failures
 from .fields import Columns, check_fields
 from .housekeeping import dataset_id
 from .prediction import PredictionReader
@@ -109,9 +110,10 @@ class Session(PredictionSession):
         if suspects is None or not has_usual(store):
             return None
         wanted = suspects.config if suspects.stated else self._suspects_before(store) or suspects.config
+        failures = Failures(self.request.skip_failures, list(scored_states(store)))
         index_of = {sample_id: index for index, sample_id in enumerate(self.samples.ids)}
-        scored = self.samples.subset(index_of[sample_id] for sample_id in scored_states(store))
-        return open_search(self.folder, scored, store, config.pooling, wanted, failures=self.failures)
+        scored = self.samples.subset(index_of[sample_id] for sample_id in failures.asked)
+        return open_search(self.folder, scored, store, config.pooling, wanted, failures=failures)
 
     def _suspects_before(self, store: ScoreSet) -> SuspectConfig | None:
         """What a suspect is in a run of these scores that is to be completed, where it had suspects."""

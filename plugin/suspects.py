@@ -60,11 +60,12 @@ class SuspectSearch:
         Raises:
             SampleError: a mask or a file of the run cannot be read, unless bad samples are skipped
         """
-        if self.store.complete:
-            return
-        work = partial(self._search_shard, read_usual(self.scores))
-        run_pass(self.store, _STAGE, len(self.samples), work, "Finding suspects", progress, self.config.workers)
-        self.store.finish()
+        if not self.store.complete:
+            work = partial(self._search_shard, read_usual(self.scores))
+            run_pass(self.store, _STAGE, len(self.samples), work, "Finding suspects", progress, self.config.workers)
+            self.store.finish()
+        for row in self._rows():
+            self.failures.recall(row["failures"])
 
     def images(self) -> Iterator[ImageSuspects]:
         """The regions of each sample, in order, some samples at a time in memory."""
@@ -86,7 +87,6 @@ class SuspectSearch:
         table = self.samples.class_table
         total = Findings(table, GroupTally(table.size), np.zeros(table.size, np.int64), np.zeros(table.size, np.int64))
         for row in self._rows():
-            self.failures.recall(row["failures"])
             total.add(row)
         total.failures = self.failures.to_dicts()
         return total

@@ -264,7 +264,7 @@ def test_an_audit_takes_over_predictions_of_the_same_config(make_dataset: Any, a
     stages: list[str] = []
     audit.audit_labels(dataset, "ground_truth", progress=lambda stage, *_: stages.append(stage), **source)
     assert "Predicting" not in stages and "Scoring" in stages
-    assert before.is_dir() and len(list(folder_of(dataset).iterdir())) == 2
+    assert before.is_dir() and len(list(folder_of(dataset).iterdir())) == 3
     assert audit.list_runs(dataset)[0].timings["Predicting"] > 0
 
 

@@ -246,17 +246,18 @@ def test_killed_while_overwriting(predicted: Any, audit: Any, interrupt: Interru
 
 def test_a_killed_search_leaves_the_earlier_suspects(predicted: Any, audit: Any, interrupt: Interrupt) -> None:
     audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
-    audit.audit_labels(predicted, "ground_truth", key="calm", **WITH_FILES, min_area=0.05)
+    audit.audit_labels(predicted, "ground_truth", key="calm", **WITH_FILES, max_regions=1)
     before, record = outcome(predicted, "lq"), record_of(predicted, "lq")
     assert before["suspects"] != outcome(predicted, "calm")["suspects"]
-    other = {"function": "find_suspects", "min_area": 0.05}
+    other = {"function": "find_suspects", "max_regions": 1}
     assert interrupt(predicted, kill_at=["Finding suspects", 16], **other)["signal"] == signal.SIGKILL
     assert (outcome(predicted, "lq"), record_of(predicted, "lq")) == (before, record)
     died = interrupt(predicted, kill_at=["Writing suspects", 40], **other)
     assert died["signal"] == signal.SIGKILL
-    assert [done for stage, done, _ in died["reports"] if stage == "Finding suspects"] == [32, 40]
+    # What the killed one had finished is not searched again, which may be more than it had reported
+    assert [done for stage, done, _ in died["reports"] if stage == "Finding suspects"] in ([32, 40], [40])
     assert len(sets(predicted)) == 3
-    audit.find_suspects(predicted, min_area=0.05)
+    audit.find_suspects(predicted, max_regions=1)
     after, calm = outcome(predicted, "lq"), outcome(predicted, "calm")
     assert (after["suspects"], after["error_type"]) == (calm["suspects"], calm["error_type"])
     assert {name: after[name] for name in after if name not in ("suspects", "error_type")} == {
@@ -265,7 +266,7 @@ def test_a_killed_search_leaves_the_earlier_suspects(predicted: Any, audit: Any,
     assert len(sets(predicted)) == 2 and record_of(predicted, "lq").extra["suspects"]["status"] == "complete"
     # The earlier ones again, after a search for others that was killed while it wrote
     assert interrupt(predicted, kill_at=["Writing suspects", 40], function="find_suspects")["signal"] == signal.SIGKILL
-    audit.audit_labels(predicted, "ground_truth", **WITH_FILES, min_area=0.05)
+    audit.audit_labels(predicted, "ground_truth", **WITH_FILES, max_regions=1)
     assert outcome(predicted, "lq") == after
 
 
