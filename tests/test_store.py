@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from label_quality.plugin.errors import LabelQualityError, SampleError
 from label_quality.plugin.resample import to_probabilities
-from label_quality.plugin.store import PredictionSet, RunFolder, ScoreSet, content_digest
+from label_quality.plugin.store import PredictionSet, RunFolder, ScoreSet, SuspectSet, content_digest
 from label_quality.plugin.types import Geometry, Prediction
 
 GEOMETRY = Geometry((24, 32), (20, 32), True)
@@ -130,6 +130,19 @@ def test_images_come_back_as_they_were(tmp_path: Path) -> None:
 def test_images_of_another_kind_are_refused(tmp_path: Path) -> None:
     with RunFolder(tmp_path) as folder, pytest.raises(ValueError, match=r"Expected \(H, W\) uint8 or uint16"):
         folder.open_scores("ab12").write_heatmap("s1", np.zeros((3, 4), np.float32))
+
+
+def test_masks_of_regions_are_spread_over_folders_by_their_sample(tmp_path: Path) -> None:
+    mask = np.array([[True, False], [True, True]])
+    with RunFolder(tmp_path) as folder:
+        suspects = folder.open_suspects("c1")
+        path = suspects.write_region(IDS[3], 7, mask)
+        assert path == suspects.mask_file(IDS[3], 7) == suspects.path / "masks" / "03" / f"07-{IDS[3]}.png"
+        suspects.finish()
+        assert folder.open_suspects("c1").path == suspects.path
+        assert folder.open_suspects("c1", overwrite=True).path.name == "suspects-c1-2"
+        assert folder.latest(SuspectSet).path == suspects.path and folder.latest(ScoreSet) is None
+    np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), [[255, 0], [255, 255]])
 
 
 def test_compact_arrays_keep_small_probabilities_apart(tmp_path: Path) -> None:
@@ -280,6 +293,9 @@ def fill(folder: RunFolder) -> None:
         scores.write_flags(sample_id, np.zeros((2, 2), bool))
         scores.write_pooled(sample_id, np.ones((1, 2, 2), np.float32), np.zeros((2, 2)))
     scores.write_shard("pass1", 0, [])
+    suspects = folder.open_suspects("c")
+    suspects.write_region(IDS[0], 0, np.ones((2, 2), bool))
+    suspects.write_shard("regions", 0, [])
     scores.file("masks", IDS[0]).with_name(f".{IDS[0]}.png.77-1.tmp").write_bytes(b"half")
 
 
