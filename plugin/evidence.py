@@ -1,14 +1,14 @@
 """Class-pair evidence: how surely the predictions say that what is given one class is of another, beyond what is usual.
 
-In ten lines. Where the predicted class c differs from the given class g, a pixel speaks for "g should be c" by the
-log-likelihood that c gains over g, weighted by the margin p[c] - p[g]: sure contradictions count, hesitant ones hardly
-do. The mean over an image's pixels is its evidence, at four levels: of each pair (an object of the wrong class), of
-each class given or seen (a misplaced edge, which speaks through many pairs), of the whole image, and of each class
-seen, times its squared odds of being contradicted (an object missed altogether, against the edges of one that is
-there). Some confusions (kerb and road) are in every image, so each is divided by what is usual for it in this dataset:
-the mean over the images, plus their 90th percentile, plus a floor, as a few pixels of a rare pair must not outweigh an
-object. A level is the root of the sum of its squared ratios, the evidence the geometric mean of the four. The image's
-suspicion is the geometric mean of the evidence and of 1 / softmin, a witness at full resolution.
+Where the predicted class c differs from the given class g, a pixel speaks for "g should be c" by the log-likelihood
+that c gains over g, weighted by the margin p[c] - p[g]: sure contradictions count, hesitant ones hardly do. The mean
+over an image's pixels is its evidence, at four levels: of each pair (an object of the wrong class), of each class given
+or seen (a misplaced edge, which speaks through many pairs), of the whole image, and of each class seen, times its
+squared odds of being contradicted (an object missed altogether, against the edges of one that is there). Some
+confusions (kerb and road) are in every image, so each is divided by what is usual for it in this dataset: the mean over
+the images, plus their 90th percentile, plus a floor, as a few pixels of a rare pair must not outweigh an object. A
+level is the root of the sum of its squared ratios, the evidence the geometric mean of the four. The image's suspicion
+is the geometric mean of the evidence and of 1 / softmin, a witness at full resolution.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class PairEvidence:
         suggested: (m,) int16, the class that is seen there
         strength: (m,) float64, nats summed over the pair's pixels as the module describes, divided by the number of
             pixels of the image that take part; in (0, ln 100]
-        odds: (m,) float64, of the suggested class: its pixels, given or seen, where the two disagree, to those where
-            they agree, in (0, 10]
+        odds: (m,) float64, of the suggested class: of its pixels, given or seen, those where the two disagree, to those
+            where they agree and a tenth of all; in (0, 10]
     """
 
     given: np.ndarray
@@ -77,7 +77,8 @@ class Usual:
 
     Args:
         classes: number of classes K
-        level: (K² + 3 K + 1,) float64 by hypothesis, see `_hypotheses`: mean plus 90th percentile over the images, nats
+        level: (K² + 3 K + 1,) float64 by hypothesis, see `_hypotheses`: mean plus 90th percentile over the images, in
+            nats; those of classes missed altogether times squared odds
     """
 
     classes: int
@@ -111,7 +112,11 @@ class UsualEvidence:
         self._sums = np.zeros(len(self._counts))
 
     def update(self, pairs: PairEvidence) -> None:
-        """Adds an image."""
+        """Adds an image.
+
+        Args:
+            pairs: of the image; it counts also where it has none
+        """
         index, strength = _hypotheses(pairs, self.classes)
         self.images += 1
         self._sums[index] += strength
@@ -158,11 +163,14 @@ def pair_evidence(probabilities: np.ndarray, labels: np.ndarray) -> PairEvidence
 
 
 def evidence_strength(pairs: PairEvidence, usual: Usual) -> float:
-    """The image's evidence: how many times what is usual, the geometric mean over the four levels.
+    """The image's evidence, in times what is usual.
 
     Args:
         pairs: of the image
         usual: of the dataset
+
+    Returns:
+        The geometric mean over the four levels; 0 where nothing contradicts the mask.
     """
     if not pairs.strength.size:
         return 0.0
@@ -181,7 +189,7 @@ def evidence_score(pairs: PairEvidence, usual: Usual, softmin: float) -> float:
         softmin: the image's softmin score, in [0, 1]
 
     Returns:
-        1 / (1 + suspicion) in (0, 1], low where the mask is probably wrong; 1 where nothing contradicts it
+        1 / (1 + suspicion) in (0, 1], low where the mask is probably wrong; 1 where nothing contradicts it.
     """
     return 1 / (1 + math.sqrt(evidence_strength(pairs, usual) / max(softmin, _SOFTMIN_FLOOR)))
 

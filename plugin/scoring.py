@@ -1,4 +1,4 @@
-"""The two passes over a dataset: image scores first, then what needs the whole dataset's class thresholds.
+"""The passes over a dataset: image scores first, then, where asked for, flags by the whole dataset's class thresholds.
 
 Every shard of samples leaves its results in the store, so a killed run goes on with the next one, and the driver holds
 a few numbers a shard. Sums are taken in the order of the samples, so results do not depend on the number of threads.
@@ -94,20 +94,25 @@ class Scoring:
 
     @property
     def flags_pixels(self) -> bool:
-        """Whether there is a second pass."""
+        """Whether confident learning counts are asked for and allowed, which take a second pass."""
         return "clc" in self._computed.scores and not self.reader.labels_only
 
     @property
     def keeps_pooled(self) -> bool:
-        """Whether pooled arrays and class-pair evidence are kept, from which suspects are found."""
+        """Whether pooled arrays, from which suspects are found, and class-pair evidence are kept."""
         return any(score in self.config.scores for score in _RELATIVE) and not self.reader.labels_only
 
     def run(self, progress: Progress) -> Reduction | None:
-        """Both passes.
+        """The first pass, what evidence is usual where that is needed, and the second pass where pixels are flagged.
+
+        What the store has of them already is not done again.
+
+        Args:
+            progress: told after every shard of a pass
 
         Returns:
-            the dataset's thresholds and confident joint, or None where the predictions have no probabilities or
-            confident learning counts were not asked for
+            what the second pass has found: the dataset's thresholds and confident joint; None where there is none, as
+            the score ``clc`` is not asked for or the predictions have no probabilities
 
         Raises:
             SampleError: a sample cannot be scored, unless ``skip_failures``

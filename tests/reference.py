@@ -155,41 +155,61 @@ def pair_evidence(p: np.ndarray, l: np.ndarray) -> dict[tuple[int, int], float]:
     return evidence
 
 
-def evidence_levels(pairs: dict[tuple[int, int], float]) -> list[dict[tuple[str, int, int], float]]:
-    """One image's evidence by pair, by class given or seen, and of the whole image: ("pair", given, seen) and so on."""
-    levels: list[dict[tuple[str, int, int], float]] = [{}, {}, {}]
+def odds(p: np.ndarray, l: np.ndarray) -> dict[int, float]:
+    """(1 - c) / (c + 0.1) of each class, c the share of the pixels with l or P of that class that have both."""
+    _, given, predicted, _ = pixels(p, l)
+    confirmed = {int(k): class_iou(given, predicted, k) for k in np.union1d(given, predicted)}
+    return {k: (1 - share) / (share + 0.1) for k, share in confirmed.items()}
+
+
+def evidence_levels(
+    pairs: dict[tuple[int, int], float], against: dict[int, float]
+) -> list[dict[tuple[str, int, int], float]]:
+    """One image's evidence by pair, by class given or seen, of the whole image, and by class missed altogether.
+
+    Args:
+        pairs: as `pair_evidence` gives
+        against: as `odds` gives
+    """
+    levels: list[dict[tuple[str, int, int], float]] = [{}, {}, {}, {}]
     for (g, c), nats in pairs.items():
         names = [(0, ("pair", g, c)), (1, ("given", g, -1)), (1, ("seen", -1, c)), (2, ("image", -1, -1))]
         for level, name in names:
             levels[level][name] = levels[level].get(name, 0.0) + nats
+    for (_, _, c), nats in [entry for entry in levels[1].items() if entry[0][0] == "seen"]:
+        levels[3]["missed", -1, c] = nats * against[c] * against[c]
     return levels
 
 
-def usual_evidence(images: list[dict[tuple[int, int], float]]) -> dict[tuple[str, int, int], float]:
+def usual_evidence(
+    images: list[tuple[dict[tuple[int, int], float], dict[int, float]]],
+) -> dict[tuple[str, int, int], float]:
     """Of each of `evidence_levels`' names that some image has: the mean over the images plus their 90th percentile.
 
     The percentile of n values is the smallest of them that at least 9 n / 10 of them do not exceed, rounded up to a
-    whole number of quarter octaves: the smallest of 2^-24, 2^-23.75 ... 2^3 that is not below it; 0 where it is 0.
+    whole number of quarter octaves: the smallest of 2^-24, 2^-23.75 ... 2^9 that is not below it; 0 where it is 0.
     """
-    merged = [{name: nats for level in evidence_levels(pairs) for name, nats in level.items()} for pairs in images]
+    merged = [{name: nats for level in evidence_levels(*image) for name, nats in level.items()} for image in images]
+    ends = [2 ** (quarter / 4) for quarter in range(4 * -24, 4 * 9 + 1)]
     usual = {}
     for name in {name for image in merged for name in image}:
         values = sorted(image.get(name, 0.0) for image in merged)
         percentile = next(v for rank, v in enumerate(values, start=1) if 10 * rank >= 9 * len(values))
-        ends = [2 ** (quarter / 4) for quarter in range(4 * -24, 4 * 3 + 1)]
         rounded = next(end for end in ends if end >= percentile) if percentile else 0.0
         usual[name] = sum(values) / len(values) + rounded
     return usual
 
 
 def evidence(
-    pairs: dict[tuple[int, int], float], usual: dict[tuple[str, int, int], float], flagged: float, softmin: float
+    pairs: dict[tuple[int, int], float],
+    against: dict[int, float],
+    usual: dict[tuple[str, int, int], float],
+    softmin: float,
 ) -> float:
-    """From one image's pairs, what is usual in all images, the image's share of flagged pixels and its softmin."""
+    """From one image's pairs and odds, what is usual in all images, and the image's softmin."""
     norms = [
         math.sqrt(sum((nats / (usual.get(name, 0.0) + 0.0015)) ** 2 for name, nats in level.items()))
-        for level in evidence_levels(pairs)
+        for level in evidence_levels(pairs, against)
     ]
-    strength = math.prod(norms) ** (1 / 3)
-    suspicion = (strength * (flagged + 0.0001) / max(softmin, 0.001)) ** (1 / 3)
-    return 1 / (1 + suspicion)
+    strength = math.prod(norms) ** (1 / 4)
+    return 1 / (1 + math.sqrt(strength / max(softmin, 0.001)))

@@ -222,43 +222,61 @@ def test_predicted_masks_may_hold_ignored_values(fiftyone: Any, make_dataset: An
 
 
 def test_evidence_is_relative_to_what_is_usual_in_all_images(scored: Any, open_scoring: Open) -> None:
-    from label_quality.plugin.confident import counts_score, learn
     from label_quality.plugin.evidence import UsualEvidence, evidence_score, pair_evidence
     from label_quality.plugin.scores import score_image
 
     scoring = open_scoring(scored, scores=("evidence", "cil"))
     scoring.run(silent)
-    images = [scoring.store.read_pooled(sample_id) for sample_id in scoring.samples.ids]
-    learned, usual, expected = learn(images, 4, scoring.config.clc_rule), UsualEvidence(4), []
-    for image in images:
-        usual.update(pair_evidence(*image))
-    for index, image in enumerate(images):
+    images, softmins, usual = [], [], UsualEvidence(4)
+    for index, sample_id in enumerate(scoring.samples.ids):
         labels = scoring.samples.load_labels(index)
-        probabilities = scoring.reader.read(scoring.samples.ids[index], labels.shape).values
-        softmin = score_image(probabilities, labels, scoring.config.from_params({"scores": ("softmin",)})).softmin
-        flagged = 1 - counts_score(learned.flags(*image), image[1])
-        expected.append(evidence_score(pair_evidence(*image), usual.usual(), flagged, softmin))
+        probabilities = scoring.reader.read(sample_id, labels.shape).values
+        every = score_image(probabilities, labels, scoring.config.from_params({"scores": ("softmin", "evidence")}))
+        pooled = every.pooled_probabilities.astype(np.float16).astype(np.float32)
+        images.append(pair_evidence(pooled, every.pooled_labels))
+        softmins.append(every.softmin)
+        usual.update(images[-1])
+    expected = [evidence_score(pairs, usual.usual(), low) for pairs, low in zip(images, softmins, strict=True)]
     np.testing.assert_array_equal(joined(scoring, "scores")["evidence"], expected)
     assert len(set(expected)) > 10 and np.argmin(expected) % 5 == 0
 
 
-@pytest.mark.parametrize("rule", ["joint", "cleanlab"])
-def test_evidence_alone_is_the_evidence_among_all_scores(scored: Any, open_scoring: Open, rule: str) -> None:
-    """What it is made from is computed, but neither given as a score nor drawn."""
-    every, alone = (
-        open_scoring(scored, name, clc_rule=rule, **params)
-        for name, params in (("every", {}), ("alone", {"scores": ("evidence",)}))
-    )
-    first, second = every.run(silent), alone.run(silent)
-    for name, value in vars(first).items():
-        np.testing.assert_array_equal(value, getattr(second, name))
+def test_evidence_alone_is_the_evidence_among_all_scores(scored: Any, open_scoring: Open) -> None:
+    """What it is made from is computed, but not given as a score, and no pixels are flagged."""
+    every, alone = open_scoring(scored, "every"), open_scoring(scored, "alone", scores=("evidence",))
+    stages: list[str] = []
+    assert every.run(silent) is not None
+    assert alone.run(lambda stage, done, total: stages.append(stage)) is None
+    assert set(stages) == {"Scoring"}
+    assert set(alone.store.read_shard("scores", 0)["scores"]) == {"softmin"}
+    assert not alone.store.shard_done("flags", 0) and not alone.store.shard_done("reduced", 0)
     found = joined(alone, "scores")
     assert set(found) == {"evidence"}
     np.testing.assert_array_equal(found["evidence"], joined(every, "scores")["evidence"])
     assert joined(alone, "per_class") == {}
-    drawn = {Path(name).parts[0] for name in files(every)}
-    assert "flags" in drawn
-    assert {Path(name).parts[0] for name in files(alone)} == drawn - {"flags"}
+    kept = {Path(name).parts[0] for name in files(every)}
+    assert {"compact", "pooled", "flags"} < kept
+    assert {Path(name).parts[0] for name in files(alone)} == kept - {"pooled", "flags"}
+
+
+def test_evidence_alone_in_the_store_is_not_computed_again(scored: Any, open_scoring: Open) -> None:
+    scoring = open_scoring(scored, scores=("evidence",))
+    scoring.run(silent)
+    before, stages = files(scoring), []
+    assert scoring.run(lambda stage, done, total: stages.append(stage)) is None
+    assert stages == []
+    assert files(scoring) == before
+
+
+def test_evidence_that_is_usual_is_found_again_where_a_run_was_killed_before_it(
+    scored: Any, open_scoring: Open
+) -> None:
+    undisturbed, killed = (open_scoring(scored, name, scores=("evidence",)) for name in ("undisturbed", "killed"))
+    undisturbed.run(silent)
+    killed.run(silent)
+    killed.store.discard_shard("usual", 0)
+    killed.run(silent)
+    assert files(killed) == files(undisturbed)
 
 
 def test_evidence_needs_probabilities(fiftyone: Any, make_dataset: Any, open_scoring: Open) -> None:
@@ -278,9 +296,10 @@ def test_the_evidence_of_images_survives_the_store(scored: Any, open_scoring: Op
     from label_quality.plugin.scored import pack_pairs, unpack_pairs
 
     store = open_scoring(scored).store
-    nothing = PairEvidence(np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0))
-    three = PairEvidence(np.array([0, 0, 3], np.int16), np.array([1, 2, 0], np.int16), np.array([0.5, 1e-9, 4.6]))
-    one = PairEvidence(np.array([2], np.int16), np.array([1], np.int16), np.array([0.25]))
+    nothing = PairEvidence.none()
+    columns = np.array([0, 0, 3], np.int16), np.array([1, 2, 0], np.int16)
+    three = PairEvidence(*columns, np.array([0.5, 1e-9, 4.6]), np.array([10.0, 1 / 3, 1e-9]))
+    one = PairEvidence(np.array([2], np.int16), np.array([1], np.int16), np.array([0.25]), np.array([0.125]))
     for images in ([], [nothing], [nothing, three, nothing, nothing, one], [three, one]):
         store.write_shard("scores", 0, pack_pairs(images))
         again = list(unpack_pairs(store.read_shard("scores", 0)))
