@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import fiftyone as fo
@@ -10,10 +10,12 @@ import fiftyone as fo
 from .class_table import ClassTable
 from .fields import Columns, ResultRows, delete_fields, own_fields, write_results
 from .housekeeping import own_folder, remove_folder
+from .overview import ScoreOverview, SuspectOverview
+from .regions import leading_kind
 from .runs import RunRecord, save_record
 from .store import RunFolder
 from .stored_sets import ScoreSet, StoredSet, SuspectSet
-from .suspect_fields import suspect_names, write_suspects
+from .suspect_fields import ImageSuspects, suspect_names, write_suspects
 from .suspects import SuspectSearch
 from .timing import StageTimes
 from .views import delete_suspect_views, delete_views, own_views, save_suspect_views, save_worst_first
@@ -77,10 +79,11 @@ def publish(
         # Samples that have no value any more, and columns that this run does not have, must not keep the old ones
         delete_fields(dataset, record.key)
         delete_views(dataset, record.key)
+    overview = ScoreOverview(columns.quality)
     record.fields = write_results(
         dataset,
         record.key,
-        rows,
+        _counted(rows, overview),
         columns,
         class_table=table,
         label_field=record.label_field,
@@ -88,6 +91,8 @@ def publish(
         progress=times,
     )
     record.views = [save_worst_first(dataset, record.key)] if columns.quality is not None else []
+    if columns.quality is not None:
+        record.extra["overview"] = overview.to_dict(_filepaths(dataset, [one for one, _ in overview.worst]))
     times.count("Writing fields")
     if search is not None:
         _write_suspects(dataset, record, search, times)
@@ -128,19 +133,40 @@ def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearc
         "set": search.store.path.name,
         "status": COMPLETE,
     }
+    overview = record.extra.setdefault("overview", {})
+    suspects = SuspectOverview(search.samples.class_table.names, [one["id"] for one in overview.get("worst", [])])
     write_suspects(
         dataset,
         record.key,
-        search.images(),
+        _counted_suspects(search.images(), suspects),
         class_table=search.samples.class_table,
         label_field=record.label_field,
         total=len(search.samples),
         progress=times,
     )
+    suspects.add_to(overview)
     record.extra |= found
     record.fields = own_fields(dataset, record.key)
     record.views = [*record.views, *save_suspect_views(dataset, record.key, found["groups"])]
     times.count("Writing suspects")
+
+
+def _counted(rows: Iterable[ResultRows], overview: ScoreOverview) -> Iterator[ResultRows]:
+    for portion in rows:
+        overview.update(portion.ids, portion.scores)
+        yield portion
+
+
+def _counted_suspects(images: Iterable[ImageSuspects], overview: SuspectOverview) -> Iterator[ImageSuspects]:
+    for image in images:
+        kind = leading_kind(image.kind, image.evidence)
+        overview.update(image.sample_id, kind, image.given, image.suggested, image.evidence)
+        yield image
+
+
+def _filepaths(dataset: fo.Dataset, ids: Sequence[str]) -> Mapping[str, str]:
+    images = dataset.select_group_slices(media_type="image") if dataset.media_type == "group" else dataset
+    return dict(zip(*images.select(ids).values(["id", "filepath"]), strict=True))
 
 
 def conclude(
