@@ -1,0 +1,252 @@
+"""Tags images for relabelling, and takes back exactly what the last tagging added.
+
+What a tagging will add is written down before anything is tagged, so that it can also be taken back after a kill. It is
+kept in FiftyOne's store of operators, apart from the dataset's own document, which the App loads with every page.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+from bson import ObjectId
+from fiftyone import ViewField as F
+
+from .choices import DEFAULT_TAG, Chosen, check_tag
+from .errors import LabelQualityError
+from .progress import Progress, silent
+
+_STORE = "label_quality_relabelling"
+_LAST = "last_tagging"
+#: Samples that are tagged, or looked up, at a time: bounds the memory and how long there is no progress
+_PORTION = 2000
+#: Likewise where their regions are tagged, each sample in a write of its own
+_REGIONS_PORTION = 500
+#: MongoDB's limit of a document is 16 MiB
+_MOST_BYTES = 15 * 2**20
+
+
+@dataclass(frozen=True)
+class Tagging:
+    """What a tagging adds, or has added.
+
+    Args:
+        tag: the tag's name
+        samples: ids of the samples that did not have it
+        field: of the regions that are tagged too, or None
+        regions: ids of the regions that did not have it
+        created: UTC time, ISO 8601
+        finished: whether it was done to the end
+    """
+
+    tag: str
+    samples: Sequence[str] = ()
+    field: str | None = None
+    regions: Sequence[str] = ()
+    created: str = ""
+    finished: bool = False
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much was tagged, or would be.
+
+    Args:
+        images: that get the tag, or lose it
+        already: chosen ones that have the tag anyway
+        regions: that get the tag, or lose it
+    """
+
+    images: int = 0
+    already: int = 0
+    regions: int = 0
+
+
+def tag_samples(
+    chosen: Chosen, tag: str = DEFAULT_TAG, *, regions: bool = False, progress: Progress = silent
+) -> Counts:
+    """Tags images, and their suspect regions too if asked for.
+
+    Args:
+        chosen: what to tag, from `choices.choose`
+        tag: the tag's name
+        regions: also tag the suspect regions that are meant
+        progress: told after every portion
+
+    Returns:
+        what was tagged; samples and regions that had the tag before are left as they are
+
+    Raises:
+        LabelQualityError: the tag is no name, or regions are asked for where there are none
+    """
+    dataset = chosen.samples._root_dataset
+    tagging = _planned(chosen, tag, regions)
+    counts = Counts(len(tagging.samples), len(chosen.samples) - len(tagging.samples), len(tagging.regions))
+    if not tagging.samples and not tagging.regions:
+        return counts
+    recorded = _with_unfinished(dataset, tagging)
+    _write(dataset, recorded)
+    done, total = 0, len(tagging.samples) + len(tagging.regions)
+    for ids in _portions(tagging.samples, _PORTION):
+        dataset.select(ids).tag_samples(tag)
+        done += len(ids)
+        progress("Tagging images", done, total)
+    for view in _region_views(dataset, tagging):
+        view.tag_labels(tag, label_fields=tagging.field)
+    _write(dataset, _finished(recorded))
+    return counts
+
+
+def count(chosen: Chosen, tag: str = DEFAULT_TAG, *, regions: bool = False) -> Counts:
+    """What `tag_samples` would tag, counted in the database."""
+    check_tag(tag)
+    images, already = len(chosen.samples), len(chosen.samples.match_tags(tag))
+    if not regions or chosen.field is None:
+        return Counts(images - already, already)
+    return Counts(images - already, already, _missing_regions(chosen, tag).count(f"{chosen.field}.detections"))
+
+
+def last_tagging(dataset: fo.Dataset) -> Tagging | None:
+    """What the last tagging has added, or None where there was none or it was taken back."""
+    content = _store(dataset).get(_LAST)
+    if not content:
+        return None
+    return Tagging(
+        tag=content["tag"],
+        samples=unpack_ids(content["samples"]),
+        field=content["field"],
+        regions=unpack_ids(content["regions"]),
+        created=content["created"],
+        finished=content["finished"],
+    )
+
+
+def undo_tagging(dataset: fo.Dataset, progress: Progress = silent) -> Counts:
+    """Removes the tag from what the last tagging added it to; what had it before keeps it.
+
+    It can be repeated after it was interrupted.
+
+    Args:
+        dataset: the dataset
+        progress: told after every portion
+
+    Returns:
+        what the tag was removed from
+
+    Raises:
+        LabelQualityError: there is no tagging to undo
+    """
+    tagging = last_tagging(dataset)
+    if tagging is None:
+        raise LabelQualityError(f"There is no tagging to undo on dataset '{dataset.name}'.")
+    images, done = 0, 0
+    for ids in _portions(tagging.samples, _PORTION):
+        tagged = dataset.select(ids).match_tags(tagging.tag)
+        images += len(tagged)
+        tagged.untag_samples(tagging.tag)
+        done += len(ids)
+        progress("Removing tags", done, len(tagging.samples))
+    regions = 0
+    for view in _region_views(dataset, tagging):
+        tagged = view.filter_labels(tagging.field, F("tags").contains(tagging.tag))
+        regions += tagged.count(f"{tagging.field}.detections")
+        tagged.untag_labels(tagging.tag, label_fields=tagging.field)
+    _store(dataset).delete(_LAST)
+    return Counts(images=images, regions=regions)
+
+
+def pack_ids(ids: Iterable[str]) -> str:
+    """Ids as a short text: sorted, each by its difference to the one before, compressed; 2 to 5 characters an id."""
+    rows = np.frombuffer(b"".join(sorted(bytes.fromhex(one) for one in ids)), np.uint8).reshape(-1, 12)
+    differences = np.diff(rows, axis=0, prepend=np.zeros((1, 12), np.uint8))
+    return base64.b85encode(zlib.compress(differences.T.tobytes(), 9)).decode()
+
+
+def unpack_ids(text: str) -> list[str]:
+    """The ids of `pack_ids`, sorted."""
+    columns = np.frombuffer(zlib.decompress(base64.b85decode(text)), np.uint8).reshape(12, -1)
+    rows = np.cumsum(columns.T, axis=0, dtype=np.uint8)
+    return [row.tobytes().hex() for row in rows]
+
+
+def _planned(chosen: Chosen, tag: str, regions: bool) -> Tagging:
+    check_tag(tag)
+    if regions and chosen.field is None:
+        raise LabelQualityError(
+            "There are no suspect regions to tag: find suspects first, or tag the images only (regions=False)."
+        )
+    ids = chosen.samples.match_tags(tag, bool=False).values("id")
+    found: list[str] = []
+    if regions:
+        found = _missing_regions(chosen, tag).values(f"{chosen.field}.detections.id", unwind=True)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return Tagging(tag, ids, chosen.field if regions else None, found, now)
+
+
+def _missing_regions(chosen: Chosen, tag: str) -> fo.DatasetView:
+    """The chosen images with the regions that are meant and do not have the tag."""
+    return chosen.samples.filter_labels(chosen.field, chosen.region & ~F("tags").contains(tag))
+
+
+def _with_unfinished(dataset: fo.Dataset, tagging: Tagging) -> Tagging:
+    """The tagging with what an earlier one, which was killed and is now done again, has added."""
+    earlier = last_tagging(dataset)
+    if earlier is None or earlier.finished or earlier.tag != tagging.tag:
+        return tagging
+    fields = {tagging.field, earlier.field} - {None}
+    if len(fields) > 1:
+        return tagging
+    samples = sorted({*tagging.samples, *earlier.samples})
+    regions = sorted({*tagging.regions, *earlier.regions})
+    return Tagging(tagging.tag, samples, next(iter(fields), None), regions, tagging.created)
+
+
+def _finished(tagging: Tagging) -> Tagging:
+    return Tagging(tagging.tag, tagging.samples, tagging.field, tagging.regions, tagging.created, finished=True)
+
+
+def _region_views(dataset: fo.Dataset, tagging: Tagging) -> Iterator[fo.DatasetView]:
+    """Views of the tagging's regions, some hundred samples each; regions that are gone are in none."""
+    if tagging.field is None or not tagging.regions or not dataset.has_sample_field(tagging.field):
+        return
+    wanted = set(tagging.regions)
+    samples, regions = dataset.exists(tagging.field).values(["id", f"{tagging.field}.detections.id"])
+    meant = {one: [r for r in ids if r in wanted] for one, ids in zip(samples, regions, strict=True) if ids}
+    meant = {one: ids for one, ids in meant.items() if ids}
+    for portion in _portions(list(meant), _REGIONS_PORTION):
+        ids = [ObjectId(region) for one in portion for region in meant[one]]
+        yield dataset.select(portion).filter_labels(tagging.field, F("_id").is_in(ids))
+
+
+def _portions(ids: Sequence[str], size: int) -> Iterator[list[str]]:
+    for first in range(0, len(ids), size):
+        yield list(ids[first : first + size])
+
+
+def _write(dataset: fo.Dataset, tagging: Tagging) -> None:
+    content = {
+        "tag": tagging.tag,
+        "samples": pack_ids(tagging.samples),
+        "field": tagging.field,
+        "regions": pack_ids(tagging.regions),
+        "created": tagging.created,
+        "finished": tagging.finished,
+    }
+    if len(content["samples"]) + len(content["regions"]) > _MOST_BYTES:
+        raise LabelQualityError(
+            f"{len(tagging.samples):,} images and {len(tagging.regions):,} regions are too many to tag at once so that "
+            "it can be undone. Choose fewer, or leave the regions out."
+        )
+    _store(dataset).set(_LAST, content)
+
+
+def _store(dataset: fo.Dataset) -> Any:
+    from fiftyone.operators.store import ExecutionStore
+
+    return ExecutionStore.create(_STORE, dataset_id=dataset._doc.id)

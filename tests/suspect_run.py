@@ -1,0 +1,95 @@
+"""A run with scores and suspects on a small dataset, written as an audit would, for tests of what comes after it.
+
+Of six images of 24 × 32 pixels, by index: quality, and regions of (given, suggested, type, evidence, box in pixels)::
+
+    0  0.9  none
+    1  0.2  road → car, swap, 30 nats, at (4, 4), 8 × 6; unlabelled → tree, drop, 10 nats, at (16, 12), 4 × 12
+    2  0.5  unlabelled → car, drop, 20 nats, at (0, 0), 16 × 12
+    3  0.1  road → car, swap, 50 nats, at (8, 6), 8 × 6
+    4  not scored
+    5  0.7  car → road, shift, 5 nats, at (31, 0), 1 × 24
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+NAMES = ("unlabelled", "road", "car", "tree")
+QUALITY = (0.9, 0.2, 0.5, 0.1, None, 0.7)
+REGIONS = {
+    0: (),
+    1: (("road", "car", "swap", 30.0, (4, 4, 8, 6)), ("unlabelled", "tree", "drop", 10.0, (16, 12, 4, 12))),
+    2: (("unlabelled", "car", "drop", 20.0, (0, 0, 16, 12)),),
+    3: (("road", "car", "swap", 50.0, (8, 6, 8, 6)),),
+    5: (("car", "road", "shift", 5.0, (31, 0, 1, 24)),),
+}
+#: The most evidence first
+GROUPS = ("car given as road", "car given as unlabelled", "tree given as unlabelled", "road given as car")
+
+
+def add_run(dataset: Any, folder: Path, key: str = "lq") -> Any:
+    """Writes the run to the dataset, whose given masks are of `conftest.TARGETS`, and the regions' masks to a folder."""
+    import fiftyone as fo
+    from label_quality.plugin.class_table import ClassTable
+    from label_quality.plugin.fields import create_field
+    from label_quality.plugin.runs import RunRecord, save_record
+    from label_quality.plugin.suspect_fields import write_suspects
+    from label_quality.plugin.views import save_suspect_views, save_worst_first
+
+    table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
+    create_field(dataset, key, f"{key}_quality", "The score to sort by.", ftype=fo.FloatField)
+    dataset.set_values(f"{key}_quality", list(QUALITY))
+    ids = dataset.values("id")
+    images = [_image(ids[index], index, regions, folder / key) for index, regions in REGIONS.items()]
+    write_suspects(dataset, key, images, class_table=table, label_field="ground_truth")
+    groups = [_group(title) for title in GROUPS]
+    views = [save_worst_first(dataset, key), *save_suspect_views(dataset, key, groups)]
+    record = RunRecord(key, "ground_truth", class_table=table.to_dict(), scored=5, views=views)
+    record.extra = {"groups": groups, "suspects": {"regions": 5, "images": 4}}
+    save_record(dataset, record)
+    dataset.reload()
+    return dataset
+
+
+def _image(sample_id: str, index: int, regions: Any, folder: Path) -> Any:
+    from label_quality.plugin.suspect_fields import ImageSuspects
+
+    folder.mkdir(parents=True, exist_ok=True)
+    masks = [str(folder / f"{index}-{number}.png") for number in range(len(regions))]
+    for path, (*_, (_, _, width, height)) in zip(masks, regions, strict=True):
+        cv2.imwrite(path, np.full((height, width), 255, np.uint8))
+    given, suggested, kinds, evidence, boxes = zip(*regions, strict=True) if regions else ((),) * 5
+    return ImageSuspects(
+        sample_id=sample_id,
+        size=(24, 32),
+        given=np.array([NAMES.index(name) for name in given], np.int16),
+        suggested=np.array([NAMES.index(name) for name in suggested], np.int16),
+        kind=list(kinds),
+        evidence=np.array(evidence, float),
+        area=np.array([width * height for _, _, width, height in boxes], np.int64),
+        confidence=np.full(len(regions), 0.75),
+        box=np.array(boxes, np.int32).reshape(-1, 4),
+        masks=masks,
+    )
+
+
+def _group(title: str) -> dict[str, Any]:
+    suggested, given = title.split(" given as ")
+    all_regions = [(index, region) for index, regions in REGIONS.items() for region in regions]
+    found = [(index, region) for index, region in all_regions if region[:2] == (given, suggested)]
+    return {
+        "given": NAMES.index(given),
+        "suggested": NAMES.index(suggested),
+        "given_name": given,
+        "suggested_name": suggested,
+        "title": title,
+        "kind": "systematic",
+        "regions": len(found),
+        "images": len({index for index, _ in found}),
+        "evidence": sum(region[3] for _, region in found),
+        "text": f"Systematic: {title}.",
+    }
