@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -27,7 +27,7 @@ _LAST = "last_tagging"
 #: Samples that are tagged, or looked up, at a time: bounds the memory and how long there is no progress
 _PORTION = 2000
 #: Likewise where their regions are tagged, each sample in a write of its own
-_REGIONS_PORTION = 500
+_REGIONS_PORTION = 200
 #: MongoDB's limit of a document is 16 MiB
 _MOST_BYTES = 15 * 2**20
 
@@ -41,6 +41,7 @@ class Tagging:
         samples: ids of the samples that did not have it
         field: of the regions that are tagged too, or None
         regions: ids of the regions that did not have it
+        holders: ids of the samples that have those regions
         created: UTC time, ISO 8601
         finished: whether it was done to the end
     """
@@ -49,6 +50,7 @@ class Tagging:
     samples: Sequence[str] = ()
     field: str | None = None
     regions: Sequence[str] = ()
+    holders: Sequence[str] = ()
     created: str = ""
     finished: bool = False
 
@@ -99,7 +101,7 @@ def tag_samples(
         progress("Tagging images", done, total)
     for view in _region_views(dataset, tagging):
         view.tag_labels(tag, label_fields=tagging.field)
-    _write(dataset, _finished(recorded))
+    _write(dataset, replace(recorded, finished=True))
     return counts
 
 
@@ -122,6 +124,7 @@ def last_tagging(dataset: fo.Dataset) -> Tagging | None:
         samples=unpack_ids(content["samples"]),
         field=content["field"],
         regions=unpack_ids(content["regions"]),
+        holders=unpack_ids(content["holders"]),
         created=content["created"],
         finished=content["finished"],
     )
@@ -182,11 +185,11 @@ def _planned(chosen: Chosen, tag: str, regions: bool) -> Tagging:
             "There are no suspect regions to tag: find suspects first, or tag the images only (regions=False)."
         )
     ids = chosen.samples.match_tags(tag, bool=False).values("id")
-    found: list[str] = []
-    if regions:
-        found = _missing_regions(chosen, tag).values(f"{chosen.field}.detections.id", unwind=True)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Tagging(tag, ids, chosen.field if regions else None, found, now)
+    if not regions:
+        return Tagging(tag, ids, created=now)
+    holders, found = _missing_regions(chosen, tag).values(["id", f"{chosen.field}.detections.id"])
+    return Tagging(tag, ids, chosen.field, [one for several in found for one in several], holders, now)
 
 
 def _missing_regions(chosen: Chosen, tag: str) -> fo.DatasetView:
@@ -204,11 +207,8 @@ def _with_unfinished(dataset: fo.Dataset, tagging: Tagging) -> Tagging:
         return tagging
     samples = sorted({*tagging.samples, *earlier.samples})
     regions = sorted({*tagging.regions, *earlier.regions})
-    return Tagging(tagging.tag, samples, next(iter(fields), None), regions, tagging.created)
-
-
-def _finished(tagging: Tagging) -> Tagging:
-    return Tagging(tagging.tag, tagging.samples, tagging.field, tagging.regions, tagging.created, finished=True)
+    holders = sorted({*tagging.holders, *earlier.holders})
+    return Tagging(tagging.tag, samples, next(iter(fields), None), regions, holders, tagging.created)
 
 
 def _region_views(dataset: fo.Dataset, tagging: Tagging) -> Iterator[fo.DatasetView]:
@@ -216,12 +216,11 @@ def _region_views(dataset: fo.Dataset, tagging: Tagging) -> Iterator[fo.DatasetV
     if tagging.field is None or not tagging.regions or not dataset.has_sample_field(tagging.field):
         return
     wanted = set(tagging.regions)
-    samples, regions = dataset.exists(tagging.field).values(["id", f"{tagging.field}.detections.id"])
-    meant = {one: [r for r in ids if r in wanted] for one, ids in zip(samples, regions, strict=True) if ids}
-    meant = {one: ids for one, ids in meant.items() if ids}
-    for portion in _portions(list(meant), _REGIONS_PORTION):
-        ids = [ObjectId(region) for one in portion for region in meant[one]]
-        yield dataset.select(portion).filter_labels(tagging.field, F("_id").is_in(ids))
+    for portion in _portions(tagging.holders, _REGIONS_PORTION):
+        view = dataset.select(portion)
+        # Only the portion's: MongoDB compares each region with every id that it is given
+        ids = wanted.intersection(view.values(f"{tagging.field}.detections.id", unwind=True))
+        yield view.filter_labels(tagging.field, F("_id").is_in([ObjectId(one) for one in ids]))
 
 
 def _portions(ids: Sequence[str], size: int) -> Iterator[list[str]]:
@@ -230,15 +229,16 @@ def _portions(ids: Sequence[str], size: int) -> Iterator[list[str]]:
 
 
 def _write(dataset: fo.Dataset, tagging: Tagging) -> None:
-    content = {
+    content: dict[str, Any] = {
         "tag": tagging.tag,
         "samples": pack_ids(tagging.samples),
         "field": tagging.field,
         "regions": pack_ids(tagging.regions),
+        "holders": pack_ids(tagging.holders),
         "created": tagging.created,
         "finished": tagging.finished,
     }
-    if len(content["samples"]) + len(content["regions"]) > _MOST_BYTES:
+    if sum(len(content[name]) for name in ("samples", "regions", "holders")) > _MOST_BYTES:
         raise LabelQualityError(
             f"{len(tagging.samples):,} images and {len(tagging.regions):,} regions are too many to tag at once so that "
             "it can be undone. Choose fewer, or leave the regions out."

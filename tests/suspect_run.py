@@ -32,7 +32,7 @@ GROUPS = ("car given as road", "car given as unlabelled", "tree given as unlabel
 
 
 def add_run(dataset: Any, folder: Path, key: str = "lq") -> Any:
-    """Writes the run to the dataset, whose given masks are of `conftest.TARGETS`, and the regions' masks to a folder."""
+    """Writes the run to the dataset, whose masks are of `conftest.TARGETS`, and the regions' masks to a folder."""
     import fiftyone as fo
     from label_quality.plugin.class_table import ClassTable
     from label_quality.plugin.fields import create_field
