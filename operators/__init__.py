@@ -9,12 +9,14 @@ from .compute_predictions import ComputePredictions
 from .delete_run import DeleteRun
 from .find_suspects import FindSuspects
 from .list_runs import ListRuns
+from .panel import LabelQualityPanel
 from .score_label_quality import ScoreLabelQuality
 from .show_group import ShowGroup
 
 
 def register(plugin: Any) -> None:
-    """Registers every operator listed in ``fiftyone.yml``."""
+    """Registers every operator and panel listed in ``fiftyone.yml``."""
     operators = (AuditLabels, ComputePredictions, ScoreLabelQuality, FindSuspects, ShowGroup, ListRuns, DeleteRun)
     for operator in operators:
         plugin.register(operator)
+    plugin.register(LabelQualityPanel)

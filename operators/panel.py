@@ -1,0 +1,289 @@
+"""The panel "Label quality": how good a dataset's masks are at a glance, and the way to what is wrong with them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+from fiftyone import ViewField as F
+
+from ..plugin.dataset_checks import segmentation_fields
+from ..plugin.errors import LabelQualityError
+from ..plugin.overview import bin_range
+from ..plugin.runs import RunRecord, load_record
+from ..plugin.views import (
+    TYPE_VIEWS,
+    group_view,
+    own_views,
+    suspect_regions,
+    suspect_view,
+    view_name,
+    worst_first,
+)
+from . import panel_layout as layout
+from . import panel_plots as plots
+from . import panel_sections as sections
+from . import panel_text as words
+from .execution import failure_text
+from .panel_runs import Operation, headers, operations, under_way
+
+_TITLE = "Label quality"
+_HELP = "Which masks of this dataset are probably wrong, where and why. All numbers are those of the chosen run."
+#: Where the panel's state has what was chosen: the paths of the two lists
+_RUN, _SCORE = "page.top.run", "page.cards.scores.score"
+#: Milliseconds between two looks at operations that are under way
+_POLL = 4000
+
+
+def _told(method: Callable[..., None]) -> Callable[..., None]:
+    """Tells the user why a click failed, in a sentence; FiftyOne would replace the panel by a traceback."""
+
+    @functools.wraps(method)
+    def handler(self: LabelQualityPanel, ctx: Any) -> None:
+        try:
+            method(self, ctx)
+        except Exception as error:
+            ctx.ops.notify(failure_text(error), variant="error")
+
+    return handler
+
+
+class LabelQualityPanel(foo.Panel):
+    """Shows a run's record; clicks lead to samples, views and forms."""
+
+    @property
+    def config(self) -> foo.PanelConfig:
+        """FiftyOne's description of the panel."""
+        return foo.PanelConfig(
+            name="label_quality_panel",
+            label=_TITLE,
+            icon="/assets/audit.svg",
+            help_markdown=_HELP,
+            allow_multiple=False,
+            surfaces="grid",
+        )
+
+    def on_load(self, ctx: Any) -> None:
+        """Chooses the latest run, unless the panel remembers one."""
+        self._choose(ctx)
+
+    def on_change_dataset(self, ctx: Any) -> None:
+        """Forgets the other dataset's run."""
+        ctx.panel.set_state({_RUN: None, _SCORE: words.QUALITY})
+        self._choose(ctx)
+
+    def on_change_view(self, ctx: Any) -> None:
+        """Looks for runs made or deleted since: what a run ends with changes the view."""
+        self._choose(ctx)
+
+    def refresh(self, ctx: Any) -> None:
+        """Shows what has changed; a new run at once."""
+        known = ctx.panel.get_state("known") or []
+        new = [record.key for record in headers(ctx.dataset) if f"{record.key} {record.created}" not in known]
+        if new:
+            ctx.panel.set_state(_RUN, new[-1])
+        self._choose(ctx)
+
+    def choose_run(self, ctx: Any) -> None:
+        """Shows another run; of its scores, the one to sort by."""
+        ctx.panel.set_state({_RUN: ctx.params.get("value"), _SCORE: words.QUALITY})
+
+    def choose_score(self, ctx: Any) -> None:
+        """Shows another score's distribution."""
+        ctx.panel.set_state(_SCORE, ctx.params.get("value"))
+
+    @_told
+    def audit(self, ctx: Any) -> None:
+        """Opens the audit's form."""
+        ctx.prompt(f"{self.plugin_name}/audit_labels", on_success=self.refresh)
+
+    @_told
+    def find_suspects(self, ctx: Any) -> None:
+        """Opens the form of the search for suspects."""
+        ctx.prompt(f"{self.plugin_name}/find_suspects", params={"key": self._key(ctx)}, on_success=self.refresh)
+
+    @_told
+    def tag(self, ctx: Any) -> None:
+        """Opens the form that tags images for relabelling."""
+        ctx.prompt(f"{self.plugin_name}/tag_for_relabelling", params={"key": self._key(ctx)}, on_success=self.refresh)
+
+    @_told
+    def delete(self, ctx: Any) -> None:
+        """Opens the form that deletes the run."""
+        ctx.prompt(f"{self.plugin_name}/delete_run", params={"key": self._key(ctx)}, on_success=self.refresh)
+
+    @_told
+    def open_scores(self, ctx: Any) -> None:
+        """Shows the images of the bar that was clicked."""
+        place = ctx.params.get("idx")
+        if isinstance(place, int):
+            self._show_scores(ctx, place, place)
+
+    @_told
+    def select_scores(self, ctx: Any) -> None:
+        """Shows the images of the bars that a drag went over."""
+        places = [point["idx"] for point in ctx.params.get("data") or []]
+        if places:
+            self._show_scores(ctx, min(places), max(places))
+
+    @_told
+    def open_type(self, ctx: Any) -> None:
+        """Shows the images of a type of error, in the saved view where there is one."""
+        record = self._record(ctx)
+        kind = list(sections.types_of(record))[ctx.params["idx"]]
+        name = view_name(record.key, TYPE_VIEWS.get(kind, ""))
+        if kind in TYPE_VIEWS and name in own_views(ctx.dataset, record.key):
+            ctx.ops.set_view(name=name)
+        else:
+            ctx.ops.set_view(view=suspect_view(ctx.dataset, record.key, kind))
+
+    @_told
+    def open_pair(self, ctx: Any) -> None:
+        """Shows the regions of the cell that was clicked."""
+        groups = self._record(ctx).extra["groups"]
+        names = plots.matrix_classes(groups)
+        down, across = ctx.params["idx"]
+        self._show_group(ctx, names[down], names[across])
+
+    @_told
+    def open_group(self, ctx: Any) -> None:
+        """Shows the regions of the group that was clicked."""
+        row = ctx.params.get("row", -1)
+        if row >= 0:
+            group = self._record(ctx).extra["groups"][row]
+            self._show_group(ctx, group["given_name"], group["suggested_name"])
+
+    @_told
+    def open_class(self, ctx: Any) -> None:
+        """Shows the regions given a class; those that it is suggested for, where its growth was clicked."""
+        record = self._record(ctx)
+        one = plots.leading_classes(record.extra["classes"])[ctx.params["idx"]]
+        side = "suggested" if ctx.params.get("trace_idx") == 1 else "given"
+        field = f"{record.key}_suspects"
+        ctx.ops.set_view(view=suspect_regions(ctx.dataset, record.key).match(F(f"{field}.{side}") == one["name"]))
+
+    @_told
+    def open_worst(self, ctx: Any) -> None:
+        """Opens an image of the list of the worst, with the others behind it in the same order."""
+        row = ctx.params.get("row", -1)
+        if row >= 0:
+            record = self._record(ctx)
+            self._show_all(ctx, record.key)
+            ctx.ops.open_sample(id=sections.overview_of(record)["worst"][row]["id"])
+
+    @_told
+    def show_worst_first(self, ctx: Any) -> None:
+        """Shows all images of the run, worst first."""
+        self._show_all(ctx, self._key(ctx))
+
+    def render(self, ctx: Any) -> types.Property:
+        """The page: a run's sections, or what to do first."""
+        panel = types.Object()
+        page = layout.column(panel, "page", p=2)
+        try:
+            self._render(ctx, page)
+        except Exception as error:
+            page.view("error", types.AlertView(severity="error", label=failure_text(error)))
+        return types.Property(panel, view=types.GridView(orientation="vertical", gap=0))
+
+    def _render(self, ctx: Any, page: types.Object) -> None:
+        dataset, key = ctx.dataset, self._key(ctx)
+        runs = headers(dataset)
+        found = operations(dataset, self.plugin_name)
+        if key is None:
+            _render_operations(page, found)
+            self._render_first_steps(page, dataset, bool(under_way(found)))
+        else:
+            record = load_record(dataset, key)
+            self._render_top(page, runs, record)
+            _render_operations(page, found)
+            sections.render(page, record, self._score(ctx, record), self)
+        if under_way(found):
+            page.view("timer", types.TimerView(interval=_POLL, on_interval=self.refresh))
+
+    def _render_top(self, page: types.Object, runs: list[RunRecord], record: RunRecord) -> None:
+        top = layout.row(page, "top", gap=1.5, justifyContent="space-between")
+        labels = {run.key: f"Run “{run.key}”" for run in reversed(runs)}
+        layout.choice(top, "run", labels, "Run", self.choose_run)
+        buttons = layout.row(top, "buttons")
+        layout.button(buttons, "audit", "Run audit…", self.audit, "play_arrow", primary=True)
+        layout.button(buttons, "suspects", "Find suspects…", self.find_suspects, "search")
+        layout.button(buttons, "tag", "Tag for relabelling…", self.tag, "label")
+        layout.button(buttons, "delete", "Delete run…", self.delete, "delete")
+        layout.text(page, "line", sections.summary_line(record), color="text.secondary")
+
+    def _render_first_steps(self, page: types.Object, dataset: Any, busy: bool) -> None:
+        steps = layout.column(page, "first", gap=1.5, alignItems="center", textAlign="center", py=8, px=2)
+        if busy:
+            layout.text(steps, "title", "The first audit is on its way", fontSize="1.25rem", fontWeight=500)
+            layout.text(steps, "text", "Its results will be shown here as soon as it is done.", color="text.secondary")
+            return
+        if not segmentation_fields(dataset):
+            layout.text(steps, "title", "There are no masks to check", fontSize="1.25rem", fontWeight=500)
+            lines = "Add the given masks to this dataset as Segmentation labels, then run an audit here."
+            layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch")
+            return
+        layout.text(steps, "title", "Find the masks that are wrong", fontSize="1.25rem", fontWeight=500)
+        lines = (
+            "An audit compares every mask with what a model sees that has not been trained on that image. It ranks the "
+            "images by how likely their mask is wrong, and shows where and why. Your masks are not changed."
+        )
+        layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch")
+        layout.button(steps, "audit", "Run audit…", self.audit, "play_arrow", primary=True)
+
+    def _choose(self, ctx: Any) -> None:
+        """Makes sure that the chosen run exists, and remembers which runs there are."""
+        runs = headers(ctx.dataset) if ctx.dataset is not None else []
+        keys = [record.key for record in runs]
+        if ctx.panel.get_state(_RUN) not in keys:
+            ctx.panel.set_state({_RUN: keys[-1] if keys else None, _SCORE: words.QUALITY})
+        ctx.panel.set_state("known", [f"{record.key} {record.created}" for record in runs])
+
+    def _key(self, ctx: Any) -> str | None:
+        return ctx.panel.get_state(_RUN) or None
+
+    def _record(self, ctx: Any) -> RunRecord:
+        key = self._key(ctx)
+        if key is None:
+            raise LabelQualityError("No run is chosen. Run an audit first.")
+        return load_record(ctx.dataset, key)
+
+    def _score(self, ctx: Any, record: RunRecord) -> str:
+        chosen = ctx.panel.get_state(_SCORE)
+        return chosen if chosen in sections.scores_of(record) else words.QUALITY
+
+    def _show_scores(self, ctx: Any, first: int, last: int) -> None:
+        record = self._record(ctx)
+        name = f"{record.key}_{self._score(ctx, record)}"
+        if not ctx.dataset.has_sample_field(name):
+            raise LabelQualityError(f"The scores are no longer on the dataset: its field '{name}' was deleted.")
+        low, high = bin_range(first, last)
+        below = F(name) <= high if high >= 1 else F(name) < high
+        ctx.ops.set_view(view=ctx.dataset.match((F(name) >= low) & below).sort_by(name))
+
+    def _show_group(self, ctx: Any, given: str, suggested: str) -> None:
+        ctx.ops.set_view(view=group_view(ctx.dataset, self._record(ctx).key, given, suggested))
+
+    def _show_all(self, ctx: Any, key: str | None) -> None:
+        view = worst_first(ctx.dataset, key)
+        ctx.ops.set_view(view=view if isinstance(view, fo.DatasetView) else view.view())
+
+
+def _render_operations(page: types.Object, found: list[Operation]) -> None:
+    """What is under way, and what has failed."""
+    for index, one in enumerate(found):
+        if one.state == "failed":
+            label = f"“{one.title}” failed: {one.stage}"
+            page.view(f"failed_{index}", types.AlertView(severity="error", label=label))
+            continue
+        block = layout.card(page, f"operation_{index}", one.title, wide=True)
+        if one.state == "waiting":
+            hint = "Waiting for a worker. One is started in a terminal by `fiftyone delegated launch`."
+            block.md(hint, name="hint")
+        else:
+            bar = types.ProgressView(label=one.stage)
+            block.float("share", view=bar, default=one.share)

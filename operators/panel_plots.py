@@ -1,0 +1,230 @@
+"""The panel's plots as Plotly traces and layouts, made of what a run's record says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..plugin.overview import BINS, bin_range
+from .panel_layout import ACCENT, FAINT, PALE_ACCENT, TYPE_COLORS
+from .panel_text import TYPE_NAMES, count, percent, short
+
+#: Classes at an axis: more would not be readable, and groups beyond are in the table
+MATRIX_CLASSES = 12
+BAR_CLASSES = 12
+#: From so many images in one bin on, bins of a few could not be seen at a linear scale
+_LOG_FROM = 100
+_ROW = 26
+_AXIS = {"zeroline": False, "gridcolor": FAINT, "automargin": True, "fixedrange": True}
+_PLAIN = {**_AXIS, "showgrid": False}
+
+#: A plot: its traces, its layout and its height in pixels
+Plot = tuple[list[dict[str, Any]], dict[str, Any], int]
+
+
+def histogram(counts: Sequence[int]) -> Plot:
+    """Images by score, a bar for each bin.
+
+    Args:
+        counts: of the bins of `plugin.overview`
+    """
+    ranges = [bin_range(place) for place in range(BINS)]
+    trace = {
+        "type": "bar",
+        "x": [(low + high) / 2 for low, high in ranges],
+        "y": [number or None for number in counts],
+        "width": [0.88 / BINS] * BINS,
+        "marker": {"color": ACCENT},
+        "hovertext": [
+            f"{count(number, 'image')} from {low:.2f} to {high:.2f}"
+            for number, (low, high) in zip(counts, ranges, strict=True)
+        ],
+        "hoverinfo": "text",
+    }
+    logarithmic = max(counts, default=0) >= _LOG_FROM
+    scale: dict[str, Any] = {"type": "log", "dtick": 1} if logarithmic else {"rangemode": "tozero", "tickformat": ",d"}
+    layout = {
+        "xaxis": {**_PLAIN, "range": [0, 1], "title": {"text": "low: probably wrong", "standoff": 6}},
+        "yaxis": {**_AXIS, **scale, "nticks": 5, "title": {"text": "images, log scale" if logarithmic else "images"}},
+        "selectdirection": "h",
+    }
+    return [trace], layout, 220
+
+
+def error_types(images: Mapping[str, int]) -> Plot:
+    """Images by their leading type of error, a bar each.
+
+    Args:
+        images: number of images of each type; bars are in this order
+    """
+    names = list(images)
+    trace = {
+        "type": "bar",
+        "orientation": "h",
+        "x": list(images.values()),
+        "y": [TYPE_NAMES.get(name, name) for name in names],
+        "text": [count(number) for number in images.values()],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "marker": {"color": [TYPE_COLORS.get(name, ACCENT) for name in names]},
+        "hovertext": [f"{count(number, 'image')}: click to see them" for number in images.values()],
+        "hoverinfo": "text",
+    }
+    most = max(images.values(), default=0)
+    layout = {
+        "xaxis": {"visible": False, "fixedrange": True, "range": [0, max(1, most) * 1.15]},
+        "yaxis": {**_PLAIN, "autorange": "reversed", "ticksuffix": "  "},
+        "bargap": 0.35,
+    }
+    return [trace], layout, 20 + 34 * max(1, len(names))
+
+
+def matrix_classes(groups: Sequence[Mapping[str, Any]], most: int = MATRIX_CLASSES) -> list[str]:
+    """The classes with the most evidence in groups, given or suggested, in the order of the class table.
+
+    Args:
+        groups: as the record has them
+        most: at most so many
+    """
+    weights: dict[tuple[int, str], float] = {}
+    for group in groups:
+        for side in ("given", "suggested"):
+            one = (group[side], group[f"{side}_name"])
+            weights[one] = weights.get(one, 0.0) + group["evidence"]
+    leading = sorted(weights, key=lambda one: (-weights[one], one))[:most]
+    return [name for _, name in sorted(leading)]
+
+
+def matrix(groups: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot:
+    """Images by given class (down) and suggested class (across).
+
+    Args:
+        groups: as the record has them
+        names: the classes to show, `matrix_classes`
+    """
+    by_pair = {(group["given_name"], group["suggested_name"]): group for group in groups}
+    rows = [[by_pair.get((given, suggested)) for suggested in names] for given in names]
+    places = list(range(len(names)))
+    trace = {
+        "type": "heatmap",
+        "x": places,
+        "y": places,
+        "z": [[cell["images"] if cell else None for cell in row] for row in rows],
+        "text": [[count(cell["images"]) if cell else "" for cell in row] for row in rows],
+        "texttemplate": "%{text}",
+        "hovertext": [[_cell_text(cell) if cell else "" for cell in row] for row in rows],
+        "hoverinfo": "text",
+        "hoverongaps": False,
+        "colorscale": [[0, PALE_ACCENT], [1, ACCENT]],
+        "zmin": 0,
+        "showscale": False,
+        "xgap": 1,
+        "ygap": 1,
+    }
+    ticks = {"tickvals": places, "ticktext": [short(name) for name in names], "range": [-0.5, len(names) - 0.5]}
+    layout = {
+        "xaxis": {**_PLAIN, **ticks, "side": "bottom", "tickangle": -40, "title": {"text": "looks like"}},
+        "yaxis": {**_PLAIN, **ticks, "range": [len(names) - 0.5, -0.5], "title": {"text": "given as"}},
+    }
+    return [trace], layout, 120 + _ROW * max(3, len(names))
+
+
+def leading_classes(classes: Sequence[Mapping[str, Any]], most: int = BAR_CLASSES) -> list[Mapping[str, Any]]:
+    """The classes that the suggestions change most, by pixels lost and gained, the most first.
+
+    Args:
+        classes: effects as the record has them
+        most: at most so many
+    """
+    changed = [one for one in classes if one["suspected_pixels"] or one["pixels_after"] != one["pixels_before"]]
+    return sorted(changed, key=lambda one: (-_change(one), one["index"]))[:most]
+
+
+def class_bars(classes: Sequence[Mapping[str, Any]]) -> Plot:
+    """For each class, left the share of its pixels that are suspects, right its growth once all are corrected.
+
+    Args:
+        classes: effects, `leading_classes`
+    """
+    names, places = [short(one["name"]) for one in classes], list(range(len(classes)))
+    shares = [one["share"] or 0.0 for one in classes]
+    growths = [growth(one) for one in classes]
+    shown = [0.0 if value is None else value for value in growths]
+    bars = {"type": "bar", "orientation": "h", "y": places, "textposition": "outside", "cliponaxis": False}
+    left = {
+        **bars,
+        "x": shares,
+        "text": [percent(one["share"]) for one in classes],
+        "marker": {"color": ACCENT},
+        "hovertext": [
+            f"{one['name']}: {count(one['suspected_pixels'])} of {count(one['pixels_before'])} pixels are suspects"
+            for one in classes
+        ],
+        "hoverinfo": "text",
+    }
+    right = {
+        **bars,
+        "x": shown,
+        "text": [_growth_text(value) for value in growths],
+        "marker": {"color": [TYPE_COLORS["shift"] if value >= 0 else TYPE_COLORS["swap"] for value in shown]},
+        "hovertext": [
+            f"{one['name']}: {count(one['pixels_before'])} pixels now, {count(one['pixels_after'])} corrected"
+            for one in classes
+        ],
+        "hoverinfo": "text",
+        "xaxis": "x2",
+    }
+    side = {"visible": True, "showticklabels": False, **_PLAIN}
+    layout = {
+        "xaxis": {
+            **side,
+            "domain": [0, 0.46],
+            "range": [0, 1.35 * max([*shares, 0.001])],
+            "title": {"text": "share suspected"},
+        },
+        "xaxis2": {
+            **side,
+            "domain": [0.54, 1],
+            "range": _growth_range(shown),
+            "title": {"text": "growth once corrected", "font": {"size": 12}},
+            "zeroline": True,
+            "zerolinecolor": FAINT,
+        },
+        "yaxis": {
+            **_PLAIN,
+            "tickvals": places,
+            "ticktext": names,
+            "range": [len(places) - 0.5, -0.5],
+            "ticksuffix": "  ",
+        },
+        "bargap": 0.35,
+    }
+    return [left, right], layout, 60 + _ROW * max(2, len(classes))
+
+
+def growth(one: Mapping[str, Any]) -> float | None:
+    """Pixels that a class gains by all suggestions, as a multiple of those it has; None if it has none."""
+    before = one["pixels_before"]
+    return (one["pixels_after"] - before) / before if before else None
+
+
+def _growth_range(values: Sequence[float]) -> list[float]:
+    low, high = min([*values, 0.0]), max([*values, 0.0])
+    room = 0.35 * max(high - low, 0.001)
+    return [low - room if low < 0 else -0.05 * room, high + room]
+
+
+def _growth_text(value: float | None) -> str:
+    if value is None:
+        return "new"
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{percent(abs(value))}"
+
+
+def _change(one: Mapping[str, Any]) -> int:
+    lost = one["suspected_pixels"]
+    return int(2 * lost + one["pixels_after"] - one["pixels_before"])
+
+
+def _cell_text(group: Mapping[str, Any]) -> str:
+    regions, images = count(group["regions"], "region"), count(group["images"], "image")
+    return f"{group['title']}<br>{regions} in {images}"

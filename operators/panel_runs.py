@@ -1,0 +1,88 @@
+"""What the panel knows of runs without reading their results: which there are, and which are under way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fiftyone.factory import DelegatedOperationPagingParams
+from fiftyone.operators.delegated import DelegatedOperationService
+from fiftyone.operators.executor import ExecutionRunState as State
+
+from ..plugin.runs import METHOD, RunRecord
+
+#: Newest operations that are looked at: older ones have ended, or will not
+_LOOKED_AT = 20
+_WAITING = (State.SCHEDULED, State.QUEUED)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A delegated operation of this plugin on a dataset.
+
+    Args:
+        title: what it does, such as "Audit segmentation labels: ground_truth"
+        state: ``waiting``, ``running`` or ``failed``
+        stage: what it is at, or why it failed
+        share: done, in [0, 1]; None where not known
+    """
+
+    title: str
+    state: str
+    stage: str = ""
+    share: float | None = None
+
+
+def headers(dataset: Any) -> list[RunRecord]:
+    """The runs on a dataset, the oldest first, with only what the list of runs shows: quick however large they are."""
+    found = []
+    for key in dataset.list_runs():
+        config = dataset.get_run_info(key).config
+        if config is not None and config.method == METHOD:
+            created, status = getattr(config, "created", ""), getattr(config, "status", "")
+            found.append(
+                RunRecord(key, getattr(config, "label_field", ""), created=created, status=status, versions={})
+            )
+    return sorted(found, key=lambda record: (record.created, record.key))
+
+
+def operations(dataset: Any, plugin: str) -> list[Operation]:
+    """The plugin's operations on a dataset that wait or run, and the last one if it failed; the newest first.
+
+    Args:
+        dataset: the dataset
+        plugin: the plugin's name
+    """
+    paging = DelegatedOperationPagingParams(sort_by="queued_at", sort_direction=-1, limit=_LOOKED_AT)
+    newest = DelegatedOperationService().list_operations(dataset_id=dataset._doc.id, paging=paging)
+    own = [one for one in newest if one.operator.startswith(f"{plugin}/")]
+    return [_describe(one) for place, one in enumerate(own) if _matters(one, place)]
+
+
+def under_way(found: Sequence[Operation]) -> bool:
+    """Whether one of the operations is to change something yet."""
+    return any(one.state != "failed" for one in found)
+
+
+def _matters(operation: Any, place: int) -> bool:
+    return operation.run_state not in State.TERMINAL_STATES or (place == 0 and operation.run_state == State.FAILED)
+
+
+def _describe(operation: Any) -> Operation:
+    title = operation.label or operation.operator.rsplit("/", 1)[-1].replace("_", " ")
+    if operation.run_state in _WAITING:
+        return Operation(title, "waiting")
+    if operation.run_state == State.FAILED:
+        return Operation(title, "failed", _reason(operation))
+    status = operation.status
+    return Operation(title, "running", (status.label if status else None) or "Starting", status and status.progress)
+
+
+def _reason(operation: Any) -> str:
+    """The error in one line: FiftyOne keeps the whole traceback."""
+    error = getattr(operation.result, "error", None) or getattr(operation.result, "error_message", None) or ""
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    last = lines[-1] if lines else "the log has no reason"
+    name, _, rest = last.partition(": ")
+    return rest if rest and name.replace(".", "").replace("_", "").isalnum() and name.endswith("Error") else last
