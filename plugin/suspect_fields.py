@@ -11,7 +11,7 @@ import fiftyone as fo
 import numpy as np
 from bson import ObjectId
 
-from . import display
+from . import display, verdicts
 from .class_table import ClassTable
 from .fields import check_names, create_field, field_name, own_fields
 from .progress import Progress, silent
@@ -29,11 +29,10 @@ _ATTRIBUTES = {
     "error_type": (fo.StringField, "drop: an object left out; swap: a wrong class; shift: a displaced edge; or other"),
     "evidence": (fo.FloatField, "Evidence for the suggested over the given class, summed over the region, in nats"),
     "area": (fo.IntField, "Pixels of the region"),
+    **verdicts.ATTRIBUTES,
 }
 _SUSPECTS_TEXT = "Regions where the given class is probably wrong, labelled with the suggested class; strongest first."
-_ERROR_TYPE_TEXT = (
-    "Type with the most evidence in the image: drop, swap, shift or other; none without a suspect."
-)
+_ERROR_TYPE_TEXT = "Type with the most evidence in the image: drop, swap, shift or other; none without a suspect."
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def write_suspects(
     """Writes suspects in place of the run's earlier ones; can be repeated after it was interrupted.
 
     Samples that are not among ``images`` have no value afterwards; those without a region have an empty list and the
-    type `regions.NO_ERROR`.
+    type `regions.NO_ERROR`. Verdicts of a review go to the regions that are found again, and are kept where none is.
 
     Args:
         dataset: the dataset, not a view
@@ -107,16 +106,11 @@ def write_suspects(
     """
     check_suspects(dataset, key)
     _create_fields(dataset, key, label_field)
+    verdicts.set_aside(dataset, key)
     dataset.clear_sample_fields(suspect_names(key))
     remaining, done = iter(images), 0
     while portion := list(islice(remaining, _IMAGES_A_WRITE)):
-        _write(
-            dataset,
-            field_name(key, ERROR_TYPE),
-            ((image.sample_id, leading_kind(image.kind, image.evidence)) for image in portion),
-        )
-        documents = ((image.sample_id, _detections(image, class_table.names)) for image in portion)
-        _write(dataset, field_name(key, SUSPECTS), documents)
+        _write_portion(dataset, key, {image.sample_id: list(_documents(image, class_table.names)) for image in portion})
         done += len(portion)
         progress("Writing suspects", done, max(done, total))
     _create_indexes(dataset, key)
@@ -141,16 +135,35 @@ def _create_indexes(dataset: fo.Dataset, key: str) -> None:
     dataset.create_index(f"{suspects}.detections.evidence")
 
 
-def _write(dataset: fo.Dataset, name: str, values: Iterable[tuple[str, Any]]) -> None:
-    dataset.set_values(name, dict(values), key_field="id", expand_schema=False, validate=False)
+def _write_portion(dataset: fo.Dataset, key: str, regions: dict[str, list[dict[str, Any]]]) -> None:
+    """Writes the regions of some samples, with the verdicts that earlier ones have."""
+    error_type, suspects = suspect_names(key)
+    rejected: dict[str, list[dict[str, Any]]] = {}
+    for sample_id, earlier in verdicts.aside(dataset, key, regions).items():
+        regions[sample_id], rejected[sample_id] = verdicts.carry(regions[sample_id], earlier)
+    leading = {sample_id: _leading_kind(found) for sample_id, found in regions.items()}
+    _write(dataset, error_type, leading)
+    _write(dataset, suspects, {sample_id: _detections(found) for sample_id, found in regions.items()})
+    # What was set aside goes last: a kill before leaves a verdict in two places, and the next search makes it one
+    if rejected:
+        kept = {sample_id: _detections(found) if found else None for sample_id, found in rejected.items()}
+        _write(dataset, verdicts.rejected_name(key), kept)
 
 
-def _detections(image: ImageSuspects, names: Sequence[str]) -> dict[str, Any]:
-    """The image's `fo.Detections` as MongoDB keeps them: building the label objects takes 15 times as long."""
-    return {"_cls": "Detections", "detections": list(_documents(image, names))}
+def _leading_kind(regions: Sequence[dict[str, Any]]) -> str:
+    return leading_kind([one["error_type"] for one in regions], [one["evidence"] for one in regions])
+
+
+def _write(dataset: fo.Dataset, name: str, values: dict[str, Any]) -> None:
+    dataset.set_values(name, values, key_field="id", expand_schema=False, validate=False)
+
+
+def _detections(regions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {"_cls": "Detections", "detections": regions}
 
 
 def _documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The image's regions as MongoDB keeps detections: building the label objects takes 15 times as long."""
     height, width = image.size
     boxes = np.asarray(image.box, dtype=float).reshape(-1, 4) / (width, height, width, height)
     for row in np.argsort(-np.asarray(image.evidence, dtype=float), kind="stable"):
