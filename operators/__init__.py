@@ -12,11 +12,22 @@ from .list_runs import ListRuns
 from .panel import LabelQualityPanel
 from .score_label_quality import ScoreLabelQuality
 from .show_group import ShowGroup
+from .tag_for_relabelling import TagForRelabelling, UntagRelabelling
 
 
 def register(plugin: Any) -> None:
     """Registers every operator and panel listed in ``fiftyone.yml``."""
-    operators = (AuditLabels, ComputePredictions, ScoreLabelQuality, FindSuspects, ShowGroup, ListRuns, DeleteRun)
+    operators = (
+        AuditLabels,
+        ComputePredictions,
+        ScoreLabelQuality,
+        FindSuspects,
+        ShowGroup,
+        TagForRelabelling,
+        UntagRelabelling,
+        ListRuns,
+        DeleteRun,
+    )
     for operator in operators:
         plugin.register(operator)
     plugin.register(LabelQualityPanel)

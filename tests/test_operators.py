@@ -16,7 +16,17 @@ import pytest
 PLUGIN = "@label-quality/segmentation"
 #: Names that MongoDB could not keep under integer keys
 CLASSES = {0: "a", 3: "b", 7: "c", 20: "d"}
-OPERATORS = ("audit_labels", "compute_predictions", "score_label_quality", "list_runs", "delete_run")
+OPERATORS = (
+    "audit_labels",
+    "compute_predictions",
+    "score_label_quality",
+    "find_suspects",
+    "show_group",
+    "tag_for_relabelling",
+    "untag_relabelling",
+    "list_runs",
+    "delete_run",
+)
 
 
 def operator(name: str) -> Any:
@@ -87,7 +97,7 @@ def test_operators_load_from_the_plugins_folder(fiftyone: Any, name: str) -> Non
 def test_the_manifest_lists_every_operator(fiftyone: Any) -> None:
     import fiftyone.plugins as fop
 
-    assert tuple(fop.get_plugin(PLUGIN).operators) == OPERATORS
+    assert tuple(fop.get_plugin(PLUGIN).operators) == (*OPERATORS, "label_quality_panel")
 
 
 def test_a_valid_form_says_what_will_happen(predicted: Any) -> None:
