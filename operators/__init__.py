@@ -7,9 +7,11 @@ from typing import Any
 from .audit_labels import AuditLabels
 from .compute_predictions import ComputePredictions
 from .delete_run import DeleteRun
+from .export_relabelling_queue import ExportRelabellingQueue
 from .find_suspects import FindSuspects
 from .list_runs import ListRuns
 from .panel import LabelQualityPanel
+from .review_suspects import ReviewState, ReviewSuspects
 from .score_label_quality import ScoreLabelQuality
 from .show_group import ShowGroup
 from .tag_for_relabelling import TagForRelabelling, UntagRelabelling
@@ -23,8 +25,11 @@ def register(plugin: Any) -> None:
         ScoreLabelQuality,
         FindSuspects,
         ShowGroup,
+        ReviewSuspects,
+        ReviewState,
         TagForRelabelling,
         UntagRelabelling,
+        ExportRelabellingQueue,
         ListRuns,
         DeleteRun,
     )

@@ -22,8 +22,11 @@ OPERATORS = (
     "score_label_quality",
     "find_suspects",
     "show_group",
+    "review_suspects",
+    "review_state",
     "tag_for_relabelling",
     "untag_relabelling",
+    "export_relabelling_queue",
     "list_runs",
     "delete_run",
 )
