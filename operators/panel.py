@@ -188,7 +188,7 @@ class LabelQualityPanel(foo.Panel):
             self._render(ctx, page)
         except Exception as error:
             page.view("error", types.AlertView(severity="error", label=failure_text(error)))
-        return types.Property(panel, view=types.GridView(orientation="vertical", gap=0))
+        return types.Property(panel, view=types.GridView(componentsProps=layout.PAGE))
 
     def _render(self, ctx: Any, page: types.Object) -> None:
         dataset, key = ctx.dataset, self._key(ctx)

@@ -13,20 +13,23 @@ from ..plugin.display import ERROR_COLORS
 ACCENT = "#ff6d04"
 #: Of a pale fill that any theme's background shows through
 PALE_ACCENT = "rgba(255, 109, 4, 0.12)"
-#: Of what is not wrong
-NEUTRAL = "rgba(140, 140, 140, 0.55)"
 #: Of lines that are seen on light and dark
 FAINT = "rgba(140, 140, 140, 0.25)"
-TYPE_COLORS = {**ERROR_COLORS, "none": NEUTRAL}
+#: Of words that are read on light and dark
+QUIET = "#8a8a8a"
+TYPE_COLORS = ERROR_COLORS
 
 _GAP = 2
 _CLEAR = "rgba(0, 0, 0, 0)"
 _CARD = {"bgcolor": "background.card", "borderRadius": 1, "p": _GAP, "height": "100%", "boxSizing": "border-box"}
+_COLUMN = {"display": "flex", "flexDirection": "column", "flexWrap": "nowrap", "alignItems": "stretch"}
 _HEADER = {
     "container": {"sx": {"mb": 1.5}},
     "label": {"sx": {"fontSize": "1rem", "fontWeight": 500, "color": "text.primary"}},
     "description": {"sx": {"fontSize": "0.875rem", "color": "text.secondary"}},
 }
+#: Of a panel's outermost view: its content takes the whole width
+PAGE = {"grid": {"sx": {"display": "block"}}}
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "responsive": True}
 
 
@@ -53,8 +56,7 @@ def row(parent: types.Object, name: str, gap: float = 1, **sx: Any) -> types.Obj
 
 def column(parent: types.Object, name: str, gap: float = _GAP, **sx: Any) -> types.Object:
     """Items below each other, at full width."""
-    style = {"display": "flex", "flexDirection": "column", "alignItems": "stretch", "flexWrap": "nowrap", "gap": gap}
-    return parent.grid(name, componentsProps={"grid": {"sx": {**style, **sx}}})
+    return parent.grid(name, componentsProps={"grid": {"sx": {**_COLUMN, "gap": gap, **sx}}})
 
 
 def card(parent: types.Object, name: str, title: str, hint: str = "", wide: bool = False) -> types.Object:
@@ -68,7 +70,7 @@ def card(parent: types.Object, name: str, title: str, hint: str = "", wide: bool
         wide: whether it takes the whole width
     """
     item = {"sx": {"gridColumn": "1 / -1"}} if wide else {"sx": {"minWidth": 0}}
-    props = {"container": {"sx": _CARD}, "header": _HEADER, "grid": {"sx": {"gap": 1}}, "item": item}
+    props = {"container": {"sx": _CARD}, "header": _HEADER, "grid": {"sx": {**_COLUMN, "gap": 1}}, "item": item}
     return parent.grid(name, label=title, description=hint or None, componentsProps=props)
 
 
@@ -82,7 +84,8 @@ def figure(parent: types.Object, name: str, value: str, label: str, caption: str
         label: what it is
         caption: what it is of
     """
-    props = {"container": {"sx": _CARD}, "grid": {"sx": {"gap": 0.5}}}
+    item = {"sx": {"flex": "1 1 150px", "width": "auto", "minWidth": 0}}
+    props = {"container": {"sx": _CARD}, "grid": {"sx": {**_COLUMN, "gap": 0.5}}, "item": item}
     block = parent.grid(name, componentsProps=props)
     text(block, "label", label, color="text.secondary")
     text(block, "value", value, fontSize="1.5rem", lineHeight=1.3, fontWeight=500)
@@ -118,7 +121,7 @@ def button(
         primary: whether it is the one to press first
         title: what hovering over it tells
     """
-    sx = {"whiteSpace": "nowrap", "py": 0.5, "fontWeight": 500}
+    sx = {"whiteSpace": "nowrap", "px": 1.5, "py": 0.5, "fontWeight": 500}
     look: dict[str, Any] = {"variant": "contained", "color": "primary"} if primary else {"variant": "outlined"}
     props = {"button": {"sx": sx}, "item": {"sx": {"width": "auto"}}}
     look |= {"componentsProps": props, "title": title or None}
@@ -153,7 +156,7 @@ def table(
     *,
     numbers: int = 0,
     tooltips: Sequence[str] = (),
-    height: int = 320,
+    height: int = 280,
 ) -> None:
     """A table whose rows can be clicked, as wide as its card.
 
@@ -216,4 +219,4 @@ def plot(
         "hoverlabel": {"font": {"size": 12}, "align": "left"},
         "bargap": 0.1,
     }
-    parent.plot(name, data=data, layout={**common, **layout}, config=_CONFIG, height=height, **events)
+    parent.plot(name, data=data, layout={**common, **layout}, config=_CONFIG, height=f"{height}px", **events)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..plugin.overview import BINS, bin_range
-from .panel_layout import ACCENT, FAINT, PALE_ACCENT, TYPE_COLORS
+from .panel_layout import ACCENT, FAINT, PALE_ACCENT, QUIET, TYPE_COLORS
 from .panel_text import TYPE_NAMES, count, percent, short
 
 #: Classes at an axis: more would not be readable, and groups beyond are in the table
@@ -16,7 +16,10 @@ BAR_CLASSES = 12
 _LOG_FROM = 100
 _ROW = 26
 _AXIS = {"zeroline": False, "gridcolor": FAINT, "automargin": True, "fixedrange": True}
-_PLAIN = {**_AXIS, "showgrid": False}
+#: Without lines, and with room between the names and what they name
+_PLAIN = {**_AXIS, "showgrid": False, "ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0, 0, 0, 0)"}
+#: Height of the plots beside a table, in pixels
+_HEIGHT = 280
 
 #: A plot: its traces, its layout and its height in pixels
 Plot = tuple[list[dict[str, Any]], dict[str, Any], int]
@@ -44,11 +47,11 @@ def histogram(counts: Sequence[int]) -> Plot:
     logarithmic = max(counts, default=0) >= _LOG_FROM
     scale: dict[str, Any] = {"type": "log", "dtick": 1} if logarithmic else {"rangemode": "tozero", "tickformat": ",d"}
     layout = {
-        "xaxis": {**_PLAIN, "range": [0, 1], "title": {"text": "low: probably wrong", "standoff": 6}},
-        "yaxis": {**_AXIS, **scale, "nticks": 5, "title": {"text": "images, log scale" if logarithmic else "images"}},
+        "xaxis": {**_PLAIN, "range": [0, 1], "title": _title("score; low: probably wrong")},
+        "yaxis": {**_AXIS, **scale, "nticks": 5, "title": _title("images, log scale" if logarithmic else "images")},
         "selectdirection": "h",
     }
-    return [trace], layout, 220
+    return [trace], layout, _HEIGHT
 
 
 def error_types(images: Mapping[str, int]) -> Plot:
@@ -73,10 +76,10 @@ def error_types(images: Mapping[str, int]) -> Plot:
     most = max(images.values(), default=0)
     layout = {
         "xaxis": {"visible": False, "fixedrange": True, "range": [0, max(1, most) * 1.15]},
-        "yaxis": {**_PLAIN, "autorange": "reversed", "ticksuffix": "  "},
-        "bargap": 0.35,
+        "yaxis": {**_PLAIN, "autorange": "reversed"},
+        "bargap": 0.5,
     }
-    return [trace], layout, 20 + 34 * max(1, len(names))
+    return [trace], layout, _HEIGHT
 
 
 def matrix_classes(groups: Sequence[Mapping[str, Any]], most: int = MATRIX_CLASSES) -> list[str]:
@@ -110,8 +113,6 @@ def matrix(groups: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot:
         "x": places,
         "y": places,
         "z": [[cell["images"] if cell else None for cell in row] for row in rows],
-        "text": [[count(cell["images"]) if cell else "" for cell in row] for row in rows],
-        "texttemplate": "%{text}",
         "hovertext": [[_cell_text(cell) if cell else "" for cell in row] for row in rows],
         "hoverinfo": "text",
         "hoverongaps": False,
@@ -123,21 +124,29 @@ def matrix(groups: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot:
     }
     ticks = {"tickvals": places, "ticktext": [short(name) for name in names], "range": [-0.5, len(names) - 0.5]}
     layout = {
-        "xaxis": {**_PLAIN, **ticks, "side": "bottom", "tickangle": -40, "title": {"text": "looks like"}},
-        "yaxis": {**_PLAIN, **ticks, "range": [len(names) - 0.5, -0.5], "title": {"text": "given as"}},
+        "xaxis": {**_PLAIN, **ticks, "side": "bottom", "tickangle": -40, "title": _title("looks like")},
+        "yaxis": {**_PLAIN, **ticks, "range": [len(names) - 0.5, -0.5], "title": _title("given as")},
+        # Not as the cells' own text, whose colour would not follow the theme
+        "annotations": [
+            {"x": x, "y": y, "text": count(cell["images"]), "showarrow": False, "font": {"size": 12}}
+            for y, row in enumerate(rows)
+            for x, cell in enumerate(row)
+            if cell
+        ],
     }
     return [trace], layout, 120 + _ROW * max(3, len(names))
 
 
 def leading_classes(classes: Sequence[Mapping[str, Any]], most: int = BAR_CLASSES) -> list[Mapping[str, Any]]:
-    """The classes that the suggestions change most, by pixels lost and gained, the most first.
+    """The classes that the suggestions change most, by pixels lost and gained; the largest suspected share first.
 
     Args:
         classes: effects as the record has them
         most: at most so many
     """
     changed = [one for one in classes if one["suspected_pixels"] or one["pixels_after"] != one["pixels_before"]]
-    return sorted(changed, key=lambda one: (-_change(one), one["index"]))[:most]
+    leading = sorted(changed, key=lambda one: (-_change(one), one["index"]))[:most]
+    return sorted(leading, key=lambda one: (-(one["share"] or 0.0), one["index"]))
 
 
 def class_bars(classes: Sequence[Mapping[str, Any]]) -> Plot:
@@ -180,13 +189,13 @@ def class_bars(classes: Sequence[Mapping[str, Any]]) -> Plot:
             **side,
             "domain": [0, 0.46],
             "range": [0, 1.35 * max([*shares, 0.001])],
-            "title": {"text": "share suspected"},
+            "title": _title("share suspected"),
         },
         "xaxis2": {
             **side,
             "domain": [0.54, 1],
             "range": _growth_range(shown),
-            "title": {"text": "growth once corrected", "font": {"size": 12}},
+            "title": _title("growth once corrected"),
             "zeroline": True,
             "zerolinecolor": FAINT,
         },
@@ -195,7 +204,6 @@ def class_bars(classes: Sequence[Mapping[str, Any]]) -> Plot:
             "tickvals": places,
             "ticktext": names,
             "range": [len(places) - 0.5, -0.5],
-            "ticksuffix": "  ",
         },
         "bargap": 0.35,
     }
@@ -206,6 +214,10 @@ def growth(one: Mapping[str, Any]) -> float | None:
     """Pixels that a class gains by all suggestions, as a multiple of those it has; None if it has none."""
     before = one["pixels_before"]
     return (one["pixels_after"] - before) / before if before else None
+
+
+def _title(words: str) -> dict[str, Any]:
+    return {"text": words, "font": {"size": 12, "color": QUIET}, "standoff": 8}
 
 
 def _growth_range(values: Sequence[float]) -> list[float]:

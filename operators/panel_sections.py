@@ -17,7 +17,7 @@ from . import panel_text as words
 #: Rows of the tables, which scroll: the saved views have all
 SHOWN_GROUPS = 50
 #: Order of the bars by type of error
-TYPE_ORDER = ("drop", "swap", "shift", "other", "none")
+TYPE_ORDER = ("drop", "swap", "shift", "other")
 _CARD_WIDTH = 400
 
 
@@ -108,7 +108,7 @@ def _why_nothing(record: RunRecord) -> str:
 
 
 def _figures(parent: types.Object, record: RunRecord) -> None:
-    row = layout.grid(parent, "figures", least=170)
+    row = layout.row(parent, "figures", gap=2, alignItems="stretch")
     found = estimates(record.scored, record.extra)
     overview = overview_of(record)
     ranking = overview["scores"][overview["quality"]]
@@ -126,9 +126,10 @@ def _figures(parent: types.Object, record: RunRecord) -> None:
         caption = f"{words.about(found.suspect_pixels)} in suspect regions"
         layout.figure(row, "pixels", words.percent(found.suspect_share), "Pixels probably mislabelled", caption)
     if found.flagged_share is not None:
-        known = found.flagged_pixels
-        caption = f"{words.about(known)}, unclear edges included" if known is not None else "unclear edges included"
-        layout.figure(row, "flagged", words.percent(found.flagged_share), "Pixels in doubt", caption)
+        known = "" if found.flagged_pixels is None else f"{words.about(found.flagged_pixels)} "
+        layout.figure(
+            row, "flagged", words.percent(found.flagged_share), "Pixels flagged", f"{known}by confident learning"
+        )
 
 
 def _distribution(cards: types.Object, record: RunRecord, score: str, events: Events) -> None:
@@ -151,6 +152,9 @@ def _types(cards: types.Object, record: RunRecord, events: Events) -> None:
             layout.text(block, f"note_{index}", note, color="text.secondary")
         if record.extra.get("suspects", {}).get("status") != "missing":
             layout.button(block, "find", "Find suspects…", events.find_suspects, "search", primary=True)
+        return
+    if not any(images.values()):
+        layout.card(cards, "types", "What is wrong", "Nothing was found: no image has a suspect region")
         return
     block = layout.card(cards, "types", "What is wrong", "Images by their leading error; click one to see them")
     data, look, height = plots.error_types(images)
@@ -188,7 +192,14 @@ def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
     ]
     columns = {"group": "Mistake", "kind": "Kind", "images": "Images", "regions": "Regions"}
     layout.table(
-        block, "table", columns, rows, events.open_group, numbers=2, tooltips=[group["text"] for group in groups]
+        block,
+        "table",
+        columns,
+        rows,
+        events.open_group,
+        numbers=2,
+        tooltips=[group["text"] for group in groups],
+        height=380,
     )
 
 

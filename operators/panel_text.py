@@ -25,8 +25,8 @@ TYPE_NAMES = {
     "swap": "Swap: a wrong class",
     "shift": "Shift: a displaced edge",
     "other": "Other",
-    "none": "No suspect",
 }
+NO_SUSPECT = "No suspect"
 KIND_NAMES = {
     "ambiguous": "Ambiguous",
     "false_negative": "Missed class",
@@ -93,7 +93,7 @@ def leading_suspect(image: Mapping[str, Any]) -> str:
     if kind is None:
         return "–"
     if kind == "none" or "given" not in image:
-        return TYPE_NAMES["none"]
+        return NO_SUSPECT
     return f"{kind.capitalize()}: {image['suggested']} given as {image['given']}"
 
 

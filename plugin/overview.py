@@ -138,9 +138,9 @@ class SuspectOverview:
 class Estimates:
     """How much of a dataset is probably wrong, by what a run has found.
 
-    Confident learning counts every pixel whose given class the predictions confidently contradict, blurred edges and
-    noise among them. A suspect region is a connected piece of such evidence, large enough to be a mistake. So the
-    pixels of the regions are the cautious number, and the flagged ones the generous one.
+    Two ways to count, neither of which includes the other: confident learning flags single pixels, blurred edges and
+    noise among them; a suspect region is a connected piece of evidence, large enough to be a mistake, and all of it
+    counts.
 
     Args:
         images: that were scored
