@@ -242,8 +242,8 @@ class SuspectConfig(Config):
 
     Args:
         min_evidence: the least evidence of all of an image's regions of the same two classes, summed over their pixels,
-            in nats per pixel of the image; each has at least a fifth of it. 0.005 is 0.2 % of the image that the model
-            contradicts by 90 to 5 percent, or 2.4 % of it by 60 to 30 percent
+            in nats per pixel of the image; each has at least a fifth of it. 0.0075 is 0.3 % of the image that the model
+            contradicts by 90 to 5 percent, or 3.6 % of it by 60 to 30 percent
         min_area: the least share of the image's pixels that a region covers
         max_regions: at most so many of an image, those of the most evidence; None for all
         workers: threads that search; None for one a core
@@ -251,7 +251,7 @@ class SuspectConfig(Config):
 
     execution_only: ClassVar[tuple[str, ...]] = ("workers",)
 
-    min_evidence: float = 0.005
+    min_evidence: float = 0.0075
     min_area: float = 0.001
     max_regions: int | None = 50
     workers: int | None = None
