@@ -13,6 +13,7 @@ from .list_runs import ListRuns
 from .panel import LabelQualityPanel
 from .review_suspects import ReviewState, ReviewSuspects
 from .score_label_quality import ScoreLabelQuality
+from .send_to_annotation import SendToAnnotation
 from .show_group import ShowGroup
 from .tag_for_relabelling import TagForRelabelling, UntagRelabelling
 
@@ -30,6 +31,7 @@ def register(plugin: Any) -> None:
         TagForRelabelling,
         UntagRelabelling,
         ExportRelabellingQueue,
+        SendToAnnotation,
         ListRuns,
         DeleteRun,
     )

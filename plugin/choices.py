@@ -16,6 +16,7 @@ from .fields import field_name
 from .regions import KINDS, OTHER
 from .runs import RunRecord, list_records, load_record
 from .suspect_fields import ERROR_TYPE, SUSPECTS
+from .verdicts import REJECTED
 
 SELECTED, VIEW, WORST, THRESHOLD, TYPE, GROUP, TAGGED = CHOICES = (
     *("selected", "view", "worst", "threshold", "error_type", "group", "tagged"),
@@ -23,8 +24,6 @@ SELECTED, VIEW, WORST, THRESHOLD, TYPE, GROUP, TAGGED = CHOICES = (
 #: The choices that need a run with scores, and those that need one with suspects
 NEED_QUALITY, NEED_SUSPECTS = (WORST, THRESHOLD), (TYPE, GROUP)
 DEFAULT_TAG = "relabel"
-#: A region that a person has looked at and found right as it is
-REJECTED = "rejected"
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ OPERATORS = (
     "tag_for_relabelling",
     "untag_relabelling",
     "export_relabelling_queue",
+    "send_to_annotation",
     "list_runs",
     "delete_run",
 )
