@@ -192,11 +192,11 @@ def evidence_score(pairs: PairEvidence, usual: Usual, softmin: float) -> float:
 
 
 def _odds(given: np.ndarray, seen: np.ndarray, classes: int) -> np.ndarray:
-    """(K,) odds that a class is contradicted where it is given or seen, of the classes of n pixels; 0 where neither."""
+    """(K,) odds that a class is contradicted where given or seen, of the classes of n pixels; 10 where neither."""
     agree = np.bincount(given[given == seen], minlength=classes)
     either = np.bincount(given, minlength=classes) + np.bincount(seen, minlength=classes) - agree
     confirmed = agree / np.maximum(either, 1)
-    return np.where(either > 0, 1 - confirmed, 0) / (confirmed + _LEAST_CONFIRMED)
+    return (1 - confirmed) / (confirmed + _LEAST_CONFIRMED)
 
 
 def _hypotheses(pairs: PairEvidence, classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -184,9 +184,9 @@ def evidence_levels(
 def usual_evidence(
     images: list[tuple[dict[tuple[int, int], float], dict[int, float]]],
 ) -> dict[tuple[str, int, int], float]:
-    """Of each of `evidence_levels`' names that some image has: the mean over the images plus their 90th percentile.
+    """Of each of `evidence_levels`' names that some image has: the 80th percentile over the images.
 
-    The percentile of n values is the smallest of them that at least 9 n / 10 of them do not exceed, rounded up to a
+    The percentile of n values is the smallest of them that at least 4 n / 5 of them do not exceed, rounded up to a
     whole number of quarter octaves: the smallest of 2^-24, 2^-23.75 ... 2^9 that is not below it; 0 where it is 0.
     """
     merged = [{name: nats for level in evidence_levels(*image) for name, nats in level.items()} for image in images]
@@ -194,9 +194,8 @@ def usual_evidence(
     usual = {}
     for name in {name for image in merged for name in image}:
         values = sorted(image.get(name, 0.0) for image in merged)
-        percentile = next(v for rank, v in enumerate(values, start=1) if 10 * rank >= 9 * len(values))
-        rounded = next(end for end in ends if end >= percentile) if percentile else 0.0
-        usual[name] = sum(values) / len(values) + rounded
+        percentile = next(v for rank, v in enumerate(values, start=1) if 5 * rank >= 4 * len(values))
+        usual[name] = next(end for end in ends if end >= percentile) if percentile else 0.0
     return usual
 
 
@@ -212,4 +211,5 @@ def evidence(
         for level in evidence_levels(pairs, against)
     ]
     strength = math.prod(norms) ** (1 / 4)
-    return 1 / (1 + math.sqrt(strength / max(softmin, 0.001)))
+    suspicion = (strength / max(softmin, 0.001) ** 2) ** (1 / 3)
+    return 1 / (1 + suspicion / 8)

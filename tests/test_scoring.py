@@ -241,6 +241,18 @@ def test_evidence_is_relative_to_what_is_usual_in_all_images(scored: Any, open_s
     assert len(set(expected)) > 10 and np.argmin(expected) % 5 == 0
 
 
+def test_evidence_does_not_depend_on_the_order_of_the_samples(scored: Any, open_scoring: Open) -> None:
+    orders = scored, scored.sort_by("id", reverse=True)
+    forward, backward = (
+        open_scoring(view, name, scores=("evidence",)) for name, view in zip("ab", orders, strict=True)
+    )
+    forward.run(silent)
+    backward.run(silent)
+    assert list(backward.samples.ids) == list(forward.samples.ids)[::-1]
+    found, reverse = (joined(scoring, "scores")["evidence"] for scoring in (forward, backward))
+    assert found.tobytes() == reverse[::-1].tobytes()
+
+
 def test_evidence_alone_is_the_evidence_among_all_scores(scored: Any, open_scoring: Open) -> None:
     """What it is made from is computed, but not given as a score, and no pixels are flagged."""
     every, alone = open_scoring(scored, "every"), open_scoring(scored, "alone", scores=("evidence",))
