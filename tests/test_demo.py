@@ -209,13 +209,14 @@ def test_the_app_is_served_until_ctrl_c(audited: Any, tmp_path: Path) -> None:
         line = process.stdout.readline()
         assert line, said
         said += line
-    assert said == f"\nThe App is at http://127.0.0.1:{port}  (Ctrl-C ends it)\n"
+    # On a busy machine FiftyOne says before it that it tries to connect once more
+    assert said.endswith(f"\nThe App is at http://127.0.0.1:{port}  (Ctrl-C ends it)\n")
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
         assert b"<html" in page.read()
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     stop.cancel()
-    assert (process.returncode, out.strip()) == (0, "The App is closed."), err
+    assert (process.returncode, out.strip().splitlines()[-1]) == (0, "The App is closed."), err
     assert "Traceback" not in err
     time.sleep(0.2)
     with socket.socket() as probe:
