@@ -35,6 +35,8 @@ _TITLE = "Label quality"
 _HELP = "Which masks of this dataset are probably wrong, where and why. All numbers are those of the chosen run."
 #: Where the panel's state has what was chosen: the paths of the two lists
 _RUN, _SCORE = "page.top.run", "page.cards.scores.score"
+#: Where it has which runs there were
+_KNOWN = "known"
 #: Milliseconds between two looks at operations that are under way
 _POLL = 4000
 
@@ -69,24 +71,26 @@ class LabelQualityPanel(foo.Panel):
 
     def on_load(self, ctx: Any) -> None:
         """Chooses the latest run, unless the panel remembers one."""
-        self._choose(ctx)
+        self.refresh(ctx)
 
     def on_change_dataset(self, ctx: Any) -> None:
-        """Forgets the other dataset's run."""
-        ctx.panel.set_state({_RUN: None, _SCORE: words.QUALITY})
-        self._choose(ctx)
+        """Leaves the other dataset's run."""
+        ctx.panel.set_state({_RUN: None, _SCORE: words.QUALITY, _KNOWN: []})
+        self.refresh(ctx)
 
     def on_change_view(self, ctx: Any) -> None:
-        """Looks for runs made or deleted since: what a run ends with changes the view."""
-        self._choose(ctx)
+        """Looks for runs made or deleted since: a user goes from view to view after either."""
+        self.refresh(ctx)
 
     def refresh(self, ctx: Any) -> None:
-        """Shows what has changed; a new run at once."""
-        known = ctx.panel.get_state("known") or []
-        new = [record.key for record in headers(ctx.dataset) if f"{record.key} {record.created}" not in known]
-        if new:
-            ctx.panel.set_state(_RUN, new[-1])
-        self._choose(ctx)
+        """Goes to a run that is new, and away from one that is deleted."""
+        runs = headers(ctx.dataset) if ctx.dataset is not None else []
+        known = ctx.panel.get_state(_KNOWN) or []
+        keys, new = [run.key for run in runs], [run.key for run in runs if _identity(run) not in known]
+        chosen = ctx.panel.get_state(_RUN)
+        if (known and new) or chosen not in keys:
+            ctx.panel.set_state({_RUN: (new or keys)[-1] if keys else None, _SCORE: words.QUALITY})
+        ctx.panel.set_state(_KNOWN, [_identity(run) for run in runs])
 
     def choose_run(self, ctx: Any) -> None:
         """Shows another run; of its scores, the one to sort by."""
@@ -235,14 +239,6 @@ class LabelQualityPanel(foo.Panel):
         layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch")
         layout.button(steps, "audit", "Run audit…", self.audit, "play_arrow", primary=True)
 
-    def _choose(self, ctx: Any) -> None:
-        """Makes sure that the chosen run exists, and remembers which runs there are."""
-        runs = headers(ctx.dataset) if ctx.dataset is not None else []
-        keys = [record.key for record in runs]
-        if ctx.panel.get_state(_RUN) not in keys:
-            ctx.panel.set_state({_RUN: keys[-1] if keys else None, _SCORE: words.QUALITY})
-        ctx.panel.set_state("known", [f"{record.key} {record.created}" for record in runs])
-
     def _key(self, ctx: Any) -> str | None:
         return ctx.panel.get_state(_RUN) or None
 
@@ -271,6 +267,11 @@ class LabelQualityPanel(foo.Panel):
     def _show_all(self, ctx: Any, key: str | None) -> None:
         view = worst_first(ctx.dataset, key)
         ctx.ops.set_view(view=view if isinstance(view, fo.DatasetView) else view.view())
+
+
+def _identity(run: RunRecord) -> str:
+    """What tells a run from another one of the same name."""
+    return f"{run.key} {run.created}"
 
 
 def _render_operations(page: types.Object, found: list[Operation]) -> None:

@@ -21,7 +21,16 @@ TYPE_COLORS = ERROR_COLORS
 
 _GAP = 2
 _CLEAR = "rgba(0, 0, 0, 0)"
-_CARD = {"bgcolor": "background.card", "borderRadius": 1, "p": _GAP, "height": "100%", "boxSizing": "border-box"}
+_SURFACE = "background.header"
+_CARD = {
+    "bgcolor": _SURFACE,
+    "border": "1px solid",
+    "borderColor": "divider",
+    "borderRadius": 1,
+    "p": _GAP,
+    "height": "100%",
+    "boxSizing": "border-box",
+}
 _COLUMN = {"display": "flex", "flexDirection": "column", "flexWrap": "nowrap", "alignItems": "stretch"}
 _HEADER = {
     "container": {"sx": {"mb": 1.5}},
@@ -173,7 +182,7 @@ def table(
     first_number = len(columns) - numbers + 1
     aligned = {f"& th:nth-of-type(n+{first_number}), & td:nth-of-type(n+{first_number})": {"textAlign": "right"}}
     cell = {"fontSize": "0.875rem", "px": 1, "py": 0.75, "overflowWrap": "anywhere", "background": "inherit"}
-    head = {**cell, "fontWeight": 500, "color": "text.secondary", "whiteSpace": "nowrap", "bgcolor": "background.card"}
+    head = {**cell, "fontWeight": 500, "color": "text.secondary", "whiteSpace": "nowrap", "bgcolor": _SURFACE}
     props = {
         "tableContainer": {"elevation": 0, "sx": {"maxHeight": height, "background": "none", "boxShadow": "none"}},
         "table": {"stickyHeader": True, "sx": {"minWidth": 0, **aligned}},
