@@ -16,6 +16,7 @@ from .score_label_quality import ScoreLabelQuality
 from .send_to_annotation import SendToAnnotation
 from .show_group import ShowGroup
 from .tag_for_relabelling import TagForRelabelling, UntagRelabelling
+from .write_corrected_masks import WriteCorrectedMasks
 
 
 def register(plugin: Any) -> None:
@@ -32,6 +33,7 @@ def register(plugin: Any) -> None:
         UntagRelabelling,
         ExportRelabellingQueue,
         SendToAnnotation,
+        WriteCorrectedMasks,
         ListRuns,
         DeleteRun,
     )

@@ -28,6 +28,7 @@ OPERATORS = (
     "untag_relabelling",
     "export_relabelling_queue",
     "send_to_annotation",
+    "write_corrected_masks",
     "list_runs",
     "delete_run",
 )

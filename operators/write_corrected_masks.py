@@ -1,0 +1,158 @@
+"""The operator `write_corrected_masks`: gets masks out in which confirmed suspects have the right class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from ..plugin.errors import LabelQualityError
+from ..plugin.fields import field_name
+from ..plugin.progress import Progress
+from ..plugin.runs import RunRecord, list_records
+from ..plugin.suspect_fields import SUSPECTS
+from ..plugin.verdicts import CONFIRMED
+from .execution import EngineOperator
+from .forms import Form, when
+from .parameters import to_request
+
+_LABEL = "Write corrected masks"
+_NAMES = ("key", "regions", "complete", "output_dir", "within_view")
+_REGIONS = {CONFIRMED: "Those confirmed in the review", "all": "All that nobody has rejected"}
+
+
+class WriteCorrectedMasks(EngineOperator):
+    """Writes copies of the given masks with suspect regions corrected; the given masks stay."""
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """FiftyOne's description of the operator."""
+        return foo.OperatorConfig(
+            name="write_corrected_masks",
+            label=_LABEL,
+            description="Write copies of the given masks in which confirmed suspect regions have their right class",
+            icon="/assets/correct.svg",
+            dynamic=True,
+            execute_as_generator=True,
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            view_target=False,
+        )
+
+    def __call__(
+        self,
+        sample_collection: Any,
+        key: str = "lq",
+        regions: str = CONFIRMED,
+        complete: bool = False,
+        output_dir: str | os.PathLike[str] | None = None,
+        delegate: bool = False,
+        progress: bool = True,
+    ) -> Any:
+        """Writes corrected masks.
+
+        Args:
+            sample_collection: the dataset, or a view of the images that are wanted
+            key: the run's key
+            regions: ``confirmed`` ones only, or ``all`` that nobody has rejected
+            complete: write the masks of images without such a region too, as they are
+            output_dir: the folder, or None for one below FiftyOne's dataset folder
+            delegate: queue the work for ``fiftyone delegated launch`` instead of doing it now
+            progress: draw progress bars
+
+        Returns:
+            FiftyOne's ``ExecutionResult``; its ``result`` says what was written where
+        """
+        given = {"key": key, "regions": regions, "complete": complete, "output_dir": output_dir, "within_view": True}
+        return self.call({"view": sample_collection.view()}, to_request(given, _NAMES), delegate, progress)
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        """Which regions, and where to."""
+        from ..plugin.corrections import default_folder
+
+        form = Form(ctx)
+        runs = _runs(ctx.dataset)
+        if not runs:
+            form.fail("key", "There are no suspects to correct yet: find suspects first, or audit the labels.")
+            return form.property(_LABEL, "Write")
+        key = form.value("key", runs[-1].key)
+        regions = form.choice("regions", "Regions to correct", _REGIONS, default=CONFIRMED)
+        folder = default_folder(ctx.dataset, key)
+        folder = form.text("output_dir", "Folder", "For PNG files that are named like their images", folder)
+        if form.flag("advanced", "Advanced options"):
+            if len(runs) > 1:
+                labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
+                form.choice("key", "Run", labels, default=runs[-1].key)
+            form.flag("complete", "Write unchanged masks too, for a whole training set")
+            if ctx.has_custom_view:
+                form.flag("within_view", "Only images of the current view")
+        if form.valid:
+            _say(form, key, regions, folder)
+        return form.property(_LABEL, "Write")
+
+    def resolve_run_name(self, ctx: Any) -> str:
+        """The run's name in the list of delegated operations."""
+        return f"{_LABEL}: {ctx.params.get('key') or ''}"
+
+    def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
+        """Writes with what the form, the Python call or the delegated run gave."""
+        from ..plugin.choices import whole_samples
+        from ..plugin.corrections import write_corrected_masks
+
+        runs, params = _runs(ctx.dataset), ctx.params
+        if not runs and not params.get("key"):
+            raise LabelQualityError("There are no suspects to correct yet: find suspects first, or audit the labels.")
+        written = write_corrected_masks(
+            whole_samples(ctx.view) if params.get("within_view") else ctx.dataset,
+            params.get("key") or runs[-1].key,
+            regions=params.get("regions") or CONFIRMED,
+            complete=bool(params.get("complete")),
+            output_dir=params.get("output_dir") or None,
+            progress=progress,
+        )
+        return {
+            "field": written.field,
+            "folder": written.folder,
+            "images": written.images,
+            "regions": written.regions,
+        }
+
+    def message(self, summary: Mapping[str, Any]) -> str:
+        """The notification at the end."""
+        masks, regions = _counted(summary["images"], "mask"), _counted(summary["regions"], "corrected region")
+        return f"Wrote {masks} with {regions} to {summary['folder']}; field '{summary['field']}' shows them."
+
+    def output(self, summary: Mapping[str, Any]) -> types.Property:
+        """Where the masks are."""
+        shown = types.Object()
+        shown.view("message", types.Notice(label=f"{self.message(summary)} The given masks are as they were."))
+        return types.Property(shown, view=types.View(label=_LABEL))
+
+
+def _runs(dataset: Any) -> list[RunRecord]:
+    return [run for run in list_records(dataset) if dataset.has_sample_field(field_name(run.key, SUSPECTS))]
+
+
+def _say(form: Form, key: str, regions: str, folder: str) -> None:
+    from ..plugin.corrections import count
+
+    try:
+        images, found = count(form.ctx.dataset, key, regions)
+    except LabelQualityError as error:
+        form.fail_as(error, fallback="regions")
+        return
+    if not found:
+        text = "No region is confirmed yet: review the suspects first, or correct all that nobody has rejected."
+        form.fail("regions", text if regions == CONFIRMED else "There is no suspect region to correct.")
+        return
+    whole = "in the run's images" if form.value("within_view") else f"in {_counted(images, 'image')}"
+    form.notice(
+        "plan", f"Corrects {_counted(found, 'region')} {whole}, in copies under {folder}; the given masks stay."
+    )
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'s' * (count != 1)}"
