@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 from fiftyone import ViewField as F
@@ -37,6 +36,8 @@ _HELP = "Which masks of this dataset are probably wrong, where and why. All numb
 _RUN, _SCORE = "page.top.run", "page.cards.scores.score"
 #: Where it has which runs there were
 _KNOWN = "known"
+#: Where it has the sample to open once its view is there
+_WAITING = "waiting"
 #: Milliseconds between two looks at operations that are under way
 _POLL = 4000
 
@@ -63,7 +64,7 @@ class LabelQualityPanel(foo.Panel):
         return foo.PanelConfig(
             name="label_quality_panel",
             label=_TITLE,
-            icon="/assets/audit.svg",
+            icon="fact_check",
             help_markdown=_HELP,
             allow_multiple=False,
             surfaces="grid",
@@ -79,7 +80,11 @@ class LabelQualityPanel(foo.Panel):
         self.refresh(ctx)
 
     def on_change_view(self, ctx: Any) -> None:
-        """Looks for runs made or deleted since: a user goes from view to view after either."""
+        """Opens the sample that waits for its view, and looks for runs made or deleted since."""
+        waiting = ctx.panel.get_state(_WAITING)
+        if waiting:
+            ctx.panel.set_state(_WAITING, None)
+            ctx.ops.open_sample(id=waiting)
         self.refresh(ctx)
 
     def refresh(self, ctx: Any) -> None:
@@ -139,27 +144,26 @@ class LabelQualityPanel(foo.Panel):
         """Shows the images of a type of error, in the saved view where there is one."""
         record = self._record(ctx)
         kind = list(sections.types_of(record))[ctx.params["idx"]]
-        name = view_name(record.key, TYPE_VIEWS.get(kind, ""))
-        if kind in TYPE_VIEWS and name in own_views(ctx.dataset, record.key):
-            ctx.ops.set_view(name=name)
-        else:
-            ctx.ops.set_view(view=suspect_view(ctx.dataset, record.key, kind))
+        _show(ctx, record, TYPE_VIEWS.get(kind), lambda: suspect_view(ctx.dataset, record.key, kind))
 
     @_told
     def open_pair(self, ctx: Any) -> None:
         """Shows the regions of the cell that was clicked."""
-        groups = self._record(ctx).extra["groups"]
+        record = self._record(ctx)
+        groups = record.extra["groups"]
         names = plots.matrix_classes(groups)
-        down, across = ctx.params["idx"]
-        self._show_group(ctx, names[down], names[across])
+        pair = tuple(names[place] for place in ctx.params["idx"])
+        for group in groups:
+            if (group["given_name"], group["suggested_name"]) == pair:
+                _show_group(ctx, record, group)
 
     @_told
     def open_group(self, ctx: Any) -> None:
         """Shows the regions of the group that was clicked."""
         row = ctx.params.get("row", -1)
         if row >= 0:
-            group = self._record(ctx).extra["groups"][row]
-            self._show_group(ctx, group["given_name"], group["suggested_name"])
+            record = self._record(ctx)
+            _show_group(ctx, record, record.extra["groups"][row])
 
     @_told
     def open_class(self, ctx: Any) -> None:
@@ -174,15 +178,21 @@ class LabelQualityPanel(foo.Panel):
     def open_worst(self, ctx: Any) -> None:
         """Opens an image of the list of the worst, with the others behind it in the same order."""
         row = ctx.params.get("row", -1)
-        if row >= 0:
-            record = self._record(ctx)
-            self._show_all(ctx, record.key)
-            ctx.ops.open_sample(id=sections.overview_of(record)["worst"][row]["id"])
+        if row < 0:
+            return
+        record = self._record(ctx)
+        sample_id, ranking = sections.overview_of(record)["worst"][row]["id"], worst_first(ctx.dataset, record.key)
+        if _same(ctx.view, ranking):
+            ctx.ops.open_sample(id=sample_id)
+        else:
+            # A change of the view closes what is open, so the sample has to wait for it
+            ctx.panel.set_state(_WAITING, sample_id)
+            ctx.ops.set_view(view=ranking)
 
     @_told
     def show_worst_first(self, ctx: Any) -> None:
         """Shows all images of the run, worst first."""
-        self._show_all(ctx, self._key(ctx))
+        ctx.ops.set_view(view=worst_first(ctx.dataset, self._record(ctx).key))
 
     def render(self, ctx: Any) -> types.Property:
         """The page: a run's sections, or what to do first."""
@@ -229,14 +239,14 @@ class LabelQualityPanel(foo.Panel):
         if not segmentation_fields(dataset):
             layout.text(steps, "title", "There are no masks to check", fontSize="1.25rem", fontWeight=500)
             lines = "Add the given masks to this dataset as Segmentation labels, then run an audit here."
-            layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch")
+            layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch", mx="auto")
             return
         layout.text(steps, "title", "Find the masks that are wrong", fontSize="1.25rem", fontWeight=500)
         lines = (
             "An audit compares every mask with what a model sees that has not been trained on that image. It ranks the "
             "images by how likely their mask is wrong, and shows where and why. Your masks are not changed."
         )
-        layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch")
+        layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch", mx="auto")
         layout.button(steps, "audit", "Run audit…", self.audit, "play_arrow", primary=True)
 
     def _key(self, ctx: Any) -> str | None:
@@ -261,12 +271,23 @@ class LabelQualityPanel(foo.Panel):
         below = F(name) <= high if high >= 1 else F(name) < high
         ctx.ops.set_view(view=ctx.dataset.match((F(name) >= low) & below).sort_by(name))
 
-    def _show_group(self, ctx: Any, given: str, suggested: str) -> None:
-        ctx.ops.set_view(view=group_view(ctx.dataset, self._record(ctx).key, given, suggested))
 
-    def _show_all(self, ctx: Any, key: str | None) -> None:
-        view = worst_first(ctx.dataset, key)
-        ctx.ops.set_view(view=view if isinstance(view, fo.DatasetView) else view.view())
+def _show(ctx: Any, record: RunRecord, title: str | None, view: Callable[[], Any]) -> None:
+    """Opens the run's saved view of that title, whose name the App then shows; where it has none, the same unsaved."""
+    name = view_name(record.key, title) if title else None
+    if name in own_views(ctx.dataset, record.key):
+        ctx.ops.set_view(name=name)
+    else:
+        ctx.ops.set_view(view=view())
+
+
+def _show_group(ctx: Any, record: RunRecord, group: Mapping[str, Any]) -> None:
+    pair = group["given_name"], group["suggested_name"]
+    _show(ctx, record, group["title"], lambda: group_view(ctx.dataset, record.key, *pair))
+
+
+def _same(view: Any, other: Any) -> bool:
+    return view is not None and view._serialize(include_uuids=False) == other._serialize(include_uuids=False)
 
 
 def _identity(run: RunRecord) -> str:

@@ -22,9 +22,9 @@ def call(dataset: Any) -> Call:
     import fiftyone.operators as foo
     from fiftyone.operators.executor import ExecutionContext, Executor
 
-    def run(method: str, state: dict[str, Any] | None = None, **params: Any) -> Any:
+    def run(method: str, state: dict[str, Any] | None = None, view: Any = None, **params: Any) -> Any:
         arguments = {"panel_id": "panel", "panel_state": state or {}, "__method__": method, **params}
-        request = {"dataset_name": dataset.name, "dataset_id": str(dataset._doc.id), "params": arguments}
+        request = {"dataset_id": str(dataset._doc.id), "view": view or [], "params": arguments}
         context = ExecutionContext(request, executor=Executor(), operator_uri=URI)
         foo.get_operator(URI).execute(context)
         return context
@@ -250,27 +250,40 @@ def test_a_type_of_error_opens_its_saved_view(fiftyone: Any, call: Call, audited
     assert view.values("lq_quality") == [0.3, 0.4]
 
 
-def test_groups_cells_and_classes_open_their_regions(fiftyone: Any, call: Call, audited: Any) -> None:
-    def regions(method: str, **params: Any) -> list[tuple[str, str]]:
-        view = view_of(fiftyone, audited, call(method, state(), **params))
-        return list(zip(*view.values(["lq_suspects.given", "lq_suspects.suggested"]), strict=True))
-
-    assert regions("open_group", row=0) == [("unlabelled", "car")] * 2
+def test_groups_and_cells_open_their_saved_views(fiftyone: Any, call: Call, audited: Any) -> None:
+    assert requests(call("open_group", state(), row=0), "set_view") == [{"name": "lq: car given as unlabelled"}]
     # The classes of the matrix are unlabelled, road and car
-    assert regions("open_pair", idx=[1, 2]) == [("road", "car")] * 2
-    # By suspected share: unlabelled, road, car
-    assert regions("open_class", idx=1, trace_idx=0) == [("road", "car")] * 2
-    assert len(regions("open_class", idx=2, trace_idx=1)) == 4
+    assert requests(call("open_pair", state(), idx=[1, 2]), "set_view") == [{"name": "lq: car given as road"}]
+    assert not requests(call("open_pair", state(), idx=[2, 1]), "set_view")
     # A click on the head of the table
     assert not requests(call("open_group", state(), row=-1), "set_view")
 
 
-def test_a_worst_image_opens_before_the_grid_worst_first(fiftyone: Any, call: Call, audited: Any) -> None:
+def test_regions_without_a_saved_view_open_as_well(fiftyone: Any, call: Call, audited: Any) -> None:
+    def regions(method: str, **params: Any) -> list[tuple[str, str]]:
+        view = view_of(fiftyone, audited, call(method, state(), **params))
+        return list(zip(*view.values(["lq_suspects.given", "lq_suspects.suggested"]), strict=True))
+
+    audited.delete_saved_view("lq: car given as road")
+    assert regions("open_group", row=1) == [("road", "car")] * 2
+    # By suspected share: unlabelled, road, car
+    assert regions("open_class", idx=1, trace_idx=0) == [("road", "car")] * 2
+    assert len(regions("open_class", idx=2, trace_idx=1)) == 4
+
+
+def test_a_worst_image_opens_once_the_grid_is_sorted_worst_first(fiftyone: Any, call: Call, audited: Any) -> None:
+    opened = [{"id": audited.values("id")[2], "group_id": None}]
     context = call("open_worst", state(), row=0)
-    assert view_of(fiftyone, audited, context).values("lq_quality") == [0.2, 0.3, 0.4, 1.0]
-    assert requests(context, "open_sample") == [{"id": audited.values("id")[2], "group_id": None}]
-    ranked = view_of(fiftyone, audited, call("show_worst_first", state()))
+    ranked = view_of(fiftyone, audited, context)
     assert ranked.values("lq_quality") == [0.2, 0.3, 0.4, 1.0]
+    assert not requests(context, "open_sample")
+    changed = call("on_change_view", context.panel.state._data)
+    assert requests(changed, "open_sample") == opened
+    assert not requests(call("on_change_view", changed.panel.state._data), "open_sample")
+    again = call("open_worst", state(), ranked._serialize(), row=0)
+    assert requests(again, "open_sample") == opened
+    assert not requests(again, "set_view")
+    assert view_of(fiftyone, audited, call("show_worst_first", state())).values("lq_quality") == [0.2, 0.3, 0.4, 1.0]
 
 
 @pytest.mark.parametrize(
