@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,12 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..plugin.errors import LabelQualityError
-from ..plugin.fields import field_name
 from ..plugin.review import (
     CONFIRMED,
     REJECTED,
     ReviewProgress,
     corrections,
+    find_region,
     progress,
     set_verdict,
     suspects_owner,
@@ -35,6 +35,9 @@ _DECISIONS = {
     _UNDO: "Undo: no verdict (key u)",
 }
 _VERDICTS = {_CONFIRM: CONFIRMED, _CHANGE: CONFIRMED, _REJECT: REJECTED, _UNDO: None}
+#: The operator of ``assets/review.js`` that goes on to the next region
+_SHOW = "show_review"
+_CLICK = "Click a suspect region to review it"
 _DONE = {_CONFIRM: "Confirmed", _CHANGE: "Confirmed as {corrected_to}", _REJECT: "Rejected", _UNDO: "No verdict on"}
 _NONE_CHOSEN = (
     "Choose suspect regions first: open a patch of a saved view such as '{key}: suspect regions', select patches, or "
@@ -104,8 +107,11 @@ class ReviewSuspects(foo.Operator):
     def resolve_input(self, ctx: Any) -> types.Property:
         """The decision on the regions that are chosen."""
         form = Form(ctx)
+        if ctx.params.get("by_key"):
+            # Where nothing can be reviewed a key does nothing, and an invalid form would be an error
+            return form.property(_LABEL)
         try:
-            chosen = choose(ctx)
+            chosen = _required(choose(ctx))
             form.notice("chosen", f"{_regions(len(chosen.ids))} chosen. {_sentence(progress(ctx.dataset, chosen.key))}")
         except LabelQualityError as error:
             form.fail("region_ids", str(error))
@@ -118,22 +124,37 @@ class ReviewSuspects(foo.Operator):
         return form.property(_LABEL, "Save")
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        """Saves the verdict; without ``quiet``, says so and shows what is left."""
+        """Saves the verdict and shows what is left; a key where nothing can be reviewed does nothing."""
+        by_key = bool(ctx.params.get("by_key"))
         try:
-            result = _decide(ctx)
+            chosen = choose(ctx)
+            if by_key and (chosen is None or not chosen.ids):
+                if chosen is not None and ctx.current_sample:
+                    ctx.ops.notify(_NONE_CHOSEN.format(key=chosen.key), variant="warning")
+                return {}
+            if by_key and ctx.params.get("decision") == _CHANGE and not ctx.params.get("corrected_to"):
+                ctx.prompt(self.uri, params={"decision": _CHANGE})
+                return {}
+            result = _decide(ctx, _required(chosen))
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
-        if not ctx.params.get("quiet"):
+        self._show(ctx, result)
+        return result
+
+    def _show(self, ctx: Any, result: dict[str, Any]) -> None:
+        """Has the App say what was done, and show what is left."""
+        patches = _patches_key(ctx) is not None
+        if not (ctx.params.get("by_key") and ctx.current_sample):
             ctx.ops.notify(result["message"], variant="success")
-        if not (ctx.current_sample and _patches_key(ctx)):
+        if not (patches and ctx.current_sample):
             ctx.ops.clear_selected_labels()
             ctx.ops.clear_selected_samples()
-            ctx.ops.reload_samples()
-        return result
+            ctx.ops.reload_dataset()
+        ctx.trigger(f"{self.plugin_name}/{_SHOW}", {**result, "patches": patches, "place": ctx.params.get("place")})
 
 
 class ReviewState(foo.Operator):
-    """What the App shows that can be reviewed, for the line of keys in an open sample."""
+    """What the App shows that can be reviewed, for the line of keys below an open sample."""
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -147,52 +168,66 @@ class ReviewState(foo.Operator):
         )
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        """The regions that a key would review, and how far the review is; nothing where no suspect is on show."""
+        """What a key would review, the classes that it could be, and the progress; no ``key`` where there is none."""
         try:
             chosen = choose(ctx)
+            if chosen is None:
+                return {"key": None}
+            found = progress(ctx.dataset, chosen.key)
+            text = _CLICK if len(chosen.ids) != 1 else _describe(find_region(ctx.dataset, chosen.key, chosen.ids[0]))
+            classes = list(corrections(ctx.dataset, chosen.key))
         except LabelQualityError:
             return {"key": None}
-        return {"key": chosen.key, "region_ids": chosen.ids, **_counts(progress(ctx.dataset, chosen.key))}
+        return {"key": chosen.key, "text": text, "classes": classes, **_counts(found)}
 
 
-def choose(ctx: Any) -> Chosen:
-    """The regions that are meant: given ones, selected labels, an open patch, selected patches, or an image's only one.
+def choose(ctx: Any) -> Chosen | None:
+    """The regions that are meant: given ones, an open patch, selected patches, selected labels, or an image's only one.
+
+    Returns:
+        the regions; without ids where suspects are on show and none is chosen; None where there are none at all
 
     Raises:
-        LabelQualityError: none is meant, or regions of two runs are
+        LabelQualityError: regions of two runs are chosen
     """
     if ctx.params.get("region_ids"):
         return Chosen(ctx.params.get("key") or DEFAULT_KEY, list(ctx.params["region_ids"]))
-    by_key: dict[str, list[str]] = {}
-    for label in ctx.selected_labels or []:
-        key = suspects_owner(ctx.dataset, label["field"])
-        if key is not None:
-            by_key.setdefault(key, []).append(label["label_id"])
-    if len(by_key) > 1:
-        raise LabelQualityError(f"Choose regions of one run, not of {' and '.join(sorted(by_key))}.")
-    for key, ids in by_key.items():
-        return Chosen(key, ids)
     key = _patches_key(ctx)
     if key is not None:
-        return _chosen(key, [ctx.current_sample] if ctx.current_sample else list(ctx.selected))
-    return _only_region(ctx)
+        # Before the selected labels: one that was selected in an earlier patch still is
+        return Chosen(key, [ctx.current_sample] if ctx.current_sample else list(ctx.selected))
+    selected: dict[str, list[str]] = {}
+    for label in ctx.selected_labels or []:
+        owner = suspects_owner(ctx.dataset, label["field"])
+        if owner is not None:
+            selected.setdefault(owner, []).append(label["label_id"])
+    if len(selected) > 1:
+        raise LabelQualityError(f"Choose regions of one run, not of {' and '.join(sorted(selected))}.")
+    for owner, ids in selected.items():
+        return Chosen(owner, ids)
+    return _in_image(ctx)
 
 
-def _only_region(ctx: Any) -> Chosen:
-    """The suspect of the open image, where there is one and no other."""
-    keys = [key for name in ctx.dataset.get_field_schema() if (key := suspects_owner(ctx.dataset, name))]
-    key = keys[-1] if keys else DEFAULT_KEY
-    if not keys or not ctx.current_sample:
-        return _chosen(key, [])
-    label = ctx.dataset[ctx.current_sample][field_name(key, SUSPECTS)]
-    ids = [region.id for region in label.detections] if label is not None else []
-    return _chosen(key, ids if len(ids) == 1 else [])
+def _in_image(ctx: Any) -> Chosen | None:
+    """The suspect of the open image, where it has one and no other; none of them, where it has several."""
+    if not ctx.current_sample or ctx.dataset is None:
+        return None
+    names = [name for name in ctx.dataset.get_field_schema() if suspects_owner(ctx.dataset, name)]
+    shown = [name for name in names if name.endswith(f"_{SUSPECTS}")]
+    if not shown:
+        return None
+    field = shown[-1]
+    label = ctx.dataset[ctx.current_sample][field]
+    if label is None or not label.detections:
+        return None
+    ids = [region.id for region in label.detections]
+    return Chosen(str(suspects_owner(ctx.dataset, field)), ids if len(ids) == 1 else [])
 
 
-def _chosen(key: str, ids: list[str]) -> Chosen:
-    if not ids:
-        raise LabelQualityError(_NONE_CHOSEN.format(key=key))
-    return Chosen(key, ids)
+def _required(chosen: Chosen | None) -> Chosen:
+    if chosen is None or not chosen.ids:
+        raise LabelQualityError(_NONE_CHOSEN.format(key=chosen.key if chosen is not None else DEFAULT_KEY))
+    return chosen
 
 
 def _patches_key(ctx: Any) -> str | None:
@@ -203,7 +238,7 @@ def _patches_key(ctx: Any) -> str | None:
     return None
 
 
-def _decide(ctx: Any) -> dict[str, Any]:
+def _decide(ctx: Any, chosen: Chosen) -> dict[str, Any]:
     decision = ctx.params.get("decision") or _CONFIRM
     if decision not in _DECISIONS:
         expected = ", ".join(map(repr, _DECISIONS))
@@ -211,7 +246,6 @@ def _decide(ctx: Any) -> dict[str, Any]:
     corrected_to = ctx.params.get("corrected_to") if decision == _CHANGE else None
     if decision == _CHANGE and not corrected_to:
         raise LabelQualityError("Expected the right class as parameter `corrected_to`, but got none.")
-    chosen = choose(ctx)
     set_verdict(
         ctx.dataset,
         chosen.key,
@@ -224,7 +258,16 @@ def _decide(ctx: Any) -> dict[str, Any]:
     found = progress(ctx.dataset, chosen.key)
     done = _DONE[decision].format(corrected_to=corrected_to)
     message = f"{done}: {_regions(len(chosen.ids))}. {_sentence(found)}"
-    return {"key": chosen.key, "region_ids": chosen.ids, "message": message, **_counts(found)}
+    return {"key": chosen.key, "decision": decision, "region_ids": chosen.ids, "message": message, **_counts(found)}
+
+
+def _describe(region: Mapping[str, Any]) -> str:
+    """A region in words: what it is given as, what it should be, and what was decided."""
+    verdict, right = region.get("verdict"), region.get("corrected_to")
+    text = f"Given as {region['given']}, looks like {region['suggested']}"
+    if verdict is None:
+        return text
+    return f"{text}: {verdict}{f' as {right}' if right else ''} by {region['reviewed_by']}"
 
 
 def _counts(found: ReviewProgress) -> dict[str, int]:

@@ -79,7 +79,7 @@ def set_verdict(
     _check(verdict, corrected_to)
     suspects, rejected = _fields(dataset, key)
     ids = [_object_id(one) for one in region_ids]
-    regions = _find(dataset, key, ids, [name for name in (suspects, rejected) if name])
+    regions = _find(dataset, key, ids)
     if corrected_to is not None:
         _check_correction(dataset, key, corrected_to, regions)
     if verdict == REJECTED:
@@ -119,6 +119,15 @@ def progress(dataset: fo.Dataset, key: str) -> ReviewProgress:
     pipeline = [*one_a_region, {"$match": {f"{path}.verdict": CONFIRMED}}, {"$count": "regions"}]
     confirmed = next(samples.aggregate(pipeline), {"regions": 0})["regions"]
     return ReviewProgress(counted.get(suspects, 0) + removed, confirmed, removed)
+
+
+def find_region(dataset: fo.Dataset, key: str, region_id: str) -> dict[str, Any]:
+    """What is kept of a region, rejected or not.
+
+    Raises:
+        LabelQualityError: it is not among the run's suspects
+    """
+    return _find(dataset, key, [_object_id(region_id)])[0]
 
 
 def corrections(dataset: fo.Dataset, key: str) -> tuple[str, ...]:
@@ -175,17 +184,18 @@ def _object_id(region_id: str) -> ObjectId:
         raise LabelQualityError(f"Expected ids of suspect regions, but got {region_id!r}.") from error
 
 
-def _find(dataset: fo.Dataset, key: str, ids: Sequence[ObjectId], fields: Sequence[str]) -> list[dict[str, Any]]:
-    """The regions of these ids: their ``sample`` and the ``given`` class.
+def _find(dataset: fo.Dataset, key: str, ids: Sequence[ObjectId]) -> list[dict[str, Any]]:
+    """The regions of these ids as they are kept, each with its ``sample``.
 
     Raises:
         LabelQualityError: some are not there
     """
+    fields = [name for name in _fields(dataset, key) if name]
     wanted, found = set(ids), []
-    there = {"$or": [{f"{name}.detections._id": {"$in": ids}} for name in fields]}
+    there = {"$or": [{f"{name}.detections._id": {"$in": list(ids)}} for name in fields]}
     for sample in dataset._sample_collection.find(there, dict.fromkeys(fields, True)):
         regions = [region for name in fields for region in (sample.get(name) or {}).get("detections", [])]
-        found += [{"sample": sample["_id"], "given": one["given"]} for one in regions if one["_id"] in wanted]
+        found += [{**one, "sample": sample["_id"]} for one in regions if one["_id"] in wanted]
     missing = len(wanted) - len(found)
     if missing:
         raise LabelQualityError(

@@ -1,0 +1,192 @@
+/* Review of suspect regions by keyboard in the FiftyOne App: y confirms, n rejects, o says another class, u undoes.
+
+FiftyOne gives Python operators no keys of their own, so this script listens for them and runs `review_suspects`, which
+knows what is chosen. Where a suspect is open, a line below the image names the keys and how far the review is. It needs
+no build: the App loads it as it is, and lends its operators as `window.__foo__`. */
+(function () {
+  "use strict";
+
+  const { Operator, OperatorConfig, executeOperator, registerOperator } = window.__foo__;
+  const PLUGIN = "@label-quality/segmentation";
+  const DECISIONS = { y: "confirm", n: "reject", o: "change", u: "undo" };
+  const NAMES = { confirm: "Confirm", reject: "Reject", change: "Other class", undo: "Undo" };
+  const LISTED_CLASSES = 8;
+  const WATCH_MS = 200;
+  const DONE_MS = 10000;
+
+  /** Verdicts given since the page was opened, the latest last: {ids, key, place} */
+  const history = [];
+  let state = null; // What `review_state` said of the sample that is open
+  let place = null; // The sample that is open, null where none is
+  let waitingSince = 0;
+  let changed = false; // Whether the grid behind the open sample shows what is no longer there
+
+  const modal = () => document.querySelector("[data-cy=modal]");
+  const openSample = () => modal() && (new URLSearchParams(location.search).get("id") || "sample");
+  const busy = () => Date.now() - waitingSince < DONE_MS;
+
+  function press(key) {
+    document.dispatchEvent(new KeyboardEvent("keydown", { key, code: key, bubbles: true }));
+  }
+
+  function decide(decision, correctedTo) {
+    if (busy()) return;
+    const params = { decision, by_key: true, corrected_to: correctedTo };
+    if (decision === "undo") {
+      const found = history.findLastIndex((one) => one.place === place);
+      const last = history.splice(found < 0 ? -1 : found, 1)[0];
+      if (last) Object.assign(params, { region_ids: last.ids, key: last.key, place: last.place });
+    }
+    waitingSince = Date.now();
+    executeOperator(`${PLUGIN}/review_suspects`, params, { callback: () => (waitingSince = 0) });
+  }
+
+  /** What Python has the App do after a verdict: on to the next region, or back to the one that was undone. */
+  class ShowReview extends Operator {
+    get config() {
+      return new OperatorConfig({ name: "show_review", label: "Show the review's progress", unlisted: true });
+    }
+
+    async execute({ params }) {
+      waitingSince = 0;
+      changed = changed || params.patches;
+      if (params.decision !== "undo") history.push({ ids: params.region_ids, key: params.key, place });
+      const undone = params.decision === "undo";
+      const onward = undone ? params.place && params.place !== place && "ArrowLeft" : "ArrowRight";
+      if (place && params.patches && onward) press(onward);
+      // Not at once: behind the last region there is none to move on to
+      const before = place;
+      setTimeout(() => place === before && refresh(), 2 * WATCH_MS);
+    }
+  }
+
+  function refresh() {
+    const asked = place;
+    if (!asked) return;
+    const callback = ({ result }) => place === asked && draw(result);
+    executeOperator(`${PLUGIN}/review_state`, {}, { callback });
+  }
+
+  function element(tag, text, className) {
+    const made = document.createElement(tag);
+    made.className = className || "";
+    made.textContent = text || "";
+    return made;
+  }
+
+  function bar() {
+    const id = "label-quality-review";
+    const there = document.getElementById(id);
+    if (there) return there;
+    const style = element(
+      "style",
+      `#${id} { position: fixed; z-index: 100000; bottom: 3px; left: 50%; transform: translateX(-50%); display: flex;
+         gap: 14px; align-items: center; padding: 3px 14px; border-radius: 6px; white-space: nowrap; font-size: 13px;
+         font-family: var(--fo-fontFamily-body); color: var(--fo-palette-text-primary);
+         background: var(--fo-palette-background-level2); border: 1px solid var(--fo-palette-divider); }
+       #${id}:empty { display: none; }
+       #${id} .quiet { color: var(--fo-palette-text-secondary); }
+       #${id} button, #${id} input { font: inherit; color: inherit; background: none; border: none; padding: 0 2px; }
+       #${id} button { cursor: pointer; }
+       #${id} button:hover, #${id} button.first { color: var(--fo-palette-primary-plainColor); }
+       #${id} kbd { display: inline-block; min-width: 16px; margin-right: 5px; text-align: center; border-radius: 3px;
+         border: 1px solid var(--fo-palette-text-secondary); font: inherit; font-size: 11px; line-height: 15px; }
+       #${id} input { width: 110px; outline: none; border-bottom: 1px solid var(--fo-palette-text-secondary); }`
+    );
+    const made = element("div");
+    made.id = id;
+    made.setAttribute("data-cy", id);
+    document.head.append(style);
+    document.body.append(made);
+    return made;
+  }
+
+  function draw(result) {
+    state = result && result.key ? result : null;
+    if (!state) return bar().replaceChildren();
+    const keys = Object.entries(DECISIONS).map(([key, decision]) => {
+      const button = element("button");
+      button.append(element("kbd", key), NAMES[decision]);
+      button.onclick = () => start(decision);
+      return button;
+    });
+    const done = `${state.reviewed.toLocaleString()} of ${state.total.toLocaleString()} reviewed`;
+    bar().replaceChildren(element("span", state.text), ...keys, element("span", done, "quiet"));
+  }
+
+  function start(decision) {
+    if (decision === "change" && state && state.classes.length) choose();
+    else decide(decision);
+  }
+
+  /** Replaces the line by a field to type the right class in: Enter takes the first that matches. */
+  function choose() {
+    const focused = document.activeElement;
+    const input = element("input");
+    const list = element("span");
+    const matches = () => {
+      const text = input.value.trim().toLowerCase();
+      const starts = state.classes.filter((name) => name.toLowerCase().startsWith(text));
+      const holds = state.classes.filter((name) => !starts.includes(name) && name.toLowerCase().includes(text));
+      return [...starts, ...holds];
+    };
+    const take = (name) => {
+      // The image listens to keys, such as Escape, while it has the focus
+      focused.focus();
+      draw(state);
+      if (name) decide("change", name);
+    };
+    const show = () => {
+      const found = matches();
+      const buttons = found.slice(0, LISTED_CLASSES).map((name, index) => {
+        const button = element("button", name, index ? "" : "first");
+        button.onclick = () => take(name);
+        return button;
+      });
+      const more = found.length - LISTED_CLASSES;
+      list.replaceChildren(...buttons.flatMap((one) => [one, " "]), more > 0 ? `and ${more} more` : "");
+    };
+    input.oninput = show;
+    input.setAttribute("aria-label", "The right class");
+    input.onkeydown = (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") take(null);
+      if (event.key === "Enter" && matches().length) take(matches()[0]);
+    };
+    show();
+    const hint = element("span", "Enter takes the first, Esc goes back", "quiet");
+    bar().replaceChildren(element("span", "It should be"), input, list, hint);
+    input.focus();
+  }
+
+  function typing(target) {
+    return target instanceof Element && target.closest("input, textarea, select, [contenteditable=true], [role=combobox]");
+  }
+
+  function prompted() {
+    return document.querySelector("[data-cy^=operators-prompt], [data-cy=operators-browser]");
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const decision = DECISIONS[event.key];
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat;
+    if (!decision || !plain || typing(event.target) || prompted()) return;
+    // Or the key would be the first letter in the field that it opens
+    event.preventDefault();
+    start(decision);
+  });
+
+  setInterval(() => {
+    const now = openSample();
+    if (now === place) return;
+    place = now;
+    draw(null);
+    refresh();
+    if (!place && changed) {
+      changed = false;
+      executeOperator("@voxel51/operators/reload_dataset");
+    }
+  }, WATCH_MS);
+
+  registerOperator(ShowReview, PLUGIN);
+})();
