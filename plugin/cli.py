@@ -1,4 +1,4 @@
-"""The command ``label-quality``: audit a dataset, find suspects, run the demo, open the App, list and delete runs."""
+"""The command ``label-quality``: audit a dataset, find suspects, export a queue, run the demo, open the App, …"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .cli_output import describe, listed, runs_table, suspects_text
+from .cli_output import counted, describe, listed, runs_table, suspects_text
 from .cli_parser import make_parser
 from .config import PREDICTION_SOURCES, ScoreConfig, SuspectConfig
 from .errors import LabelQualityError
@@ -26,6 +26,8 @@ _PARAMETERS = {
     for group in (Request, ScoreConfig, SuspectConfig, *PREDICTION_SOURCES.values())
     for field in dataclasses.fields(group)
 } | {"suspects"}
+#: Names that errors may give in backticks and that are options here
+_OPTIONS = _PARAMETERS | {"tag", "worst", "below", "error_type", "group"}
 
 
 class UsageError(LabelQualityError):
@@ -114,6 +116,20 @@ def _demo(options: argparse.Namespace) -> None:
             print(f"\nOpen the App:  {options.open_with or f'label-quality app {shlex.quote(dataset.name)}'}")
 
 
+def _queue(options: argparse.Namespace) -> None:
+    with _fiftyone():
+        from . import choices
+        from .relabelling_queue import export_queue
+
+        given = {name: value for name, value in vars(options).items() if name in choices.Choice.names()}
+        by = {"worst": choices.WORST, "below": choices.THRESHOLD, "error_type": choices.TYPE, "group": choices.GROUP}
+        chosen_by = next((by[name] for name in given if name in by), choices.TAGGED)
+        chosen = choices.choose(_load(options.dataset), choices.Choice(chosen_by, **given))
+        written = export_queue(chosen, options.path, overwrite=getattr(options, "overwrite", False))
+        images, regions = counted(written.images, "image"), counted(written.regions, "suspect region")
+        print(f"Wrote {images}, the worst first, and {regions} to {written.path}.")
+
+
 def _app(options: argparse.Namespace) -> None:
     with _fiftyone():
         _open_app(_load(options.dataset), options.port, options.key)
@@ -146,6 +162,7 @@ def _delete(options: argparse.Namespace) -> None:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "audit": _audit,
     "suspects": _suspects,
+    "queue": _queue,
     "demo": _demo,
     "app": _app,
     "runs": _runs,
@@ -270,7 +287,7 @@ def _as_options(message: str) -> str:
     """An error of the engine, whose parameters have other names on the command line."""
 
     def option(match: re.Match[str]) -> str:
-        return f"--{match[1].replace('_', '-')}" if match[1] in _PARAMETERS else match[0]
+        return f"--{match[1].replace('_', '-')}" if match[1] in _OPTIONS else match[0]
 
     message = re.sub(r"(?:parameter )?`(\w+)`", option, message)
     return re.sub(r"\b(\w+)=True\b", option, message)

@@ -46,7 +46,7 @@ def suspects_text(found: FoundSuspects) -> str:
     if not found.regions:
         return "\n".join([*(["No suspect regions."] if found.by_type else []), *notes])
     types = ", ".join(f"{count} {kind}" for kind, count in found.by_type.items() if count)
-    first = f"{_counted(found.regions, 'suspect region')} in {_counted(found.images, 'image')}: {types}."
+    first = f"{counted(found.regions, 'suspect region')} in {counted(found.images, 'image')}: {types}."
     if found.label_miou is not None:
         first += f" Given and suggested labels have a mean IoU of {found.label_miou:.3f}."
     header = ["kind", "regions", "images", "share", "group"]
@@ -86,5 +86,6 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _counted(count: int, name: str) -> str:
+def counted(count: int, name: str) -> str:
+    """The number and the name, in the plural where it is not one."""
     return f"{count} {name}{'' if count == 1 else 's'}"

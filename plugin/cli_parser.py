@@ -18,6 +18,7 @@ examples:
   label-quality audit --dataset street --predictions softmax_files --key mine
   label-quality suspects street --min-evidence 0.01
   label-quality app street
+  label-quality queue street relabel.csv --worst 100
 
 Exit status: 0 done, 1 an error that is explained, 2 wrong options, 130 stopped with Ctrl-C. A command that was stopped
 or killed goes on where it was when it is started again.
@@ -45,6 +46,8 @@ def make_parser() -> argparse.ArgumentParser:
     _switch(suspects, "--overwrite", "search again although nothing has changed")
     _switch(suspects, "--skip-failures", "leave out samples that have changed since, go on")
     suspects.add_argument("--workers", type=_positive, metavar="N", help="threads (default: one a core)")
+
+    _queue(_command(commands, "queue", "write the images to relabel, and their suspect regions, to a CSV or JSON file"))
 
     app = _command(commands, "app", "open a dataset in the App, worst images first")
     app.add_argument("dataset", help="name of the dataset")
@@ -96,6 +99,19 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     _switch(suspects, "--suspects", "find suspect regions too (default: yes)")
     _suspect_options(suspects)
     _run_options(parser.add_argument_group("the run"))
+
+
+def _queue(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="name of the dataset")
+    parser.add_argument("path", metavar="FILE", help="to write: .csv has a line a region, .json an object an image")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--tag", help="images with this tag (default: relabel)")
+    which.add_argument("--worst", type=_positive, metavar="N", help="instead: that many, of the lowest quality")
+    which.add_argument("--below", type=float, metavar="Q", help="instead: those of a quality below it")
+    which.add_argument("--error-type", metavar="TYPE", help="instead: those that drop, swap, shift or other leads")
+    which.add_argument("--group", metavar="TITLE", help="instead: those of an issue group, as 'car given as road'")
+    parser.add_argument("--key", help="of the run (default: the latest)")
+    _switch(parser, "--overwrite", "replace the file if it is there")
 
 
 def _data_options(group: Any) -> None:

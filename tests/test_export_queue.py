@@ -256,3 +256,19 @@ def test_a_python_call_writes_the_queue(dataset: Any, tmp_path: Path) -> None:
     chosen = patches.values("id")[2:3]
     result = operator()(patches, tmp_path / "p.json", "selected", selected=chosen).result
     assert (result["images"], result["regions"]) == (1, 1)
+
+
+def test_the_command_writes_the_queue(dataset: Any, tmp_path: Path, capsys: Any) -> None:
+    from label_quality.plugin.cli import main
+
+    path = tmp_path / "queue.csv"
+    assert main(["queue", dataset.name, str(path), "--worst", "2"]) == 0
+    assert capsys.readouterr().out == f"Wrote 2 images, the worst first, and 3 suspect regions to {path}.\n"
+    assert len(path.read_text().splitlines()) == 4
+    assert main(["queue", dataset.name, str(path), "--group", "car given as road"]) == 1
+    assert "Give another `path`, or replace it with --overwrite." in capsys.readouterr().err
+    assert main(["queue", dataset.name, str(path), "--error-type", "drop", "--overwrite"]) == 0
+    assert main(["queue", dataset.name, str(tmp_path / "no.csv")]) == 1
+    assert "no image is among the images tagged 'relabel'" in capsys.readouterr().err
+    assert main(["queue", dataset.name, str(tmp_path / "no.csv"), "--below", "7"]) == 1
+    assert "Expected --below to be a quality above 0 and at most 1, but got 7.0." in capsys.readouterr().err
