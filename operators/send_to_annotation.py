@@ -92,7 +92,7 @@ class SendToAnnotation(EngineOperator):
         form = Form(ctx)
         ready = annotation_backends.configured()
         if not ready:
-            form.fail("backend", annotation_backends.none_is_set_up())
+            _say_how(form)
             return form.property(_LABEL, "Send")
         choice = choice_form.fill(form, tagged=True)
         titles = {name: annotation_backends.title_of(name) for name in ready}
@@ -153,6 +153,16 @@ class SendToAnnotation(EngineOperator):
             ),
         )
         return types.Property(shown, view=types.View(label=_LABEL))
+
+
+def _say_how(form: Form) -> None:
+    """How to set a service up; a call from Python gets it in one text."""
+    if not form.interactive:
+        form.fail("backend", annotation_backends.none_is_set_up())
+        return
+    form.fail("backend", "No annotation service is set up. Set one up as follows, then start FiftyOne again.")
+    for name in ("cvat", "labelstudio"):
+        form.inputs.md(annotation_backends.instructions(name), name=f"how_{name}")
 
 
 def _advanced(form: Form, choice: Choice | None) -> None:

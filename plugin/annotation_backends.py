@@ -90,6 +90,21 @@ def how_to_set_up(backend: str) -> str:
     )
 
 
+def instructions(backend: str) -> str:
+    """The same as Markdown, to copy from."""
+    service = SERVICES[backend]
+    example = dict(zip(service.needed, service.example, strict=True))
+    lines = [f"pip install {service.install}"] if service.install else []
+    lines += [f"export {_variable(backend, name)}={value}" for name, value in example.items()]
+    if "url" not in service.needed:
+        lines.append(f"export {_variable(backend, 'url')}=…  # for a server of your own")
+    entry = ", ".join(f'"{name}": "{value}"' for name, value in example.items())
+    return (
+        f"**{service.title}**: in the shell that FiftyOne starts from\n\n```sh\n" + "\n".join(lines) + "\n```\n\n"
+        f'or in `{_config_path()}`\n\n```json\n{{"backends": {{"{backend}": {{{entry}}}}}}}\n```'
+    )
+
+
 def check(backend: str | None) -> str:
     """The backend, by default the first that is set up.
 

@@ -167,14 +167,26 @@ def test_a_key_that_cannot_be_is_explained(dataset: Any, fiftyone: Any, key: str
 
 
 def test_without_a_service_the_form_says_how_to_set_one_up(dataset: Any, backends: dict[str, Any]) -> None:
-    text = errors(form(dataset))["error_backend"]
-    assert text.startswith("No annotation service is set up. For CVAT: set FIFTYONE_CVAT_USERNAME=… ")
-    assert "FIFTYONE_CVAT_PASSWORD=… in the environment that FiftyOne starts in, and FIFTYONE_CVAT_URL for a" in text
+    properties = form(dataset)
+    assert errors(properties) == {
+        "error_backend": "No annotation service is set up. Set one up as follows, then start FiftyOne again."
+    }
+    text = properties["how_cvat"].default
+    assert text.startswith(
+        "**CVAT**: in the shell that FiftyOne starts from\n\n```sh\nexport FIFTYONE_CVAT_USERNAME=…\n"
+    )
+    assert text.endswith('```json\n{"backends": {"cvat": {"username": "…", "password": "…"}}}\n```')
+    assert "pip install label-studio-sdk\n" in properties["how_labelstudio"].default
+
+
+def test_without_a_service_a_python_call_says_how_to_set_one_up(dataset: Any, backends: dict[str, Any]) -> None:
+    with pytest.raises(Exception, match="No annotation service is set up") as error:
+        send(dataset, "worst")
+    text = str(error.value)
+    assert "For CVAT: set FIFTYONE_CVAT_USERNAME=… FIFTYONE_CVAT_PASSWORD=… in the environment that FiftyOne" in text
     assert '{"backends": {"cvat": {"username": "…", "password": "…"}}} into ' in text
     assert "annotation_config.json. Then start FiftyOne again. For Label Studio: set FIFTYONE_LABELSTUDIO_URL=" in text
     assert text.endswith("It also needs: pip install label-studio-sdk")
-    with pytest.raises(Exception, match="No annotation service is set up"):
-        send(dataset, "worst")
 
 
 def test_settings_decide_which_services_are_set_up(backends: dict[str, Any], fiftyone: Any) -> None:
