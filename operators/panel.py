@@ -28,7 +28,7 @@ from . import panel_plots as plots
 from . import panel_sections as sections
 from . import panel_text as words
 from .execution import failure_text
-from .panel_runs import Operation, headers, operations, under_way
+from .panel_runs import Header, Operation, headers, operations, under_way
 
 _TITLE = "Label quality"
 _HELP = "Which masks of this dataset are probably wrong, where and why. All numbers are those of the chosen run."
@@ -38,6 +38,11 @@ _RUN, _SCORE = "page.top.run", "page.cards.scores.score"
 _KNOWN = "known"
 #: Where it has the sample to open once its view is there
 _WAITING = "waiting"
+#: Clicks that change nothing in the panel
+_LEADING_ELSEWHERE = (
+    *("audit", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
+    *("open_group", "open_class", "open_worst", "show_worst_first"),
+)
 #: Milliseconds between two looks at operations that are under way
 _POLL = 4000
 
@@ -70,6 +75,17 @@ class LabelQualityPanel(foo.Panel):
             surfaces="grid",
         )
 
+    def execute(self, ctx: Any) -> Any:
+        """FiftyOne's entry. Draws the panel only where it may look different: drawing plots again takes time."""
+        method = ctx.params.get("__method__")
+        if method in _LEADING_ELSEWHERE:
+            getattr(self, method)(ctx)
+            return None
+        if method == "on_change_view" and not self._outdated(ctx):
+            self._open_waiting(ctx)
+            return None
+        return super().execute(ctx)
+
     def on_load(self, ctx: Any) -> None:
         """Chooses the latest run, unless the panel remembers one."""
         self.refresh(ctx)
@@ -81,21 +97,18 @@ class LabelQualityPanel(foo.Panel):
 
     def on_change_view(self, ctx: Any) -> None:
         """Opens the sample that waits for its view, and looks for runs made or deleted since."""
-        waiting = ctx.panel.get_state(_WAITING)
-        if waiting:
-            ctx.panel.set_state(_WAITING, None)
-            ctx.ops.open_sample(id=waiting)
+        self._open_waiting(ctx)
         self.refresh(ctx)
 
     def refresh(self, ctx: Any) -> None:
         """Goes to a run that is new, and away from one that is deleted."""
         runs = headers(ctx.dataset) if ctx.dataset is not None else []
         known = ctx.panel.get_state(_KNOWN) or []
-        keys, new = [run.key for run in runs], [run.key for run in runs if _identity(run) not in known]
+        keys, new = [run.key for run in runs], [run.key for run in runs if run.identity not in known]
         chosen = ctx.panel.get_state(_RUN)
         if (known and new) or chosen not in keys:
             ctx.panel.set_state({_RUN: (new or keys)[-1] if keys else None, _SCORE: words.QUALITY})
-        ctx.panel.set_state(_KNOWN, [_identity(run) for run in runs])
+        ctx.panel.set_state(_KNOWN, [run.identity for run in runs])
 
     def choose_run(self, ctx: Any) -> None:
         """Shows another run; of its scores, the one to sort by."""
@@ -219,7 +232,7 @@ class LabelQualityPanel(foo.Panel):
         if under_way(found):
             page.view("timer", types.TimerView(interval=_POLL, on_interval=self.refresh))
 
-    def _render_top(self, page: types.Object, runs: list[RunRecord], record: RunRecord) -> None:
+    def _render_top(self, page: types.Object, runs: list[Header], record: RunRecord) -> None:
         top = layout.row(page, "top", gap=1.5, justifyContent="space-between")
         labels = {run.key: f"Run “{run.key}”" for run in reversed(runs)}
         layout.choice(top, "run", labels, "Run", self.choose_run)
@@ -248,6 +261,17 @@ class LabelQualityPanel(foo.Panel):
         )
         layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch", mx="auto")
         layout.button(steps, "audit", "Run audit…", self.audit, "play_arrow", primary=True)
+
+    def _outdated(self, ctx: Any) -> bool:
+        """Whether there is something to show that was not there when the panel was drawn."""
+        known = [run.identity for run in headers(ctx.dataset)]
+        return known != ctx.panel.get_state(_KNOWN) or bool(operations(ctx.dataset, self.plugin_name))
+
+    def _open_waiting(self, ctx: Any) -> None:
+        waiting = ctx.panel.get_state(_WAITING)
+        if waiting:
+            ctx.panel.set_state(_WAITING, None)
+            ctx.ops.open_sample(id=waiting)
 
     def _key(self, ctx: Any) -> str | None:
         return ctx.panel.get_state(_RUN) or None
@@ -288,11 +312,6 @@ def _show_group(ctx: Any, record: RunRecord, group: Mapping[str, Any]) -> None:
 
 def _same(view: Any, other: Any) -> bool:
     return view is not None and view._serialize(include_uuids=False) == other._serialize(include_uuids=False)
-
-
-def _identity(run: RunRecord) -> str:
-    """What tells a run from another one of the same name."""
-    return f"{run.key} {run.created}"
 
 
 def _render_operations(page: types.Object, found: list[Operation]) -> None:

@@ -50,6 +50,8 @@ def histogram(counts: Sequence[int]) -> Plot:
         "xaxis": {**_PLAIN, "range": [0, 1], "title": _title("score; low: probably wrong")},
         "yaxis": {**_AXIS, **scale, "nticks": 5, "title": _title("images, log scale" if logarithmic else "images")},
         "selectdirection": "h",
+        # A bar of few images is a sliver: the whole column above it counts
+        "hovermode": "x",
     }
     return [trace], layout, _HEIGHT
 
@@ -78,6 +80,7 @@ def error_types(images: Mapping[str, int]) -> Plot:
         "xaxis": {"visible": False, "fixedrange": True, "range": [0, max(1, most) * 1.15]},
         "yaxis": {**_PLAIN, "autorange": "reversed"},
         "bargap": 0.5,
+        "hovermode": "y",
     }
     return [trace], layout, _HEIGHT
 
@@ -206,6 +209,7 @@ def class_bars(classes: Sequence[Mapping[str, Any]]) -> Plot:
             "range": [len(places) - 0.5, -0.5],
         },
         "bargap": 0.35,
+        "hovermode": "y",
     }
     return [left, right], layout, 60 + _ROW * max(2, len(classes))
 

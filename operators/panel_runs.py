@@ -10,11 +10,31 @@ from fiftyone.factory import DelegatedOperationPagingParams
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState as State
 
-from ..plugin.runs import METHOD, RunRecord
+from ..plugin.runs import METHOD
 
 #: Newest operations that are looked at: older ones have ended, or will not
 _LOOKED_AT = 20
 _WAITING = (State.SCHEDULED, State.QUEUED)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a run without reading its record: quick however large that is.
+
+    Args:
+        key: the run's key
+        created: UTC time, ISO 8601
+        version: another one whenever the record is saved
+    """
+
+    key: str
+    created: str
+    version: str
+
+    @property
+    def identity(self) -> str:
+        """What tells the run from another one of the same name, and its record from an earlier state."""
+        return f"{self.key} {self.created} {self.version}"
 
 
 @dataclass(frozen=True)
@@ -34,17 +54,16 @@ class Operation:
     share: float | None = None
 
 
-def headers(dataset: Any) -> list[RunRecord]:
-    """The runs on a dataset, the oldest first, with only what the list of runs shows: quick however large they are."""
+def headers(dataset: Any) -> list[Header]:
+    """The runs on a dataset, the oldest first."""
     found = []
     for key in dataset.list_runs():
         config = dataset.get_run_info(key).config
         if config is not None and config.method == METHOD:
-            created, status = getattr(config, "created", ""), getattr(config, "status", "")
-            found.append(
-                RunRecord(key, getattr(config, "label_field", ""), created=created, status=status, versions={})
-            )
-    return sorted(found, key=lambda record: (record.created, record.key))
+            # Saving a record makes a new file of it in the database
+            file = getattr(dataset._doc.runs[key].results, "grid_id", None)
+            found.append(Header(key, getattr(config, "created", ""), str(file)))
+    return sorted(found, key=lambda header: (header.created, header.key))
 
 
 def operations(dataset: Any, plugin: str) -> list[Operation]:
