@@ -114,7 +114,7 @@ def test_fiftyone_finds_the_manifest_and_loads_every_operator(fiftyone: Any) -> 
     plugin = fop.get_plugin(manifest["name"])
     assert Path(plugin.directory).resolve() == ROOT
     registered = {one.name for one in foo.list_operators() if one.plugin_name == manifest["name"]}
-    assert registered == set(manifest["operators"])
+    assert registered == {*manifest["operators"], *manifest["panels"]}
     assert fop.load_plugin_requirements(manifest["name"]) == _requirements()
 
 
@@ -128,7 +128,8 @@ def test_the_package_registers_what_the_manifest_lists(fiftyone: Any) -> None:
             registered.append(operator().config.name if isinstance(operator, type) else operator.config.name)
 
     label_quality.register(Registry())
-    assert sorted(registered) == sorted(_manifest()["operators"])
+    manifest = _manifest()
+    assert sorted(registered) == sorted([*manifest["operators"], *manifest["panels"]])
 
 
 #: A folder at the top, not part of an address or of a longer path
