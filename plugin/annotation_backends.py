@@ -101,7 +101,7 @@ def instructions(backend: str) -> str:
     entry = ", ".join(f'"{name}": "{value}"' for name, value in example.items())
     return (
         f"**{service.title}**: in the shell that FiftyOne starts from\n\n```sh\n" + "\n".join(lines) + "\n```\n\n"
-        f'or in `{_config_path()}`\n\n```json\n{{"backends": {{"{backend}": {{{entry}}}}}}}\n```'
+        f'or in `{_config_path()}`\n\n```json\n{{"backends": {{"{backend}":\n  {{{entry}}}}}}}\n```'
     )
 
 

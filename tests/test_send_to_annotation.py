@@ -175,7 +175,7 @@ def test_without_a_service_the_form_says_how_to_set_one_up(dataset: Any, backend
     assert text.startswith(
         "**CVAT**: in the shell that FiftyOne starts from\n\n```sh\nexport FIFTYONE_CVAT_USERNAME=…\n"
     )
-    assert text.endswith('```json\n{"backends": {"cvat": {"username": "…", "password": "…"}}}\n```')
+    assert text.endswith('```json\n{"backends": {"cvat":\n  {"username": "…", "password": "…"}}}\n```')
     assert "pip install label-studio-sdk\n" in properties["how_labelstudio"].default
 
 
