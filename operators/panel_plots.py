@@ -15,6 +15,8 @@ BAR_CLASSES = 12
 #: From so many images in one bin on, bins of a few could not be seen at a linear scale
 _LOG_FROM = 100
 _ROW = 26
+#: Share of the largest number of images from which on a cell is nearly the full accent
+_STRONG = 0.6
 _AXIS = {"zeroline": False, "gridcolor": FAINT, "automargin": True, "fixedrange": True}
 #: Without lines, and with room between the names and what they name
 _PLAIN = {**_AXIS, "showgrid": False, "ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0, 0, 0, 0)"}
@@ -110,6 +112,7 @@ def matrix(groups: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot:
     """
     by_pair = {(group["given_name"], group["suggested_name"]): group for group in groups}
     rows = [[by_pair.get((given, suggested)) for suggested in names] for given in names]
+    most = max((cell["images"] for row in rows for cell in row if cell), default=1)
     places = list(range(len(names)))
     trace = {
         "type": "heatmap",
@@ -131,7 +134,13 @@ def matrix(groups: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot:
         "yaxis": {**_PLAIN, **ticks, "range": [len(names) - 0.5, -0.5], "title": _title("given as")},
         # Not as the cells' own text, whose colour would not follow the theme
         "annotations": [
-            {"x": x, "y": y, "text": count(cell["images"]), "showarrow": False, "font": {"size": 12}}
+            {
+                "x": x,
+                "y": y,
+                "text": count(cell["images"]),
+                "showarrow": False,
+                "font": _cell_font(cell["images"] / most),
+            }
             for y, row in enumerate(rows)
             for x, cell in enumerate(row)
             if cell
@@ -218,6 +227,11 @@ def growth(one: Mapping[str, Any]) -> float | None:
     """Pixels that a class gains by all suggestions, as a multiple of those it has; None if it has none."""
     before = one["pixels_before"]
     return (one["pixels_after"] - before) / before if before else None
+
+
+def _cell_font(strength: float) -> dict[str, Any]:
+    """In the theme's colour, and in white where the cell's own colour is strong on any theme."""
+    return {"size": 12, "color": "#ffffff"} if strength > _STRONG else {"size": 12}
 
 
 def _title(words: str) -> dict[str, Any]:

@@ -206,7 +206,7 @@ def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
 def _matrix(cards: types.Object, record: RunRecord, events: Events) -> None:
     groups = record.extra["groups"]
     names = plots.matrix_classes(groups)
-    hint = "Images by given class and the class that it looks like; click a cell to see the regions"
+    hint = "In how many images; click a cell to see its regions"
     block = layout.card(cards, "matrix", "Which classes are confused", hint)
     data, look, height = plots.matrix(groups, names)
     layout.plot(block, f"matrix_{record.key}", data, look, height, events.open_pair)

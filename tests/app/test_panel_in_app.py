@@ -1,0 +1,81 @@
+"""The panel in the App: it is empty, an audit fills it, and clicks lead to images, regions, a sample and forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.app
+
+
+@pytest.fixture
+def predicted(make_dataset: Any, tmp_path: Path) -> Any:
+    """Eight images with files of probabilities; in the sixth, road and car are swapped in the given mask."""
+    dataset = make_dataset(count=8, sizes=((96, 128),))
+    for index, sample in enumerate(dataset):
+        mask = sample.ground_truth.get_mask().copy()
+        if index == 5:
+            mask = np.where(mask == 7, 3, np.where(mask == 3, 7, mask))
+        path = tmp_path / f"{index}.npy"
+        np.save(path, np.stack([np.where(mask == value, 0.85, 0.05) for value in (0, 3, 7, 20)]).astype(np.float32))
+        sample["probabilities"] = str(path)
+        sample.save()
+    return dataset
+
+
+def audit(page: Any, panel: Any) -> None:
+    """Audits with the stored predictions, from the panel's button."""
+    panel.get_by_role("button", name="Run audit…").click()
+    form = page.locator("[data-cy=operators-prompt-modal]")
+    form.get_by_text("Use predictions I have stored").click()
+    form.get_by_text("Choose the field that holds the predictions.").wait_for()
+    form.locator("[role=combobox]").nth(1).click()
+    page.get_by_role("option", name="probabilities").click()
+    form.get_by_text("8 images will be scored with the stored predictions").wait_for()
+    schedule = form.get_by_role("button", name="Schedule")
+    if schedule.count():
+        schedule.locator("xpath=following-sibling::button").click()
+        page.locator("[role=menuitem]").filter(has_text="Execute").click()
+    form.get_by_role("button", name="Execute").click()
+    output = page.locator("[data-cy=operators-prompt-view-modal]")
+    output.get_by_text("Scored 8 images; the worst is 005.png").wait_for()
+    output.get_by_role("button", name="Done").click()
+
+
+def test_from_an_empty_panel_to_the_images_the_regions_and_a_sample(
+    open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], predicted: Any
+) -> None:
+    page = open_app(predicted)
+    page.locator("[data-cy=new-panel-btn]").first.click()
+    page.locator("[data-cy=new-panel-option-label_quality_panel]").click()
+    panel = page.locator("[data-cy=panel-content-label_quality_panel]")
+    panel.get_by_text("Find the masks that are wrong").wait_for()
+    screenshot(page, "panel-empty")
+
+    audit(page, panel)
+    panel.locator(".js-plotly-plot .main-svg").first.wait_for()
+    for words in ("Images checked", "Images probably mislabelled", "Which classes are affected", "Swap: a wrong class"):
+        panel.get_by_text(words, exact=True).first.wait_for()
+    screenshot(page, "panel")
+
+    counts = page.locator("[data-cy=entry-counts]")
+    swaps = panel.locator(".js-plotly-plot").nth(1).locator(".bars path").nth(1)
+    swaps.click(force=True)
+    counts.get_by_text("1 sample").wait_for()
+    panel.get_by_text("car given as road", exact=True).first.click()
+    counts.get_by_text("patch").wait_for()
+    screenshot(page, "panel-group")
+
+    panel.get_by_role("button", name="Delete run…").click()
+    form = page.locator("[data-cy=operators-prompt-modal]")
+    form.get_by_text("Delete run 'lq'").wait_for()
+    form.get_by_role("button", name="Cancel").click()
+
+    panel.get_by_text("005.png", exact=True).click()
+    page.locator("[data-cy=modal] [data-cy=modal-looker-container] canvas[canvas-loaded=true]").wait_for()
+    page.locator("[data-cy=modal]").get_by_text("005.png").first.wait_for()
+    screenshot(page, "panel-worst-image")
