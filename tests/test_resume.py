@@ -254,8 +254,8 @@ def test_a_killed_search_leaves_the_earlier_suspects(predicted: Any, audit: Any,
     assert (outcome(predicted, "lq"), record_of(predicted, "lq")) == (before, record)
     died = interrupt(predicted, kill_at=["Writing suspects", 40], **other)
     assert died["signal"] == signal.SIGKILL
-    # What the killed one had finished is not searched again, which may be more than it had reported
-    assert [done for stage, done, _ in died["reports"] if stage == "Finding suspects"] in ([32, 40], [40])
+    # What the killed one had finished is not searched again, which may be more than it had reported, even all
+    assert [done for stage, done, _ in died["reports"] if stage == "Finding suspects"] in ([32, 40], [40], [])
     assert len([one for one in sets(predicted) if one.startswith("suspects-")]) == 2
     audit.find_suspects(predicted, max_regions=1)
     after, calm = outcome(predicted, "lq"), outcome(predicted, "calm")
