@@ -47,10 +47,11 @@ no build: the App loads it as it is, and lends its operators as `window.__foo__`
       return new OperatorConfig({ name: "show_review", label: "Show the review's progress", unlisted: true });
     }
 
-    async execute({ params }) {
+    async execute({ params, state: app }) {
       waitingSince = 0;
       changed = changed || params.patches;
       if (params.decision !== "undo") history.push({ ids: params.region_ids, key: params.key, place });
+      if (place && !params.patches) hide(app, params);
       const undone = params.decision === "undo";
       const onward = undone ? params.place && params.place !== place && "ArrowLeft" : "ArrowRight";
       if (place && params.patches && onward) press(onward);
@@ -58,6 +59,18 @@ no build: the App loads it as it is, and lends its operators as `window.__foo__`
       const before = place;
       setTimeout(() => place === before && refresh(), 2 * WATCH_MS);
     }
+  }
+
+  /** An open image keeps drawing regions that are gone from its sample: the App cannot reload those with masks. */
+  function hide(app, { decision, region_ids: ids, key }) {
+    app.set(window.__fos__.hiddenLabels, (before) => {
+      const hidden = { ...before };
+      for (const id of ids) {
+        if (decision === "reject") hidden[id] = { field: `${key}_suspects`, sampleId: place };
+        else delete hidden[id];
+      }
+      return hidden;
+    });
   }
 
   function refresh() {
