@@ -11,6 +11,7 @@ from .export_relabelling_queue import ExportRelabellingQueue
 from .find_suspects import FindSuspects
 from .list_runs import ListRuns
 from .panel import LabelQualityPanel
+from .panel_image import ImageQualityPanel
 from .review_suspects import ReviewState, ReviewSuspects
 from .score_label_quality import ScoreLabelQuality
 from .send_to_annotation import SendToAnnotation
@@ -40,3 +41,4 @@ def register(plugin: Any) -> None:
     for operator in operators:
         plugin.register(operator)
     plugin.register(LabelQualityPanel)
+    plugin.register(ImageQualityPanel)

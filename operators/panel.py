@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +27,7 @@ from . import panel_plots as plots
 from . import panel_sections as sections
 from . import panel_text as words
 from .execution import failure_text
+from .panel_events import told
 from .panel_runs import Header, Operation, headers, operations, under_way
 
 _TITLE = "Label quality"
@@ -45,19 +45,6 @@ _LEADING_ELSEWHERE = (
 )
 #: Milliseconds between two looks at operations that are under way
 _POLL = 4000
-
-
-def _told(method: Callable[..., None]) -> Callable[..., None]:
-    """Tells the user why a click failed, in a sentence; FiftyOne would replace the panel by a traceback."""
-
-    @functools.wraps(method)
-    def handler(self: LabelQualityPanel, ctx: Any) -> None:
-        try:
-            method(self, ctx)
-        except Exception as error:
-            ctx.ops.notify(failure_text(error), variant="error")
-
-    return handler
 
 
 class LabelQualityPanel(foo.Panel):
@@ -118,48 +105,48 @@ class LabelQualityPanel(foo.Panel):
         """Shows another score's distribution."""
         ctx.panel.set_state(_SCORE, ctx.params.get("value"))
 
-    @_told
+    @told
     def audit(self, ctx: Any) -> None:
         """Opens the audit's form."""
         ctx.prompt(f"{self.plugin_name}/audit_labels", on_success=self.refresh)
 
-    @_told
+    @told
     def find_suspects(self, ctx: Any) -> None:
         """Opens the form of the search for suspects."""
         ctx.prompt(f"{self.plugin_name}/find_suspects", params={"key": self._key(ctx)}, on_success=self.refresh)
 
-    @_told
+    @told
     def tag(self, ctx: Any) -> None:
         """Opens the form that tags images for relabelling."""
         ctx.prompt(f"{self.plugin_name}/tag_for_relabelling", params={"key": self._key(ctx)}, on_success=self.refresh)
 
-    @_told
+    @told
     def delete(self, ctx: Any) -> None:
         """Opens the form that deletes the run."""
         ctx.prompt(f"{self.plugin_name}/delete_run", params={"key": self._key(ctx)}, on_success=self.refresh)
 
-    @_told
+    @told
     def open_scores(self, ctx: Any) -> None:
         """Shows the images of the bar that was clicked."""
         place = ctx.params.get("idx")
         if isinstance(place, int):
             self._show_scores(ctx, place, place)
 
-    @_told
+    @told
     def select_scores(self, ctx: Any) -> None:
         """Shows the images of the bars that a drag went over."""
         places = [point["idx"] for point in ctx.params.get("data") or []]
         if places:
             self._show_scores(ctx, min(places), max(places))
 
-    @_told
+    @told
     def open_type(self, ctx: Any) -> None:
         """Shows the images of a type of error, in the saved view where there is one."""
         record = self._record(ctx)
         kind = list(sections.types_of(record))[ctx.params["idx"]]
         _show(ctx, record, TYPE_VIEWS.get(kind), lambda: suspect_view(ctx.dataset, record.key, kind))
 
-    @_told
+    @told
     def open_pair(self, ctx: Any) -> None:
         """Shows the regions of the cell that was clicked."""
         record = self._record(ctx)
@@ -170,7 +157,7 @@ class LabelQualityPanel(foo.Panel):
             if (group["given_name"], group["suggested_name"]) == pair:
                 _show_group(ctx, record, group)
 
-    @_told
+    @told
     def open_group(self, ctx: Any) -> None:
         """Shows the regions of the group that was clicked."""
         row = ctx.params.get("row", -1)
@@ -178,7 +165,7 @@ class LabelQualityPanel(foo.Panel):
             record = self._record(ctx)
             _show_group(ctx, record, record.extra["groups"][row])
 
-    @_told
+    @told
     def open_class(self, ctx: Any) -> None:
         """Shows the regions given a class; those that it is suggested for, where its growth was clicked."""
         record = self._record(ctx)
@@ -187,7 +174,7 @@ class LabelQualityPanel(foo.Panel):
         field = f"{record.key}_suspects"
         ctx.ops.set_view(view=suspect_regions(ctx.dataset, record.key).match(F(f"{field}.{side}") == one["name"]))
 
-    @_told
+    @told
     def open_worst(self, ctx: Any) -> None:
         """Opens an image of the list of the worst, with the others behind it in the same order."""
         row = ctx.params.get("row", -1)
@@ -202,7 +189,7 @@ class LabelQualityPanel(foo.Panel):
             ctx.panel.set_state(_WAITING, sample_id)
             ctx.ops.set_view(view=ranking)
 
-    @_told
+    @told
     def show_worst_first(self, ctx: Any) -> None:
         """Shows all images of the run, worst first."""
         ctx.ops.set_view(view=worst_first(ctx.dataset, self._record(ctx).key))

@@ -161,24 +161,26 @@ def table(
     name: str,
     columns: Mapping[str, str],
     rows: Sequence[Mapping[str, Any]],
-    on_click: Callable[..., Any],
+    on_click: Callable[..., Any] | None,
     *,
     numbers: int = 0,
     tooltips: Sequence[str] = (),
     height: int = 280,
 ) -> None:
-    """A table whose rows can be clicked, as wide as its card.
+    """A table as wide as its card.
 
     Args:
         parent: what it is part of
         name: of the property
         columns: key of each column to its heading
         rows: the cells by column
-        on_click: called with the index of the row
+        on_click: called with the index of the row; None where rows cannot be clicked
         numbers: how many of the last columns are numbers, which are aligned right
         tooltips: of the first cell of each row
         height: in pixels, from which on it scrolls
     """
+    clickable = on_click is not None
+    pointer = {"cursor": "pointer"} if clickable else {}
     first_number = len(columns) - numbers + 1
     aligned = {f"& th:nth-of-type(n+{first_number}), & td:nth-of-type(n+{first_number})": {"textAlign": "right"}}
     cell = {"fontSize": "0.875rem", "px": 1, "py": 0.75, "overflowWrap": "anywhere", "background": "inherit"}
@@ -188,9 +190,9 @@ def table(
         "table": {"stickyHeader": True, "sx": {"minWidth": 0, **aligned}},
         "tableHeadCell": {"sx": head},
         "tableBodyCell": {"sx": cell},
-        "tableBodyRow": {"hover": True, "sx": {"cursor": "pointer", "&:last-child td": {"border": 0}}},
+        "tableBodyRow": {"hover": clickable, "sx": {"&:last-child td": {"border": 0}, **pointer}},
     }
-    view = types.TableView(on_click_row=on_click, componentsProps=props)
+    view = types.TableView(componentsProps=props, **({"on_click_row": on_click} if clickable else {}))
     for key, heading in columns.items():
         view.add_column(key, label=heading)
     for index, words in enumerate(tooltips):

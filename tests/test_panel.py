@@ -383,3 +383,50 @@ def test_it_opens_in_well_under_a_second_at_20000_images(call: Call, audited: An
     assert time.perf_counter() - started < 1
     assert "20,000" in shown(context)
     assert len(shown(context)) < 400_000
+
+
+def image_context(
+    audited: Any, sample: int | str | None, method: str = "on_load", view: Any = None, **params: Any
+) -> Any:
+    """Calls a method of the panel beside an open image."""
+    import fiftyone.operators as foo
+    from fiftyone.operators.executor import ExecutionContext, Executor
+
+    uri = f"{PLUGIN}/image_quality_panel"
+    current = audited.values("id")[sample] if isinstance(sample, int) else sample
+    arguments = {"panel_id": "panel", "panel_state": {}, "__method__": method, **params}
+    known = {"dataset_id": str(audited._doc.id), "view": view or [], "current_sample": current, "params": arguments}
+    context = ExecutionContext(known, executor=Executor(), operator_uri=uri)
+    foo.get_operator(uri).execute(context)
+    return context
+
+
+def test_beside_an_image_its_place_suspects_and_scores_are_shown(audited: Any) -> None:
+    text = shown(image_context(audited, 1))
+    for words in ("0.300", "of 4 images", "Softmin", "car given as unlabelled", "car given as road", "Drop", "Swap"):
+        assert words in text, words
+    assert text.index("car given as unlabelled") < text.index("car given as road")
+    assert '"title": "2"' in text
+    assert "No region of this mask is suspected" in shown(image_context(audited, 2))
+
+
+def test_a_region_that_is_clicked_is_marked_in_the_image(audited: Any) -> None:
+    (asked,) = requests(image_context(audited, 1, "select_region", row=1), "set_selected_labels")
+    (label,) = asked["labels"]
+    sample = audited[audited.values("id")[1]]
+    assert label == {"sample_id": sample.id, "label_id": sample.lq_suspects.detections[1].id, "field": "lq_suspects"}
+    assert sample.lq_suspects.detections[1].given == "road"
+    assert not requests(image_context(audited, 1, "select_region", row=-1), "set_selected_labels")
+
+
+def test_a_patch_shows_the_image_that_it_is_of(audited: Any) -> None:
+    from label_quality.plugin.views import suspect_regions
+
+    patches = suspect_regions(audited, "lq")
+    text = shown(image_context(audited, patches.first().id, view=patches._serialize()))
+    assert "0.300" in text
+
+
+def test_an_image_without_scores_says_so(dataset: Any) -> None:
+    assert "No run has scored this image yet." in shown(image_context(dataset, 0))
+    assert "No run has scored this image yet." in shown(image_context(dataset, None))
