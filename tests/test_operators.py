@@ -102,7 +102,7 @@ def test_operators_load_from_the_plugins_folder(fiftyone: Any, name: str) -> Non
 def test_the_manifest_lists_every_operator(fiftyone: Any) -> None:
     import fiftyone.plugins as fop
 
-    assert tuple(fop.get_plugin(PLUGIN).operators) == (*OPERATORS, "label_quality_panel")
+    assert tuple(fop.get_plugin(PLUGIN).operators) == (*OPERATORS, "label_quality_panel", "image_quality_panel")
 
 
 def test_a_valid_form_says_what_will_happen(predicted: Any) -> None:
@@ -280,12 +280,22 @@ def test_the_app_gets_progress_the_notification_and_the_output(predicted: Any) -
     messages = list(stream("audit_labels", predicted, source="files", field="probabilities"))
     called = [message["body"]["operator_uri"] for message in messages]
     assert called[0] == "set_progress"
-    assert called[-3:] == ["reload_dataset", "notify", "show_output"]
-    note, shown = messages[-2]["body"]["params"], messages[-1]["body"]["params"]
+    assert called[-4:] == ["reload_dataset", "notify", "set_view", "show_output"]
+    note, opened, shown = (message["body"]["params"] for message in messages[-3:])
+    assert opened == {"name": "lq: worst first"}
     assert note["variant"] == "success"
     assert note["message"].startswith("Scored 10 images; the worst is 002.png (")
     assert shown["results"]["worst"][0]["image"] == "002.png"
-    assert list(shown["outputs"]["type"]["properties"]) == ["message", "worst"]
+    properties = shown["outputs"]["type"]["properties"]
+    assert list(properties) == ["message", "worst", "suspects", "groups"]
+    assert properties["suspects"]["view"]["label"].startswith("Found 1 suspect region in 1 of 10 images (1 swap).")
+    assert [row["regions"] for row in shown["results"]["groups"]] == [1]
+
+
+def test_predicting_leaves_the_view_of_the_app(predicted: Any) -> None:
+    messages = list(stream("compute_predictions", predicted, source="files", field="probabilities"))
+    called = [message["body"]["operator_uri"] for message in messages]
+    assert called[-3:] == ["reload_dataset", "notify", "show_output"]
 
 
 def test_the_app_gets_the_engines_error_word_for_word(predicted: Any, tmp_path: Path) -> None:
