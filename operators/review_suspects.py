@@ -217,7 +217,11 @@ def _in_image(ctx: Any) -> Chosen | None:
     if not shown:
         return None
     field = shown[-1]
-    label = ctx.dataset[ctx.current_sample][field]
+    try:
+        label = ctx.dataset[ctx.current_sample][field]
+    except KeyError:
+        # A patch of other labels, or a frame or clip: those have ids of their own
+        return None
     if label is None or not label.detections:
         return None
     ids = [region.id for region in label.detections]
