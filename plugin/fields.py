@@ -180,18 +180,19 @@ def write_results(
     return fields
 
 
-def delete_fields(dataset: fo.Dataset, key: str) -> list[str]:
+def delete_fields(dataset: fo.Dataset, key: str, keep: Sequence[str] = ()) -> list[str]:
     """Deletes a run's fields with their indexes, and its traces in the App's settings; nothing else.
 
     Args:
         dataset: the dataset
         key: the run's key
+        keep: names of fields that stay
 
     Returns:
         names of the deleted fields
     """
-    fields = own_fields(dataset, key)
-    others = [name for name in dataset.get_field_schema() if owner(dataset, name) not in (None, key)]
+    fields = [name for name in own_fields(dataset, key) if name not in keep]
+    others = [name for name in dataset.get_field_schema() if owner(dataset, name) is not None and name not in fields]
     restore = [dataset.get_field(name).info[MARKER].get("before", {}) for name in fields]
     display.hide(dataset, key, fields, restore[0] if restore and not others else {})
     if fields:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import fiftyone as fo
 
+from . import verdicts
 from .class_table import ClassTable
 from .fields import Columns, ResultRows, delete_fields, own_fields, write_results
 from .housekeeping import own_folder, remove_folder
@@ -77,7 +78,7 @@ def publish(
     save_record(dataset, record)
     if before is not None:
         # Samples that have no value any more, and columns that this run does not have, must not keep the old ones
-        delete_fields(dataset, record.key)
+        delete_fields(dataset, record.key, keep=_verdicts(dataset, record, before))
         delete_views(dataset, record.key)
     overview = ScoreOverview(columns.quality)
     record.fields = write_results(
@@ -98,6 +99,14 @@ def publish(
         _write_suspects(dataset, record, search, times)
     record.timings = dict(times.seconds)
     return record
+
+
+def _verdicts(dataset: fo.Dataset, record: RunRecord, before: RunRecord) -> list[str]:
+    """The field of what people have decided about the same masks' suspects, all of it: they would not do so twice."""
+    if before.label_field != record.label_field or not dataset.has_sample_field(suspect_names(record.key)[-1]):
+        return []
+    verdicts.set_aside(dataset, record.key)
+    return [verdicts.rejected_name(record.key)]
 
 
 def publish_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearch, times: StageTimes) -> RunRecord:

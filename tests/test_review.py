@@ -32,17 +32,14 @@ def review(fiftyone: Any) -> Any:
 def search(dataset: Any, tmp_path: Any) -> Any:
     """A function that writes the suspects of a search with the given rows, as a run does."""
     from label_quality.plugin.class_table import ClassTable
+    from label_quality.plugin.fields import Columns, ResultRows, write_results
     from label_quality.plugin.runs import RunRecord, save_record
     from label_quality.plugin.suspect_fields import ImageSuspects, write_suspects
     from label_quality.plugin.views import delete_suspect_views, save_suspect_views
 
     table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
     ids = dataset.values("id")
-    if not dataset.has_sample_field("lq_quality"):
-        from label_quality.plugin.fields import Columns, ResultRows, write_results
-
-        rows = ResultRows(ids, {"softmin": np.array([0.1, 0.4, 0.3, 0.2])})
-        write_results(dataset, KEY, [rows], Columns(("softmin",)), class_table=table, label_field="ground_truth")
+    rows = ResultRows(ids, {"softmin": np.array([0.1, 0.4, 0.3, 0.2])})
     save_record(dataset, RunRecord(KEY, "ground_truth", class_table=table.to_dict()))
 
     def image(index: int, rows: list[Any]) -> ImageSuspects:
@@ -61,6 +58,8 @@ def search(dataset: Any, tmp_path: Any) -> Any:
         )
 
     def write(found: list[Any] = FOUND, **options: Any) -> None:
+        if not dataset.has_sample_field("lq_quality"):
+            write_results(dataset, KEY, [rows], Columns(("softmin",)), class_table=table, label_field="ground_truth")
         images = [image(index, [row for row in found if row[0] == index]) for index in range(4)]
         delete_suspect_views(dataset, KEY)
         write_suspects(dataset, KEY, images, class_table=table, label_field="ground_truth", **options)
@@ -320,6 +319,22 @@ def test_a_killed_search_loses_no_verdict(
     assert verdicts(found, 3) == ["confirmed"]
     assert verdicts(found, 0) == [None]
     assert review.progress(found, KEY) == review.ReviewProgress(4, 1, 1)
+
+
+def test_a_run_that_is_replaced_keeps_the_verdicts(review: Any, found: Any, search: Any) -> None:
+    from label_quality.plugin import publishing
+    from label_quality.plugin.fields import delete_fields
+    from label_quality.plugin.runs import RunRecord
+
+    review.set_verdict(found, KEY, [region(found, 0)], "rejected")
+    review.set_verdict(found, KEY, [region(found, 3)], "confirmed")
+    before, after = RunRecord(KEY, "ground_truth"), RunRecord(KEY, "other_masks")
+    assert publishing._verdicts(found, after, before) == []
+    delete_fields(found, KEY, keep=publishing._verdicts(found, before, before))
+    assert [name for name in found.get_field_schema() if name.startswith("lq_")] == ["lq_rejected"]
+    search()
+    assert review.progress(found, KEY) == review.ReviewProgress(4, 1, 1)
+    assert verdicts(found, 3) == ["confirmed"]
 
 
 def test_deletion_of_the_run_takes_the_verdicts(review: Any, dataset: Any, search: Any) -> None:
