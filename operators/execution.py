@@ -71,6 +71,13 @@ class EngineOperator(foo.Operator, ABC):
     def message(self, summary: Mapping[str, Any]) -> str:
         """One sentence for the App's notification."""
 
+    def shown(self, ctx: Any, summary: Mapping[str, Any]) -> Any | None:
+        """The view that the App shows at the end of an immediate run; None where it stays at its own.
+
+        Not by a saved view's name: the page does not know yet of one that the run has just made.
+        """
+        return None
+
     def resolve_output(self, ctx: Any) -> types.Property | None:
         """The output of a delegated run; an immediate one shows its own, in place of its progress."""
         return self.output(ctx.results) if ctx.results else None
@@ -139,6 +146,9 @@ class EngineOperator(foo.Operator, ABC):
         summary = future.result()
         yield ctx.ops.reload_dataset()
         yield ctx.ops.notify(self.message(summary), variant="success" if not summary.get("failures") else "warning")
+        view = self.shown(ctx, summary)
+        if view is not None:
+            yield ctx.ops.set_view(view=view)
         # In place of the progress, whose dialog would otherwise stay in front of the output
         yield ctx.ops.show_output(self.output(summary).to_json(), summary)
 

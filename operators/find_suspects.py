@@ -15,18 +15,16 @@ from ..plugin.progress import Progress
 from ..plugin.runs import RunRecord, list_records
 from ..plugin.summary import FoundSuspects, RunSummary
 from ..plugin.terminal import format_seconds
+from ..plugin.views import worst_first
 from . import outputs
 from .execution import EngineOperator
 from .forms import Form, when
 from .parameters import names_of, to_arguments, to_request
 
 _LABEL = "Find suspects"
-#: Failures below the table of the output
-_SHOWN_FAILURES = 5
 #: Written in a form or in MongoDB where Python has ``max_regions=None``: an empty field is the default
 _ALL_REGIONS = 0
 _NAMES = ("key", "skip_failures", "overwrite", *names_of(SuspectConfig))
-_COLUMNS = {"group": "Group", "regions": "Regions", "images": "Images", "kind": "Kind"}
 
 
 class FindSuspects(EngineOperator):
@@ -99,22 +97,19 @@ class FindSuspects(EngineOperator):
 
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
-        if not summary["regions"]:
-            return f"No suspect regions in {summary['scored']} images."
-        regions, images = summary["regions"], summary["images"]
-        found = f"{regions:,} suspect region{'s' * (regions != 1)} in {images:,} of {summary['scored']:,} images"
-        types_found = ", ".join(f"{count:,} {kind}" for kind, count in summary["by_type"].items() if count)
-        return f"Found {found} ({types_found}). Saved view '{summary['key']}: suspect regions' shows them."
+        return outputs.suspects_message(summary["key"], summary["scored"], summary)
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:
         """What was found, and the leading groups."""
         shown = types.Object()
         shown.view("message", types.Notice(label=f"{self.message(summary)} ({format_seconds(summary['seconds'])})"))
-        if summary["groups"]:
-            outputs.table(shown, "groups", _COLUMNS, "Groups with the most evidence: the mistakes that repeat")
-        for index, note in enumerate([*summary["notes"], *_left_out(summary["failures"])]):
-            shown.view(f"note_{index}", types.Warning(label=note))
+        outputs.group_table(shown, summary["groups"])
+        outputs.warnings(shown, [*summary["notes"], *outputs.left_out(summary["failures"])])
         return types.Property(shown, view=types.View(label=_LABEL))
+
+    def shown(self, ctx: Any, summary: Mapping[str, Any]) -> Any:
+        """The ranking, on whose images the regions are."""
+        return worst_first(ctx.dataset, summary["key"])
 
 
 def summarise(summary: RunSummary, seconds: float) -> dict[str, Any]:
@@ -125,32 +120,14 @@ def summarise(summary: RunSummary, seconds: float) -> dict[str, Any]:
         seconds: that finding its suspects took
     """
     found = summary.suspects or FoundSuspects()
-    groups = [
-        {
-            "group": group["title"],
-            "regions": int(group["regions"]),
-            "images": int(group["images"]),
-            "kind": group["kind"].replace("_", " "),
-        }
-        for group in found.groups
-    ]
     return {
         "key": summary.key,
         "scored": int(summary.scored),
-        "regions": int(found.regions),
-        "images": int(found.images),
-        "by_type": {kind: int(count) for kind, count in found.by_type.items()},
-        "notes": list(found.notes),
         "failures": list(summary.failures),
         "seconds": float(seconds),
-        "groups": groups,
+        **outputs.summarise_suspects(found),
+        "groups": outputs.group_rows(found),
     }
-
-
-def _left_out(failures: Sequence[str]) -> list[str]:
-    more = len(failures) - _SHOWN_FAILURES
-    shown = [f"Left out: {failure}" for failure in failures[:_SHOWN_FAILURES]]
-    return [*shown, f"{more} more are listed in the run's record."] if more > 0 else shown
 
 
 def _scored_runs(dataset: Any) -> list[RunRecord]:

@@ -8,11 +8,13 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
+from ..plugin.summary import FoundSuspects
 from ..plugin.terminal import format_seconds
 
 #: Images in the table of an output, and failures listed below it
 _SHOWN_IMAGES = 10
 _SHOWN_FAILURES = 5
+_GROUP_COLUMNS = {"group": "Group", "regions": "Regions", "images": "Images", "kind": "Kind"}
 
 
 def summarise(summary: Any) -> dict[str, Any]:
@@ -30,7 +32,32 @@ def summarise(summary: Any) -> dict[str, Any]:
         "note": summary.note or "",
         "failures": [str(failure) for failure in summary.failures],
         "worst": worst,
+        "suspects": None if summary.suspects is None else summarise_suspects(summary.suspects),
+        "groups": [] if summary.suspects is None else group_rows(summary.suspects),
     }
+
+
+def summarise_suspects(found: FoundSuspects) -> dict[str, Any]:
+    """The numbers of suspects as JSON-serialisable values."""
+    return {
+        "regions": int(found.regions),
+        "images": int(found.images),
+        "by_type": {kind: int(count) for kind, count in found.by_type.items()},
+        "notes": list(found.notes),
+    }
+
+
+def group_rows(found: FoundSuspects) -> list[dict[str, Any]]:
+    """The leading groups as rows of `group_table`."""
+    return [
+        {
+            "group": group["title"],
+            "regions": int(group["regions"]),
+            "images": int(group["images"]),
+            "kind": group["kind"].replace("_", " "),
+        }
+        for group in found.groups
+    ]
 
 
 def run_message(summary: Mapping[str, Any]) -> str:
@@ -54,12 +81,48 @@ def run_output(title: str, summary: Mapping[str, Any]) -> types.Property:
     if summary["worst"]:
         columns = {"rank": "Rank", "quality": "Quality", "image": "Image"}
         table(outputs, "worst", columns, "The worst images; a low quality means a probably wrong mask")
-    for index, failure in enumerate(summary["failures"][:_SHOWN_FAILURES]):
-        outputs.view(f"failure_{index}", types.Warning(label=f"Left out: {failure}"))
-    more = len(summary["failures"]) - _SHOWN_FAILURES
-    if more > 0:
-        outputs.view("failures", types.Warning(label=f"{more} more are listed in the run's record."))
+    # Of runs that older versions delegated, the results have no suspects
+    found = summary.get("suspects")
+    if found is not None:
+        outputs.view("suspects", types.Notice(label=suspects_message(summary["key"], summary["scored"], found)))
+        group_table(outputs, summary["groups"])
+    warnings(outputs, [*(found["notes"] if found is not None else ()), *left_out(summary["failures"])])
     return types.Property(outputs, view=types.View(label=title))
+
+
+def suspects_message(key: str, scored: int, found: Mapping[str, Any]) -> str:
+    """How many suspects there are, by type, and what shows them.
+
+    Args:
+        key: the run's key
+        scored: number of images searched
+        found: as `summarise_suspects` gives it
+    """
+    if not found["regions"]:
+        return f"No suspect regions in {scored:,} images."
+    regions, images = found["regions"], found["images"]
+    counted = f"{regions:,} suspect region{'s' * (regions != 1)} in {images:,} of {scored:,} images"
+    types_found = ", ".join(f"{count:,} {kind}" for kind, count in found["by_type"].items() if count)
+    return f"Found {counted} ({types_found}). Saved view '{key}: suspect regions' shows them."
+
+
+def group_table(outputs: types.Object, groups: Sequence[Any]) -> None:
+    """The table of the leading groups, where there are any."""
+    if groups:
+        table(outputs, "groups", _GROUP_COLUMNS, "Groups with the most evidence: the mistakes that repeat")
+
+
+def left_out(failures: Sequence[str]) -> list[str]:
+    """The first samples left out, each with its reason, and how many more there are."""
+    more = len(failures) - _SHOWN_FAILURES
+    shown = [f"Left out: {failure}" for failure in failures[:_SHOWN_FAILURES]]
+    return [*shown, f"{more} more are listed in the run's record."] if more > 0 else shown
+
+
+def warnings(outputs: types.Object, texts: Sequence[str]) -> None:
+    """One warning a text."""
+    for index, text in enumerate(texts):
+        outputs.view(f"warning_{index}", types.Warning(label=text))
 
 
 def table(outputs: types.Object, name: str, columns: Mapping[str, str], label: str, rows: Sequence[Any] = ()) -> None:

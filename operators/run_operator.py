@@ -12,6 +12,7 @@ import fiftyone.operators.types as types
 
 from ..plugin.config import FilesSource
 from ..plugin.progress import Progress
+from ..plugin.views import worst_first
 from . import forms, outputs, prediction_form, run_form
 from .execution import EngineOperator
 from .forms import Form
@@ -71,7 +72,7 @@ class RunOperator(EngineOperator):
         return form.property(self.title)
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:
-        """The worst images and what was left out."""
+        """The worst images, the suspects and what was left out."""
         return outputs.run_output(self.title, summary)
 
     def resolve_run_name(self, ctx: Any) -> str:
@@ -81,6 +82,10 @@ class RunOperator(EngineOperator):
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
         return outputs.run_message(summary)
+
+    def shown(self, ctx: Any, summary: Mapping[str, Any]) -> Any | None:
+        """The ranking, where there is one."""
+        return worst_first(ctx.dataset, summary["key"]) if summary["worst"] else None
 
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
         """Runs the engine with what the form, the Python call or the delegated run gave."""

@@ -282,7 +282,7 @@ def test_the_app_gets_progress_the_notification_and_the_output(predicted: Any) -
     assert called[0] == "set_progress"
     assert called[-4:] == ["reload_dataset", "notify", "set_view", "show_output"]
     note, opened, shown = (message["body"]["params"] for message in messages[-3:])
-    assert opened == {"name": "lq: worst first"}
+    assert [stage["_cls"].rpartition(".")[2] for stage in opened["view"]] == ["Exists", "SortBy"]
     assert note["variant"] == "success"
     assert note["message"].startswith("Scored 10 images; the worst is 002.png (")
     assert shown["results"]["worst"][0]["image"] == "002.png"
