@@ -41,7 +41,7 @@ class ImageQualityPanel(foo.Panel):
         dataset, row = ctx.dataset, ctx.params.get("row", -1)
         sample_id = _sample_id(ctx)
         key = _latest_run(dataset, sample_id) if sample_id else None
-        if row < 0 or key is None:
+        if row < 0 or key is None or sample_id is None:
             return
         region = _regions(dataset, key, sample_id)[row]
         field = f"{key}_{SUSPECTS}"
