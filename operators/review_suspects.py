@@ -174,8 +174,10 @@ class ReviewState(foo.Operator):
             if chosen is None:
                 return {"key": None}
             found = progress(ctx.dataset, chosen.key)
-            text = _CLICK if len(chosen.ids) != 1 else _describe(find_region(ctx.dataset, chosen.key, chosen.ids[0]))
-            classes = list(corrections(ctx.dataset, chosen.key))
+            region = find_region(ctx.dataset, chosen.key, chosen.ids[0]) if len(chosen.ids) == 1 else None
+            text = _CLICK if region is None else _describe(region)
+            given = None if region is None else region["given"]
+            classes = [name for name in corrections(ctx.dataset, chosen.key) if name != given]
         except LabelQualityError:
             return {"key": None}
         return {"key": chosen.key, "text": text, "classes": classes, **_counts(found)}

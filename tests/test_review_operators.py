@@ -228,7 +228,8 @@ def test_the_state_says_what_is_on_show(found: Any) -> None:
     assert state == {
         "key": "lq",
         "text": "Given as road, looks like car",
-        "classes": ["unlabelled", "road", "car", "tree"],
+        # Not the given one
+        "classes": ["unlabelled", "car", "tree"],
         "reviewed": 0,
         "total": 3,
         "confirmed": 0,
