@@ -137,6 +137,7 @@ class EngineOperator(foo.Operator, ABC):
 
     def _stream(self, ctx: Any) -> Iterator[GeneratedMessage]:
         future: Future[dict[str, Any]] = Future()
+        colors = _colors(ctx.dataset)
         for label, share in watch(lambda progress: self.run(ctx, progress), future):
             yield ctx.ops.set_progress(label=label, progress=share)
         error = future.exception()
@@ -145,6 +146,9 @@ class EngineOperator(foo.Operator, ABC):
             return
         summary = future.result()
         yield ctx.ops.reload_dataset()
+        if _colors(ctx.dataset) != colors:
+            # An open page keeps the colours that it began with, also when it loads the dataset again
+            yield ctx.trigger("set_color_scheme", _colors(ctx.dataset))
         yield ctx.ops.notify(self.message(summary), variant="success" if not summary.get("failures") else "warning")
         view = self.shown(ctx, summary)
         if view is not None:
@@ -246,6 +250,12 @@ def describe(stage: str, done: int, total: int) -> tuple[str, float | None]:
     if total <= 0:
         return stage, None
     return (f"{stage}: {done} of {total}" if total > 1 else stage), min(done / total, 1.0)
+
+
+def _colors(dataset: Any) -> dict[str, Any]:
+    """What of a dataset's colour scheme a run may set, as FiftyOne's `set_color_scheme` takes it."""
+    scheme = dataset.app_config.color_scheme if dataset is not None else None
+    return {} if scheme is None else {"color_by": scheme.color_by, "fields": list(scheme.fields or [])}
 
 
 def _exhausted_by_fiftyone() -> bool:

@@ -280,7 +280,9 @@ def test_the_app_gets_progress_the_notification_and_the_output(predicted: Any) -
     messages = list(stream("audit_labels", predicted, source="files", field="probabilities"))
     called = [message["body"]["operator_uri"] for message in messages]
     assert called[0] == "set_progress"
-    assert called[-4:] == ["reload_dataset", "notify", "set_view", "show_output"]
+    assert called[-5:] == ["reload_dataset", "set_color_scheme", "notify", "set_view", "show_output"]
+    colors = messages[-4]["body"]["params"]
+    assert (colors["color_by"], colors["fields"]) == ("value", predicted.app_config.color_scheme.fields)
     note, opened, shown = (message["body"]["params"] for message in messages[-3:])
     assert [stage["_cls"].rpartition(".")[2] for stage in opened["view"]] == ["Exists", "SortBy"]
     assert note["variant"] == "success"
@@ -295,7 +297,7 @@ def test_the_app_gets_progress_the_notification_and_the_output(predicted: Any) -
 def test_predicting_leaves_the_view_of_the_app(predicted: Any) -> None:
     messages = list(stream("compute_predictions", predicted, source="files", field="probabilities"))
     called = [message["body"]["operator_uri"] for message in messages]
-    assert called[-3:] == ["reload_dataset", "notify", "show_output"]
+    assert "set_view" not in called
 
 
 def test_the_app_gets_the_engines_error_word_for_word(predicted: Any, tmp_path: Path) -> None:
