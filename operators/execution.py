@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
@@ -57,7 +57,36 @@ _python_call: ContextVar[PythonCall | None] = ContextVar("python_call", default=
 
 
 class EngineOperator(foo.Operator, ABC):
-    """Base of the operators that keep the engine busy for seconds to hours."""
+    """Base of the operators that keep the engine busy for seconds to hours.
+
+    Attributes:
+        operator_name: FiftyOne's name of it
+        title: its name in the App
+        description: one sentence in the App's list of operators
+        icon: a file of the plugin
+        offers_target: whether its form has FiftyOne's choice of dataset, view or selected samples
+    """
+
+    operator_name: ClassVar[str]
+    title: ClassVar[str]
+    description: ClassVar[str]
+    icon: ClassVar[str]
+    offers_target: ClassVar[bool] = False
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """FiftyOne's description of the operator."""
+        return foo.OperatorConfig(
+            name=self.operator_name,
+            label=self.title,
+            description=self.description,
+            icon=self.icon,
+            dynamic=True,
+            execute_as_generator=True,
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            view_target=self.offers_target,
+        )
 
     @abstractmethod
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:

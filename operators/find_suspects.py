@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..plugin.config import SuspectConfig
@@ -30,20 +29,10 @@ _NAMES = ("key", "skip_failures", "overwrite", *names_of(SuspectConfig))
 class FindSuspects(EngineOperator):
     """Finds suspect regions and groups of a run that has scores, in place of those that it had."""
 
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """FiftyOne's description of the operator."""
-        return foo.OperatorConfig(
-            name="find_suspects",
-            label=_LABEL,
-            description="Find suspect regions, their type of error and the class that they should be, with thresholds",
-            icon="/assets/suspects.svg",
-            dynamic=True,
-            execute_as_generator=True,
-            allow_immediate_execution=True,
-            allow_delegated_execution=True,
-            view_target=False,
-        )
+    operator_name = "find_suspects"
+    title = _LABEL
+    description = "Find suspect regions, their type of error and the class that they should be, with thresholds"
+    icon = "/assets/suspects.svg"
 
     def __call__(
         self, sample_collection: Any, key: str = "lq", delegate: bool = False, progress: bool = True, **params: Any

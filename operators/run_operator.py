@@ -23,38 +23,17 @@ class RunOperator(EngineOperator):
     """An operator that makes a run, or a part of one.
 
     Attributes:
-        operator_name: FiftyOne's name of it
-        title: its name in the App
-        description: one sentence in the App's list of operators
-        icon: a file of the plugin
         predicts: whether it makes predictions
         scores: whether it scores
     """
 
-    operator_name: ClassVar[str]
-    title: ClassVar[str]
-    description: ClassVar[str]
-    icon: ClassVar[str]
+    offers_target = True
     predicts: ClassVar[bool] = True
     scores: ClassVar[bool] = True
 
     @abstractmethod
     def engine(self, samples: Any, label_field: str, progress: Progress, arguments: dict[str, Any]) -> Any:
         """Calls the engine and returns its `audit.RunSummary`."""
-
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """FiftyOne's description of the operator."""
-        return foo.OperatorConfig(
-            name=self.operator_name,
-            label=self.title,
-            description=self.description,
-            icon=self.icon,
-            dynamic=True,
-            execute_as_generator=True,
-            allow_immediate_execution=True,
-            allow_delegated_execution=True,
-        )
 
     def resolve_execution_options(self, ctx: Any) -> foo.ExecutionOptions:
         """Immediate or delegated, as the user likes; where models run, delegated comes first if the App offers it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..plugin import annotation, annotation_backends
@@ -26,20 +25,10 @@ _NAMES = (*choice_form.NAMES, "backend", "anno_key", "label_field", "regions", "
 class SendToAnnotation(EngineOperator):
     """Sends what there is to relabel to an annotation service that FiftyOne is set up for."""
 
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """FiftyOne's description of the operator."""
-        return foo.OperatorConfig(
-            name="send_to_annotation",
-            label=_LABEL,
-            description="Send the images to relabel to CVAT, Label Studio or another service, with the suspect regions",
-            icon="/assets/annotate.svg",
-            dynamic=True,
-            execute_as_generator=True,
-            allow_immediate_execution=True,
-            allow_delegated_execution=True,
-            view_target=False,
-        )
+    operator_name = "send_to_annotation"
+    title = _LABEL
+    description = "Send the images to relabel to CVAT, Label Studio or another service, with the suspect regions"
+    icon = "/assets/annotate.svg"
 
     def __call__(
         self,

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..plugin.errors import LabelQualityError
@@ -27,20 +26,10 @@ _REGIONS = {CONFIRMED: "Those confirmed in the review", "all": "All that nobody 
 class WriteCorrectedMasks(EngineOperator):
     """Writes copies of the given masks with suspect regions corrected; the given masks stay."""
 
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """FiftyOne's description of the operator."""
-        return foo.OperatorConfig(
-            name="write_corrected_masks",
-            label=_LABEL,
-            description="Write copies of the given masks in which confirmed suspect regions have their right class",
-            icon="/assets/correct.svg",
-            dynamic=True,
-            execute_as_generator=True,
-            allow_immediate_execution=True,
-            allow_delegated_execution=True,
-            view_target=False,
-        )
+    operator_name = "write_corrected_masks"
+    title = _LABEL
+    description = "Write copies of the given masks in which confirmed suspect regions have their right class"
+    icon = "/assets/correct.svg"
 
     def __call__(
         self,
