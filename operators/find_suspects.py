@@ -23,6 +23,8 @@ from .parameters import names_of, to_arguments, to_request
 _LABEL = "Find suspects"
 #: Written in a form or in MongoDB where Python has ``max_regions=None``: an empty field is the default
 _ALL_REGIONS = 0
+#: Of a run's timings, those of a search
+_STAGES = ("Finding suspects", "Writing suspects")
 _NAMES = ("key", "skip_failures", "overwrite", *names_of(SuspectConfig))
 
 
@@ -151,4 +153,6 @@ def _arguments(params: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any
 
 def _plan(run: RunRecord) -> str:
     again = ", in place of those found before" if "suspects" in run.extra else ""
-    return f"{run.scored:,} images will be searched from the files of run '{run.key}'{again}; no model runs."
+    seconds = sum(run.timings.get(stage, 0.0) for stage in _STAGES)
+    earlier = f" The search before took {format_seconds(seconds)}." if seconds else ""
+    return f"{run.scored:,} images will be searched from the files of run '{run.key}'{again}; no model runs.{earlier}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from itertools import count
+from collections.abc import Mapping, Sequence, Set
+from itertools import chain, count
 from typing import Any
 
 import fiftyone.operators.types as types
@@ -211,13 +211,16 @@ def fields_of(dataset: Any, *kinds: type) -> list[str]:
 
 
 def run_key(form: Form, runs: Sequence[RunRecord]) -> None:
-    """The run's key; where a finished run of that key exists, offers to overwrite it.
+    """The run's key, a free one to begin with; where a finished run of that key exists, offers to overwrite it.
 
     Args:
         form: the form
         runs: the dataset's runs
     """
-    key = form.text("key", "Name of the run", "Prefix of the fields it writes", DEFAULT_KEY)
+    finished = {run.key for run in runs if run.status == "complete"}
+    # A call from Python that gives no name means the default one, whatever is there
+    default = _free_key(DEFAULT_KEY, finished) if form.interactive else DEFAULT_KEY
+    key = form.text("key", "Name of the run", "Prefix of the fields it writes", default)
     try:
         validate_key(form.ctx.dataset, key)
     except LabelQualityError as error:
@@ -228,13 +231,17 @@ def run_key(form: Form, runs: Sequence[RunRecord]) -> None:
         return
     # From Python the engine decides: with the same parameters it gives the finished run's results again
     if form.interactive:
-        taken = {run.key for run in runs}
-        free = next(name for number in count(2) if (name := f"{key}{number}") not in taken)
+        free = _free_key(key, {run.key for run in runs})
         form.fail(
             "key",
             f"There is a run '{key}' already, of '{existing.label_field}', made {when(existing)}. Overwrite it, or "
             f"choose another name, such as '{free}'.",
         )
+
+
+def _free_key(key: str, taken: Set[str]) -> str:
+    """The key, or else the first of the key with 2, 3, … that is not taken."""
+    return next(name for name in chain([key], (f"{key}{number}" for number in count(2))) if name not in taken)
 
 
 def when(run: RunRecord) -> str:

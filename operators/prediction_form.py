@@ -56,7 +56,8 @@ def essentials(form: Form, chosen: str, samples: Any, label_field: str) -> None:
 def stored(form: Form, runs: list[RunRecord]) -> None:
     """The choice of the run whose stored predictions are scored."""
     labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
-    default = next(iter(labels), None)
+    waiting = [run.key for run in runs if run.status == "predicted"]
+    default = next(reversed(waiting or list(labels)), None)
     key = form.choice("predictions", "Predictions of run", labels, default=default, check=False)
     if not labels:
         form.fail("predictions", "There are no stored predictions yet: compute them first, or audit the dataset.")

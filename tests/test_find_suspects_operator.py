@@ -81,6 +81,15 @@ def test_the_form_offers_scored_runs_and_says_what_will_happen(recorded: Any) ->
     )
 
 
+def test_the_form_says_how_long_the_search_took_before(recorded: Any) -> None:
+    from label_quality.plugin.runs import load_record, save_record
+
+    record = load_record(recorded, "lq")
+    record.timings = {"Scoring": 60.0, "Finding suspects": 3.0, "Writing suspects": 1.0}
+    save_record(recorded, record)
+    assert form(recorded)["notice_plan"].view.label.endswith("no model runs. The search before took 4.0 s.")
+
+
 def test_advanced_options_show_every_threshold(recorded: Any) -> None:
     from dataclasses import fields
 

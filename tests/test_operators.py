@@ -359,11 +359,23 @@ def test_a_delegated_run_works_under_fiftyone_delegated_launch(predicted: Any) -
 
 def test_an_existing_run_asks_to_be_overwritten(audited: Any) -> None:
     params = {"source": "files", "field": "probabilities"}
+    properties = form("audit_labels", audited, **params)
+    assert (properties["key"].default, errors(properties)) == ("lq2", {})
+    params["key"] = "lq"
     found = errors(form("audit_labels", audited, **params))["key"]
     assert found.startswith("There is a run 'lq' already, of 'ground_truth'")
     assert "such as 'lq2'" in found
     assert errors(form("audit_labels", audited, overwrite=True, **params)) == {}
     assert errors(form("audit_labels", audited, prompt=False, **params)) == {}
+
+
+def test_scoring_offers_predictions_that_wait_for_it(audited: Any) -> None:
+    assert form("score_label_quality", audited)["predictions"].default == "lq"
+    operator("compute_predictions")(
+        audited, "ground_truth", key="half", source="files", field="probabilities", progress=False
+    )
+    properties = form("score_label_quality", audited)
+    assert (properties["predictions"].default, errors(properties)) == ("half", {})
 
 
 def test_predictions_of_runs_are_not_offered_as_given_masks(audited: Any) -> None:
