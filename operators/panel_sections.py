@@ -120,11 +120,11 @@ def _figures(parent: types.Object, record: RunRecord) -> None:
         layout.figure(row, "quality", f"{ranking['mean']:.2f}", "Mean quality", worst)
     if found.suspect_images is not None and found.images:
         share = words.percent(found.suspect_images / found.images)
-        label = "Images probably mislabelled"
-        layout.figure(row, "suspects", words.count(found.suspect_images), label, f"{share} have a suspect region")
+        label = "Images with suspects"
+        layout.figure(row, "suspects", words.count(found.suspect_images), label, f"{share} have a region to look at")
     if found.suspect_pixels is not None and found.suspect_share is not None:
-        caption = f"{words.about(found.suspect_pixels)} in suspect regions"
-        layout.figure(row, "pixels", words.percent(found.suspect_share), "Pixels probably mislabelled", caption)
+        caption = f"{words.about(found.suspect_pixels)} that look like another class"
+        layout.figure(row, "pixels", words.percent(found.suspect_share), "Pixels in suspects", caption)
     if found.flagged_share is not None:
         known = "" if found.flagged_pixels is None else f"{words.about(found.flagged_pixels)} "
         layout.figure(

@@ -162,8 +162,8 @@ def test_it_opens_on_the_latest_run_with_everything_of_its_record(call: Call, au
     for words in (
         "Masks in “ground_truth” · cross-validated predictions",
         *("Images checked", "Mean quality", "0.47", "worst image 0.20; 1 is best"),
-        *("Images probably mislabelled", "50 % have a suspect region"),
-        *("Pixels probably mislabelled", "4.6 %", "16 in suspect regions"),
+        *("Images with suspects", "50 % have a region to look at"),
+        *("Pixels in suspects", "4.6 %", "16 that look like another class"),
         *("Pixels flagged", "3.0 %", "10 by confident learning"),
         *("Quality (softmin)", "Correctly classified pixels"),
         *("Drop: an object left out", "2 images: click to see them", "A note on suspects."),

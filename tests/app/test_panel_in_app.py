@@ -58,7 +58,7 @@ def test_from_an_empty_panel_to_the_images_the_regions_and_a_sample(
 
     audit(page, panel)
     panel.locator(".js-plotly-plot .main-svg").first.wait_for()
-    for words in ("Images checked", "Images probably mislabelled", "Which classes are affected", "Swap: a wrong class"):
+    for words in ("Images checked", "Images with suspects", "Which classes are affected", "Swap: a wrong class"):
         panel.get_by_text(words, exact=True).first.wait_for()
     screenshot(page, "panel")
 

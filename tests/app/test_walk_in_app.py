@@ -123,7 +123,7 @@ def test_from_the_first_audit_to_tagged_images_and_back(
     output.get_by_role("button", name="Done").click()
 
     walk.panel.locator(".js-plotly-plot .main-svg").first.wait_for()
-    walk.panel.get_by_text("Images probably mislabelled").wait_for()
+    walk.panel.get_by_text("Images with suspects").wait_for()
     walk.panel.get_by_text(_GROUP, exact=True).first.wait_for()
     screenshot(page, "walk-1-panel")
 
