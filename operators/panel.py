@@ -26,7 +26,6 @@ from . import panel_layout as layout
 from . import panel_plots as plots
 from . import panel_sections as sections
 from . import panel_text as words
-from .execution import failure_text
 from .panel_events import told
 from .panel_runs import Header, Operation, headers, operations, under_way
 
@@ -196,13 +195,7 @@ class LabelQualityPanel(foo.Panel):
 
     def render(self, ctx: Any) -> types.Property:
         """The page: a run's sections, or what to do first."""
-        panel = types.Object()
-        page = layout.column(panel, "page", p=2)
-        try:
-            self._render(ctx, page)
-        except Exception as error:
-            page.view("error", types.AlertView(severity="error", label=failure_text(error)))
-        return types.Property(panel, view=types.GridView(componentsProps=layout.PAGE))
+        return layout.page(lambda content: self._render(ctx, content))
 
     def _render(self, ctx: Any, page: types.Object) -> None:
         dataset, key = ctx.dataset, self._key(ctx)

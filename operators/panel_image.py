@@ -10,7 +10,6 @@ import fiftyone.operators.types as types
 from ..plugin.suspect_fields import SUSPECTS
 from . import panel_layout as layout
 from . import panel_text as words
-from .execution import failure_text
 from .panel_events import told
 from .panel_runs import headers
 
@@ -49,13 +48,7 @@ class ImageQualityPanel(foo.Panel):
 
     def render(self, ctx: Any) -> types.Property:
         """The image's sections, or why there are none."""
-        panel = types.Object()
-        page = layout.column(panel, "page", p=2)
-        try:
-            self._render(ctx, page)
-        except Exception as error:
-            page.view("error", types.AlertView(severity="error", label=failure_text(error)))
-        return types.Property(panel, view=types.GridView(componentsProps=layout.PAGE))
+        return layout.page(lambda content: self._render(ctx, content))
 
     def _render(self, ctx: Any, page: types.Object) -> None:
         dataset, sample_id = ctx.dataset, _sample_id(ctx)

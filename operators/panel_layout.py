@@ -8,6 +8,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..plugin.display import ERROR_COLORS
+from .execution import failure_text
 
 #: FiftyOne's own accent, as its histograms have it
 ACCENT = "#ff6d04"
@@ -38,8 +39,23 @@ _HEADER = {
     "description": {"sx": {"fontSize": "0.875rem", "color": "text.secondary"}},
 }
 #: Of a panel's outermost view: its content takes the whole width
-PAGE = {"grid": {"sx": {"display": "block"}}}
+_PAGE = {"grid": {"sx": {"display": "block"}}}
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "responsive": True}
+
+
+def page(fill: Callable[[types.Object], None]) -> types.Property:
+    """A panel's page; what goes wrong while it is filled is shown in it, below what was there already.
+
+    Args:
+        fill: adds the content
+    """
+    panel = types.Object()
+    content = column(panel, "page", p=2)
+    try:
+        fill(content)
+    except Exception as error:
+        content.view("error", types.AlertView(severity="error", label=failure_text(error)))
+    return types.Property(panel, view=types.GridView(componentsProps=_PAGE))
 
 
 def grid(parent: types.Object, name: str, least: int, gap: float = _GAP, **sx: Any) -> types.Object:

@@ -95,7 +95,7 @@ class Scoring:
     @property
     def flags_pixels(self) -> bool:
         """Whether confident learning counts are asked for and allowed, which take a second pass."""
-        return "clc" in self._computed.scores and not self.reader.labels_only
+        return "clc" in self.config.scores and not self.reader.labels_only
 
     @property
     def keeps_pooled(self) -> bool:
