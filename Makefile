@@ -34,9 +34,9 @@ typecheck: setup
 	@mkdir -p $(VENV)/typecheck && ln -sfn $(CURDIR) $(VENV)/typecheck/label_quality
 	cd $(VENV)/typecheck && MYPYPATH=. ../bin/mypy --config-file $(CURDIR)/pyproject.toml -p label_quality.plugin -p label_quality.operators
 
-# Two processes, each with a MongoDB of its own, and whole files to each: their fixtures are shared by a file's tests
+# Two processes, each with a MongoDB of its own; tests/conftest.py says what stays together
 unit: setup
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadgroup
 
 bench: setup
 	$(VENV)/bin/python -m benchmarks scoring

@@ -220,3 +220,11 @@ def _targets(targets: dict[int, str], rgb: bool) -> dict[Any, str]:
     if not rgb:
         return dict(targets)
     return {"#{:02X}{:02X}{:02X}".format(*COLORS[value]): name for value, name in targets.items()}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps a file's tests in one process, and all that drive a browser: two browsers at once starve each other."""
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(pytest.mark.xdist_group("app" if folder.name == "app" else item.path.name))
