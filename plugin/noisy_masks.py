@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ import numpy as np
 from .class_table import ClassTable
 from .containers import write_bytes
 from .errors import LabelQualityError
-from .injection import DROP, InjectedError, InjectionRules, choose_errors, inject_error
+from .injection import DROP, ERROR_KINDS, InjectedError, InjectionRules, choose_errors, inject_error
 from .masks import predicted_mask
 from .progress import Progress, silent
 from .store import content_digest
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 #: Stands for the unlabelled class where there is none: no mask holds it
 _NO_CLASS = -2
 _RECORD = "errors.json"
+_PLANTED = re.compile(rf"({'|'.join(ERROR_KINDS)})-[0-9a-f]{{12}}")
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,24 @@ def noisy_mask(mask: np.ndarray, labels: np.ndarray, noisy: np.ndarray, table: C
     kept = mask if mask.ndim == 2 else mask[..., 0]
     merged = np.where(changed, values, kept)
     return merged.astype(np.uint8 if merged.max() <= 255 else np.uint16)
+
+
+def delete_masks(folder: Path) -> None:
+    """Deletes what `plant_errors` has written to a folder; other files stay.
+
+    Args:
+        folder: as `plant_errors` got it
+    """
+    if not folder.is_dir():
+        return
+    for planted in sorted(path for path in folder.iterdir() if _PLANTED.fullmatch(path.name) and path.is_dir()):
+        (planted / _RECORD).unlink(missing_ok=True)
+        for path in [*planted.glob(f"{6 * '[0-9]'}*.png"), *planted.glob(".*.tmp")]:
+            path.unlink()
+        with contextlib.suppress(OSError):
+            planted.rmdir()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _check(samples: SegmentationSamples, kind: str, rate: float) -> None:

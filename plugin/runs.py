@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-import keyword
 import math
 import platform
 import re
@@ -19,13 +17,9 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 
+from .custom_runs import AUDIT, check_key, load_content, load_header, save_content
 from .errors import LabelQualityError
 
-#: The custom run's method: tells this plugin's runs from others
-METHOD = "label_quality"
-#: Version of the record's layout
-FORMAT = 1
-_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _PACKAGES = {
     "fiftyone": "fiftyone",
     "torch": "torch",
@@ -113,16 +107,7 @@ class RunRecord:
 
 def validate_key(dataset: fo.Dataset, key: str) -> None:
     """Raises `LabelQualityError` unless the key can name a run and its fields, and is not another kind of run's."""
-    if not isinstance(key, str) or not _KEY.fullmatch(key) or keyword.iskeyword(key):
-        raise LabelQualityError(
-            f"Expected `key` to be a letter followed by up to 63 letters, digits or underscores (it becomes the prefix "
-            f"of field names), but got {key!r}."
-        )
-    if key in dataset.list_runs() and _header(dataset, key) is None:
-        raise LabelQualityError(
-            f"Dataset '{dataset.name}' already has a custom run '{key}' that this plugin did not make. Use another "
-            "`key`."
-        )
+    check_key(dataset, key, AUDIT)
 
 
 def save_record(dataset: fo.Dataset, record: RunRecord) -> None:
@@ -135,18 +120,8 @@ def save_record(dataset: fo.Dataset, record: RunRecord) -> None:
     Raises:
         LabelQualityError: the key is no key, or belongs to another kind of run
     """
-    validate_key(dataset, record.key)
     content = record.to_dict()
-    header = {name: content[name] for name in _HEADER}
-    config = dataset.init_run(method=METHOD, format=FORMAT, **header)
-    # Not registered anew when it exists: deleting and inserting would lose the record if killed in between
-    if record.key in dataset.list_runs():
-        dataset.update_run_config(record.key, config)
-    else:
-        dataset.register_run(record.key, config)
-    # As one string: the names of classes and parameters may be anything, also what MongoDB has a meaning for
-    results = dataset.init_run_results(record.key, record=json.dumps(content, allow_nan=False))
-    dataset.save_run_results(record.key, results, overwrite=True, cache=False)
+    save_content(dataset, record.key, AUDIT, {name: content[name] for name in _HEADER}, content)
 
 
 def load_record(dataset: fo.Dataset, key: str) -> RunRecord:
@@ -157,22 +132,12 @@ def load_record(dataset: fo.Dataset, key: str) -> RunRecord:
     Raises:
         LabelQualityError: there is no such run of this plugin
     """
-    header = _header(dataset, key) if key in dataset.list_runs() else None
+    header = _header(dataset, key)
     if header is None:
         keys = [record.key for record in list_records(dataset)]
         there = f"Its runs are: {', '.join(keys)}." if keys else "It has no runs."
         raise LabelQualityError(f"Dataset '{dataset.name}' has no label quality run '{key}'. {there}")
-    try:
-        results = dataset.load_run_results(key, cache=False, load_view=False)
-        content = json.loads(results.record)
-    except (AttributeError, ValueError, OSError):
-        content = {}
-    except Exception as error:
-        # GridFS raises NoFile where the old results are gone and the new ones are not there yet
-        if type(error).__name__ != "NoFile":
-            raise
-        content = {}
-    return RunRecord.from_dict({**header, **content, "key": key})
+    return RunRecord.from_dict({**header, **load_content(dataset, key), "key": key})
 
 
 def list_records(dataset: fo.Dataset) -> list[RunRecord]:
@@ -183,7 +148,7 @@ def list_records(dataset: fo.Dataset) -> list[RunRecord]:
 
 def delete_record(dataset: fo.Dataset, key: str) -> None:
     """Deletes the record of a run; does nothing if there is none."""
-    if key in dataset.list_runs() and _header(dataset, key) is not None:
+    if _header(dataset, key) is not None:
         dataset.delete_run(key)
 
 
@@ -245,10 +210,7 @@ def to_json(value: Any) -> Any:
 
 def _header(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:
     """What the custom run's config says, or None if it is not this plugin's."""
-    config = dataset.get_run_info(key).config
-    if config is None or config.method != METHOD:
-        return None
-    return {name: getattr(config, name) for name in _HEADER if hasattr(config, name)}
+    return load_header(dataset, key, AUDIT, _HEADER)
 
 
 def _first_line(error: Exception) -> str:
