@@ -10,7 +10,7 @@ from fiftyone.factory import DelegatedOperationPagingParams
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState as State
 
-from ..plugin.runs import METHOD
+from ..plugin.custom_runs import AUDIT
 
 #: Newest operations that are looked at: older ones have ended, or will not
 _LOOKED_AT = 20
@@ -59,7 +59,7 @@ def headers(dataset: Any) -> list[Header]:
     found = []
     for key in dataset.list_runs():
         config = dataset.get_run_info(key).config
-        if config is not None and config.method == METHOD:
+        if config is not None and config.method == AUDIT:
             # Saving a record makes a new file of it in the database
             file = getattr(dataset._doc.runs[key].results, "grid_id", None)
             found.append(Header(key, getattr(config, "created", ""), str(file)))
