@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from . import audit, errors, memory, scoring
+from . import audit, errors, fields, memory, scoring
 
-BENCHMARKS = {"scoring": scoring, "memory": memory, "audit": audit, "errors": errors}
+BENCHMARKS = {"scoring": scoring, "memory": memory, "audit": audit, "fields": fields, "errors": errors}
 
 
 def main() -> None:

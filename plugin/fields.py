@@ -12,6 +12,7 @@ import numpy as np
 
 from . import display
 from .config import PER_CLASS_SCORES, SCORES
+from .documents import Document, classification, classifications, heatmap, segmentation, write_samples
 from .errors import LabelQualityError
 from .masks import ClassTable
 from .progress import Progress, silent
@@ -149,7 +150,7 @@ def write_results(
     """Writes a run's results to the samples and shows them in the App; can be repeated after it was interrupted.
 
     The fields are made first, each marked as the run's in the same write, so that whatever a killed run leaves is
-    found by `delete_fields`; then the values in bulk, then the App's settings.
+    found by `delete_fields`; then the values in bulk, then indexes and the App's settings.
 
     Args:
         dataset: the dataset, not a view
@@ -174,6 +175,7 @@ def write_results(
         _write_portion(dataset, key, portion, columns, class_table)
         done += len(portion.ids)
         progress("Writing fields", done, max(done, total))
+    _create_indexes(dataset, key, columns)
     fields = own_fields(dataset, key)
     targets = class_table.mask_targets() if "prediction" in columns.others else None
     display.show(dataset, key, fields, targets)
@@ -207,9 +209,13 @@ def _create_fields(dataset: fo.Dataset, key: str, columns: Columns, class_table:
         if suffix == "per_class":
             for attribute, kind in (*_PER_CLASS_ATTRIBUTES.items(), ("pixels", fo.IntField)):
                 dataset.add_sample_field(f"{name}.classifications.{attribute}", kind)
+
+
+def _create_indexes(dataset: fo.Dataset, key: str, columns: Columns) -> None:
+    """The App's grid sorts by indexed fields only; made after the values, they need not follow each write."""
+    for suffix in columns.suffixes():
         if suffix == "quality" or suffix in SCORES:
-            # The App's grid sorts by indexed fields only
-            dataset.create_index(name)
+            dataset.create_index(field_name(key, suffix))
 
 
 def create_field(dataset: fo.Dataset, key: str, name: str, description: str, **kind: Any) -> None:
@@ -271,47 +277,46 @@ def _portions(rows: Iterable[ResultRows]) -> Iterator[ResultRows]:
 def _write_portion(
     dataset: fo.Dataset, key: str, portion: ResultRows, columns: Columns, class_table: ClassTable
 ) -> None:
-    for suffix in columns.suffixes():
-        values = _values_of(suffix, portion, columns, class_table)
-        by_id = dict(zip(portion.ids, values, strict=True))
-        dataset.set_values(field_name(key, suffix), by_id, key_field="id", expand_schema=False, validate=False)
+    suffixes = columns.suffixes()
+    names = [field_name(key, suffix) for suffix in suffixes]
+    rows = zip(*(_values_of(suffix, portion, columns, class_table) for suffix in suffixes), strict=True)
+    samples = zip(portion.ids, rows, strict=True)
+    write_samples(dataset, {sample_id: dict(zip(names, row, strict=True)) for sample_id, row in samples})
 
 
 def _values_of(suffix: str, portion: ResultRows, columns: Columns, class_table: ClassTable) -> list[Any]:
     if suffix == "quality":
-        return _floats(portion.scores[str(columns.quality)])
+        return _finite(portion.scores[str(columns.quality)])
     if suffix in SCORES:
-        return _floats(portion.scores[suffix])
+        return _finite(portion.scores[suffix])
     if suffix == "per_class":
-        return [_class_scores(portion, row, class_table) for row in range(len(portion.ids))]
+        return _class_scores(portion, class_table)
     if suffix == "fold":
         return [None if fold is None else int(fold) for fold in portion.others[suffix]]
-    return [None if path is None else _label(suffix, str(path)) for path in portion.others[suffix]]
+    return [None if path is None else _image(suffix, str(path)) for path in portion.others[suffix]]
 
 
-def _label(suffix: str, path: str) -> fo.Label:
-    return fo.Segmentation(mask_path=path) if suffix == "prediction" else fo.Heatmap(map_path=path, range=[*SHOWN])
+def _image(suffix: str, path: str) -> Document:
+    return segmentation(path) if suffix == "prediction" else heatmap(path, *SHOWN)
 
 
-def _class_scores(portion: ResultRows, row: int, class_table: ClassTable) -> fo.Classifications:
+def _class_scores(portion: ResultRows, class_table: ClassTable) -> list[Document]:
     if portion.class_pixels is None:
         raise LabelQualityError("Expected `class_pixels` with the scores per class, but got none.")
-    pixels = portion.class_pixels[row]
-    found = []
-    for index in np.flatnonzero(pixels):
-        scores = {name: _float(values[row, index]) for name, values in portion.per_class.items()}
-        confidence = scores.pop("softmin", None)
-        label = class_table.names[index]
-        found.append(fo.Classification(label=label, confidence=confidence, pixels=int(pixels[index]), **scores))
-    return fo.Classifications(classifications=found)
+    images, found = np.nonzero(portion.class_pixels)
+    pixels = portion.class_pixels[images, found].tolist()
+    scores = {name: _finite(values[images, found]) for name, values in portion.per_class.items()}
+    confidence = scores.pop("softmin", [None] * len(pixels))
+    labels: list[list[Document]] = [[] for _ in portion.ids]
+    for place, (image, index) in enumerate(zip(images.tolist(), found.tolist(), strict=True)):
+        others = {name: values[place] for name, values in scores.items()}
+        one = classification(class_table.names[index], confidence[place], pixels=pixels[place], **others)
+        labels[image].append(one)
+    return [classifications(one) for one in labels]
 
 
-def _floats(values: np.ndarray) -> list[float | None]:
-    return [_float(value) for value in values]
-
-
-def _float(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _finite(values: np.ndarray) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
 def _these_fields(names: list[str]) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
-from bson import ObjectId
 
 from . import display, verdicts
 from .class_table import ClassTable
+from .documents import Document, detection, detections, write_samples
 from .fields import check_names, create_field, field_name, own_fields
 from .progress import Progress, silent
 from .regions import leading_kind
@@ -135,51 +135,37 @@ def _create_indexes(dataset: fo.Dataset, key: str) -> None:
     dataset.create_index(f"{suspects}.detections.evidence")
 
 
-def _write_portion(dataset: fo.Dataset, key: str, regions: dict[str, list[dict[str, Any]]]) -> None:
+def _write_portion(dataset: fo.Dataset, key: str, regions: dict[str, list[Document]]) -> None:
     """Writes the regions of some samples, with the verdicts that earlier ones have."""
     error_type, suspects = suspect_names(key)
-    rejected: dict[str, list[dict[str, Any]]] = {}
+    values: dict[str, dict[str, Any]] = {sample_id: {} for sample_id in regions}
     for sample_id, earlier in verdicts.aside(dataset, key, regions).items():
-        regions[sample_id], rejected[sample_id] = verdicts.carry(regions[sample_id], earlier)
-    leading = {sample_id: _leading_kind(found) for sample_id, found in regions.items()}
-    _write(dataset, error_type, leading)
-    _write(dataset, suspects, {sample_id: _detections(found) for sample_id, found in regions.items()})
-    # What was set aside goes last: a kill before leaves a verdict in two places, and the next search makes it one
-    if rejected:
-        kept = {sample_id: _detections(found) if found else None for sample_id, found in rejected.items()}
-        _write(dataset, verdicts.rejected_name(key), kept)
+        regions[sample_id], rejected = verdicts.carry(regions[sample_id], earlier)
+        # In the same write: a verdict that was set aside is never in two places
+        values[sample_id][verdicts.rejected_name(key)] = detections(rejected) if rejected else None
+    for sample_id, found in regions.items():
+        values[sample_id] |= {error_type: _leading_kind(found), suspects: detections(found)}
+    write_samples(dataset, values)
 
 
-def _leading_kind(regions: Sequence[dict[str, Any]]) -> str:
+def _leading_kind(regions: Sequence[Document]) -> str:
     return leading_kind([one["error_type"] for one in regions], [one["evidence"] for one in regions])
 
 
-def _write(dataset: fo.Dataset, name: str, values: dict[str, Any]) -> None:
-    dataset.set_values(name, values, key_field="id", expand_schema=False, validate=False)
-
-
-def _detections(regions: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return {"_cls": "Detections", "detections": regions}
-
-
-def _documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The image's regions as MongoDB keeps detections: building the label objects takes 15 times as long."""
+def _documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[Document]:
+    """The image's regions, those of the most evidence first."""
     height, width = image.size
     boxes = np.asarray(image.box, dtype=float).reshape(-1, 4) / (width, height, width, height)
     for row in np.argsort(-np.asarray(image.evidence, dtype=float), kind="stable"):
         suggested = names[int(image.suggested[row])]
-        yield {
-            "_id": ObjectId(),
-            "_cls": "Detection",
-            "attributes": {},
-            "tags": [],
-            "label": suggested,
-            "bounding_box": boxes[row].tolist(),
-            "mask_path": str(image.masks[row]),
-            "confidence": float(image.confidence[row]),
-            "given": names[int(image.given[row])],
-            "suggested": suggested,
-            "error_type": str(image.kind[row]),
-            "evidence": float(image.evidence[row]),
-            "area": int(image.area[row]),
-        }
+        yield detection(
+            suggested,
+            boxes[row].tolist(),
+            float(image.confidence[row]),
+            str(image.masks[row]),
+            given=names[int(image.given[row])],
+            suggested=suggested,
+            error_type=str(image.kind[row]),
+            evidence=float(image.evidence[row]),
+            area=int(image.area[row]),
+        )

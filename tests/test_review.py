@@ -298,23 +298,22 @@ def test_a_killed_search_loses_no_verdict(
     class Killed(BaseException):
         pass
 
-    write = suspect_fields._write
+    write = suspect_fields.write_samples
 
-    def killed_at(stop: str) -> Any:
-        def fail(dataset: Any, name: str, values: Any) -> None:
-            if name == stop:
-                raise Killed
-            write(dataset, name, values)
+    def killed_after(count: int) -> Any:
+        def fail(dataset: Any, values: Any) -> None:
+            write(dataset, dict(list(values.items())[:count]))
+            raise Killed
 
         return fail
 
     review.set_verdict(found, KEY, [region(found, 3)], "confirmed")
     review.set_verdict(found, KEY, [region(found, 0)], "rejected")
-    for stop in ("lq_error_type", "lq_suspects", "lq_rejected"):
-        monkeypatch.setattr(suspect_fields, "_write", killed_at(stop))
+    for count in (0, 1, 3, 4):
+        monkeypatch.setattr(suspect_fields, "write_samples", killed_after(count))
         with pytest.raises(Killed):
             search()
-    monkeypatch.setattr(suspect_fields, "_write", write)
+    monkeypatch.setattr(suspect_fields, "write_samples", write)
     search()
     assert verdicts(found, 3) == ["confirmed"]
     assert verdicts(found, 0) == [None]
