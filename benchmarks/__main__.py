@@ -1,4 +1,4 @@
-"""Runs one benchmark from the root of the repository: ``python -m benchmarks scoring | memory | audit | errors``."""
+"""Runs one benchmark from the root of the repository: ``python -m benchmarks NAME``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import argparse
 import json
 from pathlib import Path
 
-from . import audit, errors, fields, memory, scoring
+from . import audit, errors, fields, images, memory, scoring
 
-BENCHMARKS = {"scoring": scoring, "memory": memory, "audit": audit, "fields": fields, "errors": errors}
+BENCHMARKS = {
+    "scoring": scoring,
+    "memory": memory,
+    "images": images,
+    "fields": fields,
+    "audit": audit,
+    "errors": errors,
+}
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from .class_table import LARGEST_ID, ClassTable
-from .containers import write_bytes
 from .errors import SampleError
 from .failures import as_dict
 from .inputs import SegmentationSamples
@@ -87,23 +86,10 @@ def write_predicted_mask(store: ScoreSet, sample_id: str, classes: np.ndarray, t
         value = _value_of_nothing(table)
         mask = mask if table.colors is not None or value <= 255 else mask.astype(np.uint16)
         mask[nothing] = value if table.colors is None else [value >> 16, value >> 8 & 255, value & 255]
-    if mask.ndim == 2:
-        store.write_mask(sample_id, mask)
-    else:
-        write_bytes(store.file("masks", sample_id), _color_png(mask))
+    store.write_mask(sample_id, mask)
 
 
 def _value_of_nothing(table: ClassTable) -> int:
     """A mask value that is no class: an ignored one, else a free one, preferably 255."""
     taken = set(table.ids)
     return next(value for value in (*table.ignored, 255, *range(LARGEST_ID + 1)) if value >= 0 and value not in taken)
-
-
-def _color_png(mask: np.ndarray) -> bytes:
-    """A PNG of (H, W, 3) uint8 RGB."""
-    import cv2
-
-    done, data = cv2.imencode(".png", np.ascontiguousarray(mask[..., ::-1]))
-    if not done:
-        raise ValueError(f"Could not encode an image of {mask.shape}")
-    return data.tobytes()

@@ -261,7 +261,7 @@ class ScoreSet(ShardedSet):
         return self._write_png("heatmaps", sample_id, heatmap)
 
     def write_mask(self, sample_id: str, mask: np.ndarray) -> Path:
-        """Writes a predicted mask as PNG; mask (H, W) uint8 or uint16 mask values. Returns the file."""
+        """Writes a predicted mask as PNG; mask as `stored_values.encode_png` takes it. Returns the file."""
         return self._write_png("masks", sample_id, mask)
 
     def write_flags(self, sample_id: str, flags: np.ndarray) -> Path:

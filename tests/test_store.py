@@ -1,3 +1,4 @@
+import io
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,9 @@ import pytest
 from label_quality.plugin.errors import LabelQualityError, SampleError
 from label_quality.plugin.resample import to_probabilities
 from label_quality.plugin.store import PredictionSet, RunFolder, ScoreSet, SuspectSet, content_digest
+from label_quality.plugin.stored_values import encode_png
 from label_quality.plugin.types import Geometry, Prediction
+from PIL import Image
 
 GEOMETRY = Geometry((24, 32), (20, 32), True)
 IDS = [f"64f0c0ffee0000000000{number:04x}" for number in range(6)]
@@ -122,9 +125,23 @@ def test_images_come_back_as_they_were(tmp_path: Path) -> None:
         found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
+        with Image.open(path) as image:
+            assert image.mode == ("I;16" if expected.dtype == np.uint16 else "L"), "one channel, no palette"
     assert [str(path.relative_to(tmp_path)) for path in written] == [
         f"scores-ab12/{part}/s1/s1.png" for part in ("heatmaps", "masks", "flags")
     ]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (360, 480), (5, 1)])
+def test_png_files_hold_the_values_exactly(size: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    steps = (random.random(size) * np.linspace(0, 255, size[1])).astype(np.uint8)
+    colours = random.integers(0, 256, (*size, 3), dtype=np.uint8)
+    for values in (steps, np.zeros(size, np.uint8), steps.astype(np.uint16) * 257, colours, steps[::-1, ::-1]):
+        with Image.open(io.BytesIO(encode_png(values))) as image:
+            image.verify()
+        with Image.open(io.BytesIO(encode_png(values))) as image:
+            np.testing.assert_array_equal(np.asarray(image), values)
 
 
 def test_images_of_another_kind_are_refused(tmp_path: Path) -> None:
@@ -372,6 +389,7 @@ WRITE = (
 import os, resource, sys
 import numpy as np
 from label_quality.plugin.store import RunFolder
+from label_quality.plugin.stored_values import encode_png
 from label_quality.plugin.types import Geometry, Prediction
 
 mode, root = sys.argv[1:]
