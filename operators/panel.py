@@ -26,6 +26,7 @@ from . import panel_layout as layout
 from . import panel_plots as plots
 from . import panel_sections as sections
 from . import panel_text as words
+from .panel_benchmark import LEADING_ELSEWHERE, BenchmarkSection
 from .panel_events import told
 from .panel_runs import Header, Operation, headers, operations, under_way
 
@@ -41,12 +42,13 @@ _WAITING = "waiting"
 _LEADING_ELSEWHERE = (
     *("audit", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
     *("open_group", "open_class", "open_worst", "show_worst_first"),
+    *LEADING_ELSEWHERE,
 )
 #: Milliseconds between two looks at operations that are under way
 _POLL = 4000
 
 
-class LabelQualityPanel(foo.Panel):
+class LabelQualityPanel(BenchmarkSection, foo.Panel):
     """Shows a run's record; clicks lead to samples, views and forms."""
 
     @property
@@ -94,7 +96,8 @@ class LabelQualityPanel(foo.Panel):
         chosen = ctx.panel.get_state(_RUN)
         if (known and new) or chosen not in keys:
             ctx.panel.set_state({_RUN: (new or keys)[-1] if keys else None, _SCORE: words.QUALITY})
-        ctx.panel.set_state(_KNOWN, [run.identity for run in runs])
+        self.refresh_benchmarks(ctx, known)
+        ctx.panel.set_state(_KNOWN, [run.identity for run in runs] + self.identities(ctx))
 
     def choose_run(self, ctx: Any) -> None:
         """Shows another run; of its scores, the one to sort by."""
@@ -209,6 +212,7 @@ class LabelQualityPanel(foo.Panel):
             self._render_top(page, runs, record)
             _render_operations(page, found)
             sections.render(page, record, self._score(ctx, record), self)
+        self.render_benchmark(ctx, page)
         if under_way(found):
             page.view("timer", types.TimerView(interval=_POLL, on_interval=self.refresh))
 
@@ -244,7 +248,7 @@ class LabelQualityPanel(foo.Panel):
 
     def _outdated(self, ctx: Any) -> bool:
         """Whether there is something to show that was not there when the panel was drawn."""
-        known = [run.identity for run in headers(ctx.dataset)]
+        known = [run.identity for run in headers(ctx.dataset)] + self.identities(ctx)
         return known != ctx.panel.get_state(_KNOWN) or bool(operations(ctx.dataset, self.plugin_name))
 
     def _open_waiting(self, ctx: Any) -> None:

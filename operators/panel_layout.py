@@ -182,6 +182,7 @@ def table(
     numbers: int = 0,
     tooltips: Sequence[str] = (),
     height: int = 280,
+    style: Mapping[str, Any] | None = None,
 ) -> None:
     """A table as wide as its card.
 
@@ -194,6 +195,7 @@ def table(
         numbers: how many of the last columns are numbers, which are aligned right
         tooltips: of the first cell of each row
         height: in pixels, from which on it scrolls
+        style: more of the table's style
     """
     clickable = on_click is not None
     pointer = {"cursor": "pointer"} if clickable else {}
@@ -203,7 +205,7 @@ def table(
     head = {**cell, "fontWeight": 500, "color": "text.secondary", "whiteSpace": "nowrap", "bgcolor": _SURFACE}
     props = {
         "tableContainer": {"elevation": 0, "sx": {"maxHeight": height, "background": "none", "boxShadow": "none"}},
-        "table": {"stickyHeader": True, "sx": {"minWidth": 0, **aligned}},
+        "table": {"stickyHeader": True, "sx": {"minWidth": 0, **aligned, **(style or {})}},
         "tableHeadCell": {"sx": head},
         "tableBodyCell": {"sx": cell},
         "tableBodyRow": {"hover": clickable, "sx": {"&:last-child td": {"border": 0}, **pointer}},
@@ -222,7 +224,7 @@ def plot(
     data: list[dict[str, Any]],
     layout: Mapping[str, Any],
     height: int,
-    on_click: Callable[..., Any],
+    on_click: Callable[..., Any] | None = None,
     on_selected: Callable[..., Any] | None = None,
 ) -> None:
     """A plot on its card's background.
@@ -233,10 +235,11 @@ def plot(
         data: Plotly traces
         layout: more of Plotly's layout
         height: in pixels
-        on_click: called with the point
+        on_click: called with the point; None where nothing can be clicked
         on_selected: called with the points that a drag went over
     """
-    events = {"on_click": on_click} | ({"on_selected": on_selected} if on_selected is not None else {})
+    handlers = {"on_click": on_click, "on_selected": on_selected}
+    events = {name: handler for name, handler in handlers.items() if handler is not None}
     common = {
         "paper_bgcolor": _CLEAR,
         "plot_bgcolor": _CLEAR,

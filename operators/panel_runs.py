@@ -54,12 +54,12 @@ class Operation:
     share: float | None = None
 
 
-def headers(dataset: Any) -> list[Header]:
-    """The runs on a dataset, the oldest first."""
+def headers(dataset: Any, method: str = AUDIT) -> list[Header]:
+    """The runs on a dataset, the oldest first; with another method, its other records."""
     found = []
     for key in dataset.list_runs():
         config = dataset.get_run_info(key).config
-        if config is not None and config.method == AUDIT:
+        if config is not None and config.method == method:
             # Saving a record makes a new file of it in the database
             file = getattr(dataset._doc.runs[key].results, "grid_id", None)
             found.append(Header(key, getattr(config, "created", ""), str(file)))
