@@ -13,7 +13,7 @@ import numpy as np
 
 from .errors import LabelQualityError
 from .injection import DROP, ERROR_KINDS, SWAP
-from .ranking_metrics import Metric, auroc, average_precision, bootstrap_interval, lift_at
+from .ranking_metrics import Metric, auroc, average_precision, bootstrap_interval, lift_at, precision_recall
 from .regions import KINDS, NO_ERROR, Region
 
 #: The T of Lift@T, besides the number of errors
@@ -68,7 +68,7 @@ def evaluate_scores(
         seed: of the bootstrap
 
     Returns:
-        of each score ``auroc``, ``auprc``, ``lift_at_errors`` (T is the number of errors) and, of at least
+        of each score ``auroc``, ``auprc``, ``lift_at_errors`` (T is the number of errors) and, of more than
         `LIFT_COUNT` images, ``lift_at_100``, with 95 % intervals
 
     Raises:
@@ -84,6 +84,23 @@ def evaluate_scores(
         except LabelQualityError as error:
             raise LabelQualityError(f"The score '{name}' cannot be judged. {error}") from error
     return results
+
+
+def score_curves(is_error: np.ndarray, scores: Mapping[str, np.ndarray]) -> dict[str, dict[str, list[float]]]:
+    """The precision-recall curve of every score, of at most 101 points.
+
+    Args:
+        is_error: (n,) bool, whether the image is mislabelled
+        scores: name to (n,) qualities, low = suspected
+
+    Returns:
+        of each score ``recall`` and ``precision``, see `ranking_metrics.precision_recall`
+
+    Raises:
+        LabelQualityError: as `evaluate_scores`
+    """
+    curves = {name: precision_recall(is_error, quality) for name, quality in scores.items()}
+    return {name: {"recall": found.tolist(), "precision": right.tolist()} for name, (found, right) in curves.items()}
 
 
 def lowest(quality: np.ndarray, count: int) -> np.ndarray:
@@ -171,7 +188,8 @@ def _metrics(is_error: np.ndarray) -> dict[str, Metric]:
     errors, images = int(np.sum(is_error)), len(is_error)
     # Without an error no Lift exists; AUROC says so
     lifts = {"lift_at_errors": partial(lift_at, count=max(1, errors))}
-    if images >= LIFT_COUNT:
+    # Of just as many it is 1 whatever the score
+    if images > LIFT_COUNT:
         lifts["lift_at_100"] = partial(lift_at, count=LIFT_COUNT)
     return {"auroc": auroc, "auprc": average_precision, **lifts}
 

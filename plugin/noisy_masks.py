@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,10 @@ _RECORD = "errors.json"
 _PLANTED = re.compile(rf"({'|'.join(ERROR_KINDS)})-[0-9a-f]{{12}}")
 
 
+class NothingToPlant(LabelQualityError):
+    """A kind of error cannot be planted in these masks."""
+
+
 @dataclass(frozen=True)
 class NoisyMask:
     """A mask with a planted error.
@@ -51,6 +55,8 @@ def plant_errors(
     folder: Path,
     *,
     seed: int = 51,
+    severity: float = InjectionRules.severity,
+    min_fraction: float = InjectionRules.min_fraction,
     progress: Progress = silent,
 ) -> dict[int, NoisyMask]:
     """Writes copies of some masks, each with one planted error; what an earlier call has written is kept.
@@ -61,26 +67,36 @@ def plant_errors(
         rate: share of the images that get one, in (0, 1)
         folder: where the copies go; each parameter and each state of the samples' files has a subfolder of its own
         seed: the same seed plants the same errors
+        severity: how far edges are shifted, see `injection.InjectionRules`
+        min_fraction: how large errors are at least, likewise
         progress: told after every copy
 
     Returns:
         position of a sample to its noisy mask; an image that was chosen but has no class large enough is left out
 
     Raises:
-        LabelQualityError: a bad rate, no unlabelled class to drop to, or not one error could be planted
+        NothingToPlant: no unlabelled class to drop to, not one error could be planted, or every image got one
+        LabelQualityError: a bad rate, severity or fraction
         SampleError: a mask cannot be used
     """
     _check(samples, kind, rate)
-    content = [samples.fingerprint(), samples.class_table.to_dict(), samples.unknown, kind, rate, seed]
+    unlabelled = samples.class_table.unlabelled
+    rules = InjectionRules(_NO_CLASS if unlabelled is None else unlabelled, (IGNORED,), min_fraction, severity)
+    content = [samples.fingerprint(), samples.class_table.to_dict(), samples.unknown, kind, rate, seed, asdict(rules)]
     folder = folder / f"{kind}-{content_digest(*content)}"
     errors = _recorded(folder)
     if errors is None:
-        errors = _plant(samples, kind, rate, folder, seed, progress)
+        errors = _plant(samples, kind, rate, folder, seed, rules, progress)
         write_bytes(folder / _RECORD, json.dumps({i: error.to_dict() for i, error in errors.items()}).encode())
     if not errors:
-        raise LabelQualityError(
+        raise NothingToPlant(
             f"No {kind} error could be planted in {len(samples)} images at a rate of {rate:g}: too few images are "
             "chosen, or none of them shows a class that is large enough. Give a higher rate, or more images."
+        )
+    if len(errors) == len(samples):
+        raise NothingToPlant(
+            f"All {len(samples)} images got a {kind} error at a rate of {rate:g}, so that no correct one is left to "
+            "tell them from. Give a lower rate, or more images."
         )
     return {position: NoisyMask(_file(folder, position), error) for position, error in errors.items()}
 
@@ -106,6 +122,11 @@ def noisy_mask(mask: np.ndarray, labels: np.ndarray, noisy: np.ndarray, table: C
     return merged.astype(np.uint8 if merged.max() <= 255 else np.uint16)
 
 
+def chosen_images(images: int, kind: str, rate: float, seed: int) -> list[int]:
+    """The positions of the images that `plant_errors` tries to plant an error in."""
+    return [i for i, planted in enumerate(choose_errors(images, {kind: rate}, seed)) if planted]
+
+
 def delete_masks(folder: Path) -> None:
     """Deletes what `plant_errors` has written to a folder; other files stay.
 
@@ -128,7 +149,7 @@ def _check(samples: SegmentationSamples, kind: str, rate: float) -> None:
     if not 0 < rate < 1:
         raise LabelQualityError(f"Expected the rate of {kind} errors to be in (0, 1), but got {rate:g}.")
     if kind == DROP and samples.class_table.unlabelled is None:
-        raise LabelQualityError(
+        raise NothingToPlant(
             "Dropped objects become unlabelled, but none of the classes "
             f"{', '.join(samples.class_table.names)} is called so. Name the class of unlabelled pixels in `unlabelled`."
         )
@@ -145,11 +166,15 @@ def _recorded(folder: Path) -> dict[int, InjectedError] | None:
 
 
 def _plant(
-    samples: SegmentationSamples, kind: str, rate: float, folder: Path, seed: int, progress: Progress
+    samples: SegmentationSamples,
+    kind: str,
+    rate: float,
+    folder: Path,
+    seed: int,
+    rules: InjectionRules,
+    progress: Progress,
 ) -> dict[int, InjectedError]:
-    unlabelled = samples.class_table.unlabelled
-    rules = InjectionRules(unlabelled=_NO_CLASS if unlabelled is None else unlabelled, ignored=(IGNORED,))
-    chosen = [i for i, planted in enumerate(choose_errors(len(samples), {kind: rate}, seed)) if planted]
+    chosen = chosen_images(len(samples), kind, rate, seed)
     errors = {}
     for done, position in enumerate(chosen, start=1):
         labels = samples.load_labels(position)

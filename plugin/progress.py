@@ -14,3 +14,17 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int) -> None:
     """Shows nothing: the default of every engine function."""
+
+
+def named(progress: Progress, name: str) -> Progress:
+    """Tells of stages by a name that they get before their own, as one of several runs has them.
+
+    Args:
+        progress: told of "name: stage"
+        name: of what the stages belong to
+    """
+
+    def report(stage: str, done: int, total: int) -> None:
+        progress(f"{name}: {stage}", done, total)
+
+    return report

@@ -72,6 +72,36 @@ def average_precision(
     return (errors * precision).sum(-1) / errors.sum(-1)
 
 
+def precision_recall(is_error: np.ndarray, quality: np.ndarray, points: int = 101) -> tuple[np.ndarray, np.ndarray]:
+    """The precision-recall curve, from the images of lowest quality on until every error is found.
+
+    Images of equal quality are found together. Where the curve has more points than asked for, those that come first at
+    or after evenly spaced recalls are kept, the first and the last among them.
+
+    Args:
+        is_error: (n,) bool, whether the image is mislabelled; some are and some are not
+        quality: (n,) float, low = suspected
+        points: at most so many, at least 2
+
+    Returns:
+        recall, ascending from 0 to 1, and precision at each, both (m,) float64; at recall 0 it is 1 by convention
+
+    Raises:
+        LabelQualityError: as `auroc`, or fewer than 2 points
+    """
+    if points < 2:
+        raise LabelQualityError(f"Expected at least 2 points of a curve, but got {points}.")
+    errors, correct = _ranked(is_error, quality, None)
+    found = errors.cumsum()
+    last = int(np.searchsorted(found, found[-1])) + 1
+    recall = np.concatenate([[0.0], found[:last] / found[-1]])
+    precision = np.concatenate([[1.0], (found / (found + correct.cumsum()))[:last]])
+    if len(recall) > points:
+        kept = np.unique(np.searchsorted(recall, np.linspace(0, 1, points) - 1e-12))
+        recall, precision = recall[kept], precision[kept]
+    return recall, precision
+
+
 def lift_at(
     is_error: np.ndarray, quality: np.ndarray, count: int, weights: np.ndarray | None = None
 ) -> float | np.ndarray:

@@ -102,7 +102,7 @@ def find_regions(
         if area < config.min_area * given.size or evidence < _PART * config.min_evidence * given.size:
             continue
         confidence = min(1.0, float((weights * probabilities[new][window]).sum()) / area)
-        kind = _kind(shapes, index, old == unlabelled)
+        kind = region_kind(shapes, index, old == unlabelled)
         regions.append(Region(old, new, kind, evidence, area, confidence, *_cropped(mask, corner)))
     return _strongest(regions, config, given.size)
 
@@ -135,6 +135,28 @@ def leading_kind(kinds: Sequence[str], evidence: Sequence[float] | np.ndarray) -
     for kind, nats in zip(kinds, evidence, strict=True):
         totals[kind] += float(nats)
     return max(totals, key=lambda kind: (kind in kinds, totals[kind]))
+
+
+def region_kind(shapes: Shapes, index: int, from_unlabelled: bool) -> str:
+    """What kind of mistake a region is.
+
+    Args:
+        shapes: of all regions of an image
+        index: of the region
+        from_unlabelled: whether its pixels are given as unlabelled
+
+    Returns:
+        one of `KINDS`
+    """
+    whole = shapes.share[index] >= _MOST
+    touches = shapes.contact[index] >= (_CONTACT_OF_OBJECT if whole else _CONTACT)
+    width = 2 * shapes.half_width[index]
+    is_band = shapes.blocks[index] >= _BAND_LENGTH * width**2
+    if touches and (is_band or not whole):
+        return SHIFT
+    if from_unlabelled:
+        return DROP
+    return SWAP if whole else OTHER
 
 
 def _expected_gain(
@@ -191,18 +213,6 @@ def _count_pixels(mask: np.ndarray, factor: int) -> np.ndarray:
 def _unusual_share(strength: float, usual: Usual | None, given: int, suggested: int) -> float:
     level = 0.0 if usual is None else usual.pair(given, suggested)
     return strength / (strength + level) if level > 0 else 1.0
-
-
-def _kind(shapes: Shapes, index: int, from_unlabelled: bool) -> str:
-    whole = shapes.share[index] >= _MOST
-    touches = shapes.contact[index] >= (_CONTACT_OF_OBJECT if whole else _CONTACT)
-    width = 2 * shapes.half_width[index]
-    is_band = shapes.blocks[index] >= _BAND_LENGTH * width**2
-    if touches and (is_band or not whole):
-        return SHIFT
-    if from_unlabelled:
-        return DROP
-    return SWAP if whole else OTHER
 
 
 def _cropped(mask: np.ndarray, corner: tuple[int, int]) -> tuple[tuple[int, int, int, int], np.ndarray]:
