@@ -1,4 +1,4 @@
-"""The tables of ``python -m benchmarks errors``, in Markdown."""
+"""The tables of ``python -m benchmarks errors`` on suspects, in Markdown."""
 
 from __future__ import annotations
 
@@ -7,48 +7,42 @@ from typing import Any
 
 from .processes import print_table
 
-#: Metric to its heading
-METRICS = {"auroc": "AUROC", "auprc": "AUPRC"}
 #: Kind or type of error to its heading
 KINDS = {"drop": "Drop", "swap": "Swap", "shift": "Shift"}
 TYPES = {**KINDS, "other": "other", "none": "none"}
 _GROUPS = {"worst": "ranked worst", "all": "all mislabelled"}
 
 
-def print_tables(figures: Mapping[str, Any]) -> None:
-    """Prints the scores of each architecture, what was left out, and where there are suspects, how right they are.
+def print_suspects(results: Sequence[Mapping[str, Any]]) -> None:
+    """Prints, for each architecture, how right the suspects of the mislabelled images are; nothing where none are.
 
     Args:
-        figures: of `planted.measure`
+        results: of a benchmark's record
     """
-    architectures = list(dict.fromkeys(result["architecture"] for result in figures["results"]))
-    for architecture in architectures:
-        results = [result for result in figures["results"] if result["architecture"] == architecture]
-        counts = ", ".join(f"{result['errors']} {KINDS[result['kind']]}" for result in results)
-        print(f"\n{_name(architecture)}: {figures['images']} images, of which mislabelled, each kind apart: {counts}\n")
-        print_table(*score_table(results))
-    for kind, reason in figures["left_out"].items():
-        print(f"\n{KINDS[kind]} is left out: {reason}.")
-    for architecture, groups in figures["suspects"].items():
-        print(f"\n{_name(architecture)}: error types found, mislabelled images among the worst-ranked #errors\n")
+    for architecture in dict.fromkeys(result["architecture"] for result in results):
+        groups = suspects_of([result for result in results if result["architecture"] == architecture])
+        if not groups:
+            continue
+        name = architecture or "The preset's own decoder"
+        print(f"\n{name}: error types found, mislabelled images among the worst-ranked #errors\n")
         print_table(*type_table(groups["worst"]))
-        print(f"\n{_name(architecture)}: suggested classes and regions\n")
+        print(f"\n{name}: suggested classes and regions\n")
         print_table(*region_table(groups))
 
 
-def score_table(results: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the scores' metrics with 95 % intervals, the best of each column bold.
+def suspects_of(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The findings of all kinds of errors together: ``worst`` and ``all``, each as `benchmark.summarise_findings`.
 
     Args:
-        results: of one architecture, one for each kind of error
+        results: of one architecture, one for each kind
     """
-    header, columns = ["score"], []
+    found: dict[str, dict[str, Any]] = {}
     for result in results:
-        for metric, heading in METRICS.items():
-            header.append(f"{KINDS[result['kind']]} {heading}")
-            columns.append(_column({name: metrics[metric] for name, metrics in result["scores"].items()}))
-    names = dict.fromkeys(name for result in results for name in result["scores"])
-    return header, [[name, *(column.get(name, "") for column in columns)] for name in names]
+        for group, summary in result.get("suspects", {}).items():
+            together = found.setdefault(group, {"confusion": {}, "kinds": {}})
+            for part in together:
+                together[part] |= summary[part]
+    return found
 
 
 def type_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -82,24 +76,9 @@ def region_table(groups: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], li
     return header, rows
 
 
-def _column(estimates: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
-    best = max((_share(estimate["value"]) for estimate in estimates.values()), default="")
-    return {name: _cell(estimate, best) for name, estimate in estimates.items()}
-
-
-def _cell(estimate: Mapping[str, float], best: str) -> str:
-    value = _share(estimate["value"])
-    shown = f"**{value}**" if value == best else value
-    return f"{shown} ({_share(estimate['low'])}–{_share(estimate['high'])})"
-
-
 def _exactness(values: Mapping[str, Any]) -> Iterable[float]:
     return values["right_class"], values["matching_iou"], values["strongest_iou"]
 
 
 def _share(value: float) -> str:
     return f"{value:.3f}"
-
-
-def _name(architecture: str | None) -> str:
-    return "The preset's own decoder" if architecture in (None, "default") else str(architecture)

@@ -5,23 +5,27 @@ the copies are audited, and every score is judged by where it ranks the masks th
 
     python -m benchmarks errors --images DIR --masks DIR --classes FILE --blocks --work DIR --out errors.json
 
-Masks and images are only read. The copies, the runs and a database of the benchmark's own are kept in ``--work``: the
-same command, started again, goes on where it was.
+It is ``label-quality benchmark`` with a database of its own, and keeps the audits in ``--work``: the same command,
+started again, goes on where it was, and with ``--rescore`` scores them again. Masks and images are only read.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from label_quality.plugin.benchmark_tables import METRICS, metric_table
+
 from . import database
-from .error_tables import print_tables
+from .error_tables import print_suspects
+from .processes import print_table
 
 #: Kinds of errors and the share of the images that the paper gives each
 PAPER_RATES = {"drop": 0.2, "swap": 0.3, "shift": 0.2}
 #: On the command line: the preset's own decoder
-OWN_DECODER = "default"
+OWN_DECODER = "own"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,35 +67,62 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Plants, audits, judges and prints the tables.
 
     Returns:
-        as `planted.measure`
+        the benchmark's record
     """
     work = database.start(options.work)
     # Only now: FiftyOne reads its settings when it is imported
+    from label_quality.plugin.class_files import load_classes
     from label_quality.plugin.errors import LabelQualityError
+    from label_quality.plugin.folders import LABEL_FIELD, dataset_from_folders
+    from label_quality.plugin.score_benchmark import benchmark_scores, load_benchmark
+    from label_quality.plugin.store import content_digest
     from label_quality.plugin.terminal import TerminalProgress
 
-    from . import planted
-
-    progress = TerminalProgress()
+    parameters, progress = _parameters(options), TerminalProgress()
+    # Other parameters are another benchmark, so that none is lost
+    key = f"errors_{content_digest({name: value for name, value in parameters.items() if name != 'rescore'})}"
     try:
-        figures = planted.measure(planted.Settings(**_settings(options)), work, progress)
+        classes = load_classes(options.classes) if options.classes else {}
+        name = f"true-{content_digest(str(options.images.resolve()), str(options.masks.resolve()))}"
+        dataset = dataset_from_folders(name, options.images, options.masks, classes)
+        samples, folder = dataset.exists(LABEL_FIELD), str(work / "benchmarks")
+        benchmark_scores(
+            samples, LABEL_FIELD, key=key, keep_runs=True, output_dir=folder, progress=progress, **parameters
+        )
     except LabelQualityError as error:
         raise SystemExit(f"error: {error}") from error
     finally:
         progress.close()
-    print_tables(figures)
-    return figures
+    record = load_benchmark(dataset, key)
+    print_tables(record)
+    return record
 
 
-def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("images", "masks", "classes", "unlabelled", "seed", "resamples", "rescore")
-    audit = {name: getattr(options, name) for name in ("preset", "folds", "blocks", "encoder", "epochs", "input_size")}
+def print_tables(record: Mapping[str, Any]) -> None:
+    """Prints the paper's four tables, what is left out, and how right the suspects are.
+
+    Args:
+        record: of the benchmark
+    """
+    print(f"\n{record['images']} images")
+    for metric, heading in METRICS.items():
+        header, rows = metric_table(record["results"], metric)
+        if rows:
+            print(f"\n{heading}\n")
+            print_table(header, rows)
+    for sentence in (*record["left_out"].values(), *record["notes"]):
+        print(f"\n{sentence}")
+    print_suspects(record["results"])
+
+
+def _parameters(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("preset", "folds", "blocks", "encoder", "epochs", "input_size", "unlabelled", "seed", "resamples")
+    given = {name: getattr(options, name) for name in (*names, "rescore")}
     return {
-        **{name: getattr(options, name) for name in names},
+        **{name: value for name, value in given.items() if value is not None},
         "ignored": tuple(options.ignored),
         "architectures": tuple(None if name == OWN_DECODER else name for name in options.architectures),
         "rates": dict(options.rates),
-        "audit": {name: value for name, value in audit.items() if value is not None},
     }
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import cli_benchmark
+from .cli_data import UsageError, check_data, load_dataset, open_data, started_fiftyone
 from .cli_output import counted, describe, listed, runs_table, suspects_text
 from .cli_parser import make_parser
 from .config import PREDICTION_SOURCES, ScoreConfig, SuspectConfig
@@ -27,11 +28,9 @@ _PARAMETERS = {
     for field in dataclasses.fields(group)
 } | {"suspects"}
 #: Names that errors may give in backticks and that are options here
-_OPTIONS = _PARAMETERS | {"tag", "worst", "below", "error_type", "group"}
-
-
-class UsageError(LabelQualityError):
-    """Options that do not go together, or are missing."""
+_OPTIONS = _PARAMETERS | {"tag", "worst", "below", "error_type", "group", *cli_benchmark.PARAMETERS}
+#: Options whose name is not the parameter's
+_NAMED = {"truth_field": "truth", "run_key": "run"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,8 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _audit(options: argparse.Namespace) -> None:
     source = _source(options)
     parameters = _parameters(options, source)
-    _check_audit(options)
-    with _fiftyone():
+    check_data(options)
+    with started_fiftyone():
         from .audit import audit_labels
 
         if options.app:
@@ -90,19 +89,19 @@ def _suspects(options: argparse.Namespace) -> None:
     request, config = ({field.name for field in dataclasses.fields(group)} for group in (SuspectRequest, SuspectConfig))
     parameters = {name: value for name, value in vars(options).items() if name in request | config}
     SuspectConfig.from_params({name: value for name, value in parameters.items() if name in config})
-    with _fiftyone():
+    with started_fiftyone():
         from .audit import find_suspects
 
         progress = TerminalProgress()
         try:
-            summary = find_suspects(_load(options.dataset), progress=progress, **parameters)
+            summary = find_suspects(load_dataset(options.dataset), progress=progress, **parameters)
         finally:
             progress.close()
         print(suspects_text(summary.suspects) if summary.suspects else "")
 
 
 def _demo(options: argparse.Namespace) -> None:
-    with _fiftyone():
+    with started_fiftyone():
         from .demo import run_demo
 
         if options.app:
@@ -117,32 +116,32 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _queue(options: argparse.Namespace) -> None:
-    with _fiftyone():
+    with started_fiftyone():
         from . import choices
         from .relabelling_queue import export_queue
 
         given = {name: value for name, value in vars(options).items() if name in choices.Choice.names()}
         by = {"worst": choices.WORST, "below": choices.THRESHOLD, "error_type": choices.TYPE, "group": choices.GROUP}
         chosen_by = next((by[name] for name in given if name in by), choices.TAGGED)
-        chosen = choices.choose(_load(options.dataset), choices.Choice(chosen_by, **given))
+        chosen = choices.choose(load_dataset(options.dataset), choices.Choice(chosen_by, **given))
         written = export_queue(chosen, options.path, overwrite=getattr(options, "overwrite", False))
         images, regions = counted(written.images, "image"), counted(written.regions, "suspect region")
         print(f"Wrote {images}, the worst first, and {regions} to {written.path}.")
 
 
 def _app(options: argparse.Namespace) -> None:
-    with _fiftyone():
-        _open_app(_load(options.dataset), options.port, options.key)
+    with started_fiftyone():
+        _open_app(load_dataset(options.dataset), options.port, options.key)
 
 
 def _runs(options: argparse.Namespace) -> None:
-    with _fiftyone():
+    with started_fiftyone():
         import fiftyone as fo
 
         from .audit import list_runs
 
         if options.dataset is not None:
-            print(runs_table(list_runs(_load(options.dataset))))
+            print(runs_table(list_runs(load_dataset(options.dataset))))
             return
         found = {name: list_runs(fo.load_dataset(name)) for name in fo.list_datasets()}
         tables = [f"{name}\n\n{runs_table(records)}" for name, records in found.items() if records]
@@ -150,19 +149,25 @@ def _runs(options: argparse.Namespace) -> None:
 
 
 def _delete(options: argparse.Namespace) -> None:
-    with _fiftyone():
+    with started_fiftyone():
         from .audit import delete_run
 
-        left = delete_run(_load(options.dataset), options.key)
-        print(f"Run '{options.key}' is deleted: its fields, views, files and record.")
+        dataset = load_dataset(options.dataset)
+        left = cli_benchmark.delete(dataset, options.key)
+        if left is None:
+            left = delete_run(dataset, options.key)
+            print(f"Run '{options.key}' is deleted: its fields, views, files and record.")
+        else:
+            print(f"Benchmark '{options.key}' is deleted: its files and record.")
         if left:
-            print(f"Not deleted, as the run did not make them: {listed(left)}.")
+            print(f"Not deleted, as it did not make them: {listed(left)}.")
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "audit": _audit,
     "suspects": _suspects,
     "queue": _queue,
+    "benchmark": cli_benchmark.run,
     "demo": _demo,
     "app": _app,
     "runs": _runs,
@@ -200,56 +205,16 @@ def _parameters(options: argparse.Namespace, source: str) -> dict[str, Any]:
     return given
 
 
-def _check_audit(options: argparse.Namespace) -> None:
-    """Raises unless the options name one dataset."""
-    folders = [name for name in ("images", "masks", "name") if name in options]
-    if "dataset" in options and folders:
-        raise UsageError(f"--dataset is a dataset that exists; --{folders[0]} is for making one. Give one of them.")
-    if "dataset" not in options and not {"images", "masks"} <= set(folders):
-        raise UsageError("Give --images DIR and --masks DIR, or --dataset NAME for a dataset that FiftyOne has.")
-    if "label_field" in options and "dataset" not in options:
-        raise UsageError("--label-field is for --dataset; masks of --masks go to the field 'ground_truth'.")
-
-
 def _dataset_to_audit(options: argparse.Namespace, parameters: dict[str, Any]) -> tuple[Any, Any, str]:
     """The dataset, its samples to audit, and the label field; may add to the parameters."""
-    from .class_files import load_classes
-    from .folders import LABEL_FIELD, attach_predictions, dataset_from_folders
-
-    classes = load_classes(options.classes) if "classes" in options else {}
-    images = Path(options.images) if "images" in options else None
-    if images is None:
-        samples = dataset = _load(options.dataset)
-        label_field = getattr(options, "label_field", LABEL_FIELD)
-        parameters |= {"classes": classes} if classes else {}
-    else:
-        name = getattr(options, "name", None) or images.resolve().parent.name or "images"
-        dataset, label_field = dataset_from_folders(name, images, Path(options.masks), classes), LABEL_FIELD
-        samples = _with_masks(dataset, label_field)
+    dataset, samples, label_field = open_data(options, parameters)
     if "predictions" in options:
+        from .folders import attach_predictions
+
+        images = Path(options.images) if "images" in options else None
         directory, field = Path(options.predictions), parameters.get("field")
         parameters["field"] = attach_predictions(dataset, directory, images=images, field=field)
     return dataset, samples, label_field
-
-
-def _with_masks(dataset: Any, label_field: str) -> Any:
-    """The samples that have a mask; the others are named on standard error."""
-    without = dataset.exists(label_field, False).values("filepath")
-    if not without:
-        return dataset
-    names = listed([os.path.basename(path) for path in without])
-    print(f"{len(without)} of {len(dataset)} images have no mask and are left out: {names}.", file=sys.stderr)
-    return dataset.exists(label_field)
-
-
-def _load(name: str) -> Any:
-    import fiftyone as fo
-
-    if fo.dataset_exists(name):
-        return fo.load_dataset(name)
-    names = fo.list_datasets()
-    there = f"There are: {listed(names)}." if names else "There are none at all."
-    raise LabelQualityError(f"FiftyOne has no dataset named '{name}'. {there}")
 
 
 def _open_app(dataset: Any, port: int, key: str | None = None) -> None:
@@ -265,29 +230,12 @@ def _check_port(port: int) -> None:
     check_port(port)
 
 
-@contextlib.contextmanager
-def _fiftyone() -> Iterator[None]:
-    """Starts FiftyOne, which takes seconds, and explains what goes wrong with its database."""
-    waiting = sys.stderr.isatty()
-    if waiting:
-        print("Starting FiftyOne …", end="", file=sys.stderr, flush=True)
-    try:
-        from .runs import database_errors
-    except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise LabelQualityError(f"FiftyOne cannot start: {reason[0]}") from error
-    finally:
-        if waiting:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-    with database_errors():
-        yield
-
-
 def _as_options(message: str) -> str:
     """An error of the engine, whose parameters have other names on the command line."""
 
     def option(match: re.Match[str]) -> str:
-        return f"--{match[1].replace('_', '-')}" if match[1] in _OPTIONS else match[0]
+        name = _NAMED.get(match[1], match[1])
+        return f"--{name.replace('_', '-')}" if match[1] in _OPTIONS else match[0]
 
     message = re.sub(r"(?:parameter )?`(\w+)`", option, message)
     return re.sub(r"\b(\w+)=True\b", option, message)

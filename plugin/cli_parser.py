@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .cli_benchmark import add_options
 from .config import PREDICTION_SOURCES, SCORES
 from .errors import LabelQualityError
 
@@ -19,6 +20,7 @@ examples:
   label-quality suspects street --min-evidence 0.01
   label-quality app street
   label-quality queue street relabel.csv --worst 100
+  label-quality benchmark --dataset street --architectures DeepLabV3Plus FPN
 
 Exit status: 0 done, 1 an error that is explained, 2 wrong options, 130 stopped with Ctrl-C. A command that was stopped
 or killed goes on where it was when it is started again.
@@ -57,9 +59,13 @@ def make_parser() -> argparse.ArgumentParser:
     runs = _command(commands, "runs", "list a dataset's runs, or without a name the datasets that have any")
     runs.add_argument("dataset", nargs="?", default=None, help="name of the dataset")
 
+    _benchmark(
+        _command(commands, "benchmark", "measure which scores find errors that are planted in copies of the masks")
+    )
+
     delete = _command(commands, "delete", "delete a run: its fields, views, files and record, and nothing else")
     delete.add_argument("dataset", help="name of the dataset")
-    delete.add_argument("key", help="the run's key")
+    delete.add_argument("key", help="the run's key, or a benchmark's")
     return parser
 
 
@@ -114,6 +120,25 @@ def _queue(parser: argparse.ArgumentParser) -> None:
     _switch(parser, "--overwrite", "replace the file if it is there")
 
 
+def _benchmark(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "label-quality benchmark (--images DIR --masks DIR [--classes FILE] | --dataset NAME) [options]"
+    _data_options(parser.add_argument_group("the dataset: two folders, or one that FiftyOne has"))
+    add_options(parser.add_argument_group("what is measured"))
+    training = parser.add_argument_group("the models that are trained")
+    _training_options(training, only_folds=False)
+    _network_options(training)
+    _score_options(parser.add_argument_group("scores"))
+    run = parser.add_argument_group("the benchmark")
+    run.add_argument("--key", help="name of its record (default: lq_benchmark)")
+    _switch(run, "--overwrite", "replace another benchmark of that key, or measure anew")
+    _switch(run, "--skip-failures", "leave bad samples out, go on")
+    _switch(run, "--suspects", "also judge the suspect regions of planted errors (default: yes)")
+    _switch(run, "--keep-runs", "leave the audits for --rescore (default: no)")
+    _switch(run, "--rescore", "score audits again that were kept (default: no)")
+    run.add_argument("--output-dir", metavar="DIR", help="where copies of masks and the audits' files go")
+    run.add_argument("--workers", type=_positive, metavar="N", help="threads that score (default: one a core)")
+
+
 def _data_options(group: Any) -> None:
     group.add_argument("--images", metavar="DIR", help="folder of images, with subfolders")
     group.add_argument("--masks", metavar="DIR", help="folder of masks, each called like its image")
@@ -150,19 +175,23 @@ def _source_options(group: Any) -> None:
         help="JSON: the model's class name or output number to the dataset's class name or mask value",
     )
     _switch(group, "--out-of-sample", "your word that these samples were not, or were, in the model's training data")
-    group.add_argument("--input-size", type=_positive, metavar="PIXELS", help="longest side as the model sees it")
-    group.add_argument("--tile", type=_positive, metavar="PIXELS", help="cut larger images into tiles of this side")
-    group.add_argument("--batch-size", type=_positive, metavar="N", help="images at a time")
-    group.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
+    _network_options(group)
     group.add_argument(
         "--architecture",
         help="of segmentation-models-pytorch, such as FPN or DeepLabV3Plus, the two that preset fast takes (default: "
         "the preset's own)",
     )
+
+
+def _network_options(group: Any) -> None:
+    group.add_argument("--input-size", type=_positive, metavar="PIXELS", help="longest side as the model sees it")
+    group.add_argument("--tile", type=_positive, metavar="PIXELS", help="cut larger images into tiles of this side")
+    group.add_argument("--batch-size", type=_positive, metavar="N", help="images at a time")
+    group.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
     group.add_argument("--encoder", help="of segmentation-models-pytorch, such as se_resnext50_32x4d")
 
 
-def _training_options(group: Any) -> None:
+def _training_options(group: Any, only_folds: bool = True) -> None:
     group.add_argument(
         "--preset",
         choices=("auto", "fast", "paper"),
@@ -174,7 +203,9 @@ def _training_options(group: Any) -> None:
     group.add_argument("--block-size", type=_positive, metavar="N", help="frames a block (default: a quarter fold)")
     group.add_argument("--order-field", metavar="FIELD", help="orders the frames (default: filepath)")
     group.add_argument("--group-field", metavar="FIELD", help="keeps a patient, scene or video in one fold")
-    group.add_argument("--only-folds", type=_natural, nargs="+", metavar="FOLD", help="these folds now, others later")
+    if only_folds:
+        text = "these folds now, others later"
+        group.add_argument("--only-folds", type=_natural, nargs="+", metavar="FOLD", help=text)
     group.add_argument("--weights", type=_weights, help="of the encoder: imagenet, a file, or none (default: imagenet)")
     group.add_argument("--epochs", type=_positive, metavar="N", help="at most")
     group.add_argument("--learning-rate", type=float, metavar="RATE", help="the peak")
