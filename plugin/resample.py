@@ -1,24 +1,19 @@
 """Predictions at the model's own resolution to class probabilities at the mask's size.
 
 Two bilinear interpolations, grid → model input and (its valid part) → mask, are one linear map per axis: each output
-row is a weighted mean of at most four grid rows, and likewise the columns. That composed map is applied once, rows then
-columns, with the softmax in the same pass; the large intermediate image is never made.
+row is a weighted mean of at most four grid rows, and likewise the columns. That composed map is applied once, columns
+then rows, with the softmax in the same pass; the large intermediate image is never made.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 
-import numba
 import numpy as np
 
+from . import resample_kernels
 from .stored_values import to_single
 from .types import Prediction
-
-_LOG2_E = np.float32(1.4426950408889634)
-#: Taylor terms ln(2)^n / n! of 2^f: for f in [-1/2, 1/2] good to float32's last bit
-_POWERS = tuple(np.float32(math.log(2) ** n / math.factorial(n)) for n in range(8))
 
 
 def to_probabilities(prediction: Prediction, size: tuple[int, int]) -> np.ndarray:
@@ -42,7 +37,7 @@ def to_probabilities(prediction: Prediction, size: tuple[int, int]) -> np.ndarra
         for axis in (0, 1)
     )
     out = np.empty((values.shape[0], *size), np.float32)
-    _resample(values, *rows, *columns, prediction.kind == "logits", out)
+    resample_kernels.resample(values, *rows, *columns, prediction.kind == "logits", out)
     return out
 
 
@@ -100,98 +95,3 @@ def _readable(values: np.ndarray) -> np.ndarray:
     if values.dtype == np.float16:
         return to_single(values)
     return np.ascontiguousarray(values, dtype=np.uint8 if values.dtype == np.uint8 else np.float32)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _resample(
-    values: np.ndarray,
-    row_taps: np.ndarray,
-    row_weights: np.ndarray,
-    column_taps: np.ndarray,
-    column_weights: np.ndarray,
-    softmax: bool,
-    out: np.ndarray,
-) -> None:
-    """Fills ``out`` (K, H, W) row by row, so that the K lines being worked on stay in the cache."""
-    classes, height, width = out.shape
-    line = np.empty(values.shape[2], np.float32)
-    lines = np.empty((classes, width), np.float32)
-    peak, total = np.empty(width, np.float32), np.empty(width, np.float32)
-    bits = np.empty(width, np.int32)
-    for y in range(height):
-        for k in range(classes):
-            _mix_rows(values[k], row_taps[:, y], row_weights[:, y], line)
-            _mix_columns(line, column_taps, column_weights, lines[k])
-        if softmax:
-            _exponentials(lines, peak, bits)
-        _normalise(lines, total, out[:, y])
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _mix_rows(rows: np.ndarray, taps: np.ndarray, weights: np.ndarray, line: np.ndarray) -> None:
-    for x in range(line.size):
-        line[x] = weights[0] * np.float32(rows[taps[0], x])
-    for tap in range(1, taps.size):
-        weight = weights[tap]
-        if weight != 0:
-            row = rows[taps[tap]]
-            for x in range(line.size):
-                line[x] += weight * np.float32(row[x])
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _mix_columns(line: np.ndarray, taps: np.ndarray, weights: np.ndarray, mixed: np.ndarray) -> None:
-    for x in range(mixed.size):
-        mixed[x] = weights[0, x] * line[taps[0, x]]
-    for tap in range(1, taps.shape[0]):
-        for x in range(mixed.size):
-            mixed[x] += weights[tap, x] * line[taps[tap, x]]
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _exponentials(lines: np.ndarray, peak: np.ndarray, bits: np.ndarray) -> None:
-    """exp(value − largest of its pixel) in place; 2^n is put together from its bits, 2^f is a polynomial.
-
-    A library call of ``exp`` a value would cost more than all the rest, and keeps the loop from being vectorised.
-    """
-    classes, width = lines.shape
-    peak[:] = lines[0]
-    for k in range(1, classes):
-        for x in range(width):
-            peak[x] = max(peak[x], lines[k, x])
-    powers = bits.view(np.float32)
-    for k in range(classes):
-        values = lines[k]
-        for x in range(width):
-            exponent = max((values[x] - peak[x]) * _LOG2_E, np.float32(-126))
-            whole = np.floor(exponent + np.float32(0.5))
-            bits[x] = (np.int32(whole) + np.int32(127)) << np.int32(23)
-            values[x] = exponent - whole
-        for x in range(width):
-            f = values[x]
-            power = _POWERS[7]
-            power = power * f + _POWERS[6]
-            power = power * f + _POWERS[5]
-            power = power * f + _POWERS[4]
-            power = power * f + _POWERS[3]
-            power = power * f + _POWERS[2]
-            power = power * f + _POWERS[1]
-            power = power * f + _POWERS[0]
-            values[x] = power * powers[x]
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _normalise(lines: np.ndarray, total: np.ndarray, out: np.ndarray) -> None:
-    classes, width = lines.shape
-    total[:] = 0
-    for k in range(classes):
-        for x in range(width):
-            total[x] += lines[k, x]
-    for x in range(width):
-        if total[x] == 0:
-            lines[:, x] = 1
-            total[x] = classes
-        total[x] = np.float32(1) / total[x]
-    for k in range(classes):
-        for x in range(width):
-            out[k, x] = lines[k, x] * total[x]
