@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .audit_labels import AuditLabels
+from .benchmark_scores import BenchmarkScores
 from .compute_predictions import ComputePredictions
 from .delete_run import DeleteRun
 from .export_relabelling_queue import ExportRelabellingQueue
@@ -27,6 +28,7 @@ def register(plugin: Any) -> None:
         ComputePredictions,
         ScoreLabelQuality,
         FindSuspects,
+        BenchmarkScores,
         ShowGroup,
         ReviewSuspects,
         ReviewState,

@@ -68,7 +68,8 @@ def columns(benchmark: Benchmark) -> dict[str, str]:
 
 def title(benchmark: Benchmark, result: Result, joint: str = " · ") -> str:
     """What one of the results is of: the kind of error, how many there were, and by which architecture."""
-    parts: list[str] = [KINDS.get(result["kind"], result["kind"]), count(result["errors"], "error")]
+    kind = str(result["kind"])
+    parts = [KINDS.get(kind, kind), count(result["errors"], "error")]
     if len({one["architecture"] for one in benchmark["results"]}) > 1:
         parts.append(architecture_name(result["architecture"]))
     return joint.join(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -29,13 +30,27 @@ def describe_cross_validation(config: CrossValidation, images: int) -> str:
     trained = len(config.only_folds) if config.only_folds is not None else config.folds
     training = round(images * (config.folds - 1) / config.folds)
     what = f"{trained} model{'s' if trained > 1 else ''} will be trained on {training} images each"
-    engine = _engine()
-    if engine is None:
+    presets = engine()
+    if presets is None:
         return f"{what}, and each predicts the images that it has not seen."
-    preset = engine.resolve_preset(config).preset
-    seconds = engine.estimate_seconds(config, images, config.device)
-    device = "the GPU" if engine.torch_device(config.device).type == "cuda" else "the CPU"
-    return f"{what} with the {preset} preset on {device}; about {format_seconds(seconds)}."
+    seconds = presets.estimate_seconds(config, images, config.device)
+    return f"{what} {_with_preset(presets, config)}; about {format_seconds(seconds)}."
+
+
+def describe_benchmark(presets: Any, audits: Sequence[CrossValidation], images: int, kinds: int) -> str:
+    """One sentence on the audits ahead, with their time.
+
+    Args:
+        presets: the module, `engine`
+        audits: the predictions of each architecture
+        images: number of images with a mask
+        kinds: number of kinds of errors, each of which is audited by itself
+    """
+    number = kinds * len(audits)
+    seconds = number * images * _SCORING
+    seconds += kinds * sum(presets.estimate_seconds(one, images, one.device) for one in audits)
+    each = f"each of which trains {audits[0].folds} models {_with_preset(presets, audits[0])}"
+    return f"{number} audit{'s' * (number != 1)} of {images} images, {each}; about {format_seconds(seconds)}."
 
 
 def describe_scoring(images: int) -> str:
@@ -53,7 +68,12 @@ def describe_model(images: int) -> str:
     return f"The model predicts {images} images, one batch after another, and the predictions are stored."
 
 
-def _engine() -> Any | None:
+def _with_preset(presets: Any, config: CrossValidation) -> str:
+    device = "the GPU" if presets.torch_device(config.device).type == "cuda" else "the CPU"
+    return f"with the {presets.resolve_preset(config).preset} preset on {device}"
+
+
+def engine() -> Any | None:
     """The module of presets, which imports torch, or None while it is still being imported in the background."""
     done, outcome = _import_in_background()
     done.wait(_PATIENCE)

@@ -219,7 +219,7 @@ def run_key(form: Form, runs: Sequence[RunRecord]) -> None:
     """
     finished = {run.key for run in runs if run.status == "complete"}
     # A call from Python that gives no name means the default one, whatever is there
-    default = _free_key(DEFAULT_KEY, finished) if form.interactive else DEFAULT_KEY
+    default = free_key(DEFAULT_KEY, finished) if form.interactive else DEFAULT_KEY
     key = form.text("key", "Name of the run", "Prefix of the fields it writes", default)
     try:
         validate_key(form.ctx.dataset, key)
@@ -231,7 +231,7 @@ def run_key(form: Form, runs: Sequence[RunRecord]) -> None:
         return
     # From Python the engine decides: with the same parameters it gives the finished run's results again
     if form.interactive:
-        free = _free_key(key, {run.key for run in runs})
+        free = free_key(key, {run.key for run in runs})
         form.fail(
             "key",
             f"There is a run '{key}' already, of '{existing.label_field}', made {when(existing)}. Overwrite it, or "
@@ -239,11 +239,16 @@ def run_key(form: Form, runs: Sequence[RunRecord]) -> None:
         )
 
 
-def _free_key(key: str, taken: Set[str]) -> str:
+def free_key(key: str, taken: Set[str]) -> str:
     """The key, or else the first of the key with 2, 3, … that is not taken."""
     return next(name for name in chain([key], (f"{key}{number}" for number in count(2))) if name not in taken)
 
 
 def when(run: RunRecord) -> str:
     """The time at which a run was made, to the minute."""
-    return f"{run.created[:16].replace('T', ' ')} UTC"
+    return minute(run.created)
+
+
+def minute(created: str) -> str:
+    """A UTC time of ISO 8601, to the minute."""
+    return f"{created[:16].replace('T', ' ')} UTC"

@@ -74,6 +74,9 @@ class BenchmarkSection:
         """Adds the section: the chosen test, or how to make one."""
         found = headers(ctx.dataset, BENCHMARK)
         if not found:
+            # Where there are no scores yet either, the panel says what comes first
+            if not headers(ctx.dataset):
+                return
             block = layout.card(page, "trust", _TITLE, text.INVITATION, wide=True)
             layout.button(layout.row(block, "buttons"), "test", "Test the scores…", self.test_scores, "science")
             return

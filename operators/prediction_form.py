@@ -68,13 +68,24 @@ def stored(form: Form, runs: list[RunRecord]) -> None:
 def advanced(form: Form, chosen: str, samples: Any) -> None:
     """The inputs of a source that have a good default."""
     if chosen == CrossValidation.source:
-        _folds(form, samples)
-        _training(form)
+        cross_validation(form, samples)
     elif chosen == ModelSource.source:
         _model_details(form)
     elif chosen == FilesSource.source:
         form.choice("content", "The arrays hold", ("auto", "probabilities", "logits"), default="auto")
         form.text("class_map", "Class map", "Channel to class, as '0: road, 1: car'; empty where they are the same")
+
+
+def cross_validation(form: Form, samples: Any, several: bool = False) -> None:
+    """The inputs of cross-validation.
+
+    Args:
+        form: the form
+        samples: the dataset or view to work on
+        several: whether the predictions of several architectures are asked for
+    """
+    _folds(form, samples)
+    _training(form, several)
 
 
 def check(form: Form, chosen: str, samples: Any, images: int) -> None:
@@ -83,7 +94,7 @@ def check(form: Form, chosen: str, samples: Any, images: int) -> None:
         return
     config = form.config(PREDICTION_SOURCES[chosen], fallback="source")
     if isinstance(config, CrossValidation):
-        _check_folds(form, config, samples, images)
+        check_folds(form, config, samples, images)
     if not form.valid:
         return
     try:
@@ -98,7 +109,8 @@ def _plan(config: Any, images: int) -> str:
     return describe_model(images) if isinstance(config, ModelSource) else describe_scoring(images)
 
 
-def _check_folds(form: Form, config: CrossValidation, samples: Any, images: int) -> None:
+def check_folds(form: Form, config: CrossValidation, samples: Any, images: int) -> None:
+    """Marks what of the folds and the weights does not fit the samples."""
     if images < config.folds:
         form.fail(
             "folds", f"Expected at most as many folds as images with a mask, but got {config.folds} folds for {images}."
@@ -232,10 +244,14 @@ def _group_field(form: Form, samples: Any, fields: list[str]) -> None:
         form.fail("group_field", f"The dataset has no field '{name}'. Group by one of {', '.join(fields) or 'none'}.")
 
 
-def _training(form: Form) -> None:
+def _training(form: Form, several: bool) -> None:
     form.heading("training", "Training")
     preset = form.choice("preset", "Preset", _PRESETS, default="auto")
-    form.text("architecture", "Architecture", _ARCHITECTURES.get(preset, _ARCHITECTURES["auto"]), half=True)
+    which = _ARCHITECTURES.get(preset, _ARCHITECTURES["auto"])
+    if several:
+        form.text("architectures", "Architectures", f"Separated by commas. {which}")
+    else:
+        form.text("architecture", "Architecture", which, half=True)
     form.text("encoder", "Encoder", "Empty for the preset's own", half=True)
     form.text("weights", "Encoder weights", "imagenet, a weights file, or none", CrossValidation.weights)
     _sizes(form)

@@ -33,8 +33,12 @@ def classes(form: Form) -> None:
     )
 
 
-def describe_classes(form: Form, label_field: str) -> None:
-    """Says how many classes there are and where they come from, or marks what is wrong with them."""
+def describe_classes(form: Form, label_field: str) -> ClassTable | None:
+    """Says how many classes there are and where they come from, or marks what is wrong with them.
+
+    Returns:
+        the classes, or None where the masks have to be scanned for them or something is wrong
+    """
     table: ClassTable | None = None
     given: dict[str, Any] = {}
     # One more input at a time, so that an error is that of the input just added
@@ -44,13 +48,14 @@ def describe_classes(form: Form, label_field: str) -> None:
             source, targets = class_targets(form.ctx.dataset, label_field, given.get("classes"))
             if targets is None:
                 form.notice("classes", _SCANNED)
-                return
+                return None
             table = ClassTable.from_targets(targets, given.get("ignored", ()), given.get("unlabelled"), source)
         except LabelQualityError as error:
             form.fail(name, str(error))
-            return
+            return None
     if table is not None:
         form.notice("classes", _class_sentence(table, label_field))
+    return table
 
 
 def _class_sentence(table: ClassTable, label_field: str) -> str:

@@ -21,6 +21,7 @@ OPERATORS = (
     "compute_predictions",
     "score_label_quality",
     "find_suspects",
+    "benchmark_scores",
     "show_group",
     "review_suspects",
     "review_state",

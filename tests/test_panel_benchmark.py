@@ -82,6 +82,30 @@ def shown(context: Any) -> str:
     return json.dumps(output, allow_nan=False, ensure_ascii=False)
 
 
+def test_without_a_test_it_offers_one_where_there_are_scores(call: Call, dataset: Any) -> None:
+    from label_quality.plugin.runs import RunRecord, save_record
+
+    assert "Test the scores…" not in shown(call("on_load"))
+    save_record(dataset, RunRecord("lq", "ground_truth"))
+    text = shown(call("on_load"))
+    assert "How far can these scores be trusted?" in text
+    assert "Plant known errors in a copy of your masks" in text
+    assert "Test the scores…" in text
+    assert "Delete test…" not in text
+
+
+def test_buttons_open_the_forms(call: Call, save: Any) -> None:
+    save(record(result("drop", evidence=0.875)))
+    state = call("on_load").panel.state._data
+    for method, operator, params in (
+        ("test_scores", "benchmark_scores", None),
+        ("delete_benchmark", "delete_run", {"key": "lq_benchmark"}),
+    ):
+        (asked,) = requests(call(method, state), "prompt_user_for_operation")
+        assert (asked["operator_uri"], asked["params"]) == (f"{PLUGIN}/{operator}", params)
+        assert asked["on_success"] == f"{URI}#refresh"
+
+
 def test_a_test_is_shown_with_its_errors_found_its_table_and_its_curves(call: Call, save: Any) -> None:
     drop, swap = result("drop", evidence=0.875, softmin=0.75), result("swap", evidence=0.5, softmin=0.625)
     save(record(drop, swap, left_out={"shift": "the masks are too small"}, notes=["A note on the test."]))
@@ -182,13 +206,12 @@ def test_a_new_test_is_shown_at_once_and_a_deleted_one_is_left(call: Call, datas
     save(record(result("drop", evidence=0.875)))
     known = call("on_load").panel.state._data
     save(record(result("drop", evidence=0.625), key="later", created="2026-11-22T19:00:00+00:00"))
-    renewed = call("on_change_view", known)
+    renewed = call("refresh", known)
     assert renewed.panel.get_state("page.trust.controls.benchmark") == "later"
     assert "0.625\\n0.500–0.688" in shown(renewed)
     back = call("choose_benchmark", renewed.panel.state._data, value="lq_benchmark")
     assert "0.875\\n0.750–0.938" in shown(back)
     delete_benchmark(dataset, "lq_benchmark")
-    left = call("on_change_view", back.panel.state._data)
+    left = call("refresh", back.panel.state._data)
     assert left.panel.get_state("page.trust.controls.benchmark") == "later"
     assert "Test “" not in shown(left)
-    assert not requests(call("on_change_view", left.panel.state._data), "show_panel_output")

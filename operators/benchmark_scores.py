@@ -1,0 +1,121 @@
+"""The operator `benchmark_scores`: how far the scores can be trusted on this dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from ..plugin.progress import Progress
+from ..plugin.runs import to_json
+from ..plugin.terminal import format_seconds
+from . import benchmark_form, forms, outputs
+from . import benchmark_text as text
+from .execution import EngineOperator
+from .forms import Form
+from .parameters import to_request
+
+_LABEL = "Test how far the scores can be trusted"
+
+
+class BenchmarkScores(EngineOperator):
+    """Measures how well each score finds errors that are known: planted in copies of the masks, or corrected."""
+
+    operator_name = "benchmark_scores"
+    title = _LABEL
+    description = "Plant known errors in a copy of the masks, and see which scores find them; nothing is changed"
+    icon = "/assets/benchmark.svg"
+    offers_target = True
+
+    def __call__(
+        self,
+        sample_collection: Any,
+        label_field: str,
+        key: str = "lq_benchmark",
+        truth_field: str | None = None,
+        delegate: bool = False,
+        progress: bool = True,
+        **params: Any,
+    ) -> Any:
+        """Tests the scores.
+
+        Args:
+            sample_collection: the dataset or view
+            label_field: its segmentation field with the given masks
+            key: the test's name
+            truth_field: the field with corrected masks; by default errors are planted
+            delegate: queue the test for ``fiftyone delegated launch`` instead of running it now
+            progress: draw progress bars
+            **params: others of `plugin.score_benchmark.benchmark_scores`, such as ``rates``, ``architectures``,
+                ``preset`` and ``folds``
+
+        Returns:
+            FiftyOne's ``ExecutionResult``; its ``result`` has the test's ``results``, ``left_out`` and ``notes``
+        """
+        given = {"key": key, **({"truth_field": truth_field} if truth_field is not None else {}), **params}
+        request = {"label_field": label_field, **to_request(given, benchmark_form.NAMES)}
+        return self.call({"view": sample_collection.view()}, request, delegate, progress)
+
+    def resolve_execution_options(self, ctx: Any) -> foo.ExecutionOptions:
+        """Immediate or delegated, as the user likes; where models run, delegated comes first if the App offers it."""
+        long = benchmark_form.trains(ctx.params)
+        return foo.ExecutionOptions(
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            default_choice_to_delegated=long and bool(getattr(fo.config, "allow_legacy_orchestrators", False)),
+        )
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        """The form, checked against the dataset."""
+        form = Form(ctx)
+        benchmark_form.fill(form)
+        return form.property(f"{_LABEL}…", "Test")
+
+    def resolve_run_name(self, ctx: Any) -> str:
+        """The test's name in the list of delegated operations."""
+        return f"{_LABEL}: {ctx.params.get('label_field') or ''}"
+
+    def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
+        """Tests with what the form, the Python call or the delegated run gave."""
+        from ..plugin.score_benchmark import benchmark_scores
+
+        samples = ctx.target_view()
+        label_field = ctx.params.get("label_field") or forms.given_fields(samples)[0]
+        arguments = benchmark_form.to_engine(ctx.params)
+        # The form names it among the advanced options, which need not have been opened
+        if "key" not in arguments:
+            arguments["key"] = benchmark_form.default_key(ctx.dataset)
+        summary = to_json(benchmark_scores(samples, label_field, progress=progress, **arguments).to_dict())
+        for result in summary["results"]:
+            # For the panel's plots, which take them from the record
+            result.pop("curves", None)
+        return {**summary, "failures": []}
+
+    def message(self, summary: Mapping[str, Any]) -> str:
+        """The notification at the end."""
+        found = ", ".join(f"{label.lower()} {share}" for share, label, _ in text.findings(summary))
+        return f"Tested the scores of '{summary['label_field']}': {found or 'see what was left out'}."
+
+    def output(self, summary: Mapping[str, Any]) -> types.Property:
+        """What was found, by one measure; the panel has the others."""
+        shown = types.Object()
+        for index, (share, label, where) in enumerate(text.findings(summary)):
+            shown.view(f"finding_{index}", types.Notice(label=f"{label}: {share}, {where}."))
+        if summary["results"]:
+            columns = {name: heading.replace("\n", ", ") for name, heading in text.columns(summary).items()}
+            rows = [{name: _in_line(cell) for name, cell in row.items()} for row in text.rows(summary, text.AUROC)]
+            outputs.table(shown, "table", columns, f"{text.MEASURES[text.AUROC]} (95 % interval)", rows)
+        seconds = format_seconds(summary["seconds"])
+        more = f"The audits took {seconds}. The panel “Label quality” shows all measures and curves."
+        shown.view("more", types.Notice(label=more))
+        outputs.warnings(shown, text.remarks(summary))
+        return types.Property(shown, view=types.View(label=_LABEL))
+
+
+def _in_line(cell: str) -> str:
+    """A value with its interval in one line."""
+    value, _, interval = cell.partition("\n")
+    return f"{value} ({interval})" if interval else value
