@@ -225,7 +225,11 @@ def _new_record(
     samples: SegmentationSamples, config: BenchmarkConfig, request: Request, digest: str, folder: Path
 ) -> dict[str, Any]:
     resolved = config.cross_validation(config.architectures[0])
-    notes = [] if not samples.failures else [f"{len(samples.failures)} images could not be used and are left out."]
+    notes = []
+    if samples.failures:
+        count = len(samples.failures)
+        verb = "is" if count == 1 else "are"
+        notes.append(f"{count} of {count + len(samples)} images could not be used and {verb} left out.")
     return {
         "key": request.key,
         "label_field": samples.label_field,

@@ -122,9 +122,9 @@ def _note(benchmark: Benchmark, truth: Truth) -> None:
     )
     slight = int((truth.known & (truth.share > 0) & ~truth.is_error).sum())
     if slight:
-        benchmark.note(f"{slight} masks differ from '{field}' in fewer pixels and count as right.")
+        benchmark.note(f"Masks that differ from '{field}' in fewer pixels and so count as right: {slight}.")
     if known < len(truth.known):
-        benchmark.note(f"{len(truth.known) - known} images have no mask in '{field}' and are not counted.")
+        benchmark.note(f"Images without a mask in '{field}', which are not counted: {len(truth.known) - known}.")
 
 
 def _judge(benchmark: Benchmark, architecture: str | None, truth: Truth, found: Scored) -> None:
@@ -138,7 +138,7 @@ def _judge(benchmark: Benchmark, architecture: str | None, truth: Truth, found: 
             continue
         if count < _LEAST_ERRORS:
             benchmark.leave_out(
-                kind, f"only {count} of the masks are wrong in this way, too few for figures of their own"
+                kind, f"too few masks are wrong in this way for figures of their own: {count}"
             )
             continue
         benchmark.add(benchmark.audits.judge(kind, architecture, of_kind, found, right | of_kind))

@@ -15,6 +15,7 @@ from label_quality.plugin.benchmark import (
     evaluate_scores,
     lowest,
     region_pixels,
+    score_curves,
     summarise_findings,
 )
 from label_quality.plugin.errors import LabelQualityError
@@ -171,7 +172,16 @@ def test_scores_are_judged_with_intervals() -> None:
     assert (estimate.low, estimate.high) == bootstrap_interval(auroc, flags, scores["good"], resamples=200, seed=4)
     assert found["random"]["auroc"].high < estimate.low < estimate.value < estimate.high
     assert found["good"]["lift_at_errors"].value <= 4
-    assert "lift_at_100" not in evaluate_scores(flags[21:], {"good": scores["good"][21:]}, resamples=2)["good"]
+    # Of just 100 images it is 1 whatever the score
+    assert "lift_at_100" not in evaluate_scores(flags[20:], {"good": scores["good"][20:]}, resamples=2)["good"]
+    assert "lift_at_100" in evaluate_scores(flags[19:], {"good": scores["good"][19:]}, resamples=2)["good"]
+
+
+def test_every_score_has_its_curve() -> None:
+    flags = np.array([True, False, True])
+    curves = score_curves(flags, {"good": np.array([0.1, 0.9, 0.2]), "bad": np.array([0.9, 0.1, 0.9])})
+    assert curves["good"] == {"recall": [0, 0.5, 1], "precision": [1, 1, 1]}
+    assert curves["bad"] == {"recall": [0, 0, 1], "precision": [1, 0, 2 / 3]}
 
 
 def test_a_score_that_cannot_be_judged_is_named() -> None:

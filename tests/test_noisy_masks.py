@@ -12,7 +12,7 @@ from label_quality.plugin.class_table import ClassTable
 from label_quality.plugin.errors import LabelQualityError
 from label_quality.plugin.images import read_mask
 from label_quality.plugin.masks import encode
-from label_quality.plugin.noisy_masks import noisy_mask, plant_errors
+from label_quality.plugin.noisy_masks import NothingToPlant, noisy_mask, plant_errors
 
 
 def open_masks(dataset: Any, **options: Any) -> Any:
@@ -126,3 +126,25 @@ def test_bad_input_is_said(make_dataset: Any, tmp_path: Path) -> None:
         "of unlabelled pixels in `unlabelled`."
     )
     assert plant_errors(unnamed, "swap", 0.5, tmp_path)
+
+
+def test_severity_and_the_least_size_decide_how_large_errors_are(make_dataset: Any, tmp_path: Path) -> None:
+    samples = open_masks(make_dataset(count=10, sizes=((48, 64),)))
+    folder = tmp_path / "noisy"
+    slight, strong = (
+        plant_errors(samples, "shift", 0.8, folder, severity=size, min_fraction=0.01) for size in (0.05, 0.6)
+    )
+    mean = [np.mean([one.error.pixels for one in planted.values()]) for planted in (slight, strong)]
+    assert mean[1] > 2 * mean[0] and len(list(folder.iterdir())) == 2
+    large = plant_errors(samples, "shift", 0.8, folder, severity=0.6, min_fraction=0.2)
+    assert min(one.error.pixels for one in large.values()) >= 0.2 * 48 * 64 > slight[min(slight)].error.pixels
+
+
+def test_errors_in_all_images_are_refused(make_dataset: Any, tmp_path: Path) -> None:
+    samples = open_masks(make_dataset(count=6, targets={0: "zero", 3: "road", 7: "car", 20: "tree"}))
+    with pytest.raises(NothingToPlant) as caught:
+        plant_errors(samples, "swap", 0.95, tmp_path / "noisy", seed=1)
+    assert str(caught.value) == (
+        "All 6 images got a swap error at a rate of 0.95, so that no correct one is left to tell them from. Give a "
+        "lower rate, or more images."
+    )

@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from label_quality.plugin.errors import LabelQualityError
-from label_quality.plugin.ranking_metrics import auroc, average_precision, bootstrap, bootstrap_interval, lift_at
-from sklearn.metrics import average_precision_score, roc_auc_score
+from label_quality.plugin.ranking_metrics import (
+    auroc,
+    average_precision,
+    bootstrap,
+    bootstrap_interval,
+    lift_at,
+    precision_recall,
+)
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 #: Whether an image is an error, its quality of a few that tie often, and how often it counts
 IMAGES = st.lists(st.tuples(st.booleans(), st.integers(-3, 3), st.integers(0, 3)), min_size=2, max_size=40)
@@ -34,6 +41,39 @@ def test_auroc_and_average_precision_are_those_of_scikit_learn(images: list[tupl
     assert auroc(flags, quality, weighted) == pytest.approx(expected, abs=1e-12)
     expected = [average_precision_score(flags, -quality, sample_weight=row) for row in weighted]
     assert average_precision(flags, quality, weighted) == pytest.approx(expected, abs=1e-12)
+
+
+@given(IMAGES)
+def test_the_precision_recall_curve_is_that_of_scikit_learn(images: list[tuple[bool, int, int]]) -> None:
+    flags, quality, _ = ranking(images)
+    precision, recall, _ = precision_recall_curve(flags, -quality)
+    # Theirs ends where all images are looked at, ours where all errors are found
+    complete = int((recall == 1).sum()) - 1
+    expected = recall[complete:][::-1], precision[complete:][::-1]
+    found = precision_recall(flags, quality)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@given(st.integers(0, 1000), st.sampled_from([2, 5, 101]))
+def test_a_thinned_curve_has_points_of_the_whole_one_and_its_ends(seed: int, points: int) -> None:
+    rng = np.random.default_rng(seed)
+    flags = rng.random(600) < 0.4
+    quality = rng.normal(size=600) - flags
+    whole, thinned = (np.stack(precision_recall(flags, quality, count), axis=1) for count in (10_000, points))
+    assert 2 <= len(thinned) <= points and len(whole) > 101
+    assert {tuple(point) for point in thinned} <= {tuple(point) for point in whole}
+    assert tuple(thinned[0]) == (0, 1) and thinned[-1, 0] == 1 and tuple(thinned[-1]) in map(tuple, whole)
+    assert (np.diff(thinned[:, 0]) >= 0).all()
+
+
+def test_a_curve_needs_two_points_and_some_errors() -> None:
+    flags = np.array([True, False])
+    recall, precision = precision_recall(flags, np.array([0.9, 0.1]))
+    assert (recall.tolist(), precision.tolist()) == ([0, 0, 1], [1, 0, 0.5])
+    with pytest.raises(LabelQualityError, match=r"^Expected at least 2 points of a curve, but got 1\.$"):
+        precision_recall(flags, np.array([0.1, 0.9]), 1)
+    with pytest.raises(LabelQualityError, match="none of the 2 images is mislabelled"):
+        precision_recall(np.array([False, False]), np.array([0.1, 0.9]))
 
 
 @given(IMAGES)
