@@ -37,7 +37,7 @@ R = TypeVar("R")
 
 Preset = FrozenFeatures | FineTuning
 #: Version of what the work folder holds
-_FORMAT = 1
+_FORMAT = 2
 
 
 def cross_validate(

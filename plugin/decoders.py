@@ -43,7 +43,7 @@ def build_decoder(
         LabelQualityError: the architecture needs other maps than the encoder gives
     """
     if architecture is None:
-        return LightDecoder(channels, classes)
+        return LightDecoder(channels, strides, classes)
     if tuple(strides) != _STRIDES:
         raise LabelQualityError(
             f"{architecture} needs feature maps of strides {', '.join(map(str, _STRIDES))}, but those of encoder "
@@ -76,33 +76,46 @@ class LightDecoder(nn.Module):
     """A small feature pyramid: 1×1 laterals, coarse to fine, a 3×3 convolution a level, a linear classifier.
 
     Each map is standardised channel by channel first (statistics of the training batches), so that one learning rate
-    suits every encoder. The finest level, where the pixels are, has a depthwise-separable convolution.
+    suits every encoder. Where the finest map has 2 × 2 cells for one of the second, these are four times the channels
+    of one cell, and the classifier gives the logits of all four: nothing but logits is computed on the finest grid,
+    where most of the time would go.
 
     Args:
         channels: of each feature map, finest first
+        strides: of each feature map, in pixels of the image a cell
         classes: number of classes K
         width: channels of the pyramid
+
+    References:
+        Shi et al.: Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural
+        network. CVPR 2016 (several fine cells as channels of a coarse one).
     """
 
-    def __init__(self, channels: Sequence[int], classes: int, width: int = 64) -> None:
+    def __init__(self, channels: Sequence[int], strides: Sequence[float], classes: int, width: int = 64) -> None:
         super().__init__()
+        self.joins_finest = len(strides) > 1 and strides[1] == 2 * strides[0]
+        cells = 4 if self.joins_finest else 1
+        joined = [4 * channels[0] + channels[1], *channels[2:]] if self.joins_finest else channels
         self.standardise = nn.ModuleList(nn.BatchNorm2d(count, affine=False) for count in channels)
-        self.lateral = nn.ModuleList(nn.Conv2d(count, width, 1, bias=False) for count in channels)
+        self.lateral = nn.ModuleList(nn.Conv2d(count, width, 1, bias=False) for count in joined)
         self.context = nn.Linear(channels[-1], width)
-        self.merge = nn.ModuleList(nn.Sequential(nn.BatchNorm2d(width), nn.ReLU()) for _ in channels)
-        self.mix = nn.ModuleList([_separable(width), *(_convolution(width) for _ in channels[1:])])
-        self.classify = nn.Conv2d(width, classes, 1)
+        self.merge = nn.ModuleList(nn.Sequential(nn.BatchNorm2d(width), nn.ReLU()) for _ in joined)
+        self.mix = nn.ModuleList(_convolution(width) for _ in joined)
+        self.classify = nn.Conv2d(width, cells * classes, 1)
 
     def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
         """(N, C, h, w) maps, finest first, to (N, K, h, w) logits at the finest map's resolution."""
         values = [standardise(level) for standardise, level in zip(self.standardise, maps, strict=True)]
         pyramid = self.context(values[-1].mean((2, 3)))[:, :, None, None]
+        if self.joins_finest:
+            values = [torch.cat([functional.pixel_unshuffle(values[0], 2), values[1]], 1), *values[2:]]
         for level in reversed(range(len(values))):
             lateral = self.lateral[level](values[level])
             if pyramid.shape[2:] != lateral.shape[2:] and pyramid.shape[2:] != (1, 1):
                 pyramid = functional.interpolate(pyramid, lateral.shape[2:], mode="bilinear", align_corners=False)
             pyramid = self.mix[level](self.merge[level](lateral + pyramid))
-        return self.classify(pyramid)
+        logits = self.classify(pyramid)
+        return functional.pixel_shuffle(logits, 2) if self.joins_finest else logits
 
 
 class SmpDecoder(nn.Module):
@@ -170,10 +183,3 @@ _DECODERS: dict[str, Callable[[Sequence[int]], nn.Module]] = {"DeepLabV3Plus": _
 
 def _convolution(width: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
-
-
-def _separable(width: int) -> nn.Module:
-    depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False)
-    pointwise = nn.Conv2d(width, width, 1, bias=False)
-    norms = [nn.BatchNorm2d(width), nn.BatchNorm2d(width)]
-    return nn.Sequential(depthwise, norms[0], nn.ReLU(), pointwise, norms[1], nn.ReLU())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from .config import CrossValidation
 from .decoders import build_decoder
@@ -19,12 +19,16 @@ from .pooling import pool_labels
 from .sample_cache import Item, SampleCache
 from .tiled import image_tensor, predict_image_in_tiles, tile_boxes
 from .training import Batch
-from .types import Geometry, Prediction, SampleInput
+from .types import IGNORED, Geometry, Prediction, SampleInput
 
 #: Side of the image that shows which maps an encoder gives
 _PROBE = 64
 #: What float16 holds, with room
 _LARGEST = 6e4
+#: Sides of a window, in cells of the coarsest map: 128 pixels at stride 32
+_LEAST_WINDOW = 4
+#: Places to look for a window with a label, where most pixels have none
+_TRIES = 8
 
 
 class FrozenFeatures:
@@ -38,7 +42,7 @@ class FrozenFeatures:
     """
 
     stage = "Encoding images"
-    #: Steps an epoch has at least: 40 batches of 4 train a decoder on a few dozen images
+    #: Steps an epoch has at least: 40 batches of 8 windows train a decoder on a few dozen images
     least_steps = 40
 
     def __init__(self, config: CrossValidation, classes: int, cache: SampleCache, device: torch.device) -> None:
@@ -75,11 +79,19 @@ class FrozenFeatures:
         return decoder.to(self.device).to(memory_format=torch.channels_last)
 
     def batch(self, items: Sequence[Item], rng: np.random.Generator | None) -> Batch:
-        """Reads pieces; those of different sizes are padded, their edges repeated, and ignored there."""
-        pieces = [self.cache.read(item) for item in items]
-        levels = zip(*(piece["maps"] for piece in pieces), strict=True)
-        size = common_size([item.size for item in items])
-        labels = np.stack([pad_labels_to(piece["labels"], size) for piece in pieces])
+        """Reads a window of each piece, half as high and wide; pieces so small that a window would lack context whole.
+
+        Neighbouring pixels teach a decoder much the same, so a quarter of them in each of more steps teaches more in
+        the same time. Windows of different sizes are padded, their edges repeated, and ignored there.
+
+        Args:
+            items: the pieces
+            rng: source of the windows' places; without it each piece has a place of its own
+        """
+        windows = [_window(self.cache.read(item), rng or _own_generator(item)) for item in items]
+        levels = zip(*(maps for maps, _ in windows), strict=True)
+        size = common_size([labels.shape for _, labels in windows])
+        labels = np.stack([pad_labels_to(labels, size) for _, labels in windows])
         return Batch([_stacked(level) for level in levels], torch.from_numpy(labels))
 
     def logits(self, model: nn.Module, batch: Batch) -> torch.Tensor:
@@ -124,12 +136,39 @@ class FrozenFeatures:
         return predict_image_in_tiles(logits, image, tile, writer)
 
 
+def _own_generator(item: Item) -> np.random.Generator:
+    return np.random.default_rng((zlib.crc32(item.sample_id.encode()), item.number))
+
+
+def _window(piece: dict[str, Any], rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
+    """The same window of all maps and of the labels, on whole cells of the coarsest map."""
+    maps, labels = piece["maps"], piece["labels"]
+    coarsest = maps[-1].shape[1:]
+    finer = [level.shape[1] // coarsest[0] for level in maps]
+    if any(level.shape[1:] != (coarsest[0] * by, coarsest[1] * by) for level, by in zip(maps, finer, strict=True)):
+        return maps, labels
+    sides = [max(min(cells, _LEAST_WINDOW), (cells + 1) // 2) for cells in coarsest]
+    for _ in range(_TRIES):
+        starts = [int(rng.integers(cells - side + 1)) for cells, side in zip(coarsest, sides, strict=True)]
+        part = labels[_box(starts, sides, finer[0])]
+        if (part != IGNORED).any():
+            break
+    return [level[_box(starts, sides, by)] for level, by in zip(maps, finer, strict=True)], part
+
+
+def _box(starts: Sequence[int], sides: Sequence[int], cells: int) -> tuple[Any, ...]:
+    """Where a window lies on a map that has ``cells`` × ``cells`` for one of the coarsest."""
+    places = (slice(start * cells, (start + side) * cells) for start, side in zip(starts, sides, strict=True))
+    return (..., *places)
+
+
 def _stacked(maps: Sequence[np.ndarray]) -> torch.Tensor:
     """(C, h, w) float16 maps as one (N, C, h, w) float32 tensor, the edges of smaller ones repeated."""
     height, width = common_size([(level.shape[1], level.shape[2]) for level in maps])
-    tensors = []
-    for level in maps:
-        tensor = torch.from_numpy(level)[None].float()
-        room = (0, width - level.shape[2], 0, height - level.shape[1])
-        tensors.append(functional.pad(tensor, room, mode="replicate") if any(room) else tensor)
-    return torch.cat(tensors).contiguous(memory_format=torch.channels_last)
+    padded = [_padded(level, (height, width)) for level in maps]
+    return torch.from_numpy(np.stack(padded)).to(torch.float32, memory_format=torch.channels_last)
+
+
+def _padded(level: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    below, right = size[0] - level.shape[1], size[1] - level.shape[2]
+    return np.pad(level, [(0, 0), (0, below), (0, right)], mode="edge") if below or right else level

@@ -29,7 +29,7 @@ class Defaults:
 
 
 DEFAULTS = {
-    "fast": Defaults(None, LITE0, 384, 6, 4, 4e-3),
+    "fast": Defaults(None, LITE0, 384, 6, 8, 8e-3),
     "paper": Defaults("DeepLabV3Plus", "se_resnext50_32x4d", None, 30, 8, 1e-3),
 }
 

@@ -164,7 +164,7 @@ class _Fit:
         groups = trainee.parameter_groups(model)
         self.scales = [scale for _, scale in groups]
         self.optimiser = torch.optim.AdamW(
-            [{"params": parameters} for parameters, _ in groups], weight_decay=_WEIGHT_DECAY
+            [{"params": parameters} for parameters, _ in groups], weight_decay=_WEIGHT_DECAY, fused=True
         )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=schedule.half_precision == torch.float16)
         self.epoch = self.best_epoch = 0

@@ -25,11 +25,30 @@ def maps(height: int, width: int, images: int = 2) -> list[torch.Tensor]:
     return [torch.randn(images, channels, height // stride, width // stride) for channels, stride in pairs]
 
 
-def test_the_decoder_works_on_the_finest_grid_and_on_inputs_of_one_cell() -> None:
-    decoder = LightDecoder([3, 5, 7], classes=4, width=8)
-    assert decoder([torch.randn(2, c, 4 * s, 4 * s + 4) for c, s in ((3, 4), (5, 2), (7, 1))]).shape == (2, 4, 16, 20)
-    decoder.eval()
-    assert decoder([torch.randn(1, 3, 4, 4), torch.randn(1, 5, 2, 2), torch.randn(1, 7, 1, 1)]).shape == (1, 4, 4, 4)
+@pytest.mark.parametrize("strides", [(4, 8, 16), (4, 16, 32)])
+def test_the_decoder_works_on_the_finest_grid_and_on_inputs_of_one_cell(strides: tuple[int, ...]) -> None:
+    decoder = LightDecoder([3, 5, 7], strides, classes=4, width=8)
+
+    def pyramid(images: int, height: int, width: int) -> list[torch.Tensor]:
+        cells = [strides[-1] // stride for stride in strides]
+        return [torch.randn(images, c, height * by, width * by) for c, by in zip((3, 5, 7), cells, strict=True)]
+
+    finest = strides[-1] // strides[0]
+    assert decoder(pyramid(2, 2, 3)).shape == (2, 4, 2 * finest, 3 * finest)
+    assert decoder.eval()(pyramid(1, 1, 1)).shape == (1, 4, finest, finest)
+
+
+def test_logits_lie_on_the_cells_of_the_finest_map() -> None:
+    """A decoder that passes the finest map on: where the second map is half as fine, as channels and back."""
+    decoder = LightDecoder([1, 1], (4, 8), classes=1, width=4).eval()
+    with torch.no_grad():
+        decoder.lateral[0].weight.copy_(torch.eye(4, 5)[:, :, None, None])
+        decoder.context.weight.zero_(), decoder.context.bias.zero_()
+        decoder.mix[0][0].weight.zero_()[range(4), range(4), 1, 1] = 1
+        decoder.classify.weight.copy_(torch.eye(4)[:, :, None, None])
+        decoder.classify.bias.zero_()
+    finest = torch.arange(24.0).reshape(1, 1, 4, 6)
+    torch.testing.assert_close(decoder([finest, torch.zeros(1, 1, 2, 3)]), finest, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("architecture", ["DeepLabV3Plus", "FPN"])

@@ -141,6 +141,45 @@ def test_pieces_of_other_sizes_in_a_batch_are_ignored_beyond_their_edge(tmp_path
         assert torch.equal(batch.inputs[0][position, :, :height, :width], alone.inputs[0][0])
 
 
+class Pyramid(nn.Module):
+    """An encoder with two maps that show where each cell lies: row and column at strides 4 and 32."""
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        rows, columns = (torch.arange(side, dtype=torch.float32) for side in images.shape[2:])
+        places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))[None]
+        return [nn.functional.avg_pool2d(places, 4), nn.functional.avg_pool2d(places, 32)]
+
+
+def test_windows_cut_all_maps_and_the_labels_at_one_place(tmp_path: Path) -> None:
+    preset = frozen(tmp_path, input_size=384)
+    preset.__dict__["encoder"] = Pyramid()
+    image, labels = halves(288, 384, 192)
+    preset.encode(sample(image, labels), image, labels)
+    (item,) = preset.cache.summary("s").items
+    places = set()
+    for seed in range(20):
+        batch = preset.batch([item, item], np.random.default_rng(seed))
+        fine, coarse = batch.inputs
+        assert batch.labels.shape == (2, 40, 48) and fine.shape == (2, 2, 40, 48) and coarse.shape == (2, 2, 5, 6)
+        assert torch.equal(nn.functional.avg_pool2d(fine, 8), coarse)
+        assert torch.equal(batch.labels, (fine[:, 1] > 192).to(torch.int16))
+        places.add((float(fine[0, 0, 0, 0]), float(fine[0, 1, 0, 0])))
+    assert len(places) > 10
+    # What training is stopped by is the same in every epoch
+    assert torch.equal(preset.batch([item], None).inputs[0], preset.batch([item], None).inputs[0])
+
+
+def test_windows_have_a_label_where_few_pixels_have_one(tmp_path: Path) -> None:
+    preset = frozen(tmp_path, input_size=384)
+    preset.__dict__["encoder"] = Pyramid()
+    image, labels = halves(288, 384, 192)
+    labels[:, 100:] = IGNORED
+    preset.encode(sample(image, labels), image, labels)
+    (item,) = preset.cache.summary("s").items
+    for seed in range(20):
+        assert (preset.batch([item], np.random.default_rng(seed)).labels != IGNORED).any()
+
+
 def test_predictions_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     preset = frozen(tmp_path, input_size=64)
     torch.manual_seed(0)
@@ -234,6 +273,25 @@ def test_a_sample_counts_as_stored_only_when_all_of_it_is(tmp_path: Path) -> Non
         cache.read(found.items[0])
     cache.clear()
     assert not (tmp_path / "features").exists()
+
+
+def test_pieces_stay_in_memory_as_far_as_there_is_room(tmp_path: Path) -> None:
+    labels = np.zeros((10, 10), np.int16)
+    cache = SampleCache(tmp_path / "features", memory=500)
+    items = []
+    for name in "abc":
+        cache.write(name, [{"labels": labels, "maps": [labels.astype(np.uint8)]}], labels)
+        items += cache.summary(name).items
+    first = cache.read(items[0])
+    assert cache.read(items[0]) is first
+    # 300 of 500 bytes are taken, so there is no room for another
+    assert cache.read(items[1]) is not cache.read(items[1])
+    assert (cache.read(items[2])["labels"] == labels).all()
+    cache.clear()
+    cache.write("b", [{"labels": labels, "maps": []}], labels)
+    with pytest.raises(SampleError, match="missing"):
+        cache.read(items[0])
+    assert cache.read(items[1]) is cache.read(items[1])
 
 
 def test_a_network_that_cannot_be_built_is_known_before_images_are_read(tmp_path: Path) -> None:
