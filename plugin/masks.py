@@ -78,7 +78,7 @@ def predicted_mask(prediction: np.ndarray, table: ClassTable) -> np.ndarray:
         palette = np.array([_unpack(value) for value in table.ids], np.uint8)
     else:
         palette = np.array(table.ids, np.uint8 if table.ids[-1] <= 255 else np.uint16)
-    return palette[prediction]
+    return palette.take(prediction, axis=0)
 
 
 def values_seen(mask: np.ndarray) -> set[Target]:
@@ -152,7 +152,7 @@ def _look_up(values: np.ndarray, table: ClassTable) -> np.ndarray:
         small = values.min() >= 0 and values.max() <= LARGEST_ID
         values = values.astype(np.uint16, copy=False) if small else values
     if values.dtype in (np.uint8, np.uint16):
-        return _lookup_table(table)[values]
+        return _lookup_table(table).take(values)
     known, indices = _sorted_values(table)
     places = np.searchsorted(known[:-1], values)
     return np.where(known[places] == values, indices[places], np.int16(_UNKNOWN))

@@ -132,9 +132,7 @@ def group_view(dataset: fo.Dataset, key: str, given: str, suggested: str) -> fo.
     Raises:
         LabelQualityError: the run has no suspects
     """
-    # Of all regions' view: a copy of its own takes FiftyOne a third of a second a group, and the space
-    regions, field = suspect_regions(dataset, key), f"{key}_suspects"
-    return regions.match((F(f"{field}.given") == given) & (F(f"{field}.suggested") == suggested))
+    return _of_group(suspect_regions(dataset, key), key, given, suggested)
 
 
 def save_suspect_views(dataset: fo.Dataset, key: str, groups: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -155,9 +153,10 @@ def save_suspect_views(dataset: fo.Dataset, key: str, groups: Sequence[Mapping[s
         text = f"Images whose evidence is mostly that of a {kind}, by {key}_quality, worst first."
         names.append(save_view(dataset, key, title, suspect_view(dataset, key, kind), text))
     text = "All suspect regions, the largest evidence first."
-    names.append(save_view(dataset, key, SUSPECT_REGIONS, suspect_regions(dataset, key), text))
+    regions = suspect_regions(dataset, key)
+    names.append(save_view(dataset, key, SUSPECT_REGIONS, regions, text))
     leading = sorted(groups, key=lambda group: -group["evidence"])[:LEADING_GROUPS]
-    return names + [_save_group(dataset, key, group) for group in leading]
+    return names + [_save_group(dataset, key, regions, group) for group in leading]
 
 
 def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
@@ -187,9 +186,15 @@ def delete_views(dataset: fo.Dataset, key: str) -> list[str]:
     return names
 
 
-def _save_group(dataset: fo.Dataset, key: str, group: Mapping[str, Any]) -> str:
+def _of_group(regions: fo.DatasetView, key: str, given: str, suggested: str) -> fo.DatasetView:
+    # Of all regions' view: a copy of its own takes FiftyOne a third of a second a group, and the space
+    field = f"{key}_suspects"
+    return regions.match((F(f"{field}.given") == given) & (F(f"{field}.suggested") == suggested))
+
+
+def _save_group(dataset: fo.Dataset, key: str, regions: fo.DatasetView, group: Mapping[str, Any]) -> str:
     given, suggested = group["given_name"], group["suggested_name"]
-    view = group_view(dataset, key, given, suggested)
+    view = _of_group(regions, key, given, suggested)
     text = f"Suspect regions given as {given} where {suggested} is seen, the largest evidence first."
     return save_view(dataset, key, _free_title(dataset, key, group), view, text)
 
