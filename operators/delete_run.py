@@ -11,6 +11,7 @@ from ..plugin.benchmark_records import delete_benchmark, list_benchmarks
 from ..plugin.errors import LabelQualityError
 from ..plugin.runs import list_records
 from . import run_table
+from .execution import REFRESH_PANEL
 from .forms import Form, minute, when
 
 _CONTENTS = "This deletes the test of the scores: its figures, its files and its record. Your masks and fields stay."
@@ -76,6 +77,7 @@ class DeleteRun(foo.Operator):
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
         ctx.ops.reload_dataset()
+        ctx.trigger(f"{self.plugin_name}/{REFRESH_PANEL}")
         ctx.ops.notify(message, variant="success")
         return {"message": message}
 

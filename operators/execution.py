@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 INTERVAL = 0.5
 #: Seconds after which the last progress is repeated: how a page that was closed is noticed
 HEARTBEAT = 10.0
+#: The operator of ``assets/app.js`` that has the open panel look for runs
+REFRESH_PANEL = "refresh_panel"
 
 #: The engine's work: it reports its progress and returns a JSON-serialisable summary
 Work = Callable[[Progress], dict[str, Any]]
@@ -175,6 +177,7 @@ class EngineOperator(foo.Operator, ABC):
             return
         summary = future.result()
         yield ctx.ops.reload_dataset()
+        yield ctx.trigger(f"{self.plugin_name}/{REFRESH_PANEL}")
         if _colors(ctx.dataset) != colors:
             # An open page keeps the colours that it began with, also when it loads the dataset again
             yield ctx.trigger("set_color_scheme", _colors(ctx.dataset))

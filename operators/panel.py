@@ -36,12 +36,12 @@ _HELP = "Which masks of this dataset are probably wrong, where and why. All numb
 _RUN, _SCORE = "page.top.run", "page.cards.scores.score"
 #: Where it has which runs there were
 _KNOWN = "known"
-#: Where it has the sample to open once its view is there
-_WAITING = "waiting"
+#: The operator of ``assets/app.js`` that opens a sample once the page shows another view
+_OPEN_NEXT = "open_in_next_view"
 #: Clicks that change nothing in the panel
 _LEADING_ELSEWHERE = (
     *("audit", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
-    *("open_group", "open_class", "open_worst", "show_worst_first"),
+    *("open_group", "open_class", "open_worst", "show_worst_first", "show_groups"),
     *LEADING_ELSEWHERE,
 )
 #: Milliseconds between two looks at operations that are under way
@@ -64,15 +64,19 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         )
 
     def execute(self, ctx: Any) -> Any:
-        """FiftyOne's entry. Draws the panel only where it may look different: drawing plots again takes time."""
+        """FiftyOne's entry. Draws the panel only where it looks different: drawing it again takes the page time.
+
+        For the same reason the panel does not follow the grid's view, of which FiftyOne would tell it up to four times
+        a change: it looks for runs made elsewhere whenever something in it is clicked.
+        """
         method = ctx.params.get("__method__")
-        if method in _LEADING_ELSEWHERE:
-            getattr(self, method)(ctx)
-            return None
-        if method == "on_change_view" and not self._outdated(ctx):
-            self._open_waiting(ctx)
-            return None
-        return super().execute(ctx)
+        if method not in _LEADING_ELSEWHERE:
+            return super().execute(ctx)
+        getattr(self, method)(ctx)
+        if self._outdated(ctx):
+            self.refresh(ctx)
+            ctx.ops.show_panel_output(self.render(ctx))
+        return None
 
     def on_load(self, ctx: Any) -> None:
         """Chooses the latest run, unless the panel remembers one."""
@@ -81,11 +85,6 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
     def on_change_dataset(self, ctx: Any) -> None:
         """Leaves the other dataset's run."""
         ctx.panel.set_state({_RUN: None, _SCORE: words.QUALITY, _KNOWN: []})
-        self.refresh(ctx)
-
-    def on_change_view(self, ctx: Any) -> None:
-        """Opens the sample that waits for its view, and looks for runs made or deleted since."""
-        self._open_waiting(ctx)
         self.refresh(ctx)
 
     def refresh(self, ctx: Any) -> None:
@@ -187,14 +186,18 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         if _same(ctx.view, ranking):
             ctx.ops.open_sample(id=sample_id)
         else:
-            # A change of the view closes what is open, so the sample has to wait for it
-            ctx.panel.set_state(_WAITING, sample_id)
+            ctx.trigger(f"{self.plugin_name}/{_OPEN_NEXT}", params={"id": sample_id})
             ctx.ops.set_view(view=ranking)
 
     @told
     def show_worst_first(self, ctx: Any) -> None:
         """Shows all images of the run, worst first."""
         ctx.ops.set_view(view=worst_first(ctx.dataset, self._record(ctx).key))
+
+    @told
+    def show_groups(self, ctx: Any) -> None:
+        """Opens the form that shows any group."""
+        ctx.prompt(f"{self.plugin_name}/show_group", params={"key": self._key(ctx)})
 
     def render(self, ctx: Any) -> types.Property:
         """The page: a run's sections, or what to do first."""
@@ -249,13 +252,7 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
     def _outdated(self, ctx: Any) -> bool:
         """Whether there is something to show that was not there when the panel was drawn."""
         known = [run.identity for run in headers(ctx.dataset)] + self.identities(ctx)
-        return known != ctx.panel.get_state(_KNOWN) or bool(operations(ctx.dataset, self.plugin_name))
-
-    def _open_waiting(self, ctx: Any) -> None:
-        waiting = ctx.panel.get_state(_WAITING)
-        if waiting:
-            ctx.panel.set_state(_WAITING, None)
-            ctx.ops.open_sample(id=waiting)
+        return known != ctx.panel.get_state(_KNOWN)
 
     def _key(self, ctx: Any) -> str | None:
         return ctx.panel.get_state(_RUN) or None

@@ -198,17 +198,24 @@ def table(
         style: more of the table's style
     """
     clickable = on_click is not None
-    pointer = {"cursor": "pointer"} if clickable else {}
     first_number = len(columns) - numbers + 1
-    aligned = {f"& th:nth-of-type(n+{first_number}), & td:nth-of-type(n+{first_number})": {"textAlign": "right"}}
     cell = {"fontSize": "0.875rem", "px": 1, "py": 0.75, "overflowWrap": "anywhere", "background": "inherit"}
     head = {**cell, "fontWeight": 500, "color": "text.secondary", "whiteSpace": "nowrap", "bgcolor": _SURFACE}
+    # All of it here: a style of each cell's own would be worked out again for each of them whenever the panel is drawn
+    look = {
+        "minWidth": 0,
+        "& th": head,
+        "& td": cell,
+        "& tbody tr:last-child td": {"border": 0},
+        **({"& tbody tr": {"cursor": "pointer"}} if clickable else {}),
+        f"& th:nth-of-type(n+{first_number}), & td:nth-of-type(n+{first_number})": {"textAlign": "right"},
+    }
     props = {
         "tableContainer": {"elevation": 0, "sx": {"maxHeight": height, "background": "none", "boxShadow": "none"}},
-        "table": {"stickyHeader": True, "sx": {"minWidth": 0, **aligned, **(style or {})}},
-        "tableHeadCell": {"sx": head},
-        "tableBodyCell": {"sx": cell},
-        "tableBodyRow": {"hover": clickable, "sx": {"&:last-child td": {"border": 0}, **pointer}},
+        "table": {"stickyHeader": True, "sx": {**look, **(style or {})}},
+        "tableHeadCell": {"sx": {}},
+        "tableBodyCell": {"sx": {}},
+        "tableBodyRow": {"hover": clickable, "sx": {}},
     }
     view = types.TableView(componentsProps=props, **({"on_click_row": on_click} if clickable else {}))
     for key, heading in columns.items():

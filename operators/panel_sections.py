@@ -14,8 +14,9 @@ from . import panel_layout as layout
 from . import panel_plots as plots
 from . import panel_text as words
 
-#: Rows of the tables, which scroll: the saved views have all
-SHOWN_GROUPS = 50
+#: Rows of the tables, which scroll: each is drawn again with every click, and a button leads to all
+SHOWN_GROUPS = 20
+SHOWN_WORST = 20
 #: Order of the bars by type of error
 TYPE_ORDER = ("drop", "swap", "shift", "other")
 _CARD_WIDTH = 400
@@ -33,6 +34,7 @@ class Events(Protocol):
     def open_class(self, ctx: Any) -> None: ...
     def open_worst(self, ctx: Any) -> None: ...
     def show_worst_first(self, ctx: Any) -> None: ...
+    def show_groups(self, ctx: Any) -> None: ...
     def find_suspects(self, ctx: Any) -> None: ...
 
 
@@ -165,7 +167,8 @@ def _types(cards: types.Object, record: RunRecord, events: Events) -> None:
 
 def _worst(cards: types.Object, record: RunRecord, events: Events) -> None:
     block = layout.card(cards, "worst", "Worst images", "Click one to open it")
-    rows = [_worst_row(image, types_of(record)) for image in overview_of(record).get("worst", [])]
+    worst = overview_of(record).get("worst", [])[:SHOWN_WORST]
+    rows = [_worst_row(image, types_of(record)) for image in worst]
     columns = {"image": "Image", "suspect": "Leading suspect", "quality": "Quality"}
     if not types_of(record):
         columns.pop("suspect")
@@ -201,6 +204,9 @@ def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
         tooltips=[group["text"] for group in groups],
         height=380,
     )
+    others = len(record.extra["groups"]) - len(groups)
+    if others > 0:
+        layout.button(block, "more", f"Show one of {words.count(others, 'other')}…", events.show_groups, "search")
 
 
 def _matrix(cards: types.Object, record: RunRecord, events: Events) -> None:

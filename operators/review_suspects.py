@@ -1,6 +1,6 @@
 """The operator `review_suspects`: a person's verdict on suspect regions, by form, from Python, or by one key.
 
-``assets/review.js`` sends the keys; `ReviewState` tells it what is on show.
+``assets/app.js`` sends the keys; `ReviewState` tells it what is on show.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DECISIONS = {
     _UNDO: "Undo: no verdict (key u)",
 }
 _VERDICTS = {_CONFIRM: CONFIRMED, _CHANGE: CONFIRMED, _REJECT: REJECTED, _UNDO: None}
-#: The operator of ``assets/review.js`` that goes on to the next region
+#: The operator of ``assets/app.js`` that goes on to the next region
 _SHOW = "show_review"
 _CLICK = "Click a suspect region to review it"
 _DONE = {_CONFIRM: "Confirmed", _CHANGE: "Confirmed as {corrected_to}", _REJECT: "Rejected", _UNDO: "No verdict on"}

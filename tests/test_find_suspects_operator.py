@@ -148,7 +148,9 @@ def test_the_app_gets_progress_the_notification_and_the_output(audited: Any) -> 
     messages = list(stream(audited, key="lq", overwrite=True))
     called = [message["body"]["operator_uri"] for message in messages]
     assert called[0] == "set_progress"
-    assert called[-4:] == ["reload_dataset", "notify", "set_view", "show_output"]
+    assert called[-5:] == [
+        *("reload_dataset", "@label-quality/segmentation/refresh_panel", "notify", "set_view", "show_output")
+    ]
     note, opened, shown = (message["body"]["params"] for message in messages[-3:])
     assert [stage["_cls"].rpartition(".")[2] for stage in opened["view"]] == ["Exists", "SortBy"]
     assert note["message"].endswith("in 1 of 4 images (3 swap). Saved view 'lq: suspect regions' shows them.")

@@ -281,7 +281,10 @@ def test_the_app_gets_progress_the_notification_and_the_output(predicted: Any) -
     messages = list(stream("audit_labels", predicted, source="files", field="probabilities"))
     called = [message["body"]["operator_uri"] for message in messages]
     assert called[0] == "set_progress"
-    assert called[-5:] == ["reload_dataset", "set_color_scheme", "notify", "set_view", "show_output"]
+    assert called[-6:] == [
+        *("reload_dataset", "@label-quality/segmentation/refresh_panel"),
+        *("set_color_scheme", "notify", "set_view", "show_output"),
+    ]
     colors = messages[-4]["body"]["params"]
     assert (colors["color_by"], colors["fields"]) == ("value", predicted.app_config.color_scheme.fields)
     note, opened, shown = (message["body"]["params"] for message in messages[-3:])

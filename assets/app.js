@@ -1,18 +1,21 @@
-/* Review of suspect regions by keyboard in the FiftyOne App: y confirms, n rejects, o says another class, u undoes.
+/* What of the plugin has to run in the FiftyOne App's page itself: the keys of the review, and two steps that have to
+wait for the page. It needs no build: the App loads it as it is, and lends its operators as `window.__foo__`.
 
-FiftyOne gives Python operators no keys of their own, so this script listens for them and runs `review_suspects`, which
-knows what is chosen. Where a suspect is open, a line below the image names the keys and how far the review is. It needs
-no build: the App loads it as it is, and lends its operators as `window.__foo__`. */
+The review of suspect regions by keyboard: y confirms, n rejects, o says another class, u undoes. FiftyOne gives Python
+operators no keys of their own, so this script listens for them and runs `review_suspects`, which knows what is chosen.
+Where a suspect is open, a line below the image names the keys and how far the review is. */
 (function () {
   "use strict";
 
-  const { Operator, OperatorConfig, executeOperator, registerOperator } = window.__foo__;
+  const { Operator, OperatorConfig, executeOperator, registerOperator, usePanelEvent } = window.__foo__;
   const PLUGIN = "@label-quality/segmentation";
+  const PANEL = "label_quality_panel";
   const DECISIONS = { y: "confirm", n: "reject", o: "change", u: "undo" };
   const NAMES = { confirm: "Confirm", reject: "Reject", change: "Other class", undo: "Undo" };
   const LISTED_CLASSES = 8;
   const WATCH_MS = 200;
   const DONE_MS = 10000;
+  const VIEW_MS = 50;
 
   /** Verdicts given since the page was opened, the latest last: {ids, key, place} */
   const history = [];
@@ -201,5 +204,37 @@ no build: the App loads it as it is, and lends its operators as `window.__foo__`
     }
   }, WATCH_MS);
 
-  registerOperator(ShowReview, PLUGIN);
+  /** Opens a sample once the page shows another view: a change of the view closes what is open. */
+  class OpenInNextView extends Operator {
+    get config() {
+      return new OperatorConfig({ name: "open_in_next_view", label: "Open a sample of the next view", unlisted: true });
+    }
+
+    async execute({ params: { id, before, since = Date.now() }, state: app }) {
+      const view = JSON.stringify(await app.snapshot.getPromise(window.__fos__.view));
+      if (before !== undefined && view !== before) return executeOperator("open_sample", { id });
+      if (Date.now() - since > DONE_MS) return;
+      const again = { id, before: view, since };
+      setTimeout(() => executeOperator(`${PLUGIN}/open_in_next_view`, again), VIEW_MS);
+    }
+  }
+
+  /** Has the open panel look for runs that were made or deleted elsewhere. */
+  class RefreshPanel extends Operator {
+    get config() {
+      return new OperatorConfig({ name: "refresh_panel", label: "Refresh the panel", unlisted: true });
+    }
+
+    useHooks() {
+      return { trigger: usePanelEvent() };
+    }
+
+    async execute({ hooks }) {
+      for (const panel of document.querySelectorAll(`[data-cy=panel-content-${PANEL}]`)) {
+        hooks.trigger(panel.id, { operator: `${PLUGIN}/${PANEL}#refresh` });
+      }
+    }
+  }
+
+  for (const operator of [ShowReview, OpenInNextView, RefreshPanel]) registerOperator(operator, PLUGIN);
 })();
