@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from . import audit, errors, fields, images, memory, scoring
+from . import audit, camvid_page, errors, fields, images, memory, scoring
 
 BENCHMARKS = {
     "scoring": scoring,
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "fields": fields,
     "audit": audit,
     "errors": errors,
+    "camvid-page": camvid_page,
 }
 
 
