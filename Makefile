@@ -39,7 +39,8 @@ unit: setup
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadgroup
 
 bench: setup
-	$(VENV)/bin/python -m benchmarks scoring
+	@mkdir -p artifacts
+	$(VENV)/bin/python -m benchmarks all --json artifacts/bench.json $(if $(CAMVID),--camvid $(CAMVID))
 
 clean:
 	rm -rf $(DEMO_DIR) artifacts .pytest_cache .mypy_cache .ruff_cache

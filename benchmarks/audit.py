@@ -5,8 +5,9 @@ temporary folder, of which nothing is left::
 
     python -m benchmarks audit --images DIR --masks DIR --classes FILE --blocks --json audit.json
 
-A stage's time is what passes until its last report of progress since the stage before it ended; ``Starting`` is all
-before the first. Stages that train or run a model are model time, all others the plugin's own.
+A stage's time is what passes until its last report of progress since the stage before it ended. Stages that train or
+run a model are model time; the imports of FiftyOne and PyTorch, once a process whatever it does, are a stage that is
+neither; all others are the plugin's own.
 """
 
 from __future__ import annotations
@@ -14,22 +15,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from . import database
 from .processes import answer, peak_memory, print_table
 
 #: Stages that train a model or run one
 MODEL_STAGES = ("Encoding", "Training", "Predicting")
+IMPORTS = "Importing FiftyOne and PyTorch"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,45 +40,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only-folds", type=int, nargs="+")
     parser.add_argument("--blocks", action="store_true", help="images are video frames in order")
     parser.add_argument("--predictions", type=Path, help="folder of prediction files, instead of training")
-    parser.add_argument("--temporary", type=Path, help="where the temporary folder goes")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Runs the audit and prints its stages.
 
     Returns:
-        ``images``, ``scored``, ``classes``, ``seconds`` by stage, ``total_seconds``, ``model_seconds``, ``own_share``
-        (of the total, outside of training and inference), ``cpu_seconds``, ``peak_memory_mb`` and ``cores``
+        ``images``, ``scored``, ``classes``, ``seconds`` by stage, ``total_seconds``, ``model_seconds``,
+        ``import_seconds`` (of FiftyOne and PyTorch), ``own_seconds`` (all the rest) and ``own_share`` (of the total),
+        ``cpu_seconds``, ``peak_memory_mb`` and ``cores``
     """
-    home = Path(tempfile.mkdtemp(prefix="label-quality-audit-", dir=options.temporary))
-    try:
-        with _mongodb(home) as address, _environment(home, address):
-            figures = _measure(_arguments(options))
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    figures = _measure(_arguments(options))
     _print(figures)
     return figures
 
 
 def run_here(audit: dict[str, Any]) -> None:
-    """Runs the audit in this process, and answers with its figures."""
-    started = time.monotonic()
+    """Runs the audit in this process, on a database of its own, and answers with its figures."""
+    database.start(None)
+    stages = Stages(time.monotonic())
+    _import_libraries()
+    stages.count(IMPORTS)
     from label_quality.plugin.audit import audit_labels
     from label_quality.plugin.class_files import load_classes
     from label_quality.plugin.folders import LABEL_FIELD, attach_predictions, dataset_from_folders
     from label_quality.plugin.terminal import TerminalProgress
 
+    stages.progress = TerminalProgress()
     images, masks, classes, predictions = (audit.pop(name) for name in ("images", "masks", "classes", "predictions"))
     named = load_classes(classes) if classes else {}
     dataset = dataset_from_folders("audit", Path(images), Path(masks), named)
     if predictions:
         audit["field"] = attach_predictions(dataset, Path(predictions), images=Path(images))
-    stages = Stages(TerminalProgress(), started)
+    stages.count("Starting")
     summary = audit_labels(dataset.exists(LABEL_FIELD), LABEL_FIELD, progress=stages, **audit)
     stages.close()
     times = os.times()
     model = sum(seconds for stage, seconds in stages.seconds.items() if stage.startswith(MODEL_STAGES))
-    total = sum(stages.seconds.values())
+    total, imports = sum(stages.seconds.values()), stages.seconds[IMPORTS]
     answer(
         images=summary.images,
         scored=summary.scored,
@@ -90,7 +86,9 @@ def run_here(audit: dict[str, Any]) -> None:
         seconds=stages.seconds,
         total_seconds=total,
         model_seconds=model,
-        own_share=(total - model) / total,
+        import_seconds=imports,
+        own_seconds=total - model - imports,
+        own_share=(total - model - imports) / total,
         cpu_seconds=times.user + times.system,
         peak_memory_mb=peak_memory(),
         cores=os.cpu_count(),
@@ -101,29 +99,39 @@ class Stages:
     """A `Progress` that keeps the seconds of each stage, in order, and passes on what it is told.
 
     Args:
-        progress: whom to tell
         started: when the first stage began, by `time.monotonic`
+
+    Attributes:
+        seconds: of each stage so far
+        progress: whom to tell, once it is set
     """
 
-    def __init__(self, progress: Any, started: float) -> None:
+    def __init__(self, started: float) -> None:
         self.seconds: dict[str, float] = {}
-        self._progress = progress
+        self.progress: Any = None
         self._since = started
-        self._count("Starting")
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        self._count(stage)
-        self._progress(stage, done, total)
+        self.count(stage)
+        self.progress(stage, done, total)
 
     def close(self) -> None:
         """Ends the last stage: what came after its last report is its own."""
-        self._count(list(self.seconds)[-1])
-        self._progress.close()
+        self.count(list(self.seconds)[-1])
+        self.progress.close()
 
-    def _count(self, stage: str) -> None:
+    def count(self, stage: str) -> None:
+        """Counts the time since the last report for a stage."""
         now = time.monotonic()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._since
         self._since = now
+
+
+def _import_libraries() -> None:
+    """Imports what an App that runs the audit has imported already."""
+    import fiftyone  # noqa: F401
+    import segmentation_models_pytorch  # noqa: F401
+    import torch  # noqa: F401
 
 
 def _measure(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -147,70 +155,13 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
     return {**arguments, **chosen, **({"only_folds": options.only_folds} if options.only_folds else {})}
 
 
-@contextmanager
-def _environment(home: Path, address: str) -> Iterator[None]:
-    """FiftyOne's settings for the measured process: nothing of the user's is read or written."""
-    before = dict(os.environ)
-    (home / "plugins").mkdir()
-    os.environ.update(
-        FIFTYONE_CONFIG_PATH=str(home / "config.json"),
-        FIFTYONE_APP_CONFIG_PATH=str(home / "app_config.json"),
-        FIFTYONE_DATABASE_URI=address,
-        FIFTYONE_DEFAULT_DATASET_DIR=str(home / "datasets"),
-        FIFTYONE_PLUGINS_DIR=str(home / "plugins"),
-        FIFTYONE_DATABASE_VALIDATION="false",
-        FIFTYONE_DO_NOT_TRACK="true",
-    )
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-@contextmanager
-def _mongodb(home: Path) -> Iterator[str]:
-    """A server of the benchmark's own: FiftyOne attaches to any that another FiftyOne has started."""
-    found = find_spec("fiftyone")
-    bundled = Path((found.submodule_search_locations or [""])[0]) / "db/bin/mongod" if found else Path()
-    program = str(bundled) if bundled.is_file() else shutil.which("mongod")
-    if program is None:
-        raise SystemExit("No mongod found: install MongoDB.")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = home / "database"
-    folder.mkdir()
-    options = ["--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"]
-    with open(home / "mongod.log", "w") as log:
-        server = subprocess.Popen([program, *options], stdout=log, stderr=subprocess.STDOUT)
-    try:
-        _wait_for(port)
-        yield f"mongodb://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            if time.monotonic() > until:
-                raise SystemExit("MongoDB did not start in a minute.") from None
-            time.sleep(0.1)
-
-
 def _print(figures: dict[str, Any]) -> None:
     total = figures["total_seconds"]
     rows = [[stage, f"{spent:.1f}", f"{spent / total:.1%}"] for stage, spent in figures["seconds"].items()]
     print_table(["stage", "seconds", "share"], [*rows, ["all", f"{total:.1f}", "100.0%"]])
     print(
         f"\n{figures['scored']} of {figures['images']} images, {figures['classes']} classes, {figures['cores']} cores: "
-        f"{figures['own_share']:.1%} of the time outside of training and inference, "
+        f"{figures['own_seconds']:.1f} s ({figures['own_share']:.1%}) outside of training, inference and imports, "
         f"{figures['cpu_seconds']:.0f} CPU-seconds, peak memory {figures['peak_memory_mb']:.0f} MB."
     )
 
