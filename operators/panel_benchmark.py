@@ -137,8 +137,8 @@ def _table(block: types.Object, record: text.Benchmark, measure: str) -> None:
 
 
 def _curves(block: types.Object, record: text.Benchmark) -> None:
-    drawn = [(index, one) for index, one in enumerate(record["results"]) if one.get("curves")]
-    if not drawn:
+    results = [one for one in record["results"] if one.get("curves")]
+    if not results:
         return
     colors = leading_scores(record)
     layout.text(block, "curves_title", "Precision and recall", fontWeight=500, mt=1)
@@ -147,12 +147,14 @@ def _curves(block: types.Object, record: text.Benchmark) -> None:
     for name, color in colors.items():
         layout.text(legend, name, f"━ {text.score_name(name)}", color=color, fontWeight=500)
     layout.text(legend, "others", "━ the other scores", color=layout.QUIET)
-    # No more in a row than there are kinds: then each row is one architecture's
-    most = len({one["kind"] for one in record["results"]})
+    # An architecture's in a row, where there is room
+    architectures = list(dict.fromkeys(one["architecture"] for one in results))
+    most = max(2, len({one["kind"] for one in results}))
     width = f"max(min({_PLOT_WIDTH}px, 100%), calc((100% - {(most - 1) * 16}px) / {most}))"
-    columns = f"repeat(auto-fit, minmax({width}, 1fr))"
-    plots = layout.grid(block, "plots", least=_PLOT_WIDTH, gridTemplateColumns=columns)
-    for index, result in drawn:
+    plots = layout.grid(
+        block, "plots", least=_PLOT_WIDTH, gridTemplateColumns=f"repeat(auto-fill, minmax({width}, 1fr))"
+    )
+    for index, result in enumerate(sorted(results, key=lambda one: architectures.index(one["architecture"]))):
         cell = layout.column(plots, f"cell_{index}", gap=0.5)
         layout.text(cell, "title", text.title(record, result), fontWeight=500)
         data, look, height = precision_recall(result, colors)
