@@ -20,8 +20,10 @@ from PIL import Image
 
 # As in `sides`, imported without FiftyOne
 from plugin.config import ScoreConfig
+from plugin.resample import to_probabilities
 from plugin.scores import score_image
 from plugin.stored_values import encode_png
+from plugin.types import Geometry, Prediction
 
 from .inputs import make_image
 from .processes import print_table
@@ -86,11 +88,19 @@ def _measure(kind: str, images: list[np.ndarray], repeats: int) -> list[dict[str
 
 def _generated(count: int) -> dict[str, list[np.ndarray]]:
     config = ScoreConfig(scores=("softmin",), per_class=False)
-    scores = [score_image(*make_image(SHAPE, seed), config) for seed in range(count)]
+    scores = [score_image(*_upsampled(seed), config) for seed in range(count)]
     return {
         "heatmap": [one.heatmap for one in scores],
         "predicted mask": [one.prediction.astype(np.uint8) for one in scores],
     }
+
+
+def _upsampled(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities at four times the resolution of the logits, as models give them, and labels."""
+    classes, height, width = SHAPE
+    probabilities, labels = make_image((classes, height // 4, width // 4), seed)
+    prediction = Prediction(np.log(probabilities), "logits", Geometry((height, width), (height, width), True))
+    return to_probabilities(prediction, (height, width)), labels.repeat(4, axis=0).repeat(4, axis=1)
 
 
 def _stored(arguments: argparse.Namespace) -> dict[str, list[np.ndarray]]:
