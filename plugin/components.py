@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from skimage.measure import label as connected_components
+
+from .compiled import kernel
 
 
 def component_score(
@@ -42,11 +43,58 @@ def _components(
     prediction: np.ndarray, labels: np.ndarray, confidence: np.ndarray, classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The mean confidence and the given class of each component."""
-    # 0 is the background of the labelling, so pairs start at 1
-    pairs = np.where(labels >= 0, prediction.astype(np.int32) * classes + labels + 1, 0)
-    component = connected_components(pairs, background=0, connectivity=2).ravel()
-    sizes = np.bincount(component)[1:]
-    sums = np.bincount(component, weights=confidence.ravel())[1:]
-    given = np.zeros(sizes.size, np.int64)
-    given[component[component > 0] - 1] = labels.ravel()[component > 0]
-    return sums / sizes, given
+    pairs = np.where(labels >= 0, prediction.astype(np.int32) * np.int32(classes) + labels, np.int32(-1))
+    first, sums, sizes = np.empty(pairs.size, np.int32), np.zeros(pairs.size), np.zeros(pairs.size, np.int32)
+    _find_components(pairs, first)
+    _sum_components(first, np.ascontiguousarray(confidence, np.float64).reshape(-1), sums, sizes)
+    found = np.flatnonzero(sizes)
+    return sums[found] / sizes[found], labels.reshape(-1)[found]
+
+
+@kernel()
+def _find_components(pairs: np.ndarray, first: np.ndarray) -> None:
+    """Fills ``first`` (h w,) int32 with the first pixel, in order of rows, of each one's component; -1 for no pair.
+
+    Args:
+        pairs: (h, w) int32 pair of classes; negative where a pixel takes no part
+    """
+    height, width = pairs.shape
+    for y in range(height):
+        for x in range(width):
+            pair, pixel = pairs[y, x], np.int32(y * width + x)
+            first[pixel] = pixel if pair >= 0 else np.int32(-1)
+            if pair < 0:
+                continue
+            # Those of the neighbours before that touch one another are joined already
+            if y > 0 and pairs[y - 1, x] == pair:
+                first[pixel] = first[pixel - width]
+                continue
+            if x > 0 and pairs[y, x - 1] == pair:
+                first[pixel] = first[pixel - 1]
+            elif x > 0 and y > 0 and pairs[y - 1, x - 1] == pair:
+                first[pixel] = first[pixel - width - 1]
+            if y > 0 and x + 1 < width and pairs[y - 1, x + 1] == pair:
+                _join(first, pixel, np.int32(pixel - width + 1))
+    for pixel in range(first.size):
+        if first[pixel] >= 0:
+            first[pixel] = first[first[pixel]]
+
+
+@kernel()
+def _join(first: np.ndarray, one: np.int32, other: np.int32) -> None:
+    """Makes two pixels' components one; its pixels lead on to earlier ones of it, the first to itself."""
+    start = one
+    while first[one] != one:
+        one = first[one]
+    while first[other] != other:
+        other = first[other]
+    first[one] = first[other] = first[start] = min(one, other)
+
+
+@kernel()
+def _sum_components(first: np.ndarray, confidence: np.ndarray, sums: np.ndarray, sizes: np.ndarray) -> None:
+    """Adds up confidence (h w,) and number of the pixels of each component, at its first one."""
+    for pixel in range(first.size):
+        if first[pixel] >= 0:
+            sums[first[pixel]] += confidence[pixel]
+            sizes[first[pixel]] += 1

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import kernels
+from . import confident_kernels as kernels
 from .scan import largest, predict
 
 #: One image: probabilities (K, h, w), labels (h, w); at any resolution, pooled or not

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .scan import largest
+from .compiled import kernel
+from .scan import given_probability, largest
 
 #: The other scores that the score is made from
 INGREDIENTS = ("softmin",)
@@ -143,19 +144,39 @@ def pair_evidence(probabilities: np.ndarray, labels: np.ndarray) -> PairEvidence
         The evidence; none where no pixel takes part.
     """
     classes = probabilities.shape[0]
-    seen, surest = largest(probabilities)
-    contradicted = (labels >= 0) & (seen != labels)
-    given, suggested = labels[contradicted].astype(np.int64), seen[contradicted].astype(np.int64)
-    for_seen = surest[contradicted].astype(np.float64)
-    y, x = np.nonzero(contradicted)
-    for_given = probabilities[given, y, x].astype(np.float64)
-    gain = np.log(np.maximum(for_seen, _LEAST_PROBABILITY) / np.maximum(for_given, _LEAST_PROBABILITY))
-    sums = np.bincount(given * classes + suggested, (for_seen - for_given) * gain, classes * classes)
+    seen, surest = (values.reshape(-1) for values in largest(probabilities))
+    for_given, sums = given_probability(probabilities, labels).reshape(-1), np.zeros((classes, classes))
+    pixels = np.zeros((3, classes), np.int64)
+    _sum_evidence(np.ascontiguousarray(labels, np.int16).reshape(-1), seen, surest, for_given, sums, *pixels)
     pairs = np.flatnonzero(sums)
-    pixels = max(1, int((labels >= 0).sum()))
-    odds = _odds(labels[labels >= 0], seen[labels >= 0], classes)
-    given, suggested = np.divmod(pairs, classes)
-    return PairEvidence(given.astype(np.int16), suggested.astype(np.int16), sums[pairs] / pixels, odds[suggested])
+    odds, pixels_given = _odds(*pixels), max(1, int(pixels[0].sum()))
+    given, suggested = (ends.astype(np.int16) for ends in np.divmod(pairs, classes))
+    return PairEvidence(given, suggested, sums.reshape(-1)[pairs] / pixels_given, odds[suggested])
+
+
+@kernel()
+def _sum_evidence(
+    labels: np.ndarray,
+    seen: np.ndarray,
+    for_seen: np.ndarray,
+    for_given: np.ndarray,
+    sums: np.ndarray,
+    given: np.ndarray,
+    predicted: np.ndarray,
+    agree: np.ndarray,
+) -> None:
+    """Adds nats to sums (K, K) of [given, seen], and pixels to (K,) counts; all else is (N,), over pixels."""
+    for i in range(labels.size):
+        g, c = labels[i], seen[i]
+        if g >= 0:
+            given[g] += 1
+            predicted[c] += 1
+            if g == c:
+                agree[c] += 1
+            else:
+                surest, less = np.float64(for_seen[i]), np.float64(for_given[i])
+                gain = math.log(max(surest, _LEAST_PROBABILITY) / max(less, _LEAST_PROBABILITY))
+                sums[g, c] += (surest - less) * gain
 
 
 def evidence_strength(pairs: PairEvidence, usual: Usual) -> float:
@@ -191,11 +212,9 @@ def evidence_score(pairs: PairEvidence, usual: Usual, softmin: float) -> float:
     return 1 / (1 + suspicion / _MIDDLING)
 
 
-def _odds(given: np.ndarray, seen: np.ndarray, classes: int) -> np.ndarray:
-    """(K,) odds that a class is contradicted where given or seen, of the classes of n pixels; 10 where neither."""
-    agree = np.bincount(given[given == seen], minlength=classes)
-    either = np.bincount(given, minlength=classes) + np.bincount(seen, minlength=classes) - agree
-    confirmed = agree / np.maximum(either, 1)
+def _odds(given: np.ndarray, predicted: np.ndarray, agree: np.ndarray) -> np.ndarray:
+    """(K,) odds that a class is contradicted where given or predicted, by its (K,) pixels; 10 where it is neither."""
+    confirmed = agree / np.maximum(given + predicted - agree, 1)
     return (1 - confirmed) / (confirmed + _LEAST_CONFIRMED)
 
 

@@ -1,282 +1,405 @@
-"""Every compiled function of the engine: plain loops over pixels, called through the modules that explain them.
+"""The compiled pass over an image: plain loops over pixels, called through the modules that explain them.
 
-They share one file because numba's cache notices a change of a function's own file only, not of the functions it calls.
-Probabilities come as (K, N) float32, labels as (N,) int16 with a negative value where a pixel takes no part.
+What calls one another shares one file, as numba's cache notices a change of a function's own file only, not of the
+functions it calls. Class values come as (K, N) float32, as the bits of float16 in int16, or as uint8: all three order
+as the probabilities do, so most of the work needs no conversion, and takes as many at a time as a register holds.
+Labels are (N,) int16 with a negative value where a pixel takes no part.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+from numba import types
+from numba.extending import overload
 
-from .compiled import kernel
+from .compiled import TILE_COLUMNS, TILE_ROWS, count_tile, kernel
 from .types import IGNORED
 
 #: Pixels of one class that are worked on at a time: with their scratch space they fit a first-level cache
 CHUNK_PIXELS = 4096
-#: Pixels whose count above a threshold is taken at once; where it is 0 the larger thresholds are skipped
-COUNT_PIXELS = 512
+#: Pixels whose sums are prepared at a time
+TALLY_PIXELS = 512
 #: Cells of [0, 1] that the search for a confidence's thresholds starts from; a power of two, so that cells are exact
 CELLS = 1024
-#: Probabilities are summed as integers, in steps of this size, so that no order of the summation changes the sum
-STEPS = 2.0**32
+#: Copies of a class's sums and counts, used in turn: none has to wait for the one of the pixel before
+COPIES = 4
+_LOG2_E, _LN_2 = 1 / math.log(2), math.log(2)
+#: Taylor terms 1 / n! of e^f: for f in [-ln(2) / 2, ln(2) / 2] good to float64's last bits
+_TERMS = tuple(1 / math.factorial(n) for n in range(13))
+
+
+def _number(value: Any) -> Any:
+    """A class value as float32; divided by its type's `scan.DIVISORS` it is the probability."""
+    return np.float32(value)
+
+
+@overload(_number, strict=False)
+def _compile_number(value: Any) -> Any:
+    if value == types.int16:
+        # Moved to where float32 has its exponent and fraction, the bits of a float16 are 2^-112 times the number
+        return lambda value: np.uint32((np.uint32(value) & np.uint32(0x7FFF)) << np.uint32(13)).view(np.float32)
+    return lambda value: np.float32(value)
 
 
 @kernel()
 def scan_image(
-    probabilities: np.ndarray,
+    values: np.ndarray,
+    divisor: np.float32,
     labels: np.ndarray,
     width: int,
-    thresholds: np.ndarray,
+    limits: np.ndarray,
     factor: int,
-    sizes: np.ndarray,
+    shares: np.ndarray,
+    tallying: tuple[Any, ...],
     prediction: np.ndarray,
-    confidence: np.ndarray,
+    heatmap: np.ndarray,
     above: np.ndarray,
     pooled: np.ndarray,
 ) -> None:
-    """Passes once over an image; fills the last four arrays. See `scan.scan`.
+    """Passes once over an image; fills the last four arrays, and what `tally` fills. See `scan.scan`.
 
     Args:
+        divisor: of the values, see `class_values`
         width: pixels a row
-        thresholds: (T,) float32, positive, ascending; empty for no counts
+        limits: (T,) thresholds as class values, ascending; empty for no counts
         factor: side of a block
-        sizes: (h, w) float64 pixels of each block that take part, at least 1
+        shares: (h, w) float32, what a block's sum is multiplied by to be its mean
+        tallying: the arguments of `tally` from ``thresholds`` to ``sums``
         prediction: (N,) int16
-        confidence: (N,) float32
+        heatmap: (N,) uint8
         above: (K, T) int64, zeros
         pooled: (K, h, w) float32; (K, 0, 0) for no pooling
     """
-    classes, pixels = probabilities.shape
+    classes, pixels = values.shape
     chunk = width * factor * max(1, CHUNK_PIXELS // (width * factor))
-    best, winner = np.empty(chunk, np.float32), np.empty(chunk, np.int32)
-    kept, columns = np.empty(chunk, np.float32), np.empty(width, np.float64)
+    best, given, kept = (np.empty(chunk, values.dtype), np.empty(chunk, values.dtype), np.empty(chunk, values.dtype))
+    confidence, columns = np.empty(chunk, np.float32), np.empty(width, np.float32)
+    seen = np.zeros(classes, np.bool_)
     for start in range(0, pixels, chunk):
         size, row = min(chunk, pixels - start), start // (width * factor)
-        part = labels[start : start + size]
+        part, winner = labels[start : start + size], prediction[start : start + size]
         complete = part.min() >= 0
-        best[:size] = probabilities[0, start : start + size]
-        winner[:size] = 0
+        _mark(part, seen)
+        best[:size] = values[0, start : start + size]
+        winner[:] = 0
         for k in range(classes):
-            values = probabilities[k, start : start + size]
-            _raise_maximum(values, k, best, winner)
-            # Two calls, as values and kept differ in type where the caller's array is read-only
+            plane = values[k, start : start + size]
+            _raise_maximum(plane, k, best, winner)
+            if seen[k]:
+                seen[k] = False
+                _take(plane, part, np.int16(k), given)
+            # Two calls, as plane and kept differ in type where the caller's array is read-only
             if complete:
-                _count_and_pool(values, width, thresholds, factor, sizes[row:], columns, above[k], pooled[k, row:])
+                _count_and_pool(plane, width, limits, factor, shares[row:], columns, above[k], pooled[k, row:])
             else:
-                _keep(values, part, kept)
-                taken = kept[:size]
-                _count_and_pool(taken, width, thresholds, factor, sizes[row:], columns, above[k], pooled[k, row:])
-        for i in range(size):
-            prediction[start + i] = winner[i]
-        _gather(probabilities, part, start, confidence)
+                _take_all(plane, part, kept)
+                _count_and_pool(kept[:size], width, limits, factor, shares[row:], columns, above[k], pooled[k, row:])
+        _clip(given, divisor, part, confidence)
+        tally(part, winner, confidence, *tallying, heatmap[start : start + size])
+
+
+@kernel()
+def _mark(labels: np.ndarray, seen: np.ndarray) -> None:
+    for i in range(labels.size):
+        if labels[i] >= 0:
+            seen[labels[i]] = True
+
+
+# In these loops all is read before it is chosen from: a choice between reads would not become vector instructions
 
 
 @kernel()
 def _raise_maximum(values: np.ndarray, index: int, best: np.ndarray, winner: np.ndarray) -> None:
     for i in range(values.size):
-        larger = values[i] > best[i]
-        best[i] = values[i] if larger else best[i]
-        winner[i] = np.int32(index) if larger else winner[i]
+        value, most, before = values[i], best[i], winner[i]
+        best[i] = value if value > most else most
+        winner[i] = np.int16(index) if value > most else before
 
 
 @kernel()
-def _gather(probabilities: np.ndarray, labels: np.ndarray, start: int, confidence: np.ndarray) -> None:
-    for i in range(labels.size):
-        label = labels[i]
-        given = probabilities[label, start + i] if label >= 0 else np.float32(1)
-        confidence[start + i] = min(max(given, np.float32(0)), np.float32(1))
-
-
-@kernel()
-def _keep(values: np.ndarray, labels: np.ndarray, kept: np.ndarray) -> None:
-    """Copies the values, with 0 where a pixel takes no part: above no threshold, and nothing to a sum."""
+def _take(values: np.ndarray, labels: np.ndarray, label: np.int16, given: np.ndarray) -> None:
     for i in range(values.size):
-        kept[i] = values[i] if labels[i] >= 0 else np.float32(0)
+        value, before = values[i], given[i]
+        given[i] = value if labels[i] == label else before
+
+
+@kernel()
+def _take_all(values: np.ndarray, labels: np.ndarray, kept: np.ndarray) -> None:
+    """Copies the values, with 0 where a pixel takes no part: above no threshold, and nothing to a sum."""
+    nothing = kept.dtype.type(0)
+    for i in range(values.size):
+        value = values[i]
+        kept[i] = value if labels[i] >= 0 else nothing
+
+
+@kernel()
+def _clip(given: np.ndarray, divisor: np.float32, labels: np.ndarray, confidence: np.ndarray) -> None:
+    """Fills the probability of the given class, in [0, 1]; 1 where a pixel takes no part."""
+    for i in range(labels.size):
+        s = min(max(_number(given[i]) / divisor, np.float32(0)), np.float32(1))
+        confidence[i] = s if labels[i] >= 0 else np.float32(1)
 
 
 @kernel()
 def _count_and_pool(
     values: np.ndarray,
     width: int,
-    thresholds: np.ndarray,
+    limits: np.ndarray,
     factor: int,
-    sizes: np.ndarray,
+    shares: np.ndarray,
     columns: np.ndarray,
     above: np.ndarray,
     pooled: np.ndarray,
 ) -> None:
-    if thresholds.size:
-        _count_above(values, thresholds, above)
-    if pooled.size:
-        _pool_rows(values, width, factor, sizes, columns, pooled)
+    if limits.size:
+        _count_above(values, width, limits, above)
+    # The usual factor by name: only loops of known length become vector instructions
+    if pooled.size and factor == 4:
+        _pool_rows(values, width, 4, shares, columns, pooled)
+    elif pooled.size:
+        _pool_rows(values, width, factor, shares, columns, pooled)
 
 
 @kernel()
-def _count_above(values: np.ndarray, thresholds: np.ndarray, above: np.ndarray) -> None:
-    for start in range(0, values.size, COUNT_PIXELS):
-        part = values[start : start + COUNT_PIXELS]
-        for t in range(thresholds.size):
-            count = _count(part, thresholds[t])
-            if count == 0:
-                break
-            above[t] += np.int64(count)
+def _count_above(values: np.ndarray, width: int, limits: np.ndarray, above: np.ndarray) -> None:
+    rows, tile = values.size // width, np.empty(TILE_ROWS * TILE_COLUMNS, values.dtype)
+    for top in range(0, rows, TILE_ROWS):
+        for left in range(0, width, TILE_COLUMNS):
+            if top + TILE_ROWS <= rows and left + TILE_COLUMNS <= width:
+                _count_tile_above(values, top * width + left, width, limits, above)
+            else:
+                tile[:] = 0
+                for y in range(min(TILE_ROWS, rows - top)):
+                    for x in range(min(TILE_COLUMNS, width - left)):
+                        tile[y * TILE_COLUMNS + x] = values[(top + y) * width + left + x]
+                _count_tile_above(tile, 0, TILE_COLUMNS, limits, above)
 
 
-@kernel(fastmath={"reassoc"})
-def _count(values: np.ndarray, threshold: np.float32) -> np.float32:
-    # Only a float32 sum that may be reordered becomes vector instructions; up to 2**24 it is exact
-    count = np.float32(0)
-    for i in range(values.size):
-        count += np.float32(1) if values[i] > threshold else np.float32(0)
-    return count
+@kernel()
+def _count_tile_above(values: np.ndarray, start: int, width: int, limits: np.ndarray, above: np.ndarray) -> None:
+    for t in range(limits.size):
+        count = count_tile(values, start, width, limits[t])
+        if count == 0:
+            break
+        above[t] += count
 
 
 @kernel()
 def _pool_rows(
-    values: np.ndarray, width: int, factor: int, sizes: np.ndarray, columns: np.ndarray, pooled: np.ndarray
+    values: np.ndarray, width: int, factor: int, shares: np.ndarray, columns: np.ndarray, pooled: np.ndarray
 ) -> None:
-    """Averages rows of one class that begin where a block begins; ``columns`` is (width,) float64 scratch."""
+    """Averages rows of one class that begin where a block begins; ``columns`` is (width,) float32 scratch."""
     rows = values.size // width
     for top in range(0, rows, factor):
-        for x in range(width):
-            columns[x] = values[top * width + x]
-        for y in range(top + 1, min(top + factor, rows)):
-            row = values[y * width : (y + 1) * width]
-            for x in range(width):
-                columns[x] += row[x]
-        _pool_columns(columns, factor, sizes[top // factor], pooled[top // factor])
+        part = values[top * width : min(top + factor, rows) * width]
+        if part.size == 4 * width:
+            _sum_rows(part, width, 4, columns)
+        else:
+            _sum_rows(part, width, part.size // width, columns)
+        _pool_columns(columns, factor, shares[top // factor], pooled[top // factor])
+
+
+# Sums are taken by twos, so that a block of equal values has exactly that mean: some power of two times it is no sum
+# that rounding touches
 
 
 @kernel()
-def _pool_columns(columns: np.ndarray, factor: int, sizes: np.ndarray, pooled: np.ndarray) -> None:
+def _sum_rows(values: np.ndarray, width: int, rows: int, columns: np.ndarray) -> None:
+    for x in range(width):
+        total = np.float32(0)
+        for y in range(0, rows - 1, 2):
+            total += _number(values[y * width + x]) + _number(values[(y + 1) * width + x])
+        columns[x] = total + _number(values[(rows - 1) * width + x]) if rows % 2 else total
+
+
+@kernel()
+def _pool_columns(columns: np.ndarray, factor: int, shares: np.ndarray, pooled: np.ndarray) -> None:
     whole = columns.size // factor
-    if factor == 4:
-        # The usual factor, written out: a loop of unknown length would not become vector instructions
-        for block in range(whole):
-            x = 4 * block
-            total = (columns[x] + columns[x + 1]) + (columns[x + 2] + columns[x + 3])
-            pooled[block] = total / sizes[block]
-    else:
-        for block in range(whole):
-            pooled[block] = columns[block * factor : (block + 1) * factor].sum() / sizes[block]
+    for block in range(whole):
+        total = np.float32(0)
+        for x in range(block * factor, (block + 1) * factor - 1, 2):
+            total += columns[x] + columns[x + 1]
+        pooled[block] = (total + columns[(block + 1) * factor - 1] if factor % 2 else total) * shares[block]
     if whole < pooled.size:
-        pooled[whole] = columns[whole * factor :].sum() / sizes[whole]
+        pooled[whole] = columns[whole * factor :].sum() * shares[whole]
+
+
+@kernel()
+def tally(
+    labels: np.ndarray,
+    prediction: np.ndarray,
+    confidence: np.ndarray,
+    thresholds: np.ndarray,
+    below_cell: np.ndarray,
+    shift: np.ndarray,
+    coldness: float,
+    bins: np.ndarray,
+    predicted: np.ndarray,
+    sums: np.ndarray,
+    heatmap: np.ndarray,
+) -> None:
+    """Sums up pixels by their given class; adds to three arrays, and fills the heatmap. See `tally.Tally`.
+
+    A class has `COPIES` rows in each array, used in turn, and so have the pixels that take no part, as if of class K.
+
+    Args:
+        prediction: (N,) int16; a negative one belongs to no class
+        confidence: (N,) float32 probability of the given class, in [0, 1]; 1 where a pixel takes no part
+        thresholds: (T + 1,) float32, ascending, the last inf
+        below_cell: (`CELLS` + 1,) int32, thresholds below the start of each cell
+        shift: (K + 1,) float64, what the confidence is taken from in its weight
+        coldness: 1 / temperature of the weights
+        bins: (COPIES (K + 1), 2, T + 1) int32 pixels by class, whether it is predicted, and thresholds exceeded
+        predicted: (COPIES (K + 1),) int32 pixels predicted each class
+        sums: (COPIES (K + 1), 3) float64 sums of the confidence, of the weights, and of the weighted confidence
+        heatmap: (N,) uint8
+    """
+    indices, weights = np.empty((4, TALLY_PIXELS), np.int32), np.empty(TALLY_PIXELS, np.float64)
+    rows, bin_starts, predicted_rows, cells = indices[0], indices[1], indices[2], indices[3]
+    flat_bins, each, classes = bins.reshape(-1), np.int32(thresholds.size), np.int32(shift.size)
+    none = np.uint16(classes - 1)
+    for start in range(0, labels.size, TALLY_PIXELS):
+        stop = min(start + TALLY_PIXELS, labels.size)
+        label, seen, s = labels[start:stop], prediction[start:stop], confidence[start:stop]
+        for i in range(label.size):
+            # As an unsigned number a negative class is a large one
+            given, other = min(np.uint16(label[i]), none), min(np.uint16(seen[i]), none)
+            first = np.int32(i % COPIES) * classes
+            rows[i] = first + np.int32(given)
+            bin_starts[i] = (np.int32(2) * rows[i] + np.int32(label[i] == seen[i])) * each
+            predicted_rows[i] = first + np.int32(other if given < none else none)
+            cells[i] = np.int32(s[i] * np.float32(CELLS))
+        for i in range(label.size):
+            weights[i] = (shift[min(np.uint16(label[i]), none)] - np.float64(s[i])) * coldness
+        _exponentials(weights[: label.size])
+        for i in range(label.size):
+            heatmap[start + i] = np.uint8(255.0 * (1.0 - np.float64(s[i])) + 0.5)
+        for i in range(label.size):
+            t = below_cell[cells[i]]
+            while s[i] > thresholds[t]:
+                t += np.int32(1)
+            flat_bins[bin_starts[i] + t] += np.int32(1)
+            predicted[predicted_rows[i]] += np.int32(1)
+            sum_row = sums[rows[i]]
+            sum_row[0] += np.float64(s[i])
+            sum_row[1] += weights[i]
+            sum_row[2] += weights[i] * np.float64(s[i])
+
+
+@kernel(fastmath={"contract"})
+def _exponentials(values: np.ndarray) -> None:
+    """e to the power of each, in place; a call of ``exp`` a value would not become vector instructions."""
+    for i in range(values.size):
+        exponent = max(values[i] * _LOG2_E, -1023.0)
+        whole = np.floor(exponent + 0.5)
+        f = (exponent - whole) * _LN_2
+        power = _TERMS[12]
+        power = power * f + _TERMS[11]
+        power = power * f + _TERMS[10]
+        power = power * f + _TERMS[9]
+        power = power * f + _TERMS[8]
+        power = power * f + _TERMS[7]
+        power = power * f + _TERMS[6]
+        power = power * f + _TERMS[5]
+        power = power * f + _TERMS[4]
+        power = power * f + _TERMS[3]
+        power = power * f + _TERMS[2]
+        power = power * f + _TERMS[1]
+        power = power * f + _TERMS[0]
+        values[i] = power * np.int64((np.int64(np.int32(whole)) + 1023) << 52).view(np.float64)
+
+
+@kernel()
+def find_lowest(values: np.ndarray, divisor: np.float32, labels: np.ndarray, lowest: np.ndarray) -> None:
+    """Lowers (K + 1,) float64 minima to the given class's probability, clipped to [0, 1]."""
+    for i in range(labels.size):
+        k = labels[i]
+        if k >= 0:
+            s = min(max(_number(values[k, i]) / divisor, np.float32(0)), np.float32(1))
+            lowest[k] = min(lowest[k], np.float64(s))
 
 
 @kernel()
 def pool_planes(
-    probabilities: np.ndarray, labels: np.ndarray, width: int, factor: int, sizes: np.ndarray, pooled: np.ndarray
+    values: np.ndarray, labels: np.ndarray, width: int, factor: int, shares: np.ndarray, pooled: np.ndarray
 ) -> None:
     """Averages all classes over blocks; fills ``pooled`` (K, h, w) float32. See `scan_image` for the others."""
     chunk = width * factor * max(1, CHUNK_PIXELS // (width * factor))
-    kept, columns = np.empty(chunk, np.float32), np.empty(width, np.float64)
+    kept, columns = np.empty(chunk, values.dtype), np.empty(width, np.float32)
+    nothing = np.empty(0, values.dtype)
     for start in range(0, labels.size, chunk):
         part, row = labels[start : start + chunk], start // (width * factor)
-        for k in range(probabilities.shape[0]):
-            _keep(probabilities[k, start : start + part.size], part, kept)
-            _pool_rows(kept[: part.size], width, factor, sizes[row:], columns, pooled[k, row:])
+        for k in range(values.shape[0]):
+            _take_all(values[k, start : start + part.size], part, kept)
+            _count_and_pool(
+                kept[: part.size], width, nothing, factor, shares[row:], columns, np.empty(0, np.int64), pooled[k, row:]
+            )
 
 
 @kernel()
-def vote(labels: np.ndarray, factor: int, votes: np.ndarray, pooled: np.ndarray, sizes: np.ndarray) -> None:
+def vote(labels: np.ndarray, factor: int, seen: np.ndarray, pooled: np.ndarray, sizes: np.ndarray) -> None:
     """Elects the class of each block, the smaller where votes are equal, and counts its pixels that take part.
 
     Args:
         labels: (H, W) int16
         factor: side of a block
-        votes: (K,) int64, zeros before and after
+        seen: (K,) bool, False before and after
         pooled: (h, w) int16, filled; `IGNORED` where nothing takes part
-        sizes: (h, w) float64, filled; at least 1
+        sizes: (h, w) int32, filled
     """
-    height, width = labels.shape
+    height, blocks = labels.shape[0], pooled.shape[1]
+    members = np.empty((factor * factor, blocks), np.int16)
+    votes, most = np.empty(blocks, np.int32), np.empty(blocks, np.int32)
     for y in range(pooled.shape[0]):
-        for x in range(pooled.shape[1]):
-            bottom, right = min((y + 1) * factor, height), min((x + 1) * factor, width)
-            block = labels[y * factor : bottom, x * factor : right]
-            winner, most, total = np.int16(IGNORED), 0, 0
-            for i in range(block.shape[0]):
-                for j in range(block.shape[1]):
-                    label = block[i, j]
-                    if label >= 0:
-                        total += 1
-                        votes[label] += 1
-                        if votes[label] > most or (votes[label] == most and label < winner):
-                            winner, most = label, votes[label]
-            for i in range(block.shape[0]):
-                for j in range(block.shape[1]):
-                    if block[i, j] >= 0:
-                        votes[block[i, j]] = 0
-            pooled[y, x] = winner
-            sizes[y, x] = max(total, 1)
+        rows = labels[y * factor : min((y + 1) * factor, height)]
+        if factor == 4:
+            _collect_members(rows, 4, members, seen)
+        else:
+            _collect_members(rows, factor, members, seen)
+        winner, total = pooled[y], sizes[y]
+        winner[:], total[:], most[:] = np.int16(IGNORED), 0, 0
+        for k in range(seen.size):
+            if seen[k]:
+                seen[k] = False
+                _count_votes(members, np.int16(k), votes)
+                _raise_most(votes, k, most, winner, total)
 
 
 @kernel()
-def count_classes(
-    prediction: np.ndarray, labels: np.ndarray, given: np.ndarray, predicted: np.ndarray, correct: np.ndarray
-) -> None:
-    """Adds to three (K,) int64 counts; a negative ``prediction`` (N,) int16 belongs to no class."""
-    for i in range(labels.size):
-        if labels[i] < 0:
-            continue
-        given[labels[i]] += 1
-        if prediction[i] >= 0:
-            predicted[prediction[i]] += 1
-            correct[prediction[i]] += prediction[i] == labels[i]
+def _collect_members(rows: np.ndarray, factor: int, members: np.ndarray, seen: np.ndarray) -> None:
+    """Lays the pixels of a row of blocks out by their place in the block, and marks the classes among them."""
+    members[:] = np.int16(IGNORED)
+    height, width = rows.shape
+    for y in range(height):
+        row = rows[y]
+        for x in range(width):
+            if row[x] >= 0:
+                seen[row[x]] = True
+        for x in range(factor):
+            place = members[y * factor + x]
+            for block in range((width - x + factor - 1) // factor):
+                place[block] = row[block * factor + x]
 
 
 @kernel()
-def sum_confidence(
-    labels: np.ndarray, confidence: np.ndarray, sums: np.ndarray, lowest: np.ndarray, heatmap: np.ndarray
-) -> None:
-    """Adds to the (K,) float64 sums, lowers the (K,) float64 minima, fills the (N,) uint8 heatmap."""
-    for i in range(labels.size):
-        s = np.float64(confidence[i])
-        heatmap[i] = np.uint8(255.0 * (1.0 - s) + 0.5) if labels[i] >= 0 else np.uint8(0)
-        if labels[i] >= 0:
-            sums[labels[i]] += s
-            lowest[labels[i]] = min(lowest[labels[i]], s)
+def _count_votes(members: np.ndarray, label: np.int16, votes: np.ndarray) -> None:
+    votes[:] = 0
+    for place in range(members.shape[0]):
+        row = members[place]
+        for block in range(votes.size):
+            votes[block] += np.int32(row[block] == label)
 
 
 @kernel()
-def count_confidence_above(
-    labels: np.ndarray, confidence: np.ndarray, thresholds: np.ndarray, above: np.ndarray
-) -> None:
-    """Fills ``above`` (K, T) int64 with the pixels of each given class whose confidence exceeds each threshold."""
-    below_cell = np.empty(CELLS + 1, np.int64)
-    for cell in range(CELLS + 1):
-        below_cell[cell] = (thresholds < np.float32(cell) / np.float32(CELLS)).sum()
-    bins = np.zeros((above.shape[0], thresholds.size + 1), np.int64)
-    for i in range(labels.size):
-        if labels[i] >= 0:
-            t = below_cell[int(confidence[i] * np.float32(CELLS))]
-            while t < thresholds.size and confidence[i] > thresholds[t]:
-                t += 1
-            bins[labels[i], t] += 1
-    for k in range(above.shape[0]):
-        for t in range(thresholds.size):
-            above[k, t] = bins[k, t + 1 :].sum()
-
-
-@kernel()
-def sum_weights(
-    labels: np.ndarray,
-    confidence: np.ndarray,
-    temperature: float,
-    lowest: np.ndarray,
-    weights: np.ndarray,
-    weighted: np.ndarray,
-) -> None:
-    """Adds to the (K,) float64 sums of the softmin weights, and of the weighted confidences."""
-    for i in range(labels.size):
-        k = labels[i]
-        if k >= 0:
-            s = np.float64(confidence[i])
-            # Shifted by the smallest s, the largest weight is 1 whatever the temperature
-            weight = math.exp((lowest[k] - s) / temperature)
-            weights[k] += weight
-            weighted[k] += weight * s
+def _raise_most(votes: np.ndarray, index: int, most: np.ndarray, winner: np.ndarray, total: np.ndarray) -> None:
+    for block in range(votes.size):
+        count, highest, before = votes[block], most[block], winner[block]
+        total[block] += count
+        most[block] = count if count > highest else highest
+        winner[block] = np.int16(index) if count > highest else before
 
 
 @kernel()
@@ -284,96 +407,32 @@ def find_maximum(probabilities: np.ndarray, limits: np.ndarray, largest: np.ndar
     """Finds the class of the largest probability among those that reach their class's limit.
 
     Args:
+        probabilities: (K, N) float32
         limits: (K,) float32; -inf where any probability will do
         largest: (N,) float32, filled; -1 where no class reaches its limit
         winner: (N,) int16, filled; the smaller class where several are equal, -1 where no class reaches its limit
     """
     classes, pixels = probabilities.shape
-    best, index = np.empty(CHUNK_PIXELS, np.float32), np.empty(CHUNK_PIXELS, np.int32)
     for start in range(0, pixels, CHUNK_PIXELS):
-        size = min(CHUNK_PIXELS, pixels - start)
-        best[:size] = np.float32(-1)
-        index[:size] = -1
+        stop = min(start + CHUNK_PIXELS, pixels)
+        best, index = largest[start:stop], winner[start:stop]
+        best[:], index[:] = np.float32(-1), np.int16(-1)
         for k in range(classes):
-            _raise_limited(probabilities[k, start : start + size], limits[k], k, best, index)
-        for i in range(size):
-            largest[start + i] = best[i]
-            winner[start + i] = index[i]
+            _raise_limited(probabilities[k, start:stop], limits[k], k, best, index)
 
 
 @kernel()
 def _raise_limited(values: np.ndarray, limit: np.float32, index: int, best: np.ndarray, winner: np.ndarray) -> None:
     for i in range(values.size):
-        larger = (values[i] > best[i]) & (values[i] >= limit)
-        best[i] = values[i] if larger else best[i]
-        winner[i] = np.int32(index) if larger else winner[i]
+        value, most, before = values[i], best[i], winner[i]
+        larger = (value > most) & (value >= limit)
+        best[i] = value if larger else most
+        winner[i] = np.int16(index) if larger else before
 
 
 @kernel()
-def sum_given(probabilities: np.ndarray, labels: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> None:
-    """Adds to (K,) int64 sums of the given class's probability, in whole steps of 1 / `STEPS`, and to (K,) counts."""
+def take_given(probabilities: np.ndarray, labels: np.ndarray, given: np.ndarray) -> None:
+    """Fills ``given`` (N,) float32 with the probability of the given class; 0 where a pixel takes no part."""
     for i in range(labels.size):
-        k = labels[i]
-        if k >= 0:
-            sums[k] += np.int64(np.float64(probabilities[k, i]) * STEPS)
-            counts[k] += 1
-
-
-@kernel()
-def count_pairs(labels: np.ndarray, classes: np.ndarray, counts: np.ndarray) -> None:
-    """Adds to the (K, K) int64 counts of [label, class], over pixels that have both; ``classes`` is (N,) int16."""
-    for i in range(labels.size):
-        if labels[i] >= 0 and classes[i] >= 0:
-            counts[labels[i], classes[i]] += 1
-
-
-@kernel()
-def count_surprises(labels: np.ndarray, prediction: np.ndarray, probability: np.ndarray, limits: np.ndarray) -> int:
-    """Counts pixels predicted another class than given, with at least that class's limit; limits (K,) float64."""
-    count = 0
-    for i in range(labels.size):
-        k = prediction[i]
-        count += labels[i] >= 0 and k != labels[i] and np.float64(probability[i]) >= limits[k]
-    return count
-
-
-@kernel()
-def count_high_bits(probabilities: np.ndarray, labels: np.ndarray, histogram: np.ndarray) -> None:
-    """Adds to the (65536,) int64 histogram of the upper 16 bits of the given class's probability."""
-    confidence = np.empty(1, np.float32)
-    bits = confidence.view(np.uint32)
-    for i in range(labels.size):
-        if labels[i] >= 0:
-            # Adding 0 makes a negative zero positive
-            confidence[0] = probabilities[labels[i], i] + np.float32(0)
-            histogram[bits[0] >> 16] += 1
-
-
-@kernel()
-def count_low_bits(probabilities: np.ndarray, labels: np.ndarray, high: int, histogram: np.ndarray) -> None:
-    """Adds to the (65536,) int64 histogram of the lower 16 bits, of the probabilities whose upper 16 are ``high``."""
-    confidence = np.empty(1, np.float32)
-    bits = confidence.view(np.uint32)
-    for i in range(labels.size):
-        if labels[i] >= 0:
-            confidence[0] = probabilities[labels[i], i] + np.float32(0)
-            if bits[0] >> 16 == high:
-                histogram[bits[0] & 0xFFFF] += 1
-
-
-@kernel()
-def flag_lowest(probabilities: np.ndarray, labels: np.ndarray, cut: np.float32, flags: np.ndarray) -> None:
-    """Sets ``flags`` (N,) bool where the given class's probability is at most the cut and not the first maximum."""
-    for i in range(labels.size):
-        k = labels[i]
-        if k >= 0 and probabilities[k, i] <= cut:
-            flags[i] = not _is_first_maximum(probabilities, i, k)
-
-
-@kernel()
-def _is_first_maximum(probabilities: np.ndarray, pixel: int, index: int) -> bool:
-    largest = probabilities[index, pixel]
-    for k in range(probabilities.shape[0]):
-        if probabilities[k, pixel] > largest or (k < index and probabilities[k, pixel] == largest):
-            return False
-    return True
+        label = labels[i]
+        given[i] = probabilities[label, i] if label >= 0 else np.float32(0)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from . import kernels
+from .class_values import class_values, divisor
 
 
 def pool_probabilities(probabilities: np.ndarray, factor: int, labels: np.ndarray | None = None) -> np.ndarray:
     """Averages every class over blocks of ``factor`` × ``factor`` pixels; blocks at the edge over the pixels they have.
 
-    The sums are taken in float64, so the order of the pixels in a block makes no difference.
-
     Args:
-        probabilities: (K, H, W) floating point, in [0, 1]
+        probabilities: (K, H, W) floating point, in [0, 1], or uint8 in 255ths
         factor: side of a block in pixels, at least 1
         labels: (H, W) given classes; where given, pixels with a negative one take no part, and a block of nothing
             else is 0
@@ -21,13 +20,13 @@ def pool_probabilities(probabilities: np.ndarray, factor: int, labels: np.ndarra
     Returns:
         (K, h, w) float32 with h = ceil(H / factor), w = ceil(W / factor).
     """
-    probabilities = np.ascontiguousarray(probabilities, dtype=np.float32)
-    classes, height, width = probabilities.shape
+    values = class_values(probabilities)
+    classes, height, width = values.shape
     taking_part = np.zeros((height, width), np.int16) if labels is None else np.minimum(labels, 0).astype(np.int16)
     _, sizes = vote(taking_part, factor, 1)
     pooled = np.empty((classes, *sizes.shape), np.float32)
-    flat = probabilities.reshape(classes, -1)
-    kernels.pool_planes(flat, taking_part.reshape(-1), width, factor, sizes, pooled)
+    blocks = factor, shares(sizes, divisor(values))
+    kernels.pool_planes(values.reshape(classes, -1), taking_part.reshape(-1), width, *blocks, pooled)
     return pooled
 
 
@@ -56,11 +55,23 @@ def vote(labels: np.ndarray, factor: int, classes: int) -> tuple[np.ndarray, np.
         classes: likewise
 
     Returns:
-        The pooled labels, and (h, w) float64 pixels of each block that take part, 1 where none does: what a block's
-        sum is divided by.
+        The pooled labels, and (h, w) int32 pixels of each block that take part.
     """
     labels = np.ascontiguousarray(labels, dtype=np.int16)
     shape = -(-labels.shape[0] // factor), -(-labels.shape[1] // factor)
-    pooled, sizes = np.empty(shape, np.int16), np.empty(shape, np.float64)
-    kernels.vote(labels, factor, np.zeros(classes, np.int64), pooled, sizes)
+    pooled, sizes = np.empty(shape, np.int16), np.empty(shape, np.int32)
+    kernels.vote(labels, factor, np.zeros(classes, bool), pooled, sizes)
     return pooled, sizes
+
+
+def shares(sizes: np.ndarray, divisor: np.float32) -> np.ndarray:
+    """What a block's sum of class values is multiplied by to be its mean probability.
+
+    Args:
+        sizes: (h, w) int32, as `vote` counts them
+        divisor: of the class values, as `class_values.divisor` gives it
+
+    Returns:
+        (h, w) float32.
+    """
+    return (1 / (np.maximum(sizes, 1) * np.float64(divisor))).astype(np.float32)

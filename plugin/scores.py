@@ -14,8 +14,8 @@ import numpy as np
 
 from .components import component_score
 from .config import LABEL_ONLY_SCORES, SCORES, ScoreConfig
-from .scan import Scan, predict, scan
-from .tally import Tally, tally_image
+from .scan import Scan, given_probability, predict, scan
+from .tally import Tally, tally_agreement
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def score_image(probabilities: np.ndarray, labels: np.ndarray, config: ScoreConf
     """Computes the scores that ``config`` asks for; CLC needs the whole dataset and is not among them.
 
     Args:
-        probabilities: (K, H, W) float32, in [0, 1]; other types and layouts are copied
+        probabilities: (K, H, W) float32 or float16, in [0, 1], or uint8 in 255ths; other types and layouts are copied
         labels: (H, W) int16 class indices below K, negative where a pixel takes part in nothing
         config: which scores, and their parameters
 
@@ -68,25 +68,23 @@ def score_image(probabilities: np.ndarray, labels: np.ndarray, config: ScoreConf
         ValueError: The shapes disagree, a label is not below K, or every pixel is ignored.
     """
     labels = np.ascontiguousarray(labels, dtype=np.int16)
-    probabilities = np.ascontiguousarray(probabilities, dtype=np.float32)
     if probabilities.ndim != 3 or probabilities.shape[1:] != labels.shape:
         raise ValueError(f"Expected probabilities of shape (K, *{labels.shape}), but got {probabilities.shape}.")
-    classes = probabilities.shape[0]
-    _check_labels(labels, classes)
+    _check_labels(labels, len(probabilities))
     asked = set(config.scores)
-    thresholds = _thresholds(config) if "tccp" in asked else np.empty(0, np.float32)
+    thresholds = np.sort(np.array(config.thresholds if "tccp" in asked else (), np.float64))
     factor = config.pooling if asked & {"clc", "coco", "evidence"} else None
     temperature = config.temperature if "softmin" in asked else None
-    scanned = scan(probabilities, labels, thresholds, factor)
-    tally, heatmap = tally_image(scanned.prediction, labels, scanned.confidence, classes, thresholds, temperature)
+    scanned = scan(probabilities, labels, thresholds, factor, temperature)
+    tally = scanned.tally
     scores, per_class = _evaluate(tally, asked, config.per_class)
     return ImageScores(
         pixels=int(tally.given.sum()),
         class_pixels=tally.given,
         prediction=scanned.prediction,
-        heatmap=heatmap,
+        heatmap=scanned.heatmap,
         ccp=scores.get("ccp", np.nan),
-        tccp=np.nan if scanned.above is None else _thresholded_ccp(tally, scanned.above),
+        tccp=_thresholded_ccp(tally, scanned.above) if "tccp" in asked else np.nan,
         cil=scores.get("cil", np.nan),
         softmin=scores.get("softmin", np.nan),
         iou=scores.get("iou", np.nan),
@@ -125,8 +123,7 @@ def score_labels_only(
     if shown > classes:
         raise ValueError(f"Expected class indices below {classes}, but got {shown - 1}.")
     _check_labels(labels, classes)
-    agreement = (prediction == labels).astype(np.float32)
-    tally, heatmap = tally_image(prediction, labels, agreement, classes, np.empty(0, np.float32), None)
+    tally, heatmap = tally_agreement(prediction, labels, classes)
     scores, per_class = _evaluate(tally, set(config.scores) & set(LABEL_ONLY_SCORES), config.per_class)
     return ImageScores(
         pixels=int(tally.given.sum()),
@@ -147,13 +144,6 @@ def _check_labels(labels: np.ndarray, classes: int) -> None:
         raise ValueError("Expected at least one pixel that takes part, but all pixels are ignored.")
 
 
-def _thresholds(config: ScoreConfig) -> np.ndarray:
-    """The thresholds as float32, each rounded down: p > t holds for the same float32 p as before."""
-    exact = np.sort(np.asarray(config.thresholds, np.float64))
-    rounded = exact.astype(np.float32)
-    return np.where(rounded > exact, np.nextafter(rounded, np.float32(0)), rounded)
-
-
 def _evaluate(tally: Tally, asked: Collection[str], per_class: bool) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """The scores that follow from the sums, for the image and by given class."""
     formulas = {"ccp": _ccp, "cil": _cil, "softmin": _softmin, "iou": _iou}
@@ -171,8 +161,8 @@ def _cil(tally: Tally) -> tuple[float, np.ndarray]:
 
 
 def _softmin(tally: Tally) -> tuple[float, np.ndarray]:
-    # Each class is shifted by its own smallest confidence; this brings all to the image's
-    common = np.exp((tally.lowest.min() - tally.lowest) / tally.temperature)
+    # This brings the weights of all classes to the same shift
+    common = np.exp((tally.shift.min() - tally.shift) / tally.temperature)
     return (common @ tally.weighted) / (common @ tally.weights), _ratio(tally.weighted, tally.weights)
 
 
@@ -199,8 +189,8 @@ def _thresholded_ccp(tally: Tally, above: np.ndarray) -> float:
 def _connected_components(scanned: Scan, average: str) -> float:
     assert scanned.pooled is not None and scanned.pooled_labels is not None
     labels = scanned.pooled_labels
-    given = np.take_along_axis(scanned.pooled, np.maximum(labels, 0)[None].astype(np.intp), axis=0)[0]
-    return component_score(predict(scanned.pooled), labels, np.clip(given, 0, 1), len(scanned.pooled), average)
+    confidence = np.clip(given_probability(scanned.pooled, labels), 0, 1)
+    return component_score(predict(scanned.pooled), labels, confidence, len(scanned.pooled), average)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
