@@ -29,12 +29,17 @@ def kernel(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., Any]
     """
 
     def compile_lazily(function: Callable[..., Any]) -> Callable[..., Any]:
-        name = "label_quality_kernels_" + function.__module__.rpartition(".")[2]
-        sys.modules.setdefault(name, ModuleType(name))
-        function.__module__ = name
-        return njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function)
+        return njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(as_cached(function))
 
     return compile_lazily
+
+
+def as_cached(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function under a module name that always exists, for what kernels call without being kernels: overloads."""
+    name = "label_quality_kernels_" + function.__module__.rpartition(".")[2]
+    sys.modules.setdefault(name, ModuleType(name))
+    function.__module__ = name
+    return function
 
 
 def _count_tile(_: Any, values: Any, start: Any, width: Any, limit: Any) -> Any:

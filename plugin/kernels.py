@@ -15,7 +15,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from .compiled import TILE_COLUMNS, TILE_ROWS, count_tile, kernel
+from .compiled import TILE_COLUMNS, TILE_ROWS, as_cached, count_tile, kernel
 from .types import IGNORED
 
 #: Pixels of one class that are worked on at a time: with their scratch space they fit a first-level cache
@@ -38,10 +38,14 @@ def _number(value: Any) -> Any:
 
 @overload(_number, strict=False)
 def _compile_number(value: Any) -> Any:
-    if value == types.int16:
+    def convert(value: Any) -> Any:
+        return np.float32(value)
+
+    def widen(value: Any) -> Any:
         # Moved to where float32 has its exponent and fraction, the bits of a float16 are 2^-112 times the number
-        return lambda value: np.uint32((np.uint32(value) & np.uint32(0x7FFF)) << np.uint32(13)).view(np.float32)
-    return lambda value: np.float32(value)
+        return np.uint32((np.uint32(value) & np.uint32(0x7FFF)) << np.uint32(13)).view(np.float32)
+
+    return as_cached(widen if value == types.int16 else convert)
 
 
 @kernel()

@@ -17,6 +17,8 @@ package.__path__ = [sys.argv[2]]
 pooling = __import__(name + ".pooling", fromlist=["pooling"])
 pooled = pooling.pool_labels(np.array([[0, 2], [2, 1]], np.int16), 2, 3)
 print(int(pooled[0, 0]), sum(pooling.kernels.vote.stats.cache_hits.values()))
+pooled = pooling.pool_probabilities(np.array([[[0.5, 1], [1, 0.5]]], np.float32), 2)
+print(pooled[0, 0, 0], sum(pooling.kernels.pool_planes.stats.cache_hits.values()))
 """
 
 
@@ -27,5 +29,5 @@ def pool_in_new_process(name: str, cache: Path) -> str:
 
 
 def test_the_cache_of_a_name_that_does_not_exist_here_is_still_used(tmp_path: Path):
-    assert pool_in_new_process("synthetic_name_of_one_process", tmp_path) == "2 0"
-    assert pool_in_new_process("another_name", tmp_path) == "2 1"
+    assert pool_in_new_process("synthetic_name_of_one_process", tmp_path) == "2 0\n0.75 0"
+    assert pool_in_new_process("another_name", tmp_path) == "2 1\n0.75 1"
