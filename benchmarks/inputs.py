@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 #: Name to classes, height, width: CamVid, Cityscapes at half size, ADE20K
-SHAPES = {"12x360x480": (12, 360, 480), "19x512x1024": (19, 512, 1024), "150x512x683": (150, 512, 683)}
+SHAPES = {"12x360x480": (12, 360, 480), "19x512x1024": (19, 512, 1024), "150x512x680": (150, 512, 680)}
 #: Side of the regions of one class, in pixels
 REGION = 32
 

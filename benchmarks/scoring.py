@@ -1,10 +1,14 @@
-"""Time and peak memory of softmin and flags, ours and cleanlab's, on the same arrays.
+"""Time and peak memory of all scores, and of softmin and flags, ours and cleanlab's, on the same arrays.
 
-Two comparisons for each shape. *Full*: flags of every pixel by cleanlab's rule, where both sides give the same result.
-*Pooled*: flags on ×4-pooled images, each side by its own default rule. *All*: the seven scores, heatmap, predicted
-mask and pooled flags, which only one side has. Both sides run on one core; times are medians of CPU time and are given
-for an image. Peak memory is that of a process of its own, beyond what its imports hold. cleanlab takes the dataset as
-one array, which is part of its peak; ours reads one image at a time.
+*All*: our eight scores, heatmaps, predicted classes and flags, of float32, float16 and uint8 probabilities, against
+cleanlab's two scores of an image, softmin and num_pixel_issues (downsample 1), and against the time to read: numpy's
+sum of the float32 array. *Full*: softmin and flags of every pixel by cleanlab's rule, where both sides give the same
+result. *Pooled*: softmin and flags on ×4-pooled images, each side by its own default rule.
+
+Both sides run on one core; times are medians of CPU time, of runs in turn, and are given for an image. There are as
+many images as are needed for their bytes not to stay in a cache. Peak memory is that of a process of its own, beyond
+what its imports hold. cleanlab takes the dataset as one array, which is part of its peak; ours reads one image at a
+time.
 """
 
 from __future__ import annotations
@@ -14,8 +18,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,56 +29,62 @@ from . import sides
 from .inputs import SHAPES, make_image
 from .processes import answer, measure, peak_memory, print_table
 
-#: cleanlab's pooling, and our scores, by comparison
-FACTORS = {"full": 1, "pooled": 4}
-SCORES = {"pooled": ("softmin", "clc"), "all": ("ccp", "tccp", "cil", "clc", "iou", "coco", "softmin")}
+#: Bytes of uint8 probabilities that are more than fits a cache
+_MORE_THAN_CACHED = 6e7
+_FORMATS = ("float32", "float16", "uint8")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this benchmark's options."""
-    parser.add_argument("--images", type=int, default=4, help="images of each shape (default 4)")
+    parser.add_argument("--images", type=int, help="images of each shape (default: 60 MB of uint8, at least 3)")
     parser.add_argument("--repeats", type=int, default=5, help="runs that a median is taken of (default 5)")
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES), help="which shapes (default all)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures every shape and prints the table."""
-    results = []
-    for name in arguments.shapes:
-        with tempfile.TemporaryDirectory() as folder:
-            request = {"folder": folder, "shape": SHAPES[name], "images": arguments.images}
-            measure(__name__, task="generate", **request)
-            times = measure(__name__, task="time", repeats=arguments.repeats, **request)
-            for comparison, figures in times.items():
-                memory = {
-                    side: measure(__name__, task="memory", comparison=comparison, side=side, **request)["peak_mb"]
-                    for side in ("ours", "cleanlab")
-                    if figures[f"{side}_ms"] is not None
-                }
-                results.append({"shape": name, "comparison": comparison, **figures, "peak_mb": memory})
-    print_table(
-        ["shape", "comparison", "ours, ms/image", "cleanlab, ms/image", "ratio", "ours, peak MB", "cleanlab, peak MB",
-         "flags that differ"],
-        [_row(result) for result in results],
-    )  # fmt: skip
-    megabytes = {name: arguments.images * 4 * int(np.prod(SHAPES[name])) / 1e6 for name in arguments.shapes}
-    print(f"{arguments.images} images a shape; their probabilities, MB: {megabytes}")
-    return {"images": arguments.images, "repeats": arguments.repeats, "input_mb": megabytes, "results": results}
+    """Measures every shape and prints the tables."""
+    results = {name: _measure(SHAPES[name], arguments) for name in arguments.shapes}
+    print("All eight scores, heatmaps and flags, against cleanlab's softmin and num_pixel_issues:\n")
+    header = ["shape", "images", "probabilities", "ours, ms/image", "read, ms/image", "ours / read",
+              "cleanlab, ms/image", "cleanlab / ours"]  # fmt: skip
+    print_table(header, [row for name, result in results.items() for row in _everything_rows(name, result)])
+    print("\nSoftmin and flags of every pixel (full), or of pooled ones:\n")
+    header = ["shape", "comparison", "ours, ms/image", "cleanlab, ms/image", "cleanlab / ours", "flags that differ",
+              "ours, peak MB", "cleanlab, peak MB"]  # fmt: skip
+    print_table(header, [row for name, result in results.items() for row in _flags_rows(name, result)])
+    return {"repeats": arguments.repeats, "results": results}
 
 
-def _row(result: dict[str, Any]) -> list[str]:
-    theirs, memory = result["cleanlab_ms"], result["peak_mb"]
-    ratio = f"{theirs / result['ours_ms']:.1f}" if theirs else "–"
-    return [
-        result["shape"],
-        result["comparison"],
-        f"{result['ours_ms']:.1f}",
-        f"{theirs:.1f}" if theirs else "–",
-        ratio,
-        f"{memory['ours']:.0f}",
-        f"{memory['cleanlab']:.0f}" if theirs else "–",
-        "–" if result["differing_flags"] is None else str(result["differing_flags"]),
-    ]
+def _measure(shape: tuple[int, int, int], arguments: argparse.Namespace) -> dict[str, Any]:
+    images = arguments.images or max(3, round(_MORE_THAN_CACHED / np.prod(shape)))
+    with tempfile.TemporaryDirectory() as folder:
+        request = {"folder": folder, "shape": shape, "images": images}
+        measure(__name__, task="generate", **request)
+        times = measure(__name__, task="time", repeats=arguments.repeats, **request)
+        peaks = {
+            comparison: {
+                side: measure(__name__, task="memory", comparison=comparison, side=side, **request)["peak_mb"]
+                for side in ("ours", "cleanlab")
+            }
+            for comparison in ("full", "pooled")
+        }
+    return {"images": images, **times, "peak_mb": peaks}
+
+
+def _everything_rows(name: str, result: Mapping[str, Any]) -> Iterator[list[str]]:
+    read, theirs = result["ms"]["read"], result["ms"]["cleanlab"]
+    for values in _FORMATS:
+        ours = result["ms"][values]
+        figures = f"{ours:.2f}", f"{read:.2f}", f"{ours / read:.1f}", f"{theirs:.1f}", f"{theirs / ours:.1f}"
+        yield [name, str(result["images"]), values, *figures]
+
+
+def _flags_rows(name: str, result: Mapping[str, Any]) -> Iterator[list[str]]:
+    for comparison, peaks in result["peak_mb"].items():
+        ours, theirs = (result["ms"][f"{comparison} {side}"] for side in ("ours", "cleanlab"))
+        differing = str(result["differing_flags"]) if comparison == "full" else "–"
+        figures = f"{ours:.1f}", f"{theirs:.1f}", f"{theirs / ours:.1f}", differing
+        yield [name, comparison, *figures, f"{peaks['ours']:.0f}", f"{peaks['cleanlab']:.0f}"]
 
 
 class StoredImages:
@@ -107,45 +116,54 @@ def _generate(folder: str, shape: tuple[int, int, int], images: int) -> None:
 
 def _time(folder: str, shape: tuple[int, int, int], images: int, repeats: int) -> None:
     probabilities, labels = StoredImages(folder, images).stacked(shape)
-    pairs = list(zip(probabilities, labels.astype(np.int16), strict=True))
-    runs: dict[str, tuple[Callable[[], sides.Result], Callable[[], sides.Result] | None]] = {
-        "full": (lambda: sides.ours_full(pairs, shape[0]), lambda: sides.theirs(probabilities, labels, 1)),
-        "pooled": (lambda: sides.ours_pooled(pairs, shape[0]), lambda: sides.theirs(probabilities, labels, 4)),
-        "all": (lambda: sides.ours_pooled(pairs, shape[0], SCORES["all"]), None),
+    given = labels.astype(np.int16)
+    single = list(zip(probabilities, given, strict=True))
+    half = [(one.astype(np.float16), mask) for one, mask in single]
+    eighth = [(np.rint(one * 255).astype(np.uint8), mask) for one, mask in single]
+    works: dict[str, Callable[[], Any]] = {
+        "read": lambda: [one.sum() for one in probabilities],
+        "float32": lambda: sides.ours_everything(single, shape[0]),
+        "float16": lambda: sides.ours_everything(half, shape[0]),
+        "uint8": lambda: sides.ours_everything(eighth, shape[0]),
+        "cleanlab": lambda: sides.their_scores(probabilities, labels),
+        "full ours": lambda: _finished(sides.ours_full(single, shape[0])),
+        "full cleanlab": lambda: _finished(sides.theirs(probabilities, labels, 1)),
+        "pooled ours": lambda: _finished(sides.ours_pooled(single, shape[0])),
+        "pooled cleanlab": lambda: _finished(sides.theirs(probabilities, labels, 4)),
     }
-    if shape[1] % 4 or shape[2] % 4:
-        # cleanlab refuses sizes that its factor does not divide
-        runs["pooled"] = (runs["pooled"][0], None)
-    figures = {}
-    for comparison, (ours, theirs) in runs.items():
-        results: dict[str, Any] = {}
-        times: dict[str, list[float]] = {"ours": [], "cleanlab": []}
-        for _ in range(repeats + 1):
-            for side, work in (("ours", ours), ("cleanlab", theirs)):
-                if work:
-                    start = time.process_time()
-                    softmin, flags = work()
-                    results[side] = softmin, list(flags)
-                    times[side].append(time.process_time() - start)
-        # The first run compiles and warms up
-        medians = {side: 1e3 * median(taken[1:]) / images if taken else None for side, taken in times.items()}
-        differing = None
-        if comparison == "full":
-            differing = int(np.sum(np.stack(results["ours"][1]) != np.stack(results["cleanlab"][1])))
-            np.testing.assert_allclose(results["ours"][0], results["cleanlab"][0], rtol=0, atol=1e-9)
-        figures[comparison] = {f"{side}_ms": value for side, value in medians.items()} | {"differing_flags": differing}
-    answer(**figures)
+    times, results = _time_in_turn(works, repeats)
+    ours, theirs = results["full ours"], results["full cleanlab"]
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(results["float32"]["softmin"], results["cleanlab"]["softmin"], rtol=0, atol=1e-9)
+    differing = int(np.sum(np.stack(ours[1]) != np.stack(theirs[1])))
+    answer(ms={name: 1e3 * taken / images for name, taken in times.items()}, differing_flags=differing)
+
+
+def _time_in_turn(works: dict[str, Callable[[], Any]], repeats: int) -> tuple[dict[str, float], dict[str, Any]]:
+    """Median seconds and results of each; a run more than is counted compiles and warms up."""
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    results: dict[str, Any] = {}
+    for _ in range(repeats + 1):
+        for name, work in works.items():
+            start = time.process_time()
+            results[name] = work()
+            taken[name].append(time.process_time() - start)
+    return {name: median(times[1:]) for name, times in taken.items()}, results
+
+
+def _finished(result: sides.Result) -> tuple[np.ndarray, list[np.ndarray]]:
+    return result[0], list(result[1])
 
 
 def _memory(folder: str, shape: tuple[int, int, int], images: int, comparison: str, side: str) -> None:
     stored = StoredImages(folder, images)
-    tiny = make_image((2, 8, 8), 0)
+    tiny, factor = make_image((2, 8, 8), 0), 1 if comparison == "full" else 4
     if side == "ours":
-        work = sides.ours_full if comparison == "full" else partial(sides.ours_pooled, scores=SCORES[comparison])
+        work = sides.ours_full if comparison == "full" else sides.ours_pooled
         peak = _growth(lambda: work([tiny], 2), lambda: work(stored, shape[0]))
     else:
-        first = tiny[0][None], tiny[1][None].astype(int), FACTORS[comparison]
-        peak = _growth(lambda: sides.theirs(*first), lambda: sides.theirs(*stored.stacked(shape), FACTORS[comparison]))
+        first = tiny[0][None], tiny[1][None].astype(int), factor
+        peak = _growth(lambda: sides.theirs(*first), lambda: sides.theirs(*stored.stacked(shape), factor))
     answer(peak_mb=peak)
 
 
