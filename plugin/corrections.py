@@ -18,7 +18,7 @@ from . import display
 from .class_table import ClassTable
 from .containers import make_folder, write_bytes
 from .errors import LabelQualityError, SampleError
-from .fields import check_names, create_field, field_name, own_fields
+from .fields import check_names, create_fields, field_name, own_fields
 from .images import read_mask
 from .inputs import SegmentationSamples, open_samples
 from .progress import Progress, silent
@@ -108,14 +108,8 @@ def write_corrected_masks(
     files = _files(samples, folder)
     if dataset.has_sample_field(name):
         _remove_old(dataset.exists(name).values(f"{name}.mask_path"), folder, files)
-    create_field(
-        dataset,
-        key,
-        name,
-        _description(record, regions),
-        ftype=fo.EmbeddedDocumentField,
-        embedded_doc_type=fo.Segmentation,
-    )
+    kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Segmentation}
+    create_fields(dataset, key, {name: {**kind, "description": _description(record, regions)}})
     dataset.clear_sample_field(name)
     dataset.mask_targets = {**dataset.mask_targets, name: table.mask_targets()}
     display.show_suspects(dataset, key, own_fields(dataset, key))

@@ -16,6 +16,7 @@ from .documents import Document, classification, classifications, heatmap, segme
 from .errors import LabelQualityError
 from .masks import ClassTable
 from .progress import Progress, silent
+from .schema import add_fields
 
 #: Key of a field's ``info`` under which it says which run made it
 MARKER = "label_quality"
@@ -46,7 +47,10 @@ _OTHER_TEXTS = {
     "flags": "Pixels that confident learning flags as mislabelled.",
     "per_class": "Scores of each class in the given mask; confidence is the class's softmin. Low: probably wrong.",
 }
-_PER_CLASS_ATTRIBUTES = {name: fo.FloatField for name in PER_CLASS_SCORES if name != "softmin"}
+_PER_CLASS_ATTRIBUTES = {
+    **{name: fo.FloatField for name in PER_CLASS_SCORES if name != "softmin"},
+    "pixels": fo.IntField,
+}
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ def write_results(
         LabelQualityError: a field of such a name is not the run's
     """
     check_fields(dataset, key, columns)
-    _create_fields(dataset, key, columns, class_table, label_field)
+    _create_fields(dataset, key, columns, label_field)
     done = 0
     for portion in _portions(rows):
         _write_portion(dataset, key, portion, columns, class_table)
@@ -202,13 +206,14 @@ def delete_fields(dataset: fo.Dataset, key: str, keep: Sequence[str] = ()) -> li
     return fields
 
 
-def _create_fields(dataset: fo.Dataset, key: str, columns: Columns, class_table: ClassTable, label_field: str) -> None:
-    for suffix in columns.suffixes():
-        name = field_name(key, suffix)
-        create_field(dataset, key, name, _description(suffix, columns, label_field), **_type_of(suffix))
-        if suffix == "per_class":
-            for attribute, kind in (*_PER_CLASS_ATTRIBUTES.items(), ("pixels", fo.IntField)):
-                dataset.add_sample_field(f"{name}.classifications.{attribute}", kind)
+def _create_fields(dataset: fo.Dataset, key: str, columns: Columns, label_field: str) -> None:
+    fields = {
+        field_name(key, suffix): {**_type_of(suffix), "description": _description(suffix, columns, label_field)}
+        for suffix in columns.suffixes()
+    }
+    labels = f"{field_name(key, 'per_class')}.classifications"
+    per_class = _PER_CLASS_ATTRIBUTES if "per_class" in columns.others else {}
+    create_fields(dataset, key, fields, {f"{labels}.{name}": {"ftype": kind} for name, kind in per_class.items()})
 
 
 def _create_indexes(dataset: fo.Dataset, key: str, columns: Columns) -> None:
@@ -218,19 +223,24 @@ def _create_indexes(dataset: fo.Dataset, key: str, columns: Columns) -> None:
             dataset.create_index(field_name(key, suffix))
 
 
-def create_field(dataset: fo.Dataset, key: str, name: str, description: str, **kind: Any) -> None:
-    """Makes a field and marks it as the run's in the same write; leaves it as it is where it exists.
+def create_fields(
+    dataset: fo.Dataset,
+    key: str,
+    fields: Mapping[str, Mapping[str, Any]],
+    attributes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Makes fields and marks them as the run's in the same write; leaves those that exist as they are.
 
     Args:
         dataset: the dataset
         key: the run's key
-        name: the field's name
-        description: what it holds
-        **kind: its type, as `fo.Dataset.add_sample_field` takes it
+        fields: name to type and description, as `schema.add_fields` takes them
+        attributes: path of an attribute of the fields' labels to the same
     """
-    if name not in dataset.get_field_schema():
+    if not fields.keys() <= dataset.get_field_schema().keys():
         info = {MARKER: {"key": key, "before": _state_before(dataset)}}
-        dataset.add_sample_field(name, **kind, description=description, info=info)
+        fields = {name: {**kind, "info": info} for name, kind in fields.items()}
+    add_fields(dataset, {**fields, **(attributes or {})})
 
 
 def _state_before(dataset: fo.Dataset) -> dict[str, Any]:

@@ -13,9 +13,10 @@ import numpy as np
 from . import display, verdicts
 from .class_table import ClassTable
 from .documents import Document, detection, detections, write_samples
-from .fields import check_names, create_field, field_name, own_fields
+from .fields import check_names, create_fields, field_name, own_fields
 from .progress import Progress, silent
 from .regions import leading_kind
+from .schema import described
 
 SUSPECTS = "suspects"
 ERROR_TYPE = "error_type"
@@ -121,11 +122,12 @@ def write_suspects(
 def _create_fields(dataset: fo.Dataset, key: str, label_field: str) -> None:
     error_type, suspects = suspect_names(key)
     given = f"Given masks: {label_field}."
-    create_field(dataset, key, error_type, f"{_ERROR_TYPE_TEXT} {given}", ftype=fo.StringField)
-    kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Detections}
-    create_field(dataset, key, suspects, f"{_SUSPECTS_TEXT} {given}", **kind)
-    for attribute, (ftype, description) in _ATTRIBUTES.items():
-        dataset.add_sample_field(f"{suspects}.detections.{attribute}", ftype, description=description)
+    detections = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Detections}
+    fields = {
+        error_type: {"ftype": fo.StringField, "description": f"{_ERROR_TYPE_TEXT} {given}"},
+        suspects: {**detections, "description": f"{_SUSPECTS_TEXT} {given}"},
+    }
+    create_fields(dataset, key, fields, described(f"{suspects}.detections", _ATTRIBUTES))
 
 
 def _create_indexes(dataset: fo.Dataset, key: str) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 from bson import Binary, ObjectId
 
 from . import display
-from .fields import check_names, create_field, field_name, own_fields, owner
+from .fields import check_names, create_fields, field_name, own_fields, owner
 from .images import read_mask
+from .schema import add_fields, described
 
 CONFIRMED = "confirmed"
 REJECTED = "rejected"
@@ -44,8 +45,7 @@ def has_rejected(dataset: fo.Dataset, key: str) -> bool:
 def declare(dataset: fo.Dataset, path: str) -> None:
     """Adds the attributes of verdicts to the schema of the regions at a path; doing it again changes nothing."""
     if dataset.get_field(f"{path}.verdict") is None:
-        for attribute, (ftype, description) in ATTRIBUTES.items():
-            dataset.add_sample_field(f"{path}.{attribute}", ftype, description=description)
+        add_fields(dataset, described(path, ATTRIBUTES))
 
 
 def create_rejected(dataset: fo.Dataset, key: str) -> str:
@@ -58,13 +58,10 @@ def create_rejected(dataset: fo.Dataset, key: str) -> str:
     check_names(dataset, key, [name])
     if not has_rejected(dataset, key):
         kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Detections}
-        create_field(dataset, key, name, _REJECTED_TEXT, **kind)
-        described = dataset.get_field(f"{suspects}.detections").field.get_field_schema()
-        for attribute, known in described.items():
-            if known.description and attribute not in ATTRIBUTES:
-                path = f"{name}.detections.{attribute}"
-                dataset.add_sample_field(path, type(known), description=known.description)
-        declare(dataset, f"{name}.detections")
+        schema = dataset.get_field(f"{suspects}.detections").field.get_field_schema()
+        like = {name: (type(known), known.description) for name, known in schema.items() if known.description}
+        attributes = described(f"{name}.detections", {**like, **ATTRIBUTES})
+        create_fields(dataset, key, {name: {**kind, "description": _REJECTED_TEXT}}, attributes)
         display.show_suspects(dataset, key, own_fields(dataset, key))
     return name
 

@@ -35,13 +35,13 @@ def add_run(dataset: Any, folder: Path, key: str = "lq") -> Any:
     """Writes the run to the dataset, whose masks are of `conftest.TARGETS`, and the regions' masks to a folder."""
     import fiftyone as fo
     from label_quality.plugin.class_table import ClassTable
-    from label_quality.plugin.fields import create_field
+    from label_quality.plugin.fields import create_fields
     from label_quality.plugin.runs import RunRecord, save_record
     from label_quality.plugin.suspect_fields import write_suspects
     from label_quality.plugin.views import save_suspect_views, save_worst_first
 
     table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
-    create_field(dataset, key, f"{key}_quality", "The score to sort by.", ftype=fo.FloatField)
+    create_fields(dataset, key, {f"{key}_quality": {"ftype": fo.FloatField, "description": "The score to sort by."}})
     dataset.set_values(f"{key}_quality", list(QUALITY))
     ids = dataset.values("id")
     images = [_image(ids[index], index, regions, folder / key) for index, regions in REGIONS.items()]

@@ -88,3 +88,31 @@ def test_writing_touches_only_what_is_named_and_notes_the_time(
     changed = {name for name in after[0] if after[0][name] != before[0].get(name)}
     assert changed == {"score", "last_modified_at"}
     assert dataset.values("last_modified_at")[0] > times[0]
+
+
+def test_fields_added_together_are_those_added_one_by_one(fiftyone: Any, make_dataset: Any) -> None:
+    from label_quality.plugin.schema import add_fields, described
+
+    fo = fiftyone
+    wanted = {
+        "score": {"ftype": fo.FloatField, "description": "A score", "info": {"made": {"by": "us"}}},
+        "map": {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Heatmap, "description": "A map"},
+        "regions": {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Detections, "info": {"n": 1}},
+        **described("regions.detections", {"area": (fo.IntField, "Pixels"), "given": (fo.StringField, "Class")}),
+    }
+    together, single = make_dataset(count=1), make_dataset(count=1)
+    add_fields(together, wanted)
+    add_fields(together, {**wanted, "score": {"ftype": fo.FloatField, "description": "Another"}})
+    for path, kind in wanted.items():
+        single.add_sample_field(path, **kind)
+    ours, theirs = (_without_times(one._doc.to_dict()["sample_fields"]) for one in (together, single))
+    assert ours == theirs
+    assert together.get_field("score").description == "A score", "fields that exist stay as they are"
+    together.reload()
+    assert _without_times(together._doc.to_dict()["sample_fields"]) == theirs
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_times(one) for name, one in value.items() if name != "created_at"}
+    return [_without_times(one) for one in value] if isinstance(value, list) else value

@@ -79,7 +79,7 @@ def audited(dataset: Any) -> Any:
     """Four images with a run ``lq``: qualities 0.4, 0.3, 0.2 and 1.0, two regions each in the first two."""
     import fiftyone as fo
     from label_quality.plugin.class_table import ClassTable
-    from label_quality.plugin.fields import create_field
+    from label_quality.plugin.fields import create_fields
     from label_quality.plugin.overview import ScoreOverview, SuspectOverview
     from label_quality.plugin.runs import RunRecord, save_record
     from label_quality.plugin.suspect_fields import ImageSuspects, write_suspects
@@ -88,7 +88,7 @@ def audited(dataset: Any) -> Any:
     table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
     ids, quality = dataset.values("id"), np.array([0.4, 0.3, 0.2, 1.0])
     for name in ("lq_quality", "lq_softmin", "lq_ccp"):
-        create_field(dataset, "lq", name, "", ftype=fo.FloatField)
+        create_fields(dataset, "lq", {name: {"ftype": fo.FloatField}})
         dataset.set_values(name, quality.tolist())
     images = [
         ImageSuspects(
