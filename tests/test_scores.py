@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -67,7 +68,8 @@ def assert_matches_reference(probabilities: np.ndarray, labels: np.ndarray, conf
         "cil": reference.cil(probabilities, labels),
         "softmin": reference.softmin(probabilities, labels, config.temperature),
         "iou": reference.iou(probabilities, labels),
-        "coco": reference.coco(mean, majority, config.coco_average),
+        # Of the means as they were rounded: where two classes are equally likely, rounding decides between them
+        "coco": reference.coco(result.pooled_probabilities, majority, config.coco_average),
     }
     for name, value in expected.items():
         assert getattr(result, name) == pytest.approx(value, abs=1e-6), name
@@ -104,6 +106,100 @@ def test_agrees_with_the_definitions_over_several_chunks_of_rows():
     rng = np.random.default_rng(8)
     probabilities = softmaxed(rng, (3, 90, 131))
     assert_matches_reference(probabilities, labels_of("ignored", rng, probabilities), ALL)
+
+
+def stored_as(kind: str, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The probabilities in another type, and what they are then as float32."""
+    if kind == "uint8":
+        stored = np.rint(probabilities * 255).astype(np.uint8)
+        return stored, stored.astype(np.float32) / np.float32(255)
+    stored = probabilities.astype(kind)
+    return stored, stored.astype(np.float32)
+
+
+@pytest.mark.parametrize("stored_type", ["float16", "uint8"])
+@pytest.mark.parametrize("kind", ["softmax", "one-hot", "ties", "sharp"])
+@pytest.mark.parametrize("labelling", ["complete", "ignored"])
+@pytest.mark.parametrize("shape", [(2, 16, 24), (7, 13, 22), (3, 1, 1), (150, 6, 10), (5, 37, 131)])
+def test_other_types_score_like_the_float32_that_they_are(stored_type, kind, labelling, shape):
+    rng = np.random.default_rng([*shape, len(kind)])
+    stored, single = stored_as(stored_type, probabilities_of(kind, rng, shape))
+    labels = labels_of(labelling, rng, single)
+    expected = assert_matches_reference(single, labels, ALL)
+    result = score_image(stored, labels, ALL)
+    for name in ("ccp", "tccp", "iou"):
+        assert getattr(result, name) == getattr(expected, name), name
+    for name in ("cil", "softmin"):
+        assert getattr(result, name) == pytest.approx(getattr(expected, name), abs=1e-6), name
+    assert result.coco == pytest.approx(reference.coco(result.pooled_probabilities, result.pooled_labels), abs=1e-6)
+    if kind != "ties":
+        assert result.coco == pytest.approx(expected.coco, abs=1e-6)
+    for name, values in expected.per_class.items():
+        np.testing.assert_allclose(result.per_class[name], values, atol=1e-6, err_msg=name)
+    for name in ("prediction", "heatmap", "pooled_labels", "class_pixels"):
+        np.testing.assert_array_equal(getattr(result, name), getattr(expected, name), err_msg=name)
+    np.testing.assert_allclose(result.pooled_probabilities, expected.pooled_probabilities, rtol=5e-7)
+
+
+@pytest.mark.parametrize("stored_type", ["float16", "uint8"])
+def test_other_types_are_scored_without_a_float32_copy(stored_type: str):
+    """The most memory that numpy's arrays take meanwhile is far below the image's size as float32."""
+    stored, _ = stored_as(stored_type, softmaxed(np.random.default_rng(2), (60, 96, 128)))
+    labels = stored.argmax(axis=0).astype(np.int16)
+    score_image(stored, labels, ALL)
+    tracemalloc.start()
+    score_image(stored, labels, ALL)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < stored.size * 4 / 4
+
+
+def test_the_smallest_float16_are_what_they_are():
+    """Below 2^-14 they have no leading one."""
+    tiny = np.array([2.0**-24, 3 * 2.0**-24, 2.0**-14, 2.0**-15], np.float16).reshape(1, 2, 2)
+    labels = np.zeros((2, 2), np.int16)
+    result = score_image(tiny, labels, replace(ALL, pooling=2))
+    assert result.cil == pytest.approx(float(tiny.astype(np.float64).mean()), rel=1e-9)
+    assert result.pooled_probabilities.item() == pytest.approx(float(tiny.astype(np.float64).mean()), rel=1e-6)
+
+
+@pytest.mark.parametrize("stored_type", ["float32", "float16", "uint8"])
+@pytest.mark.parametrize("threshold", [0.2, 0.4, 0.6, 0.8, 1e-5, 1 - 1e-12])
+def test_a_threshold_means_the_same_in_every_type(stored_type: str, threshold: float):
+    """51 of 255 is 0.2 as near as float32 has it, which is more than 0.2."""
+    exact = np.linspace(0, 1, 256, dtype=np.float32).reshape(1, 16, 16)
+    stored, single = stored_as(stored_type, np.concatenate([exact, 1 - exact]))
+    labels = (np.arange(256).reshape(16, 16) % 3 == 0).astype(np.int16)
+    result = score_image(stored, labels, ScoreConfig(scores=("tccp",), thresholds=(threshold,)))
+    assert result.tccp == pytest.approx(reference.tccp(single, labels, (threshold,)), abs=1e-12)
+
+
+def test_the_size_of_the_chunks_changes_nothing():
+    """An image of many chunks, and the same as one column, which lies in others."""
+    rng = np.random.default_rng(6)
+    probabilities = softmaxed(rng, (4, 150, 90))
+    labels = labels_of("ignored", rng, probabilities)
+    wide = score_image(probabilities, labels, ALL)
+    tall = score_image(probabilities.reshape(4, -1, 1), labels.reshape(-1, 1), ALL)
+    for name in ("ccp", "tccp", "iou"):
+        assert getattr(tall, name) == getattr(wide, name), name
+    for name in ("cil", "softmin"):
+        assert getattr(tall, name) == pytest.approx(getattr(wide, name), abs=1e-12), name
+    np.testing.assert_array_equal(tall.heatmap.reshape(150, 90), wide.heatmap)
+
+
+def test_an_image_of_one_class_only():
+    probabilities = softmaxed(np.random.default_rng(7), (3, 19, 21))
+    assert_matches_reference(probabilities, np.full((19, 21), 2, np.int16), ALL)
+    assert_matches_reference(np.ones((1, 5, 7), np.float32), np.zeros((5, 7), np.int16), ALL)
+
+
+@pytest.mark.parametrize("temperature", [1e-4, 1 / 601, 1 / 599])
+def test_softmin_is_the_same_on_both_sides_of_where_weights_are_shifted(temperature: float):
+    rng = np.random.default_rng(9)
+    probabilities = softmaxed(rng, (4, 12, 15))
+    labels = labels_of("ignored", rng, probabilities)
+    assert_matches_reference(probabilities, labels, replace(ALL, temperature=temperature))
 
 
 @given(
