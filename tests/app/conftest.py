@@ -19,7 +19,9 @@ _ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-_PATIENCE = 60
+#: Seconds to wait for anything at all: a slow machine is no failure
+_PATIENCE = 120
+_FAILED = pytest.StashKey[bool]()
 #: Times that a page is opened within that patience
 _ATTEMPTS = 4
 
@@ -52,10 +54,19 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
+
 @pytest.fixture
-def open_app(browser: Any, fiftyone: Any) -> Iterator[Callable[[Any], Any]]:
-    """A function that serves a dataset and returns the page with its grid painted."""
+def open_app(request: pytest.FixtureRequest, browser: Any, fiftyone: Any) -> Iterator[Callable[[Any], Any]]:
+    """A function that serves a dataset and returns the page with its grid painted; a failure leaves a picture of it."""
     opened: list[Any] = []
+    pages: list[Any] = []
 
     def open_page(dataset: Any) -> Any:
         port = _free_port()
@@ -65,11 +76,15 @@ def open_app(browser: Any, fiftyone: Any) -> Iterator[Callable[[Any], Any]]:
         opened.append(context)
         context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
         page = context.new_page()
+        pages.append(page)
         page.set_default_timeout(_PATIENCE * 1000)
         _open(page, f"http://127.0.0.1:{port}/", len(dataset))
         return page
 
     yield open_page
+    if request.node.stash.get(_FAILED, False):
+        for index, page in enumerate(pages):
+            _save_screenshot(page, f"failed-{request.node.name}-{index}")
     for one in reversed(opened):
         one.close()
 
