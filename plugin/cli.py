@@ -139,11 +139,13 @@ def _runs(options: argparse.Namespace) -> None:
         import fiftyone as fo
 
         from .audit import list_runs
+        from .benchmark_records import is_own_dataset
 
         if options.dataset is not None:
             print(runs_table(list_runs(load_dataset(options.dataset))))
             return
-        found = {name: list_runs(fo.load_dataset(name)) for name in fo.list_datasets()}
+        names = [name for name in fo.list_datasets() if not is_own_dataset(name)]
+        found = {name: list_runs(fo.load_dataset(name)) for name in names}
         tables = [f"{name}\n\n{runs_table(records)}" for name, records in found.items() if records]
         print("\n\n".join(tables) or "No dataset has a run.")
 

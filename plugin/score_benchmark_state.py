@@ -29,7 +29,7 @@ from .inputs import SegmentationSamples, open_samples
 from .noisy_masks import delete_masks
 from .progress import Progress
 from .request import Request
-from .runs import RunRecord, database_errors
+from .runs import RunRecord, database_errors, list_records
 from .score_benchmark_audits import Audits, Scored
 from .score_benchmark_config import BenchmarkConfig
 from .store import RunFolder, content_digest
@@ -149,7 +149,8 @@ def opened(
         before = next((one for one in list_benchmarks(dataset) if one["key"] == request.key), None)
         root = run_root(dataset, request, _as_run(before))
         with RunFolder(root):
-            digest = content_digest(config.content(), label_field, samples.fingerprint(), samples.class_table.to_dict())
+            state = [samples.fingerprint(), *_truth_state(collection, config, dataset)]
+            digest = content_digest(config.content(), label_field, samples.class_table.to_dict(), state)
             record = _continued(dataset, request, digest, before, rescore)
             if record is None:
                 if before is not None:
@@ -198,6 +199,16 @@ def _usable_samples(collection: Any, label_field: str, request: Request, progres
             "error can be planted or found."
         )
     return samples
+
+
+def _truth_state(collection: Any, config: BenchmarkConfig, dataset: fo.Dataset) -> list[str]:
+    """What the results depend on beyond the given masks: the corrected ones, and the run that is judged."""
+    if config.truth_field is None:
+        return []
+    # Named so that no mask is read for its values; only the files' state counts here
+    corrected = open_samples(collection, config.truth_field, classes={0: "any"}, skip_failures=True)
+    runs = [record for record in list_records(dataset) if record.key == config.run_key]
+    return [corrected.fingerprint(), *(f"{run.created} {run.extra.get('score_set')}" for run in runs)]
 
 
 def _continued(

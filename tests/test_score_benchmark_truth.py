@@ -126,6 +126,23 @@ def test_without_a_run_a_copy_of_the_dataset_is_audited(engine: Any, corrected: 
     assert len(summary.results[-1]["scores"]) == 8 and summary.results[-1]["errors"] == 9
 
 
+def test_another_benchmark_of_the_key_is_replaced_only_when_asked_for(engine: Any, corrected: Any) -> None:
+    first = measure(engine, corrected, run_key="lq")
+    with pytest.raises(LabelQualityError, match=r"has a benchmark 'lq_benchmark' of .* with other parameters, or its"):
+        measure(engine, corrected, run_key="lq", min_difference=0.005)
+    assert engine.load_benchmark(corrected)["results"] == list(first.results)
+    second = measure(engine, corrected, run_key="lq", min_difference=0.005, overwrite=True)
+    (record,) = engine.list_benchmarks(corrected)
+    assert record["config"]["min_difference"] == 0.005 and record["results"] == list(second.results)
+    corrected.set_values("lq_softmin", np.linspace(1, 0, COUNT).tolist())
+    again = measure(engine, corrected, run_key="lq", min_difference=0.005)
+    anew = measure(engine, corrected, run_key="lq", min_difference=0.005, overwrite=True)
+    assert again == second != anew
+    cv2.imwrite(corrected.first().truth.mask_path, given_mask(DROPPED[0]))
+    with pytest.raises(LabelQualityError, match=r"its images or masks have changed since\. Pass overwrite=True"):
+        measure(engine, corrected, run_key="lq", min_difference=0.005)
+
+
 def test_masks_that_are_all_right_or_all_wrong_are_said(engine: Any, corrected: Any) -> None:
     with pytest.raises(LabelQualityError) as caught:
         measure(engine, corrected, run_key="lq", min_difference=0.9)
