@@ -19,7 +19,7 @@ from .dataset_checks import segmentation_fields
 from .errors import LabelQualityError, SampleError
 from .inputs import SegmentationSamples, file_state
 from .prediction_files import channels_of, read_prediction
-from .resample import to_probabilities
+from .resample import scorable
 from .stored_sets import PredictionSet
 from .stored_values import unpack_prediction
 
@@ -29,8 +29,8 @@ class Predicted:
     """What is predicted for one sample.
 
     Args:
-        values: probabilities (K, H, W) float32; or, of a reader that is ``labels_only``, class indices (H, W) int16,
-            negative where no class is predicted
+        values: probabilities (K, H, W) float32 or float16, or uint8 in 255ths; or, of a reader that is
+            ``labels_only``, class indices (H, W) int16, negative where no class is predicted
         fold: the fold that held the sample out, where there are folds
     """
 
@@ -66,7 +66,7 @@ class StoredReader:
 
     def read(self, sample_id: str, size: tuple[int, int]) -> Predicted:
         content = read_container(self.predictions.file("values", sample_id), sample_id)
-        return Predicted(to_probabilities(unpack_prediction(content), size), content["meta"].get("fold"))
+        return Predicted(scorable(unpack_prediction(content), size), content["meta"].get("fold"))
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class FileReader:
     def read(self, sample_id: str, size: tuple[int, int]) -> Predicted:
         path = file_path(self.files[sample_id], self.images[sample_id], self.config.field, sample_id)
         prediction = read_prediction(path, self.classes, size, self.config, self.mapping, sample_id)
-        return Predicted(to_probabilities(prediction, size))
+        return Predicted(scorable(prediction, size))
 
     def state(self) -> str:
         """A hex digest that changes when a file does (its size or time)."""

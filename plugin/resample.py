@@ -41,6 +41,23 @@ def to_probabilities(prediction: Prediction, size: tuple[int, int]) -> np.ndarra
     return out
 
 
+def scorable(prediction: Prediction, size: tuple[int, int]) -> np.ndarray:
+    """As `to_probabilities`, but probabilities that have the mask's size already are given as they are.
+
+    Args:
+        prediction: as `to_probabilities` takes it
+        size: (H, W) of the mask in pixels
+
+    Returns:
+        (K, H, W) float32, float16, or uint8 in 255ths: what `scores.score_image` reads
+    """
+    geometry = prediction.geometry
+    sizes = {tuple(size), tuple(geometry.input_size), tuple(geometry.valid), prediction.values.shape[1:]}
+    if prediction.kind == "probabilities" and len(sizes) == 1:
+        return prediction.values
+    return to_probabilities(prediction, size)
+
+
 @functools.lru_cache(maxsize=256)
 def axis_map(grid: int, padded: int, valid: int, size: int, align_corners: bool) -> tuple[np.ndarray, np.ndarray]:
     """Grid → padded input → its valid start → mask, along one axis, as one sparse linear map.

@@ -3,7 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_quality.plugin.resample import axis_map, to_probabilities
+from label_quality.plugin.resample import axis_map, scorable, to_probabilities
 from label_quality.plugin.types import Geometry, Prediction
 from torch.nn import functional
 
@@ -75,6 +75,21 @@ def test_probabilities_at_the_masks_size_stay_what_they_are() -> None:
     values = softmax(np.random.default_rng(0).normal(size=(5, 13, 17)))
     found = to_probabilities(Prediction(values, "probabilities", Geometry((13, 17), (13, 17))), (13, 17))
     np.testing.assert_allclose(found, values, rtol=3e-7, atol=0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
+def test_probabilities_at_the_masks_size_are_scored_as_they_are(dtype: str) -> None:
+    exact = softmax(np.random.default_rng(0).normal(size=(5, 13, 17)))
+    values = np.round(exact * 255).astype(np.uint8) if dtype == "uint8" else exact.astype(dtype)
+    whole = Geometry((13, 17), (13, 17))
+    assert scorable(Prediction(values, "probabilities", whole), (13, 17)) is values
+    for kind, geometry, size in (
+        ("probabilities", whole, (26, 17)),
+        ("probabilities", Geometry((13, 20), (13, 17)), (13, 17)),
+        *([("logits", whole, (13, 17))] if dtype != "uint8" else []),
+    ):
+        found = scorable(Prediction(values, kind, geometry), size)
+        np.testing.assert_array_equal(found, to_probabilities(Prediction(values, kind, geometry), size))
 
 
 def test_by_hand_twice_as_wide() -> None:
