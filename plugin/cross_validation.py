@@ -255,9 +255,16 @@ class _Run:
                 "ignored. Mend the samples, or ask for other folds."
             )
         training = np.array(readable)
-        validation = held_out_slice(self.fold_of, self.groups, training, self.config.seed + fold)
+        validation = self._held_out(fold, training)
         torch.manual_seed(int(np.random.default_rng((self.config.seed, fold)).integers(2**62)))
         return _Job(fold, self.preset.build(pretrained=True), np.setdiff1d(training, validation), validation)
+
+    def _held_out(self, fold: int, training: np.ndarray) -> np.ndarray:
+        """The training samples that the fold's training is stopped by; none where it ends of itself soon enough."""
+        assert self.config.epochs
+        if self.config.epochs <= self.preset.unwatched_epochs:
+            return np.empty(0, np.int64)
+        return held_out_slice(self.fold_of, self.groups, training, self.config.seed + fold)
 
     def _train(self, job: _Job, report: _Together) -> None:
         fold = job.fold

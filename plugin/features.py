@@ -44,6 +44,9 @@ class FrozenFeatures:
     stage = "Encoding images"
     #: Steps an epoch has at least: 40 batches of 8 windows train a decoder on a few dozen images
     least_steps = 40
+    #: Trainings of no more epochs have no samples held out to stop them by: wrong labels are not learnt by heart yet,
+    #: and blocks of frames that are not trained on cost more than the best of a few epochs gains
+    unwatched_epochs = 8
 
     def __init__(self, config: CrossValidation, classes: int, cache: SampleCache, device: torch.device) -> None:
         self.config, self.classes, self.cache, self.device = config, classes, cache, device

@@ -41,6 +41,8 @@ class FineTuning:
 
     stage = "Preparing images"
     least_steps = 16
+    #: See `features.FrozenFeatures`: a whole network can learn labels by heart in a few epochs
+    unwatched_epochs = 0
 
     def __init__(self, config: CrossValidation, classes: int, cache: SampleCache, device: torch.device) -> None:
         self.config, self.classes, self.cache, self.device = config, classes, cache, device

@@ -315,6 +315,17 @@ def test_a_slice_to_stop_by_has_whole_groups_of_training_samples_only() -> None:
     assert len(held_out_slice(np.arange(19) % 2, None, np.arange(19), 0)) == 0
 
 
+@pytest.mark.parametrize(("epochs", "held_out"), [(8, 0), (9, 3)])
+def test_only_a_long_training_has_samples_held_out_to_stop_it_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int, held_out: int
+) -> None:
+    monkeypatch.setattr(FrozenFeatures, "least_steps", 1)
+    run(scenes(44), dataclasses.replace(FAST, epochs=epochs, input_size=32, only_folds=(0,)), tmp_path)
+    meta = json.loads(torch.load(tmp_path / "fold-0.pt", weights_only=True)["meta"])
+    assert (meta["training_samples"], meta["validation_samples"]) == (22 - held_out, held_out)
+    assert (meta["validation_loss"] is None) == (held_out == 0)
+
+
 def test_presets_fill_in_what_is_not_given() -> None:
     fast = resolve_preset(CrossValidation(device="cpu"))
     assert fast.architecture is None
