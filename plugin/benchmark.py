@@ -13,6 +13,7 @@ import numpy as np
 
 from .errors import LabelQualityError
 from .injection import DROP, ERROR_KINDS, SWAP
+from .progress import Progress, silent
 from .ranking_metrics import Metric, auroc, average_precision, bootstrap_interval, lift_at, precision_recall
 from .regions import KINDS, NO_ERROR, Region
 
@@ -57,7 +58,12 @@ class Finding:
 
 
 def evaluate_scores(
-    is_error: np.ndarray, scores: Mapping[str, np.ndarray], *, resamples: int = 1000, seed: int = 51
+    is_error: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    *,
+    resamples: int = 1000,
+    seed: int = 51,
+    progress: Progress = silent,
 ) -> dict[str, dict[str, Estimate]]:
     """Judges every score's ranking; all are resampled alike.
 
@@ -66,6 +72,7 @@ def evaluate_scores(
         scores: name to (n,) qualities, low = suspected
         resamples: of the bootstrap
         seed: of the bootstrap
+        progress: told after every score
 
     Returns:
         of each score ``auroc``, ``auprc``, ``lift_at_errors`` (T is the number of errors) and, of more than
@@ -76,13 +83,14 @@ def evaluate_scores(
     """
     metrics = _metrics(is_error)
     results = {}
-    for name, quality in scores.items():
+    for done, (name, quality) in enumerate(scores.items(), start=1):
         try:
             results[name] = {
                 label: _estimate(metric, is_error, quality, resamples, seed) for label, metric in metrics.items()
             }
         except LabelQualityError as error:
             raise LabelQualityError(f"The score '{name}' cannot be judged. {error}") from error
+        progress("Judging scores", done, len(scores))
     return results
 
 

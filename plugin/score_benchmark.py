@@ -239,10 +239,11 @@ def _audit(
 ) -> None:
     audits = benchmark.audits
     dataset = audits.dataset(_folder_name(planted), planted)
-    found = audits.audit(dataset, architecture, named(benchmark.progress, name), benchmark.rescore)
+    report = named(benchmark.progress, name)
+    found = audits.audit(dataset, architecture, report, benchmark.rescore)
     benchmark.note_scores(found, name.partition(" (")[0])
     is_error = np.isin(np.arange(len(benchmark.samples)), list(planted))
-    result = audits.judge(kind, architecture, is_error, found)
+    result = audits.judge(kind, architecture, is_error, found, progress=report)
     findings = audits.judge_suspects(dataset, architecture, planted, found)
     benchmark.add({**result, **({"suspects": findings} if findings else {})})
 

@@ -21,7 +21,7 @@ from .fields import field_name
 from .folders import LABEL_FIELD
 from .inputs import SegmentationSamples, open_samples
 from .noisy_masks import NoisyMask
-from .progress import Progress
+from .progress import Progress, silent
 from .regions import Region
 from .score_benchmark_config import BenchmarkConfig
 from .store import RunFolder, content_digest
@@ -115,7 +115,13 @@ class Audits:
         return scored(dataset, dataset.values, key)
 
     def judge(
-        self, kind: str, architecture: str | None, is_error: np.ndarray, found: Scored, judged: np.ndarray | None = None
+        self,
+        kind: str,
+        architecture: str | None,
+        is_error: np.ndarray,
+        found: Scored,
+        judged: np.ndarray | None = None,
+        progress: Progress = silent,
     ) -> dict[str, Any]:
         """A result of the record: how well each score ranks the images that are wrong.
 
@@ -125,6 +131,7 @@ class Audits:
             is_error: (n,) bool, whether an image is mislabelled
             found: the scores
             judged: (n,) bool, the images that count; by default all
+            progress: told after every score
 
         Raises:
             LabelQualityError: not one score, or no error or no correct image among those that have scores
@@ -132,7 +139,9 @@ class Audits:
         usable = found.usable if judged is None else found.usable & judged
         flags = is_error[usable]
         scores = {name: values[usable] for name, values in found.scores.items()}
-        estimates = evaluate_scores(flags, scores, resamples=self.config.resamples, seed=self.config.seed)
+        estimates = evaluate_scores(
+            flags, scores, resamples=self.config.resamples, seed=self.config.seed, progress=progress
+        )
         return {
             "kind": kind,
             "architecture": architecture,

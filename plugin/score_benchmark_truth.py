@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .audit import list_runs
+from .benchmark_tables import KIND_NAMES
 from .errors import LabelQualityError
 from .inputs import SegmentationSamples, open_samples
 from .label_differences import Difference, compare_labels
@@ -137,12 +138,12 @@ def _judge(benchmark: Benchmark, architecture: str | None, truth: Truth, found: 
         if kind == OTHER or not count or benchmark.has(kind, architecture):
             continue
         if count < _LEAST_ERRORS:
-            benchmark.leave_out(
-                kind, f"too few masks are wrong in this way for figures of their own: {count}"
-            )
+            benchmark.leave_out(kind, f"too few masks are wrong in this way for figures of their own: {count}")
             continue
-        benchmark.add(benchmark.audits.judge(kind, architecture, of_kind, found, right | of_kind))
-    benchmark.add(benchmark.audits.judge(ALL, architecture, truth.is_error, found, truth.known))
+        report = named(benchmark.progress, KIND_NAMES[kind])
+        benchmark.add(benchmark.audits.judge(kind, architecture, of_kind, found, right | of_kind, report))
+    report = named(benchmark.progress, KIND_NAMES[ALL])
+    benchmark.add(benchmark.audits.judge(ALL, architecture, truth.is_error, found, truth.known, report))
 
 
 def _finished_run(benchmark: Benchmark, key: str) -> str:

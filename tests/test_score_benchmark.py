@@ -69,6 +69,7 @@ def test_a_benchmark_that_was_killed_goes_on_and_leaves_the_dataset_as_it_is(
     stages.clear()
     summary = measure()
     assert not [stage for stage in stages if stage.startswith("Drop")] and "Swap, FPN (2 of 2): Scoring" in stages
+    assert stages[-1] == "Swap, FPN (2 of 2): Judging scores"
     assert "Swap, FPN (2 of 2): Training 2 folds" not in stages
     dataset.reload()
     assert state_of(dataset, tmp_path) == before and set(fiftyone.list_datasets()) == datasets
