@@ -99,7 +99,7 @@ class LightDecoder(nn.Module):
         self.standardise = nn.ModuleList(nn.BatchNorm2d(count, affine=False) for count in channels)
         self.lateral = nn.ModuleList(nn.Conv2d(count, width, 1, bias=False) for count in joined)
         self.context = nn.Linear(channels[-1], width)
-        self.merge = nn.ModuleList(nn.Sequential(nn.BatchNorm2d(width), nn.ReLU()) for _ in joined)
+        self.merge = nn.ModuleList(nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True)) for _ in joined)
         self.mix = nn.ModuleList(_convolution(width) for _ in joined)
         self.classify = nn.Conv2d(width, cells * classes, 1)
 
@@ -182,4 +182,5 @@ _DECODERS: dict[str, Callable[[Sequence[int]], nn.Module]] = {"DeepLabV3Plus": _
 
 
 def _convolution(width: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+    convolution = nn.Conv2d(width, width, 3, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
