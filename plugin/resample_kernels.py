@@ -114,9 +114,12 @@ def _mix_columns(line: np.ndarray, taps: np.ndarray, weights: np.ndarray, mixed:
 @kernel(fastmath=_FUSED)
 def _mix_rows(rows: np.ndarray, slots: np.ndarray, weights: np.ndarray, mixed: np.ndarray) -> None:
     first, weight = rows[slots[0]], weights[0]
+    # Where there is one row only, it counts a second time with a weight of 0
+    other = 1 if weights.size > 1 and weights[1] != 0 else 0
+    second, rest = rows[slots[other]], weights[other] if other else np.float32(0)
     for x in range(mixed.size):
-        mixed[x] = weight * first[x]
-    for tap in range(1, weights.size):
+        mixed[x] = weight * first[x] + rest * second[x]
+    for tap in range(2, weights.size):
         weight = weights[tap]
         if weight != 0:
             row = rows[slots[tap]]
