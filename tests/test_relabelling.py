@@ -163,7 +163,7 @@ def test_images_and_their_regions_are_tagged(dataset: Any, pick: Any, relabellin
     calls: list[Any] = []
     assert relabelling.tag_samples(chosen, regions=True, progress=lambda *call: calls.append(call)) == expected
     assert (tagged(dataset), tagged_regions(dataset)) == ([1, 3], [("road", "car")] * 2)
-    assert calls == [("Tagging images", 1, 3)]
+    assert calls == [("Tagging images", 1, 3), ("Tagging regions", 3, 3)]
     assert relabelling.count(chosen, regions=True) == relabelling.Counts(already=2)
 
 
