@@ -270,14 +270,14 @@ class ScoreSet(ShardedSet):
         return self._write_png("flags", sample_id, values)
 
     def write_pooled(self, sample_id: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
-        """Keeps what the second pass needs.
+        """Keeps what the second pass needs, until the run is finished.
 
         Args:
             sample_id: the sample
             probabilities: (K, h, w) float, kept as float16
             labels: (h, w) class indices, kept as int16
         """
-        write_container(self.file("pooled", sample_id), pack_pooled(probabilities, labels))
+        write_container(self.file("pooled", sample_id), pack_pooled(probabilities, labels), quick=True)
 
     def read_pooled(self, sample_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (K, h, w) float32 (of float16 precision) and labels (h, w) int16; raises `SampleError`."""

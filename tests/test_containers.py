@@ -40,9 +40,9 @@ def assert_same(found: object, expected: object) -> None:
         assert found == expected
 
 
-@given(VALUES)
-def test_a_value_comes_back_bit_for_bit(value: object) -> None:
-    assert_same(unpack(pack(value)), value)
+@given(VALUES, st.booleans())
+def test_a_value_comes_back_bit_for_bit(value: object, quick: bool) -> None:
+    assert_same(unpack(pack(value, quick=quick)), value)
 
 
 @given(VALUES, st.data())
