@@ -40,10 +40,11 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures both sides and prints the table.
 
     Returns:
-        ``samples``, and ``results``: ``what`` is written, ``seconds``, ``samples_each`` second, ``ratio`` to ours
+        ``samples``, ``peer_samples`` (that the peers have written), and ``results``: ``what`` is written, ``seconds``
+        for all samples, and of a peer the ``ratio`` to ours
     """
     seconds = measure(__name__, samples=arguments.samples, peer_samples=arguments.peer_samples)
-    ours = seconds["all fields and suspects"]
+    ours = seconds["fields of scores"]
     results = [
         {"what": what, "seconds": spent, "ratio": spent / ours if "FiftyOne" in what else None}
         for what, spent in seconds.items()
