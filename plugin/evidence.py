@@ -126,11 +126,14 @@ class UsualEvidence:
 
     def usual(self) -> Usual:
         """What is usual in the images so far; nothing is where there are none. Images without a pair count as 0."""
-        above = self._counts[:, ::-1].cumsum(axis=1, dtype=np.int32)[:, ::-1]
+        some = np.flatnonzero(self._counts.any(axis=1))
+        above = self._counts[some, ::-1].cumsum(axis=1, dtype=np.int32)[:, ::-1]
         allowed = self.images - math.ceil(_USUAL_SHARE * self.images)
         highest = (above > allowed).sum(axis=1) - 1
         ends = 2.0 ** (np.arange(_BINS) / _BINS_AN_OCTAVE + _LOWEST)
-        return Usual(self.classes, np.where(highest >= 0, ends[highest], 0.0))
+        level = np.zeros(len(self._counts))
+        level[some] = np.where(highest >= 0, ends[highest], 0.0)
+        return Usual(self.classes, level)
 
 
 def pair_evidence(probabilities: np.ndarray, labels: np.ndarray) -> PairEvidence:

@@ -16,14 +16,11 @@ from numba import types
 from numba.extending import overload
 
 from .compiled import TILE_COLUMNS, TILE_ROWS, as_cached, count_tile, kernel
-from .types import IGNORED
 
 #: Pixels of one class that are worked on at a time: with their scratch space they fit a first-level cache
 CHUNK_PIXELS = 4096
 #: Pixels whose sums are prepared at a time
 TALLY_PIXELS = 512
-#: Cells of [0, 1] that the search for a confidence's thresholds starts from; a power of two, so that cells are exact
-CELLS = 1024
 #: Copies of a class's sums and counts, used in turn: none has to wait for the one of the pixel before
 COPIES = 4
 _LOG2_E, _LN_2 = 1 / math.log(2), math.log(2)
@@ -32,7 +29,7 @@ _TERMS = tuple(1 / math.factorial(n) for n in range(13))
 
 
 def _number(value: Any) -> Any:
-    """A class value as float32; divided by its type's `scan.DIVISORS` it is the probability."""
+    """A class value as float32; divided by `class_values.divisor` it is the probability."""
     return np.float32(value)
 
 
@@ -91,7 +88,9 @@ def scan_image(
         winner[:] = 0
         for k in range(classes):
             plane = values[k, start : start + size]
-            _raise_maximum(plane, k, best, winner)
+            if k % 2 == 0:
+                # The last one's next is itself, which changes nothing
+                _raise_maximum(plane, values[min(k + 1, classes - 1), start : start + size], k, best, winner)
             if seen[k]:
                 seen[k] = False
                 _take(plane, part, np.int16(k), given)
@@ -116,11 +115,16 @@ def _mark(labels: np.ndarray, seen: np.ndarray) -> None:
 
 
 @kernel()
-def _raise_maximum(values: np.ndarray, index: int, best: np.ndarray, winner: np.ndarray) -> None:
+def _raise_maximum(values: np.ndarray, following: np.ndarray, index: int, best: np.ndarray, winner: np.ndarray) -> None:
+    """Takes in two classes at a time, as reading and writing the best so far is most of the work."""
     for i in range(values.size):
-        value, most, before = values[i], best[i], winner[i]
-        best[i] = value if value > most else most
-        winner[i] = np.int16(index) if value > most else before
+        value, next_value, most, before = values[i], following[i], best[i], winner[i]
+        first = value > most
+        most = value if first else most
+        before = np.int16(index) if first else before
+        second = next_value > most
+        best[i] = next_value if second else most
+        winner[i] = np.int16(index + 1) if second else before
 
 
 @kernel()
@@ -169,17 +173,27 @@ def _count_and_pool(
 
 @kernel()
 def _count_above(values: np.ndarray, width: int, limits: np.ndarray, above: np.ndarray) -> None:
-    rows, tile = values.size // width, np.empty(TILE_ROWS * TILE_COLUMNS, values.dtype)
+    rows = values.size // width
+    whole_rows, whole_columns = rows // TILE_ROWS * TILE_ROWS, width // TILE_COLUMNS * TILE_COLUMNS
+    for top in range(0, whole_rows, TILE_ROWS):
+        for start in range(top * width, top * width + whole_columns, TILE_COLUMNS):
+            _count_tile_above(values, start, width, limits, above)
+    if whole_rows < rows or whole_columns < width:
+        _count_edges(values, width, limits, above)
+
+
+@kernel()
+def _count_edges(values: np.ndarray, width: int, limits: np.ndarray, above: np.ndarray) -> None:
+    """Counts what no whole tile has, in copies of the tiles filled up with 0."""
+    rows, tile = values.size // width, np.zeros(TILE_ROWS * TILE_COLUMNS, values.dtype)
+    whole_rows, whole_columns = rows // TILE_ROWS * TILE_ROWS, width // TILE_COLUMNS * TILE_COLUMNS
     for top in range(0, rows, TILE_ROWS):
-        for left in range(0, width, TILE_COLUMNS):
-            if top + TILE_ROWS <= rows and left + TILE_COLUMNS <= width:
-                _count_tile_above(values, top * width + left, width, limits, above)
-            else:
-                tile[:] = 0
-                for y in range(min(TILE_ROWS, rows - top)):
-                    for x in range(min(TILE_COLUMNS, width - left)):
-                        tile[y * TILE_COLUMNS + x] = values[(top + y) * width + left + x]
-                _count_tile_above(tile, 0, TILE_COLUMNS, limits, above)
+        for left in range(whole_columns if top < whole_rows else 0, width, TILE_COLUMNS):
+            tile[:] = 0
+            for y in range(min(TILE_ROWS, rows - top)):
+                for x in range(min(TILE_COLUMNS, width - left)):
+                    tile[y * TILE_COLUMNS + x] = values[(top + y) * width + left + x]
+            _count_tile_above(tile, 0, TILE_COLUMNS, limits, above)
 
 
 @kernel()
@@ -237,9 +251,9 @@ def tally(
     prediction: np.ndarray,
     confidence: np.ndarray,
     thresholds: np.ndarray,
-    below_cell: np.ndarray,
     shift: np.ndarray,
     coldness: float,
+    shifted: bool,
     bins: np.ndarray,
     predicted: np.ndarray,
     sums: np.ndarray,
@@ -252,45 +266,64 @@ def tally(
     Args:
         prediction: (N,) int16; a negative one belongs to no class
         confidence: (N,) float32 probability of the given class, in [0, 1]; 1 where a pixel takes no part
-        thresholds: (T + 1,) float32, ascending, the last inf
-        below_cell: (`CELLS` + 1,) int32, thresholds below the start of each cell
+        thresholds: (T,) float32; may be empty
         shift: (K + 1,) float64, what the confidence is taken from in its weight
         coldness: 1 / temperature of the weights
+        shifted: whether not all of ``shift`` is 0
         bins: (COPIES (K + 1), 2, T + 1) int32 pixels by class, whether it is predicted, and thresholds exceeded
         predicted: (COPIES (K + 1),) int32 pixels predicted each class
         sums: (COPIES (K + 1), 3) float64 sums of the confidence, of the weights, and of the weighted confidence
         heatmap: (N,) uint8
     """
-    indices, weights = np.empty((4, TALLY_PIXELS), np.int32), np.empty(TALLY_PIXELS, np.float64)
-    rows, bin_starts, predicted_rows, cells = indices[0], indices[1], indices[2], indices[3]
-    flat_bins, each, classes = bins.reshape(-1), np.int32(thresholds.size), np.int32(shift.size)
-    none = np.uint16(classes - 1)
+    indices, weights = np.empty((3, TALLY_PIXELS), np.int32), np.empty(TALLY_PIXELS, np.float64)
+    rows, places, exceeded = indices[0], indices[1], indices[2]
+    flat_bins, flat_sums, each, none = (
+        bins.reshape(-1),
+        sums.reshape(-1),
+        thresholds.size + 1,
+        np.uint16(shift.size - 1),
+    )
     for start in range(0, labels.size, TALLY_PIXELS):
         stop = min(start + TALLY_PIXELS, labels.size)
         label, seen, s = labels[start:stop], prediction[start:stop], confidence[start:stop]
+        _find_rows(label, label, none, rows)
+        _count_exceeded(s, thresholds, exceeded)
         for i in range(label.size):
-            # As an unsigned number a negative class is a large one
-            given, other = min(np.uint16(label[i]), none), min(np.uint16(seen[i]), none)
-            first = np.int32(i % COPIES) * classes
-            rows[i] = first + np.int32(given)
-            bin_starts[i] = (np.int32(2) * rows[i] + np.int32(label[i] == seen[i])) * each
-            predicted_rows[i] = first + np.int32(other if given < none else none)
-            cells[i] = np.int32(s[i] * np.float32(CELLS))
+            places[i] = (np.int32(2) * rows[i] + np.int32(label[i] == seen[i])) * np.int32(each) + exceeded[i]
         for i in range(label.size):
-            weights[i] = (shift[min(np.uint16(label[i]), none)] - np.float64(s[i])) * coldness
+            flat_bins[places[i]] += np.int32(1)
+        _find_rows(seen, label, none, places)
+        for i in range(label.size):
+            predicted[places[i]] += np.int32(1)
+        for i in range(label.size):
+            weights[i] = -coldness * np.float64(s[i])
+        if shifted:
+            for i in range(label.size):
+                weights[i] += coldness * shift[min(np.uint16(label[i]), none)]
         _exponentials(weights[: label.size])
         for i in range(label.size):
-            heatmap[start + i] = np.uint8(255.0 * (1.0 - np.float64(s[i])) + 0.5)
+            place, sure, weight = 3 * rows[i], np.float64(s[i]), weights[i]
+            flat_sums[place] += sure
+            flat_sums[place + 1] += weight
+            flat_sums[place + 2] += weight * sure
         for i in range(label.size):
-            t = below_cell[cells[i]]
-            while s[i] > thresholds[t]:
-                t += np.int32(1)
-            flat_bins[bin_starts[i] + t] += np.int32(1)
-            predicted[predicted_rows[i]] += np.int32(1)
-            sum_row = sums[rows[i]]
-            sum_row[0] += np.float64(s[i])
-            sum_row[1] += weights[i]
-            sum_row[2] += weights[i] * np.float64(s[i])
+            heatmap[start + i] = np.uint8(255.0 * (1.0 - np.float64(s[i])) + 0.5)
+
+
+@kernel()
+def _find_rows(classes: np.ndarray, labels: np.ndarray, none: np.uint16, rows: np.ndarray) -> None:
+    """Fills the row of each pixel's class, negative ones being large as unsigned numbers; see `tally`."""
+    for i in range(classes.size):
+        label, k = min(np.uint16(labels[i]), none), min(np.uint16(classes[i]), none)
+        rows[i] = np.int32(i % COPIES) * (np.int32(none) + np.int32(1)) + np.int32(k if label < none else none)
+
+
+@kernel()
+def _count_exceeded(confidence: np.ndarray, thresholds: np.ndarray, exceeded: np.ndarray) -> None:
+    exceeded[:] = 0
+    for t in range(thresholds.size):
+        for i in range(confidence.size):
+            exceeded[i] += np.int32(confidence[i] > thresholds[t])
 
 
 @kernel(fastmath={"contract"})
@@ -341,102 +374,3 @@ def pool_planes(
             _count_and_pool(
                 kept[: part.size], width, nothing, factor, shares[row:], columns, np.empty(0, np.int64), pooled[k, row:]
             )
-
-
-@kernel()
-def vote(labels: np.ndarray, factor: int, seen: np.ndarray, pooled: np.ndarray, sizes: np.ndarray) -> None:
-    """Elects the class of each block, the smaller where votes are equal, and counts its pixels that take part.
-
-    Args:
-        labels: (H, W) int16
-        factor: side of a block
-        seen: (K,) bool, False before and after
-        pooled: (h, w) int16, filled; `IGNORED` where nothing takes part
-        sizes: (h, w) int32, filled
-    """
-    height, blocks = labels.shape[0], pooled.shape[1]
-    members = np.empty((factor * factor, blocks), np.int16)
-    votes, most = np.empty(blocks, np.int32), np.empty(blocks, np.int32)
-    for y in range(pooled.shape[0]):
-        rows = labels[y * factor : min((y + 1) * factor, height)]
-        if factor == 4:
-            _collect_members(rows, 4, members, seen)
-        else:
-            _collect_members(rows, factor, members, seen)
-        winner, total = pooled[y], sizes[y]
-        winner[:], total[:], most[:] = np.int16(IGNORED), 0, 0
-        for k in range(seen.size):
-            if seen[k]:
-                seen[k] = False
-                _count_votes(members, np.int16(k), votes)
-                _raise_most(votes, k, most, winner, total)
-
-
-@kernel()
-def _collect_members(rows: np.ndarray, factor: int, members: np.ndarray, seen: np.ndarray) -> None:
-    """Lays the pixels of a row of blocks out by their place in the block, and marks the classes among them."""
-    members[:] = np.int16(IGNORED)
-    height, width = rows.shape
-    for y in range(height):
-        row = rows[y]
-        for x in range(width):
-            if row[x] >= 0:
-                seen[row[x]] = True
-        for x in range(factor):
-            place = members[y * factor + x]
-            for block in range((width - x + factor - 1) // factor):
-                place[block] = row[block * factor + x]
-
-
-@kernel()
-def _count_votes(members: np.ndarray, label: np.int16, votes: np.ndarray) -> None:
-    votes[:] = 0
-    for place in range(members.shape[0]):
-        row = members[place]
-        for block in range(votes.size):
-            votes[block] += np.int32(row[block] == label)
-
-
-@kernel()
-def _raise_most(votes: np.ndarray, index: int, most: np.ndarray, winner: np.ndarray, total: np.ndarray) -> None:
-    for block in range(votes.size):
-        count, highest, before = votes[block], most[block], winner[block]
-        total[block] += count
-        most[block] = count if count > highest else highest
-        winner[block] = np.int16(index) if count > highest else before
-
-
-@kernel()
-def find_maximum(probabilities: np.ndarray, limits: np.ndarray, largest: np.ndarray, winner: np.ndarray) -> None:
-    """Finds the class of the largest probability among those that reach their class's limit.
-
-    Args:
-        probabilities: (K, N) float32
-        limits: (K,) float32; -inf where any probability will do
-        largest: (N,) float32, filled; -1 where no class reaches its limit
-        winner: (N,) int16, filled; the smaller class where several are equal, -1 where no class reaches its limit
-    """
-    classes, pixels = probabilities.shape
-    for start in range(0, pixels, CHUNK_PIXELS):
-        stop = min(start + CHUNK_PIXELS, pixels)
-        best, index = largest[start:stop], winner[start:stop]
-        best[:], index[:] = np.float32(-1), np.int16(-1)
-        for k in range(classes):
-            _raise_limited(probabilities[k, start:stop], limits[k], k, best, index)
-
-
-@kernel()
-def _raise_limited(values: np.ndarray, limit: np.float32, index: int, best: np.ndarray, winner: np.ndarray) -> None:
-    for i in range(values.size):
-        value, most, before = values[i], best[i], winner[i]
-        larger = (value > most) & (value >= limit)
-        best[i] = value if larger else most
-        winner[i] = np.int16(index) if larger else before
-
-
-@kernel()
-def take_given(probabilities: np.ndarray, labels: np.ndarray, given: np.ndarray) -> None:
-    """Fills ``given`` (N,) float32 with the probability of the given class; 0 where a pixel takes no part."""
-    for i in range(labels.size):
-        label = labels[i]
-        given[i] = probabilities[label, i] if label >= 0 else np.float32(0)

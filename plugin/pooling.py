@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import kernels
+from . import block_kernels, kernels
 from .class_values import class_values, divisor
 
 
@@ -60,7 +60,7 @@ def vote(labels: np.ndarray, factor: int, classes: int) -> tuple[np.ndarray, np.
     labels = np.ascontiguousarray(labels, dtype=np.int16)
     shape = -(-labels.shape[0] // factor), -(-labels.shape[1] // factor)
     pooled, sizes = np.empty(shape, np.int16), np.empty(shape, np.int32)
-    kernels.vote(labels, factor, np.zeros(classes, bool), pooled, sizes)
+    block_kernels.vote(labels, factor, np.zeros(classes, bool), pooled, sizes)
     return pooled, sizes
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import kernels
+from . import block_kernels, kernels
 from .class_values import class_values, divisor, limits, round_down
 from .pooling import shares, vote
 from .tally import Tally, TallySums
@@ -92,7 +92,7 @@ def largest(probabilities: np.ndarray, limits: np.ndarray | None = None) -> tupl
     flat = np.ascontiguousarray(probabilities, dtype=np.float32).reshape(len(probabilities), -1)
     limits = np.full(len(flat), -np.inf, np.float32) if limits is None else limits
     best, winner = np.empty(flat.shape[1], np.float32), np.empty(flat.shape[1], np.int16)
-    kernels.find_maximum(flat, limits, best, winner)
+    block_kernels.find_maximum(flat, limits, best, winner)
     return winner.reshape(probabilities.shape[1:]), best.reshape(probabilities.shape[1:])
 
 
@@ -108,5 +108,5 @@ def given_probability(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
     """
     flat = np.ascontiguousarray(probabilities, dtype=np.float32).reshape(len(probabilities), -1)
     given = np.empty(labels.size, np.float32)
-    kernels.take_given(flat, np.ascontiguousarray(labels, dtype=np.int16).reshape(-1), given)
+    block_kernels.take_given(flat, np.ascontiguousarray(labels, dtype=np.int16).reshape(-1), given)
     return given.reshape(labels.shape)

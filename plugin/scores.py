@@ -169,7 +169,7 @@ def _softmin(tally: Tally) -> tuple[float, np.ndarray]:
 def _iou(tally: Tally) -> tuple[float, np.ndarray]:
     union = tally.given + tally.predicted - tally.correct
     by_class = _ratio(tally.correct, union)
-    return np.nanmean(by_class), np.where(tally.given > 0, by_class, np.nan)
+    return by_class[union > 0].mean(), np.where(tally.given > 0, by_class, np.nan)
 
 
 def _thresholded_ccp(tally: Tally, above: np.ndarray) -> float:

@@ -65,17 +65,15 @@ class TallySums:
         self._predicted = np.zeros(rows, np.int32)
         self._sums = np.zeros((rows, 3))
         coldness = 1 / temperature if temperature else 0.0
-        cells = np.arange(kernels.CELLS + 1, dtype=np.float32) / np.float32(kernels.CELLS)
-        below_cell = np.searchsorted(thresholds, cells).astype(np.int32)
-        ends = np.append(thresholds, np.float32(np.inf))
         self.arguments: tuple[Any, ...] = (
-            ends, below_cell, self.shift, coldness, self._bins, self._predicted, self._sums,
+            thresholds, self.shift, coldness, self.cold, self._bins, self._predicted, self._sums,
         )  # fmt: skip
 
     def tally(self) -> Tally:
         """The sums of what has been taken up."""
         bins, predicted, sums = (self._by_class(rows) for rows in (self._bins, self._predicted, self._sums))
-        exceeding = bins.sum(axis=1)[:, ::-1].cumsum(axis=1)[:, ::-1]
+        by_thresholds = bins.sum(axis=1)
+        exceeding = by_thresholds[:, ::-1].cumsum(axis=1)[:, ::-1]
         return Tally(
             given=exceeding[:, 0],
             predicted=predicted,

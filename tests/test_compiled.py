@@ -16,7 +16,7 @@ sys.modules[name] = package = types.ModuleType(name)
 package.__path__ = [sys.argv[2]]
 pooling = __import__(name + ".pooling", fromlist=["pooling"])
 pooled = pooling.pool_labels(np.array([[0, 2], [2, 1]], np.int16), 2, 3)
-print(int(pooled[0, 0]), sum(pooling.kernels.vote.stats.cache_hits.values()))
+print(int(pooled[0, 0]), sum(pooling.block_kernels.vote.stats.cache_hits.values()))
 pooled = pooling.pool_probabilities(np.array([[[0.5, 1], [1, 0.5]]], np.float32), 2)
 print(pooled[0, 0, 0], sum(pooling.kernels.pool_planes.stats.cache_hits.values()))
 """
