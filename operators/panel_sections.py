@@ -124,14 +124,13 @@ def _figures(parent: types.Object, record: RunRecord) -> None:
         share = words.percent(found.suspect_images / found.images)
         label = "Images with suspects"
         layout.figure(row, "suspects", words.count(found.suspect_images), label, f"{share} have a region to look at")
+    flagged = None if found.flagged_share is None else words.percent(found.flagged_share)
     if found.suspect_pixels is not None and found.suspect_share is not None:
-        caption = f"{words.about(found.suspect_pixels)} that look like another class"
+        caption = words.about(found.suspect_pixels) + (f"; confident learning flags {flagged}" if flagged else "")
         layout.figure(row, "pixels", words.percent(found.suspect_share), "Pixels in suspects", caption)
-    if found.flagged_share is not None:
+    elif flagged:
         known = "" if found.flagged_pixels is None else f"{words.about(found.flagged_pixels)} "
-        layout.figure(
-            row, "flagged", words.percent(found.flagged_share), "Pixels flagged", f"{known}by confident learning"
-        )
+        layout.figure(row, "flagged", flagged, "Pixels flagged", f"{known}by confident learning")
 
 
 def _distribution(cards: types.Object, record: RunRecord, score: str, events: Events) -> None:

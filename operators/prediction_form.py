@@ -106,7 +106,7 @@ def check(form: Form, chosen: str, samples: Any, images: int) -> None:
 def _plan(config: Any, images: int) -> str:
     if isinstance(config, CrossValidation):
         return describe_cross_validation(config, images)
-    return describe_model(images) if isinstance(config, ModelSource) else describe_scoring(images)
+    return describe_model(config, images) if isinstance(config, ModelSource) else describe_scoring(images)
 
 
 def check_folds(form: Form, config: CrossValidation, samples: Any, images: int) -> None:

@@ -11,6 +11,8 @@ import fiftyone as fo
 _SUSPICIOUS = "#ff2a00"
 #: Of suspects and of the images' leading type: apart also for colour-blind eyes, and from the heatmaps' red
 ERROR_COLORS = {"drop": "#e69f00", "swap": "#cc79a7", "shift": "#56b4e9", "other": "#b0b0b0"}
+#: The group's first fields, what is looked at and switched most; of masks and boxes the App draws the first on top
+_LEADING = ("quality", "error_type", "suspects", "heatmap", "prediction", "flags")
 #: By value, each class of a mask has a colour of its own
 _COLOR_BY = "value"
 
@@ -99,7 +101,9 @@ def _add_group(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     for group in groups:
         group.paths = [path for path in group.paths if path not in own]
     place = next((i + 1 for i, group in enumerate(groups) if group.name == "labels"), len(groups))
-    groups.insert(place, fo.SidebarGroupDocument(name=group_name(key), paths=list(fields), expanded=True))
+    leading = [f"{key}_{name}" for name in _LEADING if f"{key}_{name}" in own]
+    paths = [*leading, *(path for path in fields if path not in leading)]
+    groups.insert(place, fo.SidebarGroupDocument(name=group_name(key), paths=paths, expanded=True))
     app.sidebar_groups = groups
 
 

@@ -115,11 +115,11 @@ def estimate_seconds(config: CrossValidation, images: int, device: str = "auto")
     training = images * (1 - 1 / resolved.folds) * learnt_from
     seen = max(training, least * (resolved.batch_size or 1)) * epochs
     seconds = megapixels * (images * cost.prepare + folds * seen * cost.train + images * cost.predict)
-    return seconds / _speed(torch_device(device))
+    return seconds / speed(torch_device(device))
 
 
-def _speed(device: torch.device) -> float:
-    """How many cores the device is worth."""
+def speed(device: torch.device) -> float:
+    """How many CPU cores a device is worth, roughly."""
     if device.type == "cuda":
         return _GPU_SPEEDUP
     return 1 + _EXTRA_CORE * (torch.get_num_threads() - 1)

@@ -116,6 +116,18 @@ def test_a_valid_form_says_what_will_happen(predicted: Any) -> None:
     assert plan.startswith("5 models will be trained on 8 images each")
 
 
+def test_the_plan_of_a_model_has_the_time_that_one_of_usual_size_takes(fiftyone: Any) -> None:
+    # The form waits for torch only for some seconds
+    import label_quality.plugin.presets  # noqa: F401
+    from label_quality.operators.estimates import describe_model
+    from label_quality.plugin.config import ModelSource
+
+    texts = [describe_model(ModelSource("m.pt", input_size=side, device="cpu"), 1000) for side in (None, 320)]
+    assert all(text.endswith("min for a model with a ResNet-50 encoder.") for text in texts)
+    minutes = [int(text.split("about ")[1].split()[0]) for text in texts]
+    assert 5 < minutes[1] < minutes[0] < 90
+
+
 def test_the_form_says_that_values_will_be_scanned(make_dataset: Any) -> None:
     properties = form("audit_labels", make_dataset(targets=None, count=6))
     assert errors(properties) == {}

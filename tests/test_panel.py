@@ -163,8 +163,7 @@ def test_it_opens_on_the_latest_run_with_everything_of_its_record(call: Call, au
         "Masks in “ground_truth” · cross-validated predictions",
         *("Images checked", "Mean quality", "0.47", "worst image 0.20; 1 is best"),
         *("Images with suspects", "50 % have a region to look at"),
-        *("Pixels in suspects", "4.6 %", "16 that look like another class"),
-        *("Pixels flagged", "3.0 %", "10 by confident learning"),
+        *("Pixels in suspects", "4.6 %", "16; confident learning flags 3.0 %"),
         *("Quality (softmin)", "Correctly classified pixels"),
         *("Drop: an object left out", "2 images: click to see them", "A note on suspects."),
         *("Drop: car given as unlabelled", "002.png", "0.200"),
@@ -215,6 +214,8 @@ def test_a_run_without_suspects_offers_to_find_them(call: Call, audited: Any) ->
     text = shown(call("on_load"))
     assert "No suspects were looked for yet." in text
     assert "Mistakes that repeat" not in text
+    assert "Pixels flagged" in text
+    assert "by confident learning" in text
     assert "Leading suspect" not in text
     record.extra["suspects"] = {"status": "missing", "notes": ["No suspects were looked for: no probabilities."]}
     save_record(audited, record)
