@@ -84,8 +84,9 @@ def scan_image(
         part, winner = labels[start : start + size], prediction[start : start + size]
         complete = part.min() >= 0
         _mark(part, seen)
-        best[:size] = values[0, start : start + size]
-        winner[:] = 0
+        # A loop, as the assignment of a slice would take seconds to compile
+        for i in range(size):
+            best[i], winner[i] = values[0, start + i], np.int16(0)
         for k in range(classes):
             plane = values[k, start : start + size]
             if k % 2 == 0:
