@@ -16,12 +16,14 @@ Where a suspect is open, a line below the image names the keys and how far the r
   const WATCH_MS = 200;
   const DONE_MS = 10000;
   const VIEW_MS = 50;
+  const SETTLED_MS = 400;
 
   /** Verdicts given since the page was opened, the latest last: {ids, key, place} */
   const history = [];
   let state = null; // What `review_state` said of the sample that is open
   let place = null; // The sample that is open, null where none is
   let waitingSince = 0;
+  let leaving = null; // The first tile of the grid's view that another one is to follow
   let changed = false; // Whether the grid behind the open sample shows what is no longer there
 
   const modal = () => document.querySelector("[data-cy=modal]");
@@ -204,7 +206,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }, WATCH_MS);
 
-  /** Opens a sample once the page shows another view: a change of the view closes what is open. */
+  /** Opens a sample once the grid has painted another view: a change of the view closes, or empties, what is open. */
   class OpenInNextView extends Operator {
     get config() {
       return new OperatorConfig({ name: "open_in_next_view", label: "Open a sample of the next view", unlisted: true });
@@ -212,9 +214,17 @@ Where a suspect is open, a line below the image names the keys and how far the r
 
     async execute({ params: { id, before, since = Date.now() }, state: app }) {
       const view = JSON.stringify(await app.snapshot.getPromise(window.__fos__.view));
-      if (before !== undefined && view !== before) return executeOperator("open_sample", { id });
-      if (Date.now() - since > DONE_MS) return;
-      const again = { id, before: view, since };
+      const tile = document.querySelector("[data-cy=fo-grid] canvas[canvas-loaded=true]");
+      if (before === undefined) leaving = tile;
+      const late = Date.now() - since > DONE_MS;
+      const shown = before !== undefined && view !== before;
+      if (shown && ((tile && tile !== leaving) || late)) {
+        // Opened at once it may lack its sidebar and its labels; a slow page takes longer to settle
+        const settled = Math.max(SETTLED_MS, (Date.now() - since) / 2);
+        return setTimeout(() => executeOperator("open_sample", { id }), settled);
+      }
+      if (late) return;
+      const again = { id, before: before ?? view, since };
       setTimeout(() => executeOperator(`${PLUGIN}/open_in_next_view`, again), VIEW_MS);
     }
   }
