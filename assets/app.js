@@ -194,6 +194,12 @@ Where a suspect is open, a line below the image names the keys and how far the r
     start(decision);
   });
 
+  // The App's own image hears keys only while the pointer is over it: opened from the panel it would not close
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !modal() || typing(event.target) || prompted()) return;
+    if (!modal().querySelector("canvas:hover")) executeOperator("close_sample");
+  });
+
   setInterval(() => {
     const now = openSample();
     if (now === place) return;

@@ -79,3 +79,8 @@ def test_from_an_empty_panel_to_the_images_the_regions_and_a_sample(
     page.locator("[data-cy=modal] [data-cy=modal-looker-container] canvas[canvas-loaded=true]").wait_for()
     page.locator("[data-cy=modal]").get_by_text("005.png").first.wait_for()
     screenshot(page, "panel-worst-image")
+
+    # Also where the pointer is not over the image, which then hears no keys
+    page.mouse.move(3, 3)
+    page.keyboard.press("Escape")
+    page.locator("[data-cy=modal]").wait_for(state="detached")
