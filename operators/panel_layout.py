@@ -32,6 +32,8 @@ _CARD = {
     "height": "100%",
     "boxSizing": "border-box",
 }
+#: Widths that figures grow from: as many a row as fit; or four, and two where four do not fit, never three and one
+FIGURE_WIDTH, FOUR_FIGURES_WIDTH = "150px", "clamp(20%, (660px - 100%) * 999, 45%)"
 _COLUMN = {"display": "flex", "flexDirection": "column", "flexWrap": "nowrap", "alignItems": "stretch"}
 _HEADER = {
     "container": {"sx": {"mb": 1.5}},
@@ -99,7 +101,9 @@ def card(parent: types.Object, name: str, title: str, hint: str = "", wide: bool
     return parent.grid(name, label=title, description=hint or None, componentsProps=props)
 
 
-def figure(parent: types.Object, name: str, value: str, label: str, caption: str = "") -> None:
+def figure(
+    parent: types.Object, name: str, value: str, label: str, caption: str = "", basis: str = FIGURE_WIDTH
+) -> None:
     """One number, large, with what it counts.
 
     Args:
@@ -108,8 +112,9 @@ def figure(parent: types.Object, name: str, value: str, label: str, caption: str
         value: the number
         label: what it is
         caption: what it is of
+        basis: the width, in CSS, from which it grows
     """
-    item = {"sx": {"flex": "1 1 150px", "width": "auto", "minWidth": 0}}
+    item = {"sx": {"flex": f"1 1 {basis}", "width": "auto", "minWidth": 0}}
     props = {"container": {"sx": _CARD}, "grid": {"sx": {**_COLUMN, "gap": 0.5}}, "item": item}
     block = parent.grid(name, componentsProps=props)
     text(block, "label", label, color="text.secondary")

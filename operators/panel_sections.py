@@ -111,26 +111,34 @@ def _why_nothing(record: RunRecord) -> str:
 
 def _figures(parent: types.Object, record: RunRecord) -> None:
     row = layout.row(parent, "figures", gap=2, alignItems="stretch")
+    figures = _counted(record)
+    basis = layout.FOUR_FIGURES_WIDTH if len(figures) == 4 else layout.FIGURE_WIDTH
+    for name, value, label, caption in figures:
+        layout.figure(row, name, value, label, caption, basis)
+
+
+def _counted(record: RunRecord) -> list[tuple[str, str, str, str]]:
+    """Name, value, label and caption of each figure."""
     found = estimates(record.scored, record.extra)
     overview = overview_of(record)
     ranking = overview["scores"][overview["quality"]]
     left_out = len(record.failures)
     caption = f"{words.count(left_out)} left out" if left_out else "none left out"
-    layout.figure(row, "images", words.count(found.images), "Images checked", caption)
+    figures = [("images", words.count(found.images), "Images checked", caption)]
     if ranking["mean"] is not None:
         worst = f"worst image {ranking['lowest']:.2f}; 1 is best"
-        layout.figure(row, "quality", f"{ranking['mean']:.2f}", "Mean quality", worst)
+        figures.append(("quality", f"{ranking['mean']:.2f}", "Mean quality", worst))
     if found.suspect_images is not None and found.images:
-        share = words.percent(found.suspect_images / found.images)
-        label = "Images with suspects"
-        layout.figure(row, "suspects", words.count(found.suspect_images), label, f"{share} have a region to look at")
+        share = f"{words.percent(found.suspect_images / found.images)} have a region to look at"
+        figures.append(("suspects", words.count(found.suspect_images), "Images with suspects", share))
     flagged = None if found.flagged_share is None else words.percent(found.flagged_share)
     if found.suspect_pixels is not None and found.suspect_share is not None:
         caption = words.about(found.suspect_pixels) + (f"; confident learning flags {flagged}" if flagged else "")
-        layout.figure(row, "pixels", words.percent(found.suspect_share), "Pixels in suspects", caption)
+        figures.append(("pixels", words.percent(found.suspect_share), "Pixels in suspects", caption))
     elif flagged:
         known = "" if found.flagged_pixels is None else f"{words.about(found.flagged_pixels)} "
-        layout.figure(row, "flagged", flagged, "Pixels flagged", f"{known}by confident learning")
+        figures.append(("flagged", flagged, "Pixels flagged", f"{known}by confident learning"))
+    return figures
 
 
 def _distribution(cards: types.Object, record: RunRecord, score: str, events: Events) -> None:
