@@ -6,6 +6,9 @@ CSV has a line a region, and one for an image without any; JSON has an object an
      "error_type": "swap", "sample_id": "…", "regions": [{"error_type": "swap", "given": "road", "suggested": "car",
      "evidence": 50.2, "confidence": 0.8, "area": 480, "left": 8, "top": 6, "width": 30, "height": 16,
      "bounding_box": [0.25, 0.25, 0.9375, 0.6667]}]}]}
+
+In CSV a text that a spreadsheet would take for a formula, such as a class that is called ``=1+1``, has an apostrophe
+before it, which `spreadsheet_cells.from_cell` takes away again; JSON has every text as it is.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from .containers import write_bytes
 from .errors import LabelQualityError
 from .fields import field_name
 from .images import image_size
+from .spreadsheet_cells import as_cell
 from .suspect_fields import ERROR_TYPE
 
 FORMATS = (".csv", ".json")
@@ -204,7 +208,7 @@ def _csv(images: Sequence[dict[str, Any]]) -> str:
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for image in images:
-        writer.writerows(_lines(image))
+        writer.writerows({name: _cell(value) for name, value in line.items()} for line in _lines(image))
     return text.getvalue()
 
 
@@ -216,6 +220,10 @@ def _lines(image: dict[str, Any]) -> Iterator[dict[str, Any]]:
         line = {name: value for name, value in region.items() if name in COLUMNS and name != "error_type"}
         relative = dict(zip(_RELATIVE, region["bounding_box"], strict=True))
         yield {**common, "region": number, "region_type": region["error_type"], **line, **relative}
+
+
+def _cell(value: Any) -> Any:
+    return as_cell(value) if isinstance(value, str) else value
 
 
 def _rounded(value: float | None) -> float | None:

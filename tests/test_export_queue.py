@@ -138,6 +138,29 @@ def test_names_with_commas_and_other_letters_survive(dataset: Any, queue: Any, p
     assert json.loads((tmp_path / "queue.JSON").read_text())["images"][0]["regions"][0]["suggested"].startswith("Straß")
 
 
+def test_no_cell_is_a_formula_and_json_is_exact(dataset: Any, queue: Any, pick: Any, tmp_path: Path) -> None:
+    from label_quality.plugin.spreadsheet_cells import from_cell
+
+    formula = "=cmd|' /C calc'!A0"
+    sample = dataset.match({"index": 3}).first()
+    region = sample.lq_suspects.detections[0]
+    region["given"], region["suggested"], region["evidence"] = formula, " +1+1", -0.5
+    renamed = sample.filepath.replace("003.png", "=3;@4.png")
+    os.rename(sample.filepath, renamed)
+    sample.filepath = renamed
+    sample.save()
+    for name in ("queue.csv", "queue.json"):
+        queue.export_queue(pick(dataset, choose="worst", worst=1), tmp_path / name)
+    with open(tmp_path / "queue.csv", newline="", encoding="utf-8") as file:
+        (line,) = csv.DictReader(file)
+    assert (line["given"], line["suggested"], line["evidence"]) == (f"'{formula}", "' +1+1", "-0.5")
+    assert line["filepath"].endswith("/=3;'@4.png")
+    assert from_cell(line["filepath"]) == sample.filepath
+    (image,) = json.loads((tmp_path / "queue.json").read_text())["images"]
+    assert image["filepath"] == sample.filepath
+    assert [image["regions"][0][name] for name in ("given", "suggested")] == [formula, " +1+1"]
+
+
 def test_boxes_are_in_pixels_of_the_image_whatever_its_metadata(dataset: Any, queue: Any, pick: Any) -> None:
     before = queue.queue(pick(dataset))
     dataset.limit(4).compute_metadata(num_workers=1, progress=False)
