@@ -10,8 +10,11 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import SampleError
+from .foreign_files import UnreadableFileError, file_size, path_problem
 
 _EXIF_ORIENTATION = 0x0112
+#: Formats that PIL leaves to another program (Ghostscript runs what is in the file) or to Windows
+_FOREIGN_FORMATS = ("EPS", "WMF")
 #: White in the bit depths that cameras and scanners have
 _WHITE_LEVELS = (255, 1023, 4095, 16383, 65535)
 
@@ -86,27 +89,32 @@ def read_mask(path: str | Path, sample_id: str | None = None) -> np.ndarray:
 def _opened(path: str | Path, sample_id: str | None, what: str) -> Iterator[Image.Image]:
     """Opens the file with PIL, which unlike OpenCV does not hand out truncated images half gray."""
     try:
+        if not file_size(path, what):
+            raise UnreadableFileError(f"The {what} file is empty. Replace it, or leave the sample out.")
         with Image.open(path) as image:
+            if image.format in _FOREIGN_FORMATS:
+                raise UnidentifiedImageError
             yield image
     except SampleError:
         raise
     # Decoders raise whatever they like for broken files: OSError, SyntaxError, ValueError, struct.error, EOFError …
     except Exception as error:
-        raise SampleError(_problem(error, Path(path), what), sample_id=sample_id, path=str(path)) from error
+        raise SampleError(_problem(error, what), sample_id=sample_id, path=str(path)) from error
 
 
-def _problem(error: Exception, path: Path, what: str) -> str:
+def _problem(error: Exception, what: str) -> str:
     if isinstance(error, FileNotFoundError):
         return f"The {what} file does not exist. Restore it, correct the sample's path, or leave the sample out."
-    if isinstance(error, IsADirectoryError):
-        return f"Expected a file with the {what}, but this is a folder. Correct the sample's path."
+    if isinstance(error, UnreadableFileError):
+        return str(error)
     if isinstance(error, PermissionError):
-        return f"The {what} file may not be read. Give this user the right to read it."
+        return path_problem(error, what)
+    if isinstance(error, MemoryError):
+        return f"The {what} takes more memory than there is. Cut it into tiles."
     if isinstance(error, Image.DecompressionBombError):
         return f"The {what} has too many pixels to be read safely ({error}). Cut it into tiles."
     if isinstance(error, UnidentifiedImageError):
-        found = "is empty" if path.stat().st_size == 0 else "is not an image in a format that can be read"
-        return f"The {what} file {found}. Replace it, or leave the sample out."
+        return f"The {what} file is not an image in a format that can be read. Replace it, or leave the sample out."
     return f"The {what} file is truncated or damaged ({error}). Replace it, or leave the sample out."
 
 

@@ -368,9 +368,10 @@ def _holds_background(samples: SegmentationSamples, workers: int | None) -> bool
 
 
 def file_state(path: str) -> str:
+    """What changes when a file does: its path, size and time; a path that leads to none is said when it is read."""
     try:
         state = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):
         return f"{path} missing"
     return f"{path} {state.st_size} {state.st_mtime_ns}"
 
