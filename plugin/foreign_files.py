@@ -1,4 +1,4 @@
-"""Paths and files that others made: looked at before they are opened, so that none blocks, and no error is a raw one."""
+"""Paths and files that others made: looked at before they are opened, so that none blocks and no error is raw."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import errno
 import os
 import stat
 from pathlib import Path
+
+from .errors import LabelQualityError
+
+#: Bytes of a name and of a path that Linux's and macOS's file systems take
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
+_SHOWN = 100
 
 
 class UnreadableFileError(ValueError):
@@ -56,7 +62,44 @@ def path_problem(error: OSError | ValueError, what: str) -> str:
         return f"No {what} file can have this path, as it holds a NUL or a broken character. Correct the path."
     if error.errno == errno.ENAMETOOLONG:
         return (
-            f"No {what} file can have this path: a name has at most 255 bytes, a path 4095. Correct or shorten the "
-            "path."
+            f"No {what} file can have this path: a name has at most {_LONGEST_NAME} bytes, a path "
+            f"{_LONGEST_PATH}. Correct or shorten the path."
         )
     return f"The {what} file cannot be opened ({error.strerror or error}). Correct the path, or mend the disk."
+
+
+def check_path(value: str | os.PathLike[str] | None, name: str) -> None:
+    """Raises `LabelQualityError` where a parameter is no path that a file or folder can have; None is none.
+
+    Args:
+        value: the path, with ``~`` or without
+        name: the parameter's, or what else it is called in the error
+    """
+    if value is None:
+        return
+    if not isinstance(value, str | os.PathLike):
+        raise LabelQualityError(f"Expected parameter `{name}` to be a path, but got {value!r}.")
+    path = os.fspath(value)
+    wrong = None
+    if "\0" in path or not _encodable(path):
+        wrong = "it holds a NUL or a broken character"
+    elif any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.split(os.sep)):
+        wrong = f"a name has at most {_LONGEST_NAME} bytes"
+    elif len(os.fsencode(os.path.expanduser(path))) > _LONGEST_PATH:
+        wrong = f"a path has at most {_LONGEST_PATH} bytes"
+    elif path.startswith("~") and os.path.expanduser(path) == path:
+        wrong = "there is no such user"
+    if wrong:
+        raise LabelQualityError(f"No file or folder can have the path that `{name}` gives: {wrong}: {_shown(path)}.")
+
+
+def _encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(path: str) -> str:
+    return repr(path if len(path) <= _SHOWN else f"{path[:_SHOWN]}…")
