@@ -10,6 +10,7 @@ from ..plugin.choices import Choice, Chosen
 from ..plugin.errors import LabelQualityError
 from ..plugin.fields import field_name
 from ..plugin.runs import RunRecord, list_records
+from ..plugin.slices import images_of
 from ..plugin.suspect_fields import ERROR_TYPE, SUSPECTS
 from .forms import Form, when
 from .parameters import to_arguments
@@ -123,7 +124,9 @@ def _offered(ctx: Any, run: RunRecord | None, tagged: bool) -> dict[str, str]:
 def _default(ctx: Any, offered: Mapping[str, str]) -> str:
     if choices.SELECTED in offered:
         return choices.SELECTED
-    if choices.TAGGED in offered and len(ctx.dataset.match_tags(ctx.params.get("tag") or choices.DEFAULT_TAG)):
+    if choices.TAGGED in offered and len(
+        images_of(ctx.dataset).match_tags(ctx.params.get("tag") or choices.DEFAULT_TAG)
+    ):
         return choices.TAGGED
     return choices.VIEW if ctx.has_custom_view or choices.WORST not in offered else choices.WORST
 
@@ -135,7 +138,7 @@ def _detail(form: Form, dataset: Any, run: RunRecord, name: str) -> None:
     elif name == choices.THRESHOLD:
         form.number("below", "Quality below", "From 0, certainly wrong, to 1", Choice.below)
     elif name == choices.TYPE:
-        counts = dataset.count_values(field_name(run.key, ERROR_TYPE))
+        counts = images_of(dataset).count_values(field_name(run.key, ERROR_TYPE))
         kinds = {kind: counts.get(kind, 0) for kind in (*_TYPES, "other")}
         labels = {kind: f"{_TYPES.get(kind, 'Another')} ({_images(count)})" for kind, count in kinds.items()}
         form.choice("error_type", "Type of error", labels, default=Choice.error_type)

@@ -13,6 +13,7 @@ from ..plugin.dataset_checks import segmentation_fields
 from ..plugin.errors import LabelQualityError
 from ..plugin.overview import bin_range
 from ..plugin.runs import RunRecord, load_record
+from ..plugin.slices import images_of
 from ..plugin.views import (
     TYPE_VIEWS,
     group_view,
@@ -274,7 +275,7 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
             raise LabelQualityError(f"The scores are no longer on the dataset: its field '{name}' was deleted.")
         low, high = bin_range(first, last)
         below = F(name) <= high if high >= 1 else F(name) < high
-        ctx.ops.set_view(view=ctx.dataset.match((F(name) >= low) & below).sort_by(name))
+        ctx.ops.set_view(view=images_of(ctx.dataset).match((F(name) >= low) & below).sort_by(name))
 
 
 def _show(ctx: Any, record: RunRecord, title: str | None, view: Callable[[], Any]) -> None:

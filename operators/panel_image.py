@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
+from ..plugin.slices import images_of
 from ..plugin.suspect_fields import SUSPECTS
 from . import panel_layout as layout
 from . import panel_text as words
@@ -88,6 +89,7 @@ class ImageQualityPanel(foo.Panel):
 
 def _figures(page: types.Object, dataset: Any, key: str, quality: float) -> None:
     field = f"{key}_{words.QUALITY}"
+    dataset = images_of(dataset)
     place, images = len(dataset.match({field: {"$lt": quality}})) + 1, len(dataset.match({field: {"$ne": None}}))
     row = layout.row(page, "figures", gap=2, alignItems="stretch")
     layout.figure(row, "quality", f"{quality:.3f}", "Quality of the mask", "1 is best")
@@ -106,21 +108,21 @@ def _latest_run(dataset: Any, sample_id: str) -> str | None:
     """The latest run that has scored the image."""
     for header in reversed(headers(dataset)):
         field = f"{header.key}_{words.QUALITY}"
-        if dataset.has_sample_field(field) and dataset.select(sample_id).values(field) not in ([], [None]):
+        if dataset.has_sample_field(field) and images_of(dataset).select(sample_id).values(field) not in ([], [None]):
             return header.key
     return None
 
 
 def _scores(dataset: Any, key: str, sample_id: str) -> dict[str, Any]:
     names = [name for name in (words.QUALITY, *words.SCORE_NAMES) if dataset.has_sample_field(f"{key}_{name}")]
-    columns = dataset.select(sample_id).values([f"{key}_{name}" for name in names])
+    columns = images_of(dataset).select(sample_id).values([f"{key}_{name}" for name in names])
     return {name: column[0] for name, column in zip(names, columns, strict=True)}
 
 
 def _regions(dataset: Any, key: str, sample_id: str) -> list[dict[str, Any]]:
     """The image's suspects as the panel lists them, the strongest first."""
     path = f"{key}_{SUSPECTS}.detections"
-    columns = dataset.select(sample_id).values([f"{path}.{name.removeprefix('_')}" for name in _ATTRIBUTES])
+    columns = images_of(dataset).select(sample_id).values([f"{path}.{name.removeprefix('_')}" for name in _ATTRIBUTES])
     rows = zip(*(column[0] or [] for column in columns), strict=True)
     regions = [dict(zip(_ATTRIBUTES, row, strict=True)) for row in rows]
     return sorted(regions, key=lambda one: -one["evidence"])

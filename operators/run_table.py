@@ -6,6 +6,7 @@ from typing import Any
 
 from ..plugin.fields import own_fields
 from ..plugin.runs import RunRecord, list_records, load_record
+from ..plugin.slices import images_of
 from .forms import when
 
 #: Key of each column of the table, and its heading
@@ -27,7 +28,7 @@ def rows(dataset: Any) -> list[dict[str, Any]]:
 
 def _row(dataset: Any, run: RunRecord) -> dict[str, Any]:
     quality = f"{run.key}_quality"
-    lowest = dataset.bounds(quality)[0] if quality in own_fields(dataset, run.key) else None
+    lowest = images_of(dataset).bounds(quality)[0] if quality in own_fields(dataset, run.key) else None
     return {
         "key": run.key,
         "label_field": run.label_field,

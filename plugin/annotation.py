@@ -23,6 +23,7 @@ from .fields import MARKER
 from .inputs import open_samples
 from .progress import Progress, silent
 from .runs import load_record
+from .slices import images_of
 
 DEFAULT_KEY = "relabel"
 #: Key of a field's ``info`` under which it says of which masks it is a copy
@@ -160,7 +161,7 @@ def _copy_masks(
     _make_field(dataset, label_field, field, fo.Segmentation)
     dataset.mask_targets = {**dataset.mask_targets, field: targets}
     dataset.save()
-    there = set(dataset.exists(field).values("id"))
+    there = set(images_of(dataset).exists(field).values("id"))
     missing = [index for index, sample_id in enumerate(masks.ids) if sample_id not in there]
     for first in range(0, len(missing), _MASKS_A_WRITE):
         portion = missing[first : first + _MASKS_A_WRITE]
@@ -211,7 +212,7 @@ def _annotate(
     dataset = view._root_dataset
     try:
         # Services need the images' sizes
-        dataset.select(view.values("id")).compute_metadata(num_workers=1, progress=False)
+        images_of(dataset).select(view.values("id")).compute_metadata(num_workers=1, progress=False)
         view.annotate(anno_key, label_schema=schema, backend=backend, launch_editor=False, **options)
     except Exception as error:
         if anno_key in dataset.list_annotation_runs():

@@ -15,6 +15,7 @@ from torch import nn
 
 from .config import ModelSource
 from .errors import LabelQualityError
+from .foreign_files import file_size
 from .networks import IMAGENET_MEAN, IMAGENET_STD, Network, first_line
 
 #: Where training frameworks put the weights in a checkpoint
@@ -33,15 +34,27 @@ def file_content(path: Path) -> str:
     """
     if path.is_dir():
         return _folder_content(path)
-    if path.suffix == ".safetensors":
-        return "safetensors"
-    with path.open("rb") as file:
-        start = file.read(2)
-    if start[:1] == b"\x80":
-        return "pickle"
-    if start != b"PK" or not zipfile.is_zipfile(path):
-        raise _unreadable(path, "it is empty, cut off, or no PyTorch file")
-    names = zipfile.ZipFile(path).namelist()
+    try:
+        file_size(path, "model")
+        with path.open("rb") as file:
+            start = file.read(2)
+        if path.suffix == ".safetensors":
+            return "safetensors"
+        if start[:1] == b"\x80":
+            return "pickle"
+        if start != b"PK" or not zipfile.is_zipfile(path):
+            raise _unreadable(path, "it is empty, cut off, or no PyTorch file")
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except LabelQualityError:
+        raise
+    # zipfile raises whatever it likes for broken archives
+    except Exception as error:
+        raise _unreadable(path, first_line(error)) from error
+    inflated = [one.filename for one in members if one.compress_type != zipfile.ZIP_STORED and "/data/" in one.filename]
+    if inflated:
+        raise _unreadable(path, f"its weights ({inflated[0]}) are compressed, which those of torch.save never are")
+    names = [one.filename for one in members]
     if any("/code/" in name for name in names) and any(name.endswith("/constants.pkl") for name in names):
         return "torchscript"
     if any(name.endswith("/data.pkl") for name in names):
@@ -199,10 +212,11 @@ def _saved_config(folder: Path) -> dict[str, Any] | None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
+        file_size(path, "model")
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, first_line(error)) from error
     return content if isinstance(content, dict) else {}
 

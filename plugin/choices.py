@@ -15,6 +15,7 @@ from .errors import LabelQualityError
 from .fields import field_name
 from .regions import KINDS, OTHER
 from .runs import RunRecord, list_records, load_record
+from .slices import images_of
 from .suspect_fields import ERROR_TYPE, SUSPECTS
 from .verdicts import REJECTED
 
@@ -152,10 +153,10 @@ def find_run(dataset: fo.Dataset, choice: Choice) -> RunRecord | None:
 def whole_samples(collection: fo.Dataset | fo.DatasetView) -> fo.DatasetView:
     """The samples of a collection, also where it shows patches of them, frames, or groups."""
     if isinstance(collection, fo.Dataset):
-        return collection.view()
+        return images_of(collection).view()
     if collection._is_generated:
-        return collection._root_dataset.select(_distinct(collection.values("sample_id")))
-    return collection.flatten() if collection._is_dynamic_groups else collection
+        return images_of(collection._root_dataset).select(_distinct(collection.values("sample_id")))
+    return images_of(collection)
 
 
 def _chosen(
@@ -231,7 +232,7 @@ def _selection(
             _, path = patches._get_label_field_path(field, "id")
             regions += _flat(patches.values(path))
         ids = [sources.get(one, one) for one in ids]
-    return collection._root_dataset.select(_distinct(ids)), [ObjectId(one) for one in _distinct(regions)]
+    return images_of(collection._root_dataset).select(_distinct(ids)), [ObjectId(one) for one in _distinct(regions)]
 
 
 def _flat(values: Iterable[Any]) -> list[Any]:

@@ -8,13 +8,20 @@ from pathlib import Path
 
 from .class_table import Target
 from .errors import LabelQualityError
+from .foreign_files import file_size
 
+#: More than 65,536 classes (the most that masks can have) with names of a hundred characters take
+_LARGEST = 8 << 20
+#: Longer than any name, and short enough for expressions that look at spaces several times
+_LONGEST_LINE = 1000
 _FORMATS = "'id,name', '#rrggbb,name', 'red green blue name', or a 'name' alone on every line"
 _HEADERS = {"id", "value", "index", "label", "name", "class", "r", "g", "b", "color", "colour", "hex"}
 _CHANNEL = r"(\d{1,3})"
 _RGB_FIRST = re.compile(rf"{_CHANNEL}[\s,;]+{_CHANNEL}[\s,;]+{_CHANNEL}[\s,;]+(\S.*)")
 _RGB_LAST = re.compile(rf"([^,;]+?)\s*[,;]\s*{_CHANNEL}\s*[,;]\s*{_CHANNEL}\s*[,;]\s*{_CHANNEL}")
 _HEX = re.compile(r"(#[0-9a-fA-F]{6})\s*[\s,;:]\s*(\S.*)")
+#: With more digits than any mask value has, and fewer than Python refuses to read
+_NUMBER = re.compile(r"\d{1,18}")
 _ID = re.compile(r"(\d+)\s*[\s,;:]\s*(\S.*)")
 
 
@@ -35,10 +42,13 @@ def load_classes(path: str | Path) -> dict[Target, str]:
         LabelQualityError: a missing, empty or malformed file, with the number of the line
     """
     try:
+        size = file_size(path, "class")
+        if size > _LARGEST:
+            raise ValueError(f"it has {size} bytes, and no list of classes has more than {_LARGEST}")
         text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise LabelQualityError(
-            f"Cannot read the class file {path}: {error}. Expected a JSON, CSV or text file."
+            f"Cannot read the class file {path}: {str(error).rstrip('.')}. Expected a JSON, CSV or text file."
         ) from None
     classes = _from_json(text, path) if Path(path).suffix.lower() == ".json" else _from_lines(text, path)
     if not classes:
@@ -51,6 +61,8 @@ def _from_json(text: str, path: str | Path) -> dict[Target, str]:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise LabelQualityError(f"The class file {path} is no valid JSON: line {error.lineno}: {error.msg}.") from None
+    except (ValueError, RecursionError) as error:
+        raise LabelQualityError(f"The class file {path} is no JSON that can be read: {error}.") from None
     if isinstance(content, list):
         content = dict(enumerate(content))
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content.values()):
@@ -62,7 +74,7 @@ def _from_json(text: str, path: str | Path) -> dict[Target, str]:
 
 
 def _json_key(key: str | int, path: str | Path) -> Target:
-    if isinstance(key, int) or re.fullmatch(r"\d+", key):
+    if isinstance(key, int) or _NUMBER.fullmatch(key):
         return int(key)
     if re.fullmatch("#[0-9a-fA-F]{6}", key):
         return key.lower()
@@ -76,6 +88,10 @@ def _from_lines(text: str, path: str | Path) -> dict[Target, str]:
     first_kind = ""
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
+        if len(line) > _LONGEST_LINE:
+            raise LabelQualityError(
+                f"Line {number} of the class file {path} has {len(line)} characters. Expected {_FORMATS}."
+            )
         if _is_skipped(line, first=not classes):
             continue
         where = f"Line {number} of the class file {path}"

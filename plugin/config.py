@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from .errors import LabelQualityError
+from .foreign_files import check_path
 
 #: The seven methods of the paper, in its order, and class-pair evidence; each is the field ``<key>_<name>``
 SCORES = ("ccp", "tccp", "cil", "clc", "iou", "coco", "softmin", "evidence")
@@ -113,6 +114,7 @@ class CrossValidation(Config):
             value = getattr(self, name)
             _require(value is None or value >= least, name, f"at least {least}", value)
         _require(self.learning_rate is None or self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
+        check_path(self.weights, "weights")
         folds = self.only_folds or ()
         _require(all(0 <= f < self.folds for f in folds), "only_folds", f"folds of 0..{self.folds - 1}", folds)
 
@@ -158,6 +160,7 @@ class ModelSource(Config):
     def validate(self) -> None:
         kinds = ("auto", "smp", "torchscript", "fiftyone", "huggingface")
         _require(bool(self.model), "model", "a path or a name", self.model)
+        check_path(self.model, "model")
         _require(self.kind in kinds, "kind", f"one of {', '.join(kinds)}", self.kind)
         for name, least in (("input_size", 32), ("tile", 64), ("batch_size", 1)):
             value = getattr(self, name)

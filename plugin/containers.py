@@ -15,11 +15,13 @@ from __future__ import annotations
 import errno
 import itertools
 import json
+import math
 import os
 import shutil
 import struct
 import threading
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ _ARRAY = "__array__"
 _LEVEL = 1
 #: For what is soon removed: a tenth larger on pooled probabilities, and several times as fast to write and to read
 _QUICK_LEVEL = -7
+#: zstd's best: a block of 128 KiB of one byte takes 4 bytes
+_MOST_INFLATED = 1 << 15
 _counter = itertools.count()
 _zstd = threading.local()
 
@@ -70,14 +74,14 @@ def unpack(data: bytes) -> Any:
         ValueError: the bytes are truncated, damaged or no container; the message says which
     """
     head, body = _checked(data)
-    raw = zstandard.ZstdDecompressor().decompress(body)
-    arrays, start = [], 0
-    for dtype, shape in head["arrays"]:
-        count = int(np.prod(shape, dtype=np.int64))
-        array = np.frombuffer(raw, np.dtype(dtype), count, start).reshape(shape) if count else np.empty(shape, dtype)
-        arrays.append(array.copy())
-        start += array.nbytes
-    return _from_json(head["value"], arrays)
+    # Whole by its checksum, so what follows fails only where somebody else has written it
+    try:
+        kinds = [(np.dtype(dtype), tuple(map(int, shape))) for dtype, shape in head["arrays"]]
+        return _from_json(head["value"], _arrays(kinds, body))
+    except ValueError:
+        raise
+    except (LookupError, TypeError, ArithmeticError, RecursionError, MemoryError, zstandard.ZstdError) as error:
+        raise ValueError(f"its content is not what this plugin writes: {error or type(error).__name__}") from error
 
 
 def read_container(path: str | os.PathLike[str], sample_id: str | None = None) -> Any:
@@ -90,6 +94,12 @@ def read_container(path: str | os.PathLike[str], sample_id: str | None = None) -
         return unpack(Path(path).read_bytes())
     except FileNotFoundError as error:
         problem = "Expected a file of this run, but it is missing; run again with overwrite=True to make it anew."
+        raise SampleError(problem, sample_id=sample_id, path=str(path)) from error
+    except OSError as error:
+        problem = (
+            f"Expected to be able to read a file of this run, but got '{error.strerror or error}'. Give this user the "
+            "right to read it, or run again with overwrite=True to make it anew."
+        )
         raise SampleError(problem, sample_id=sample_id, path=str(path)) from error
     except ValueError as error:
         problem = (
@@ -191,8 +201,32 @@ def _checked(data: bytes) -> tuple[dict[str, Any], memoryview]:
         raise ValueError(f"truncated: {len(data)} of {length + _PREFIX.size} bytes")
     if zlib.crc32(rest) != checksum:
         raise ValueError("its checksum does not match its content")
+    if length < _HEAD_LENGTH.size:
+        raise ValueError("it has no head")
     start = _HEAD_LENGTH.size + _HEAD_LENGTH.unpack_from(rest)[0]
-    return json.loads(bytes(rest[_HEAD_LENGTH.size : start])), rest[start:]
+    try:
+        head = json.loads(bytes(rest[_HEAD_LENGTH.size : start]))
+    except RecursionError as error:
+        raise ValueError("its head is nested too deeply") from error
+    if not isinstance(head, dict):
+        raise ValueError("its head is no JSON object")
+    return head, rest[start:]
+
+
+def _arrays(kinds: Sequence[tuple[np.dtype, tuple[int, ...]]], body: memoryview) -> list[np.ndarray]:
+    """Writable arrays of these types and shapes from the bytes after the head."""
+    total = sum(math.prod(shape) * dtype.itemsize for dtype, shape in kinds)
+    held = zstandard.frame_content_size(body)
+    if held != total or total > _MOST_INFLATED * len(body) or any(side < 0 for _, shape in kinds for side in shape):
+        raise ValueError(f"its head tells of {total} bytes of arrays, its {len(body)} bytes after that of {held}")
+    raw = zstandard.ZstdDecompressor().decompress(body)
+    arrays, start = [], 0
+    for dtype, shape in kinds:
+        count = math.prod(shape)
+        array = np.frombuffer(raw, dtype, count, start).reshape(shape) if count else np.empty(shape, dtype)
+        arrays.append(array.copy())
+        start += array.nbytes
+    return arrays
 
 
 def _to_json(value: Any, arrays: list[np.ndarray]) -> Any:

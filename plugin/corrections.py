@@ -23,6 +23,7 @@ from .images import read_mask
 from .inputs import SegmentationSamples, open_samples
 from .progress import Progress, silent
 from .runs import RunRecord, load_record
+from .slices import images_of
 from .suspect_fields import SUSPECTS
 from .verdicts import CONFIRMED, REJECTED
 
@@ -102,12 +103,13 @@ def write_corrected_masks(
     changes = _changes(_to_correct(collection, key, regions), key)
     if not changes:
         raise LabelQualityError(_nothing(regions))
-    everything = collection.exists(record.label_field) if complete else dataset.select(list(changes))
+    everything = collection if complete else images_of(dataset).select(list(changes))
+    everything = images_of(everything).exists(record.label_field)
     samples = open_samples(everything, record.label_field, classes=table.mask_targets())
     folder = _own_folder(output_dir or default_folder(dataset, key), name)
     files = _files(samples, folder)
     if dataset.has_sample_field(name):
-        _remove_old(dataset.exists(name).values(f"{name}.mask_path"), folder, files)
+        _remove_old(images_of(dataset).exists(name).values(f"{name}.mask_path"), folder, files)
     kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Segmentation}
     create_fields(dataset, key, {name: {**kind, "description": _description(record, regions)}})
     dataset.clear_sample_field(name)
@@ -138,7 +140,7 @@ def _check(dataset: fo.Dataset, key: str, regions: str) -> RunRecord:
 def _to_correct(collection: fo.Dataset | fo.DatasetView, key: str, regions: str) -> fo.DatasetView:
     """The images that have regions to correct, with those regions."""
     meant = F("verdict") == CONFIRMED if regions == CONFIRMED else F("verdict") != REJECTED
-    return collection.filter_labels(field_name(key, SUSPECTS), meant)
+    return images_of(collection).filter_labels(field_name(key, SUSPECTS), meant)
 
 
 def _changes(view: fo.DatasetView, key: str) -> dict[str, list[dict[str, Any]]]:

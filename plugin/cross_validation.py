@@ -143,7 +143,8 @@ class _Run:
         needed = sorted({index for indices in pending.values() for index in indices})
         trains = [fold for fold in pending if not self.checkpoint(fold).is_file()]
         if trains:
-            self.preset.check()
+            with torch.random.fork_rng(devices=[]):
+                self.preset.check()
             needed = list(range(len(self.samples)))
         self._encode(needed)
         if trains:
@@ -289,7 +290,8 @@ class _Run:
         path = self.checkpoint(fold)
         try:
             content = torch.load(path, map_location=self.device, weights_only=True)
-            model = self.preset.build(pretrained=False)
+            with torch.random.fork_rng(devices=[]):
+                model = self.preset.build(pretrained=False)
             model.load_state_dict(content["weights"])
             seen = np.array(json.loads(content["meta"])["seen"], bool)
         except Exception as error:

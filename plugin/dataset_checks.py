@@ -15,8 +15,8 @@ Classes = Mapping[Any, str] | Sequence[str]
 _INSTEAD = {
     "video": "Sample its frames into an image dataset with `dataset.to_frames(sample_frames=True).clone()` and use "
     "that one.",
-    "group": "Select one slice as an image dataset, for example `dataset.select_group_slices('left').clone()`, or "
-    "flatten a grouped view with `view.flatten()`.",
+    "group": "Select its slices of images, for example with `dataset.select_group_slices('left')`, or flatten a view "
+    "that is grouped by a field with `view.flatten()`.",
 }
 _INSTEAD_OF_OTHERS = "Use a dataset whose samples are images."
 

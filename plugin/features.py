@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Sequence
 from functools import cached_property
@@ -20,6 +21,7 @@ from .sample_cache import Item, SampleCache
 from .tiled import image_tensor, predict_image_in_tiles, tile_boxes
 from .training import Batch
 from .types import IGNORED, Geometry, Prediction, SampleInput
+from .weights import seeded
 
 #: Side of the image that shows which maps an encoder gives
 _PROBE = 64
@@ -50,11 +52,18 @@ class FrozenFeatures:
 
     def __init__(self, config: CrossValidation, classes: int, cache: SampleCache, device: torch.device) -> None:
         self.config, self.classes, self.cache, self.device = config, classes, cache, device
+        self._building = threading.Lock()
+
+    @property
+    def encoder(self) -> FrozenEncoder:
+        """The encoder, from any thread; its weights are read, or without any drawn by the seed, when first needed."""
+        with self._building:
+            return self._encoder
 
     @cached_property
-    def encoder(self) -> FrozenEncoder:
-        """The encoder; its weights are read when it is first needed."""
-        return FrozenEncoder(str(self.config.encoder), self.config.weights).to(self.device)
+    def _encoder(self) -> FrozenEncoder:
+        with seeded(self.config.seed):
+            return FrozenEncoder(str(self.config.encoder), self.config.weights).to(self.device)
 
     def encode(self, sample: SampleInput, image: np.ndarray, labels: np.ndarray) -> None:
         """Stores the features and labels of a sample, a piece a tile.

@@ -12,6 +12,7 @@ import fiftyone as fo
 
 from .class_table import ClassTable
 from .errors import LabelQualityError
+from .foreign_files import check_path
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 MASK_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp"})
@@ -49,6 +50,8 @@ def pair_files(images: Path, masks: Path) -> list[tuple[Path, Path | None]]:
         LabelQualityError: a folder is missing or empty, both are the same, no image has a mask, two images share a
             name, or two masks fit one image
     """
+    check_path(images, "images")
+    check_path(masks, "masks")
     if images.resolve() == masks.resolve():
         raise LabelQualityError(
             f"The images and the masks are in the same folder, {images}, where they cannot be told apart. Move the "
@@ -135,6 +138,7 @@ def attach_predictions(dataset: Any, directory: Path, *, images: Path | None = N
     Raises:
         LabelQualityError: no such folder, no file, none fits an image, or the field is the user's own
     """
+    check_path(directory, "predictions")
     if not directory.is_dir():
         raise LabelQualityError(f"The prediction folder {directory} does not exist.")
     files = _listed(directory, ARRAY_SUFFIXES)

@@ -6,10 +6,9 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import fiftyone as fo
 import numpy as np
@@ -18,8 +17,11 @@ from fiftyone import ViewField as F
 from . import images
 from .dataset_checks import Classes, check_collection, check_label_field, class_targets, segmentation_fields
 from .errors import LabelQualityError, SampleError
-from .masks import ClassTable, Target, encode, values_seen
+from .executor import map_shards
+from .file_doubts import LOSSY, check_lossless, check_size
+from .masks import ClassTable, MaskValueError, Target, encode, values_seen
 from .progress import Progress, silent
+from .slices import images_of
 from .types import IGNORED, SampleInput
 
 __all__ = ["Classes", "SegmentationSamples", "open_samples", "segmentation_fields"]
@@ -27,9 +29,6 @@ __all__ = ["Classes", "SegmentationSamples", "open_samples", "segmentation_field
 #: Masks in the database that are in memory at once while their checksums are computed
 _DATABASE_BATCH = 32
 _SHOWN_SAMPLES = 5
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class SegmentationSamples(Sequence[SampleInput]):
@@ -118,10 +117,17 @@ class SegmentationSamples(Sequence[SampleInput]):
 
     def load_mask(self, index: int) -> np.ndarray:
         """The given mask as it is stored: (H, W) or (H, W, C) integers; raises `SampleError` if it cannot be read."""
+        return self._load_mask(index, None)
+
+    def _load_mask(self, index: int, check_size: Callable[[tuple[int, int]], None] | None) -> np.ndarray:
+        """As `load_mask`; ``check_size`` is told the (height, width) before a file's pixels are decoded."""
         path = self.mask_paths[index]
-        if path is None:
-            return self._database_mask(self.ids[index])
-        return _read_mask(path, self.ids[index], rgb=self.class_table.colors is not None)
+        if path is not None:
+            return _read_mask(path, self.ids[index], self.class_table.colors is not None, check_size)
+        mask = self._database_mask(self.ids[index])
+        if check_size is not None:
+            check_size(mask.shape[:2])
+        return mask
 
     def load_labels(self, index: int) -> np.ndarray:
         """The given mask as class indices, checked against its image.
@@ -137,20 +143,14 @@ class SegmentationSamples(Sequence[SampleInput]):
                 table, or has no pixel that takes part
         """
         sample_id, path = self.ids[index], self.mask_paths[index]
-        mask = self.load_mask(index)
-        height, width = images.image_size(self.image_paths[index], sample_id)
-        if mask.shape[:2] != (height, width):
-            raise SampleError(
-                f"the mask is {mask.shape[1]}x{mask.shape[0]} pixels but its image {self.image_paths[index]} is "
-                f"{width}x{height} (width x height). Resize the mask to the image, with nearest-neighbour "
-                "interpolation.",
-                sample_id=sample_id,
-                path=path,
-            )
+        image_path = self.image_paths[index]
+        header = images.image_header(image_path, sample_id)
+        mask = self._load_mask(index, lambda size: check_size(size, header, image_path, sample_id, path))
         try:
             labels = encode(mask, self.class_table, self.unknown)
         except LabelQualityError as error:
-            raise SampleError(str(error), sample_id=sample_id, path=path) from error
+            lossy = LOSSY if isinstance(error, MaskValueError) and path is not None and images.is_jpeg(path) else ""
+            raise SampleError(f"{error}{lossy}", sample_id=sample_id, path=path) from error
         if not (labels != IGNORED).any():
             raise SampleError(
                 "all pixels of the mask are ignored, so there is nothing to score. Leave the sample out of the view, "
@@ -183,7 +183,7 @@ class SegmentationSamples(Sequence[SampleInput]):
         shown = np.zeros((len(self), self.class_table.size), bool)
         failures: list[SampleError] = []
         report = on_failure or failures.append
-        outcomes = _threaded(self._classes_shown, range(len(self)), workers)
+        outcomes = map_shards(self._classes_shown, range(len(self)), workers)
         for index, outcome in enumerate(outcomes):
             if isinstance(outcome, SampleError):
                 report(outcome)
@@ -235,9 +235,7 @@ class SegmentationSamples(Sequence[SampleInput]):
 
     def _select(self, ids: list[str]) -> fo.DatasetView:
         """A view on these samples that costs the same whatever the collection's own stages are."""
-        if self.dataset.media_type == "group":
-            return self.dataset.select_group_slices(media_type="image").select(ids)
-        return self.dataset.select(ids)
+        return images_of(self.dataset).select(ids)
 
 
 def open_samples(
@@ -280,6 +278,7 @@ def open_samples(
     samples = _with_masks(collection, label_field, unnamed, unknown, skip_failures)
     source, targets = class_targets(collection, label_field, classes)
     if targets is None:
+        check_lossless(label_field, samples.ids, samples.mask_paths)
         samples.class_table = ClassTable.from_values(_values_seen(samples, progress, workers), ignored, unlabelled)
         return samples
     table = ClassTable.from_targets(targets, ignored, unlabelled, source)
@@ -328,8 +327,10 @@ def _none_have_masks(failures: list[SampleError], total: int, label_field: str) 
     )
 
 
-def _read_mask(path: str, sample_id: str, rgb: bool) -> np.ndarray:
-    mask = images.read_mask(path, sample_id)
+def _read_mask(
+    path: str, sample_id: str, rgb: bool, check_size: Callable[[tuple[int, int]], None] | None
+) -> np.ndarray:
+    mask = images.read_mask(path, sample_id, check_size)
     if rgb and mask.ndim == 2:
         # Of a palette PNG the indices were read, which is what an integer class table means; here its colours are meant
         return fo.Segmentation(mask_path=path).get_mask()
@@ -339,7 +340,7 @@ def _read_mask(path: str, sample_id: str, rgb: bool) -> np.ndarray:
 def _values_seen(samples: SegmentationSamples, progress: Progress, workers: int | None) -> set[Target]:
     """The values of all masks that can be read; the others are reported when the masks are checked."""
     seen: set[Target] = set()
-    found = _threaded(partial(_values_of, samples), range(len(samples)), workers)
+    found = map_shards(partial(_values_of, samples), range(len(samples)), workers)
     for done, values in enumerate(found, start=1):
         seen |= values
         progress("Reading mask values", done, len(samples))
@@ -363,14 +364,15 @@ def _values_of(samples: SegmentationSamples, index: int) -> set[Target]:
 
 def _holds_background(samples: SegmentationSamples, workers: int | None) -> bool:
     """Whether any mask holds 0 (black); stops at the first that does."""
-    found = _threaded(partial(_values_of, samples), range(len(samples)), workers)
+    found = map_shards(partial(_values_of, samples), range(len(samples)), workers)
     return any(not values.isdisjoint({0, "#000000"}) for values in found)
 
 
 def file_state(path: str) -> str:
+    """What changes when a file does: its path, size and time; a path that leads to none is said when it is read."""
     try:
         state = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):
         return f"{path} missing"
     return f"{path} {state.st_size} {state.st_mtime_ns}"
 
@@ -386,14 +388,3 @@ def _raise_together(failures: list[SampleError], total: int) -> None:
         f"{len(failures)} of {total} samples cannot be used. Mend them, or run with skip_failures=True to leave them "
         f"out:\n{shown}" + (f"\n- and {more} more" if more > 0 else "")
     )
-
-
-def _threaded(function: Callable[[T], R], items: Iterable[T], workers: int | None) -> Iterator[R]:
-    """Results in order, from threads that are never more than a few items ahead of the consumer."""
-    workers = workers or os.cpu_count() or 1
-    remaining = iter(items)
-    with ThreadPoolExecutor(workers) as pool:
-        pending = [pool.submit(function, item) for item in islice(remaining, 4 * workers)]
-        while pending:
-            yield pending.pop(0).result()
-            pending.extend(pool.submit(function, item) for item in islice(remaining, 1))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
+from .array_files import StoredArray, stored_array
 from .class_mapping import ClassMapping
+from .class_table import LARGEST_ID
 from .config import FilesSource
 from .errors import SampleError
 from .stored_values import all_finite, to_single
@@ -26,8 +26,19 @@ _DTYPES = ("float16", "float32", "float64", "uint8")
 
 
 def channels_of(path: str, sample_id: str) -> int:
-    """How many classes a prediction file has, to build its `ClassMapping`; raises as `read_prediction` does."""
-    return len(_read(path, sample_id)[0])
+    """How many classes a prediction file has, by its header, to build its `ClassMapping`.
+
+    Raises:
+        SampleError: as `read_prediction` does, or more classes than masks can have
+    """
+    with _located(path, sample_id):
+        stored, _ = _open(path)
+        if stored.shape[0] > LARGEST_ID + 1:
+            raise ValueError(
+                f"Expected at most {LARGEST_ID + 1} classes, the first axis of (classes, height, width), but got shape "
+                f"{stored.shape}."
+            )
+        return stored.shape[0]
 
 
 def read_prediction(
@@ -56,9 +67,11 @@ def read_prediction(
     Raises:
         SampleError: the file is missing, damaged, of another shape or type, or not what ``content`` says
     """
-    array, name = _read(path, sample_id)
     with _located(path, sample_id):
-        _check_shape(array, len(mapping.channels) if mapping else classes, size)
+        stored, name = _open(path)
+        # Before anything is loaded: what the header declares may be more than any memory holds
+        _check_shape(stored.shape, len(mapping.channels) if mapping else classes, size)
+        array = _native(stored.load())
         _check_finite(array)
         values = to_single(array) if array.dtype == np.float16 else array
         kind = _kind(values, name if config.content == "auto" else config.content)
@@ -78,35 +91,21 @@ def _located(path: str, sample_id: str) -> Iterator[None]:
         raise SampleError(str(error), sample_id=sample_id, path=path) from error
 
 
-def _read(path: str, sample_id: str) -> tuple[np.ndarray, str]:
-    """The file's array and its name (of an ``.npy`` file: "")."""
-    with _located(path, sample_id):
-        try:
-            loaded = np.load(path, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return _checked_array(loaded), ""
-            with loaded:
-                name = _array_name(loaded.files)
-                return _checked_array(loaded[name]), name
-        except FileNotFoundError as error:
-            raise ValueError("Expected a prediction file, but it does not exist; correct the path.") from error
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(_unreadable(error)) from error
-        except _UnfitArrayError:
-            raise
-        except ValueError as error:
-            raise ValueError(_unreadable(error)) from error
-
-
-class _UnfitArrayError(ValueError):
-    """The file can be read, but what it holds is no prediction."""
-
-
-def _unreadable(error: Exception) -> str:
-    return (
-        f"Expected a whole .npy or .npz file, but it cannot be read ({error}). It is truncated, damaged, of another "
-        "format or holds Python objects; save the plain array again with numpy.save."
-    )
+def _open(path: str) -> tuple[StoredArray, str]:
+    """The file's array as its header declares it, and its name (of an ``.npy`` file: "")."""
+    try:
+        stored, name = stored_array(path, _array_name)
+    except FileNotFoundError as error:
+        raise ValueError("Expected a prediction file, but it does not exist; correct the path.") from error
+    if len(stored.shape) != 3:
+        advice = {
+            2: "; a mask of class ids belongs in a segmentation field, whose name `field` can be",
+            4: "; if the first axis is a batch of one, save array[0]",
+        }.get(len(stored.shape), "")
+        raise ValueError(f"Expected an array (classes, height, width), but got shape {stored.shape}{advice}.")
+    if stored.dtype.name not in _DTYPES:
+        raise ValueError(f"Expected an array of {', '.join(_DTYPES)}, but got {stored.dtype.name}.")
+    return stored, name
 
 
 def _array_name(names: list[str]) -> str:
@@ -114,45 +113,37 @@ def _array_name(names: list[str]) -> str:
         return names[0]
     known = [name for name in ARRAY_NAMES if name in names]
     if not known:
-        raise _UnfitArrayError(
+        raise ValueError(
             f"Expected one array, or one named {', '.join(map(repr, ARRAY_NAMES))}, but the file has "
             f"{', '.join(map(repr, names)) or 'none'}; rename it."
         )
     return known[0]
 
 
-def _checked_array(array: np.ndarray) -> np.ndarray:
-    """The array in native byte order; float64 as float32."""
-    if array.ndim != 3:
-        advice = {
-            2: "; a mask of class ids belongs in a segmentation field, whose name `field` can be",
-            4: "; if the first axis is a batch of one, save array[0]",
-        }.get(array.ndim, "")
-        raise _UnfitArrayError(f"Expected an array (classes, height, width), but got shape {array.shape}{advice}.")
-    if array.dtype.name not in _DTYPES:
-        raise _UnfitArrayError(f"Expected an array of {', '.join(_DTYPES)}, but got {array.dtype.name}.")
+def _native(array: np.ndarray) -> np.ndarray:
+    """The array in native byte order and C order; float64 as float32."""
     name = "float32" if array.dtype.name == "float64" else array.dtype.name
     with np.errstate(over="ignore"):
-        return array.astype(name, copy=False)
+        return array.astype(name, order="C", copy=False)
 
 
-def _check_shape(array: np.ndarray, classes: int, size: tuple[int, int]) -> None:
-    channels, *grid = array.shape
+def _check_shape(shape: tuple[int, ...], classes: int, size: tuple[int, int]) -> None:
+    channels, *grid = shape
     expected = f"Expected shape ({classes}, {size[0]}, {size[1]}), or a fraction of that height and width"
-    last_are_classes = array.shape[2] == classes and _fits(array.shape[:2], size)
+    last_are_classes = shape[2] == classes and _fits(shape[:2], size)
     if last_are_classes and not (channels == classes and _fits(grid, size)):
         raise ValueError(
-            f"{expected}, but got {array.shape}: the classes seem to be the last axis; save array.transpose(2, 0, 1)."
+            f"{expected}, but got {shape}: the classes seem to be the last axis; save array.transpose(2, 0, 1)."
         )
     if channels != classes:
         raise ValueError(
-            f"{expected}, but got {array.shape}: {channels} classes instead of {classes}. Give a `class_map` from the "
+            f"{expected}, but got {shape}: {channels} classes instead of {classes}. Give a `class_map` from the "
             "file's channels to the dataset's classes, or correct the class table."
         )
     if not _fits(grid, size):
         turned = " Height and width seem to be swapped." if _fits(grid[::-1], size) else ""
         raise ValueError(
-            f"{expected}, but got {array.shape}: height and width do not fit the mask.{turned} Save the prediction of "
+            f"{expected}, but got {shape}: height and width do not fit the mask.{turned} Save the prediction of "
             "the whole image, without padding."
         )
 

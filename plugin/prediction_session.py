@@ -14,6 +14,7 @@ from .config import PREDICTION_SOURCES, CrossValidation, FilesSource, Prediction
 from .errors import LabelQualityError
 from .failures import Failures
 from .fields import check_fields
+from .file_doubts import file_notes
 from .housekeeping import check_unused, find_record, run_root, tidy
 from .inputs import SegmentationSamples, open_samples
 from .origin import Origin, find_predictions, open_source, without_prediction
@@ -85,11 +86,12 @@ class PredictionSession:
         existing = find_record(dataset, request.key)
         root = run_root(dataset, request, existing)
         fingerprint = samples.fingerprint()
+        notes = file_notes(samples.ids, samples.image_paths, samples.mask_paths)
         times.count("Opening samples")
         failures = Failures(request.skip_failures, collection.values("id"), samples.failures)
         try:
             with RunFolder(root) as folder:
-                yield cls(samples, request, times, folder, existing, fingerprint, failures)
+                yield cls(samples, request, times, folder, existing, fingerprint, failures, notes)
         finally:
             tidy(root)
 

@@ -14,6 +14,7 @@ from .housekeeping import own_folder, remove_folder
 from .overview import ScoreOverview, SuspectOverview
 from .regions import leading_kind
 from .runs import RunRecord, save_record
+from .slices import images_of
 from .store import RunFolder
 from .stored_sets import ScoreSet, StoredSet, SuspectSet
 from .suspect_fields import ImageSuspects, suspect_names, write_suspects
@@ -174,8 +175,7 @@ def _counted_suspects(images: Iterable[ImageSuspects], overview: SuspectOverview
 
 
 def _filepaths(dataset: fo.Dataset, ids: Sequence[str]) -> Mapping[str, str]:
-    images = dataset.select_group_slices(media_type="image") if dataset.media_type == "group" else dataset
-    return dict(zip(*images.select(ids).values(["id", "filepath"]), strict=True))
+    return dict(zip(*images_of(dataset).select(ids).values(["id", "filepath"]), strict=True))
 
 
 def conclude(

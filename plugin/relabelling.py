@@ -21,6 +21,7 @@ from fiftyone import ViewField as F
 from .choices import DEFAULT_TAG, Chosen, check_tag
 from .errors import LabelQualityError
 from .progress import Progress, silent
+from .slices import images_of
 
 _STORE = "label_quality_relabelling"
 _LAST = "last_tagging"
@@ -96,7 +97,7 @@ def tag_samples(
     _write(dataset, recorded)
     done, total = 0, len(tagging.samples) + len(tagging.regions)
     for ids in _portions(tagging.samples, _PORTION):
-        dataset.select(ids).tag_samples(tag)
+        images_of(dataset).select(ids).tag_samples(tag)
         done += len(ids)
         progress("Tagging images", done, total)
     for tagged in _change_regions(dataset, tagging, "$addToSet"):
@@ -151,7 +152,7 @@ def undo_tagging(dataset: fo.Dataset, progress: Progress = silent) -> Counts:
         raise LabelQualityError(f"There is no tagging to undo on dataset '{dataset.name}'.")
     images, done, total = 0, 0, len(tagging.samples) + len(tagging.regions)
     for ids in _portions(tagging.samples, _PORTION):
-        tagged = dataset.select(ids).match_tags(tagging.tag)
+        tagged = images_of(dataset).select(ids).match_tags(tagging.tag)
         images += len(tagged)
         tagged.untag_samples(tagging.tag)
         done += len(ids)

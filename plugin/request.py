@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import LabelQualityError
+from .foreign_files import check_path
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Request:
             raise LabelQualityError(
                 f"Expected parameter `unknown` to be 'error' or 'ignore', but got {self.unknown!r}."
             )
+        check_path(self.output_dir, "output_dir")
         if not isinstance(self.ignored, list | tuple | set | frozenset):
             raise LabelQualityError(
                 f"Expected parameter `ignored` to be a list of mask values, colours or names, but got {self.ignored!r}."

@@ -26,6 +26,7 @@ from .results import NEEDS_PROBABILITIES, columns_of, result_rows
 from .runs import RunRecord
 from .scored import has_usual, scored_states
 from .scoring import Reduction, Scoring
+from .slices import slices_of
 from .store import content_digest
 from .stored_sets import ScoreSet, StoredSet
 from .suspect_session import Suspects, missing_suspects, open_search
@@ -168,6 +169,7 @@ class Session(PredictionSession):
         stored, source = origin.stored, origin.config
         extra: dict[str, Any] = {
             "dataset": dataset_id(self.dataset),
+            "slices": slices_of(self.samples.collection),
             "prediction_digest": origin.digest,
             "prediction_set": origin.own.path.name if origin.own is not None else None,
             "prediction_folder": str(stored.path.parent) if stored is not None else None,

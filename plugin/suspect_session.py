@@ -23,6 +23,7 @@ from .results import NEEDS_PROBABILITIES
 from .runs import RunRecord, load_record
 from .scored import check_unchanged, has_usual, scored_states
 from .shards import members, shards_of
+from .slices import images_of
 from .store import RunFolder, content_digest
 from .stored_sets import ScoreSet, SuspectSet
 from .suspect_fields import check_suspects
@@ -153,8 +154,7 @@ def _scored_samples(
 ) -> tuple[SegmentationSamples, Failures]:
     """The samples of a run as they were scored; those that are no longer in the dataset are left out."""
     states = scored_states(scores)
-    images = dataset.select_group_slices(media_type="image") if dataset.media_type == "group" else dataset
-    view = images.select(list(states))
+    view = images_of(dataset).select(list(states))
     table = ClassTable.from_dict(record.class_table)
     samples = open_samples(
         view,

@@ -11,6 +11,7 @@ from fiftyone.core.utils import to_slug
 
 from .errors import LabelQualityError
 from .runs import list_records
+from .slices import images_of
 
 WORST_FIRST = "worst first"
 SUSPECT_REGIONS = "suspect regions"
@@ -47,7 +48,7 @@ def worst_first(dataset: fo.Dataset, key: str | None = None) -> fo.Dataset | fo.
             f"Dataset '{dataset.name}' has no field '{quality}': no run with key '{key}' has written scores to it."
         )
     # Samples without a value would come first
-    return dataset.exists(quality).sort_by(quality)
+    return images_of(dataset).exists(quality).sort_by(quality)
 
 
 def save_worst_first(dataset: fo.Dataset, key: str) -> str:
@@ -116,7 +117,7 @@ def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
         return dataset.load_saved_view(name)
     field = f"{key}_suspects"
     # With the index: the App sorts by indexed fields only. Without the masks: the App would show whole images then
-    patches = dataset.exists(field).to_patches(field, include_indexes=True)
+    patches = images_of(dataset).exists(field).to_patches(field, include_indexes=True)
     return patches.sort_by(f"{field}.evidence", reverse=True)
 
 

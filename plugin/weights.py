@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,18 @@ _NESTED = ("state_dict", "model_state_dict", "model", "weights")
 _SHOWN_KEYS = 3
 
 M = TypeVar("M")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Weights that are drawn inside the block are those of the seed; the process's own generator stays as it is.
+
+    Args:
+        seed: of PyTorch's generator on the CPU, where networks are built
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def build_encoder(name: str, weights: str | None) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,17 @@ BROKEN: dict[str, tuple[str, Callable[[str], Any], str]] = {
     "truncated mask": ("mask", truncate, r"The mask file is truncated or damaged .* Replace it"),
     "missing file": ("file", lambda path: Path(path).unlink(), "Expected a prediction file, but it does not exist"),
     "truncated file": ("file", truncate, r"Expected a whole .npy or .npz file, but it cannot be read"),
+    "a header of 30 TB": (
+        "file",
+        lambda path: Path(path).write_bytes(Path(path).read_bytes().replace(b"24, 32), ", b"24, 320000000000), ")),
+        r"cannot be read \(its header declares 122880000000000 bytes of values, but it has ",
+    ),
+    "folder instead of a mask": (
+        "mask",
+        lambda path: (Path(path).unlink(), Path(path).mkdir()),
+        "Expected a file with the mask, but this is a folder",
+    ),
+    "pipe instead of an image": ("image", lambda path: (Path(path).unlink(), os.mkfifo(path)), "this is a device, a"),
     "mask of another size": (
         "mask",
         lambda path: edit(path, lambda mask: mask[:20, :30]),
@@ -150,6 +162,20 @@ def test_a_broken_sample(predicted: Any, audit: Any, case: str, number: int) -> 
     # The same run, now strict: it is finished, but not as it is asked for
     with pytest.raises(audit.LabelQualityError, match=message):
         audit.audit_labels(predicted, "ground_truth", **WITH_FILES, ignored=[255])
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 256], ids=["NUL", "long"])
+@pytest.mark.parametrize("kind", ["image", "mask", "file"])
+def test_a_path_that_no_file_can_have(predicted: Any, audit: Any, kind: str, name: str) -> None:
+    field = {"image": "filepath", "mask": "ground_truth.mask_path", "file": "probabilities"}[kind]
+    sample_id, path = predicted.values("id")[2], f"/{name}.png"
+    predicted.set_values(field, {sample_id: path}, key_field="id")
+    what = "prediction" if kind == "file" else kind
+    with pytest.raises(audit.LabelQualityError, match=f"No {what} file can have this path") as error:
+        audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
+    assert error.value.sample_id == sample_id and path in str(error.value)
+    summary = audit.audit_labels(predicted, "ground_truth", **WITH_FILES, skip_failures=True)
+    assert summary.failures == (str(error.value),)
 
 
 def test_samples_without_a_label(predicted: Any, audit: Any) -> None:

@@ -1,8 +1,12 @@
 import math
+import re
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -117,3 +121,35 @@ def test_a_folder_below_a_file_cannot_be_written_to(tmp_path: Path) -> None:
         f"Expected to be able to write to the output folder {tmp_path / 'file' / 'folder'}, but got 'Not a directory'. "
         "Make it writable or give another `output_dir`; a run that was under way continues from where it was."
     )
+
+
+def container(head: bytes, arrays: bytes = b"") -> bytes:
+    """A container that is whole by its checksum, whatever is in it."""
+    rest = struct.pack("<I", len(head)) + head + zstandard.ZstdCompressor().compress(arrays)
+    return struct.pack("<4sQI", b"LQ01", len(rest), zlib.crc32(rest)) + rest
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (container(b'{"value": 1, "arrays": [["<f8", [1000000000000]]]}'), "its head tells of 8000000000000 bytes"),
+        (container(b'{"value": 1, "arrays": [["<f8", [-1]]]}'), "its head tells of -8 bytes of arrays"),
+        (container(b'{"value": 1, "arrays": [["<f8", [1]]]}', bytes(16)), "its head tells of 8 bytes of arrays, its"),
+        (container(b'{"value": 1, "arrays": [["none", [1]]]}'), "its content is not what this plugin writes"),
+        (container(b'{"value": {"__array__": 5}, "arrays": []}'), "its content is not what this plugin writes"),
+        (container(b"{}"), "its content is not what this plugin writes: 'arrays'"),
+        (container(b"[]"), "its head is no JSON object"),
+        (container(b"[" * 100_000), "its head is nested too deeply"),
+        (struct.pack("<4sQI", b"LQ01", 0, 0), "it has no head"),
+    ],
+)
+def test_a_container_that_somebody_else_has_written(tmp_path: Path, content: bytes, problem: str) -> None:
+    (tmp_path / "a.lq").write_bytes(content)
+    with pytest.raises(SampleError, match=re.escape(f"it is damaged ({problem}")) as caught:
+        read_container(tmp_path / "a.lq", "s1")
+    assert (caught.value.sample_id, caught.value.path) == ("s1", str(tmp_path / "a.lq"))
+
+
+def test_a_container_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(SampleError, match="Expected to be able to read a file of this run, but got 'Is a directory'"):
+        read_container(tmp_path)

@@ -345,3 +345,20 @@ def test_estimates_grow_with_the_work() -> None:
     paper = estimate_seconds(CrossValidation(preset="paper"), 500, "cpu")
     assert paper > 20 * small
     assert estimate_seconds(CrossValidation(preset="fast", only_folds=(0,)), 500, "cpu") < small
+
+
+def test_a_random_encoder_is_the_one_of_the_seed(tmp_path: Path) -> None:
+    config = dataclasses.replace(FAST, weights=None, epochs=1)
+    found = []
+    for own, name in ((1, "first"), (2, "second")):
+        torch.manual_seed(own)
+        state = torch.random.get_rng_state()
+        found.append(run(scenes(), config, tmp_path / name))
+        assert torch.equal(torch.random.get_rng_state(), state), "the process's own generator was used"
+    assert same(*found)
+    torch.manual_seed(3)
+    with pytest.raises(Killed):
+        run(scenes(), config, tmp_path / "killed", progress=Recorder(("Encoding images", 5)))
+    torch.manual_seed(4)
+    assert same(run(scenes(), config, tmp_path / "killed"), found[0])
+    assert not same(run(scenes(), dataclasses.replace(config, seed=52), tmp_path / "other"), found[0])

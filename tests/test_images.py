@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from label_quality.plugin.errors import SampleError
-from label_quality.plugin.images import image_size, read_image, read_mask
+from label_quality.plugin.images import ImageHeader, image_header, image_size, read_image, read_mask
 from PIL import Image
 
 RAMP = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
@@ -42,6 +44,14 @@ def test_float_images(tmp_path: Path):
     assert wide[..., 0].tolist() == [[0, 128, 255]]
 
 
+def test_float_images_of_one_value_or_with_none_that_is_a_number(tmp_path: Path):
+    gap = np.array([[np.nan, -10.0, np.inf, 10.0]], np.float32)
+    assert read_image(_save(tmp_path / "gap.tiff", gap))[..., 0].tolist() == [[0, 0, 0, 255]]
+    for value in (np.nan, np.inf, 5.0):
+        flat = _save(tmp_path / "flat.tiff", np.full((2, 2), value, np.float32))
+        assert read_image(flat)[..., 0].tolist() == [[0, 0], [0, 0]]
+
+
 @pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
 def test_exif_orientation_is_applied(tmp_path: Path, orientation, turns):
     exif = Image.Exif()
@@ -50,6 +60,40 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation, turns):
     expected = np.rot90(RAMP, turns)
     assert (read_image(path)[..., 0] == expected).all()
     assert image_size(path) == expected.shape
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def test_exif_behind_the_pixels_of_a_png_is_applied(tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = _save(tmp_path / "late.png", np.dstack([RAMP] * 3))
+    content, end = path.read_bytes(), _chunk(b"IEND", b"")
+    path.write_bytes(content.removesuffix(end) + _chunk(b"eXIf", exif.tobytes()[6:]) + end)
+    assert (read_image(path)[..., 0] == np.rot90(RAMP, 3)).all()
+    assert (image_header(path), image_size(path)) == (ImageHeader((3, 4), 6), (4, 3))
+
+
+def test_no_pixel_is_decoded_for_a_header_or_a_mask_of_another_size(tmp_path: Path):
+    head = struct.pack(">IIBBBBB", 9000, 9000, 8, 0, 0, 0, 0)
+    path = tmp_path / "bomb.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", b"damaged") + _chunk(b"IEND", b""))
+    assert image_size(path) == (9000, 9000)
+
+    def check_size(size: tuple[int, int]) -> None:
+        raise SampleError(f"{size} is not what was expected")
+
+    with pytest.raises(SampleError, match=r"\(9000, 9000\) is not what was expected"):
+        read_mask(path, "1", check_size)
+
+
+def test_a_format_that_another_program_would_run_is_not_read(tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n")
+    for reader in (read_image, image_size, read_mask):
+        with pytest.raises(SampleError, match="is not an image in a format that can be read"):
+            reader(tmp_path / "a.png")
 
 
 def test_masks_keep_their_values(tmp_path: Path):
@@ -90,7 +134,7 @@ def test_float_mask_is_refused(tmp_path: Path):
 def test_missing_file_folder_and_text(tmp_path: Path, reader):
     with pytest.raises(SampleError, match=r"sample 5 \(.*none\.png\): The (image|mask) file does not exist\. Restore"):
         reader(tmp_path / "none.png", "5")
-    with pytest.raises(SampleError, match=r"this is a folder\. Correct the sample's path"):
+    with pytest.raises(SampleError, match=r"this is a folder\. Correct the path"):
         reader(tmp_path, "5")
     (tmp_path / "text.png").write_text("not an image")
     with pytest.raises(SampleError, match=r"text\.png.* is not an image in a format that can be read. Replace it"):

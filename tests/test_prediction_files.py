@@ -1,3 +1,9 @@
+import io
+import os
+import re
+import struct
+import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +147,82 @@ def test_a_file_with_python_objects_is_not_loaded(tmp_path: Path) -> None:
     assert "Object arrays cannot be loaded when allow_pickle=False" in problem(path)
 
 
-def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
-    assert "cannot be read ([Errno 21] Is a directory" in problem(tmp_path)
+def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
+    assert problem(tmp_path) == "Expected a file with the prediction, but this is a folder. Correct the path."
+    os.mkfifo(tmp_path / "pipe.npy")
+    for special in (tmp_path / "pipe.npy", Path("/dev/zero")):
+        assert problem(special) == (
+            "Expected a file with the prediction, but this is a device, a pipe or a socket. Correct the path."
+        )
+    assert problem(tmp_path / f"{'a' * 256}.npy") == (
+        "No prediction file can have this path: a name has at most 255 bytes, a path 4095. Correct or shorten the path."
+    )
+    assert problem(tmp_path / "a\0.npy") == (
+        "No prediction file can have this path, as it holds a NUL or a broken character. Correct the path."
+    )
+
+
+def npy_header(shape: tuple[int, ...], dtype: str = "<f4") -> bytes:
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(content, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return content.getvalue()
+
+
+def test_a_header_that_declares_more_than_the_file_holds(tmp_path: Path) -> None:
+    huge = npy_header((4, 12, 16 * 10**10))
+    (tmp_path / "a.npy").write_bytes(huge)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("probabilities.npy", huge)
+    text = "cannot be read (its header declares 30720000000000 bytes of values, but it has 0)"
+    for path in (tmp_path / "a.npy", tmp_path / "a.npz"):
+        assert text in problem(path)
+        with pytest.raises(SampleError, match=re.escape(text)):
+            channels_of(str(path), "s1")
+
+
+def test_what_inflates_to_more_than_the_mask_calls_for_is_never_inflated(tmp_path: Path) -> None:
+    large = np.zeros((4, 1000, 1000), np.float32)
+    np.savez_compressed(tmp_path / "shape.npz", large)
+    with zipfile.ZipFile(tmp_path / "header.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        length = struct.pack("<I", large.nbytes)
+        archive.writestr("a.npy", np.lib.format.magic(2, 0) + length + b" " * large.nbytes)
+    with zipfile.ZipFile(tmp_path / "method.npz", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.npy", npy_header(large.shape) + bytes(large.nbytes))
+    texts = {
+        "shape": f"{EXPECTED}(4, 1000, 1000): height and width do not fit the mask.",
+        "header": "Expected a whole .npy or .npz file, but it cannot be read (",
+        "method": "cannot be read ('a.npy' is not compressed as numpy.savez_compressed does it)",
+    }
+    for name, text in texts.items():
+        tracemalloc.start()
+        assert text in problem(tmp_path / f"{name}.npz")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < large.nbytes / 20
+
+
+def test_more_classes_than_masks_can_have(tmp_path: Path) -> None:
+    with pytest.raises(SampleError, match=r"Expected at most 65536 classes, .* but got shape \(65537, 1, 1\)"):
+        channels_of(str(saved(tmp_path, np.zeros((65537, 1, 1), np.uint8))), "s1")
+
+
+@pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
+@pytest.mark.parametrize("dtype", ["f2", "f8", ">f4"])
+def test_fortran_order(tmp_path: Path, save: Any, dtype: str) -> None:
+    path = tmp_path / ("a.npy" if save is np.save else "a.npz")
+    save(path, np.asfortranarray(LOGITS.astype(dtype)))
+    expected = LOGITS.astype(dtype).astype(np.float16 if dtype == "f2" else np.float32)
+    np.testing.assert_array_equal(read(path).values, expected)
+
+
+def test_what_else_an_archive_holds_is_not_looked_at(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", logits=LOGITS, objects=np.array([{"a": 1}]))
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("notes.txt", "made by hand")
+    np.testing.assert_array_equal(read(tmp_path / "a.npz").values, LOGITS)
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("logits", "made by hand")
+    assert "cannot be read ('logits' in it is no array)" in problem(tmp_path / "b.npz")
 
 
 def test_several_arrays_without_a_known_name(tmp_path: Path) -> None:

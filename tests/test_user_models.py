@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -521,6 +522,24 @@ def test_files_that_cannot_be_read(smp_model: nn.Module, tmp_path: Path) -> None
     (tmp_path / "folder").mkdir()
     with pytest.raises(LabelQualityError, match=r"with a config\.json that names the model, but found none"):
         load_model(source(tmp_path / "folder"), TABLE)
+
+
+def test_model_files_that_are_no_files_of_weights(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "inflates.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02}q\x00.")
+        archive.writestr("a/data/0", bytes(1 << 20))
+    os.mkfifo(tmp_path / "pipe.pth")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "config.json").write_text("[" * 100_000)
+    for name, problem in (
+        ("inflates.pth", r"its weights \(a/data/0\) are compressed, which those of torch.save never are"),
+        ("pipe.pth", "this is a device, a pipe or a socket"),
+        ("deep", "maximum recursion depth exceeded"),
+    ):
+        with pytest.raises(LabelQualityError, match=rf"The model file .*{name}.* cannot be read: .*{problem}"):
+            load_model(source(tmp_path / name, **SMP), TABLE)
+    with pytest.raises(LabelQualityError, match="No file or folder can have the path that `model` gives"):
+        source(tmp_path / ("a" * 256))
 
 
 def test_classes_that_do_not_match() -> None:
