@@ -8,8 +8,10 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..plugin.benchmark_records import delete_benchmark, list_benchmarks
+from ..plugin.clones import clones_of, named
 from ..plugin.errors import LabelQualityError
-from ..plugin.runs import list_records
+from ..plugin.housekeeping import own_folder
+from ..plugin.runs import list_records, load_record
 from . import run_table
 from .execution import REFRESH_PANEL
 from .forms import Form, minute, when
@@ -32,17 +34,18 @@ class DeleteRun(foo.Operator):
             view_target=False,
         )
 
-    def __call__(self, sample_collection: Any, key: str) -> Any:
+    def __call__(self, sample_collection: Any, key: str, break_clones: bool = False) -> Any:
         """Deletes the run.
 
         Args:
             sample_collection: the dataset, or a view of it
             key: of the run or of the test of the scores
+            break_clones: delete the run's files also where clones of the dataset show them
 
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result["message"]`` says what was deleted
         """
-        params = {"key": key, "confirm": True}
+        params = {"key": key, "confirm": True, "break_clones": break_clones}
         return foo.execute_operator(self.uri, {"dataset": sample_collection._root_dataset}, params=params)
 
     def resolve_input(self, ctx: Any) -> types.Property:
@@ -58,6 +61,8 @@ class DeleteRun(foo.Operator):
         elif form.valid:
             is_test = _is_test(ctx.dataset, key)
             form.warning("contents", _CONTENTS if is_test else run_table.contents(ctx.dataset, key))
+            if not is_test:
+                _ask_of_clones(form, ctx.dataset, key)
             if not form.flag("confirm", f"Delete {'test' if is_test else 'run'} '{key}'"):
                 form.fail("confirm", "Tick the box to delete it.")
         return form.property("Delete label quality run", "Delete")
@@ -72,7 +77,7 @@ class DeleteRun(foo.Operator):
                 delete_benchmark(ctx.dataset, key)
                 message = f"The test '{key}' is deleted: its files and record."
             else:
-                delete_run(ctx.dataset, key)
+                delete_run(ctx.dataset, key, break_clones=bool(ctx.params.get("break_clones")))
                 message = f"Run '{key}' is deleted: its fields, saved views, files and record."
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
@@ -80,6 +85,23 @@ class DeleteRun(foo.Operator):
         ctx.trigger(f"{self.plugin_name}/{REFRESH_PANEL}")
         ctx.ops.notify(message, variant="success")
         return {"message": message}
+
+
+def _ask_of_clones(form: Form, dataset: Any, key: str) -> None:
+    """Warns of clones whose images would lose their files, and asks for the user's word for that too."""
+    clones = clones_of(dataset, own_folder(dataset, load_record(dataset, key)))
+    if not clones:
+        return
+    names = named(clones)
+    form.warning(
+        "clones",
+        f"The files of this run are shown by {names} too, whose images lose their heatmaps and masks with them.",
+    )
+    if not form.flag("break_clones", f"Delete the files although they are shown by {names}"):
+        form.fail(
+            "break_clones",
+            f"The files are shown by {names} too. Delete the run there first, or tick the box (break_clones=True).",
+        )
 
 
 def _labels(dataset: Any) -> dict[str, str]:

@@ -171,21 +171,23 @@ def list_runs(dataset: fo.Dataset) -> list[RunRecord]:
         return list_records(dataset)
 
 
-def delete_run(dataset: fo.Dataset, key: str) -> list[str]:
+def delete_run(dataset: fo.Dataset, key: str, *, break_clones: bool = False) -> list[str]:
     """Deletes a run: its fields, views, files and record, and nothing else.
 
     Args:
         dataset: the dataset
         key: the run's key
+        break_clones: delete the files also where clones of the dataset show them
 
     Returns:
         files in the run's folder that the run did not make, and that are still there
 
     Raises:
-        LabelQualityError: there is no such run, it is under way, or other runs use its predictions
+        LabelQualityError: there is no such run, it is under way, other runs use its predictions, or clones show its
+            files
     """
     with database_errors():
-        return [str(path) for path in remove(dataset, load_record(dataset, key))]
+        return [str(path) for path in remove(dataset, load_record(dataset, key), break_clones=break_clones)]
 
 
 def _source_type(source: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import fiftyone as fo
 
+from .clones import clones_of
 from .custom_runs import BENCHMARK, check_key, load_content, load_header, save_content
 from .errors import LabelQualityError
 from .housekeeping import dataset_id
@@ -104,7 +105,7 @@ def clear_benchmark(dataset: fo.Dataset, key: str, folder: Path) -> list[Path]:
     """
     with RunFolder(folder):
         clear_audits(dataset, key, folder)
-        delete_masks(folder / MASKS)
+        clear_masks(dataset, folder)
         left = sorted(path for path in files_under(folder) if path != folder / LOCK_NAME)
     with contextlib.suppress(OSError):
         folder.parent.rmdir()
@@ -121,9 +122,23 @@ def clear_audits(dataset: fo.Dataset, key: str, folder: Path) -> None:
     """
     for name in own_datasets(dataset, key):
         fo.delete_dataset(name)
-    for audit in sorted((folder / RUNS).glob("*/*")):
+    for audit in sorted((folder / RUNS).glob(f"{dataset_prefix(dataset, key)}*/*")):
         RunFolder(audit).delete()
     _remove_empty(folder / RUNS)
+
+
+def clear_masks(dataset: fo.Dataset, folder: Path) -> None:
+    """Deletes a benchmark's copies of masks; the caller holds the folder's lock.
+
+    Version 0.1.0 named folders after the dataset alone: where another one of that name has used the same, nobody can
+    tell whose the masks in it are, and they stay.
+
+    Args:
+        dataset: the dataset that is benchmarked
+        folder: of the benchmark
+    """
+    if folder.parent.name.endswith(dataset_id(dataset)) or not clones_of(dataset, folder):
+        delete_masks(folder / MASKS)
 
 
 def dataset_prefix(dataset: fo.Dataset, key: str) -> str:

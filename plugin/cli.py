@@ -28,7 +28,7 @@ _PARAMETERS = {
     for field in dataclasses.fields(group)
 } | {"suspects"}
 #: Names that errors may give in backticks and that are options here
-_OPTIONS = _PARAMETERS | {"tag", "worst", "below", "error_type", "group", *cli_benchmark.PARAMETERS}
+_OPTIONS = _PARAMETERS | {"tag", "worst", "below", "error_type", "group", "break_clones", *cli_benchmark.PARAMETERS}
 #: Options whose name is not the parameter's
 _NAMED = {"truth_field": "truth", "run_key": "run"}
 
@@ -157,7 +157,7 @@ def _delete(options: argparse.Namespace) -> None:
         dataset = load_dataset(options.dataset)
         left = cli_benchmark.delete(dataset, options.key)
         if left is None:
-            left = delete_run(dataset, options.key)
+            left = delete_run(dataset, options.key, break_clones=getattr(options, "break_clones", False))
             print(f"Run '{options.key}' is deleted: its fields, views, files and record.")
         else:
             print(f"Benchmark '{options.key}' is deleted: its files and record.")

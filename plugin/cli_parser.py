@@ -66,6 +66,9 @@ def make_parser() -> argparse.ArgumentParser:
     delete = _command(commands, "delete", "delete a run: its fields, views, files and record, and nothing else")
     delete.add_argument("dataset", help="name of the dataset")
     delete.add_argument("key", help="the run's key, or a benchmark's")
+    delete.add_argument(
+        "--break-clones", action="store_true", help="delete the run's files also where clones of the dataset show them"
+    )
     return parser
 
 

@@ -15,7 +15,7 @@ from .errors import LabelQualityError
 from .failures import Failures
 from .fields import check_fields
 from .file_doubts import file_notes
-from .housekeeping import check_unused, find_record, run_root, tidy
+from .housekeeping import check_unused, find_record, run_folder, run_root, tidy
 from .inputs import SegmentationSamples, open_samples
 from .origin import Origin, find_predictions, open_source, without_prediction
 from .prediction import PredictionReader, StoredReader, open_files
@@ -90,7 +90,7 @@ class PredictionSession:
         times.count("Opening samples")
         failures = Failures(request.skip_failures, collection.values("id"), samples.failures)
         try:
-            with RunFolder(root) as folder:
+            with run_folder(dataset, root, existing) as folder:
                 yield cls(samples, request, times, folder, existing, fingerprint, failures, notes)
         finally:
             tidy(root)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import fiftyone as fo
 
 from . import verdicts
 from .class_table import ClassTable
+from .errors import LabelQualityError
 from .fields import Columns, ResultRows, delete_fields, own_fields, write_results
-from .housekeeping import own_folder, remove_folder
+from .housekeeping import own_folder, remove_replaced, run_folder, tidy
 from .overview import ScoreOverview, SuspectOverview
 from .regions import leading_kind
 from .runs import RunRecord, save_record
@@ -201,14 +201,31 @@ def conclude(
     if record.status == WRITING:
         record.status = COMPLETE if record.config.get("scores") else PREDICTED
         save_record(dataset, record)
-    folder.remove_sets(keep=kept)
+    notes = [remove_replaced(dataset, folder, kept)]
     for one in kept:
         # Only the second pass reads these
         if isinstance(one, ScoreSet):
             one.discard("pooled")
     old = own_folder(dataset, before) if before is not None else None
-    if old is not None and old != Path(folder.root):
-        remove_folder(old)
+    if old is not None and old != folder.root:
+        with run_folder(dataset, old, before) as elsewhere:
+            notes.append(remove_replaced(dataset, elsewhere))
+        tidy(old)
+    new = [note for note in notes if note and note not in record.note]
+    if new:
+        record.note = " ".join([record.note, *new]).strip()
+        save_record(dataset, record)
+
+
+def recorded_scores(folder: RunFolder, record: RunRecord) -> ScoreSet:
+    """The set of the run's scores; raises `LabelQualityError` if it is gone."""
+    scores = next((one for one in folder.sets() if one.path.name == record.extra.get("score_set")), None)
+    if not isinstance(scores, ScoreSet):
+        raise LabelQualityError(
+            f"The scores of run '{record.key}' are no longer in {folder.root}. Score again: score_label_quality with "
+            "overwrite=True."
+        )
+    return scores
 
 
 def recorded_suspects(folder: RunFolder, record: RunRecord) -> list[SuspectSet]:

@@ -90,6 +90,13 @@ class RunRecord:
     created: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
     extra: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def sets(self) -> frozenset[str]:
+        """Names of the sets in the folder that hold the run's files."""
+        suspects = self.extra.get("suspects", {})
+        names = (self.extra.get("score_set"), self.extra.get("prediction_set"), suspects.get("set"))
+        return frozenset(name for name in names if name)
+
     def to_dict(self) -> dict[str, Any]:
         """The record as strict JSON values: arrays become lists; NaN and infinities, 'NaN' and '±Infinity'."""
         return {item.name: to_json(getattr(self, item.name)) for item in dataclasses.fields(self)}

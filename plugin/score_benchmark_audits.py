@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from .config import SCORES
 from .errors import LabelQualityError
 from .fields import field_name
 from .folders import LABEL_FIELD
+from .housekeeping import dataset_folder, tidy
 from .inputs import SegmentationSamples, open_samples
 from .noisy_masks import NoisyMask
 from .progress import Progress, silent
@@ -188,12 +188,13 @@ class Audits:
         if not fo.dataset_exists(f"{self.prefix}{name}"):
             return
         dataset = fo.load_dataset(f"{self.prefix}{name}")
-        runs = self.folder / RUNS / dataset.slug
+        parent = self.folder / RUNS
+        # The second is of version 0.1.0; the names of these datasets are those of no others
+        runs = [run for folder in (dataset_folder(dataset, parent), parent / dataset.slug) for run in folder.glob("*")]
         fo.delete_dataset(dataset.name)
-        for run in sorted(runs.glob("*")):
+        for run in sorted(runs):
             RunFolder(run).delete()
-        with contextlib.suppress(OSError):
-            runs.rmdir()
+            tidy(run)
 
     def key(self, architecture: str | None) -> str:
         """Of the run of an architecture, the same for the same predictions."""

@@ -13,11 +13,11 @@ import fiftyone as fo
 
 from .benchmark_records import (
     COMPLETE,
-    MASKS,
     RUNNING,
     RUNS,
     check_benchmark_key,
     clear_audits,
+    clear_masks,
     dataset_prefix,
     list_benchmarks,
     save_benchmark,
@@ -26,7 +26,6 @@ from .dataset_checks import check_label_field
 from .errors import LabelQualityError, SampleError
 from .housekeeping import dataset_id, run_root, tidy
 from .inputs import SegmentationSamples, open_samples
-from .noisy_masks import delete_masks
 from .progress import Progress
 from .request import Request
 from .runs import RunRecord, database_errors, list_records
@@ -272,11 +271,11 @@ def _clear(dataset: fo.Dataset, key: str, before: Mapping[str, Any]) -> None:
     """Deletes what another benchmark of the key has left, unless it belongs to the dataset this one was cloned from."""
     if before.get("dataset_id") == dataset_id(dataset):
         clear_audits(dataset, key, Path(before["folder"]))
-        delete_masks(Path(before["folder"]) / MASKS)
+        clear_masks(dataset, Path(before["folder"]))
 
 
 def _forget(dataset: fo.Dataset, key: str, folder: Path) -> None:
     clear_audits(dataset, key, folder)
-    delete_masks(folder / MASKS)
+    clear_masks(dataset, folder)
     if any(one["key"] == key for one in list_benchmarks(dataset)):
         dataset.delete_run(key)

@@ -1,6 +1,6 @@
 """The files of a run: predictions, heatmaps, masks, flags, suspects and the state that lets a killed run go on.
 
-One folder a key, given by the caller, and in it one folder a *set*::
+One folder a key, given by the caller, and in it one folder a *set*, whose manifest says for which dataset it was made::
 
     <root>/.lock                             held while a run works here
     <root>/predictions-<digest>/manifest.json
@@ -41,7 +41,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -74,15 +75,38 @@ def content_digest(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+@dataclass(frozen=True)
+class Owner:
+    """Whose sets in a folder are meant. Those of version 0.1.0 do not say for which dataset they were made.
+
+    Args:
+        dataset: id of the dataset
+        has_samples: whether the dataset has any of these samples, which are given by their ids
+        recorded: names of the sets that the record of its run in this folder names
+    """
+
+    dataset: str
+    has_samples: Callable[[Iterable[str]], bool]
+    recorded: frozenset[str] = frozenset()
+
+    def owns(self, one: StoredSet) -> bool:
+        """Whether a set was made for the dataset."""
+        if one.dataset is not None:
+            return one.dataset == self.dataset
+        return one.path.name in self.recorded or self.has_samples(one.samples())
+
+
 class RunFolder:
     """The folder of one key. Enter it to hold its lock, which everything that writes needs.
 
     Args:
         root: the key's folder; made when it is entered
+        owner: whose sets are seen here, and so changed or removed; None for all
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], owner: Owner | None = None) -> None:
         self.root = Path(root)
+        self.owner = owner
         self._lock: contextlib.AbstractContextManager[None] | None = None
 
     def __enter__(self) -> RunFolder:
@@ -128,11 +152,12 @@ class RunFolder:
         return self._open(SuspectSet, digest, content or {}, overwrite)
 
     def sets(self) -> list[AnySet]:
-        """The sets in this folder, oldest first; folders that the store did not make are passed over."""
+        """The owner's sets in this folder, oldest first; folders that the store did not make are passed over."""
         if not self.root.is_dir():
             return []
         found = [load_set(path) for path in self.root.iterdir() if SET_NAME.fullmatch(path.name)]
-        return sorted((one for one in found if one is not None), key=lambda one: (one.created, one.attempt))
+        mine = (one for one in found if one is not None and (self.owner is None or self.owner.owns(one)))
+        return sorted(mine, key=lambda one: (one.created, one.attempt))
 
     def latest(self, kind: type[S]) -> S | None:
         """The newest complete set of a kind, or None; ``folder.latest(PredictionSet)``."""
@@ -140,7 +165,7 @@ class RunFolder:
         return complete[-1] if complete else None
 
     def remove_sets(self, keep: Iterable[StoredSet] = ()) -> list[Path]:
-        """Removes every set but these.
+        """Removes every set of the owner's but these.
 
         Returns:
             files in the removed sets' folders that the store did not make and so left alone
@@ -150,10 +175,10 @@ class RunFolder:
         return [path for one in self.sets() if one.path not in kept for path in one.remove()]
 
     def delete(self) -> list[Path]:
-        """Removes all that the store made in this folder, and the folder itself if nothing else is in it.
+        """Removes all that the store made in this folder for its owner, and the folder itself if it is empty then.
 
         Returns:
-            files that were left alone because the store did not make them
+            files that were left alone because the store did not make them, or made them for another dataset
 
         Raises:
             LabelQualityError: a run is using the folder
@@ -191,6 +216,7 @@ class RunFolder:
                 "made_by": MADE_BY,
                 "format": FORMAT,
                 "kind": kind.kind,
+                "dataset": self.owner.dataset if self.owner is not None else None,
                 "digest": digest,
                 "created": datetime.datetime.now(datetime.timezone.utc).isoformat(),
                 "complete": False,

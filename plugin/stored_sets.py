@@ -53,6 +53,11 @@ class StoredSet:
         return self._manifest["digest"]
 
     @property
+    def dataset(self) -> str | None:
+        """Id of the dataset that it was made for; None where version 0.1.0 made it, or nobody said."""
+        return self._manifest.get("dataset")
+
+    @property
     def attempt(self) -> int:
         """1 for the first set of this digest, more after overwriting."""
         return _attempt(self.path)
@@ -94,6 +99,11 @@ class StoredSet:
         part = part or next(iter(self.parts))
         suffix = self.parts[part]
         return {path.name[: -len(suffix)] for path in self._sample_files(part)}
+
+    def samples(self) -> Iterator[str]:
+        """Ids of samples that have a file, found as they are asked for: once for each file."""
+        for part, suffix in self.parts.items():
+            yield from (path.name[: -len(suffix)] for path in self._sample_files(part))
 
     def file(self, part: str, sample_id: str) -> Path:
         """Where the sample's file is, or would be."""
@@ -308,6 +318,10 @@ class SuspectSet(ShardedSet):
         """Where the mask of the sample's region of that number is, or would be."""
         # The number first: the last characters of the name choose its folder, and those of ids are spread evenly
         return self.file("masks", f"{number:02d}-{sample_id}")
+
+    def samples(self) -> Iterator[str]:
+        """Ids of samples that have a region, once for each."""
+        yield from (name.partition("-")[2] for name in super().samples())
 
     def write_region(self, sample_id: str, number: int, mask: np.ndarray) -> Path:
         """Writes the mask of a region inside its box as PNG, 0 and 255; mask (h, w) bool. Returns the file."""

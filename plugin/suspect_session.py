@@ -14,13 +14,13 @@ from .config import SuspectConfig
 from .errors import LabelQualityError, SampleError
 from .executor import map_shards
 from .failures import Failures
-from .housekeeping import own_folder
+from .housekeeping import own_folder, remove_replaced, run_folder
 from .inputs import SegmentationSamples, open_samples
 from .progress import Progress
-from .publishing import COMPLETE, publish_suspects, recorded_suspects, suspects_published
+from .publishing import COMPLETE, publish_suspects, recorded_scores, recorded_suspects, suspects_published
 from .request import SuspectRequest
 from .results import NEEDS_PROBABILITIES
-from .runs import RunRecord, load_record
+from .runs import RunRecord, load_record, save_record
 from .scored import check_unchanged, has_usual, scored_states
 from .shards import members, shards_of
 from .slices import images_of
@@ -96,8 +96,8 @@ def find_in_run(dataset: fo.Dataset, request: SuspectRequest, config: SuspectCon
         raise LabelQualityError(_unfit(record, root is not None))
     check_suspects(dataset, request.key)
     check_views(dataset, request.key)
-    with RunFolder(root) as folder:
-        scores = _recorded_scores(folder, record)
+    with run_folder(dataset, root, record) as folder:
+        scores = _searchable_scores(folder, record)
         samples, failures = _scored_samples(dataset, record, scores, request, times)
         before = recorded_suspects(folder, record)
         search = open_search(
@@ -114,7 +114,10 @@ def find_in_run(dataset: fo.Dataset, request: SuspectRequest, config: SuspectCon
             publish_suspects(dataset, record, search, times)
         # All else may belong to a run that is to replace this one and was interrupted
         others = [one for one in folder.sets() if not isinstance(one, SuspectSet)]
-        folder.remove_sets(keep=[search.store, *others])
+        note = remove_replaced(dataset, folder, keep=[search.store, *others])
+        if note and note not in record.extra["suspects"]["notes"]:
+            record.extra["suspects"]["notes"].append(note)
+            save_record(dataset, record)
     return record
 
 
@@ -130,19 +133,9 @@ def _unfit(record: RunRecord, own: bool) -> str:
     return f"Run '{record.key}' was interrupted. Start it again, so that it is finished."
 
 
-def _recorded_scores(folder: RunFolder, record: RunRecord) -> ScoreSet:
-    """The run's scores.
-
-    Raises:
-        LabelQualityError: the scores are gone, or nothing was kept with them
-    """
-    sets = {one.path.name: one for one in folder.sets()}
-    scores = sets.get(record.extra.get("score_set", ""))
-    if not isinstance(scores, ScoreSet):
-        raise LabelQualityError(
-            f"The scores of run '{record.key}' are no longer in {folder.root}. Score again: score_label_quality with "
-            "overwrite=True."
-        )
+def _searchable_scores(folder: RunFolder, record: RunRecord) -> ScoreSet:
+    """The run's scores; raises `LabelQualityError` if they are gone, or nothing was kept with them."""
+    scores = recorded_scores(folder, record)
     if not has_usual(scores):
         reason = record.scores_missing.get("evidence") or NOT_KEPT
         raise LabelQualityError(f"No suspects can be found in run '{record.key}': {reason}.")

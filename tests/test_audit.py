@@ -70,7 +70,7 @@ def values(dataset: Any, key: str, names: list[str]) -> list[list[Any]]:
 def folder_of(dataset: Any, key: str = "lq") -> Path:
     import fiftyone as fo
 
-    return Path(fo.config.default_dataset_dir) / "label_quality" / dataset.slug / key
+    return Path(fo.config.default_dataset_dir) / "label_quality" / f"{dataset.slug}-{dataset._doc.id}" / key
 
 
 @pytest.fixture
@@ -322,7 +322,8 @@ def test_the_last_deletion_leaves_no_folder(predicted: Any, audit: Any) -> None:
 
 def test_files_go_where_the_user_says(predicted: Any, audit: Any, tmp_path: Path) -> None:
     audit.audit_labels(predicted, "ground_truth", **WITH_FILES, output_dir=str(tmp_path / "out"))
-    root = tmp_path / "out" / predicted.slug / "lq"
+    named = f"{predicted.slug}-{predicted._doc.id}"
+    root = tmp_path / "out" / named / "lq"
     assert predicted.first().lq_heatmap.map_path.startswith(f"{root}/")
     assert not folder_of(predicted).exists()
     audit.audit_labels(predicted, "ground_truth", **WITH_FILES, scores=("ccp",), overwrite=True)
@@ -331,10 +332,10 @@ def test_files_go_where_the_user_says(predicted: Any, audit: Any, tmp_path: Path
     with pytest.raises(audit.LabelQualityError, match=rf"The files of run 'lq' are in {root}, and not in"):
         audit.audit_labels(predicted, "ground_truth", **other)
     audit.audit_labels(predicted, "ground_truth", **other, overwrite=True)
-    assert not (tmp_path / "out" / predicted.slug).exists()
+    assert not (tmp_path / "out" / named).exists()
     assert predicted.first().lq_heatmap.get_map() is not None
     audit.delete_run(predicted, "lq")
-    assert not (tmp_path / "other" / predicted.slug).exists()
+    assert not (tmp_path / "other" / named).exists()
 
 
 def test_a_clones_runs_leave_the_originals_files_alone(predicted: Any, audit: Any, fiftyone: Any) -> None:

@@ -139,7 +139,8 @@ def test_audits_that_are_kept_are_scored_again(engine: Any, make_dataset: Any, f
     quality = np.array(own.values(f"{own.list_runs()[0]}_softmin"))
     softmin = first.results[0]["scores"]["softmin"]["auroc"]["value"]
     assert softmin == auroc(is_error, quality) and first.results[0]["errors"] == is_error.sum()
-    assert "suspects" not in first.results[0] and first.folder == str(tmp_path / "out" / dataset.slug / "lq_benchmark")
+    folder = tmp_path / "out" / f"{dataset.slug}-{dataset._doc.id}"
+    assert "suspects" not in first.results[0] and first.folder == str(folder / "lq_benchmark")
     again = engine.benchmark_scores(
         dataset,
         "ground_truth",
@@ -150,7 +151,7 @@ def test_audits_that_are_kept_are_scored_again(engine: Any, make_dataset: Any, f
     assert "Scoring" in stages and not [stage for stage in stages if stage.startswith("Training")]
     assert [one["scores"] for one in again.results] == [one["scores"] for one in first.results]
     assert engine.delete_benchmark(dataset) == []
-    assert not (tmp_path / "out" / dataset.slug).exists() and not fiftyone.dataset_exists(name)
+    assert not folder.exists() and not fiftyone.dataset_exists(name)
     dataset.reload()
     assert state_of(dataset, tmp_path) == before
 
