@@ -76,10 +76,12 @@ def remove(dataset: fo.Dataset, record: RunRecord) -> list[Path]:
     """
     check_unused(dataset, record.key)
     folder = own_folder(dataset, record)
+    # No view of fields that are gone, no field of files that are gone, and nothing without a record to delete it by
+    with RunFolder(folder) if folder is not None and folder.is_dir() else contextlib.nullcontext():
+        delete_views(dataset, record.key)
+        if own_fields(dataset, record.key):
+            delete_fields(dataset, record.key)
     left = remove_folder(folder) if folder is not None else []
-    delete_views(dataset, record.key)
-    if own_fields(dataset, record.key):
-        delete_fields(dataset, record.key)
     delete_record(dataset, record.key)
     return left
 
