@@ -174,7 +174,9 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         one = plots.leading_classes(record.extra["classes"])[ctx.params["idx"]]
         side = "suggested" if ctx.params.get("trace_idx") == 1 else "given"
         field = f"{record.key}_suspects"
-        ctx.ops.set_view(view=suspect_regions(ctx.dataset, record.key).match(F(f"{field}.{side}") == one["name"]))
+        # Literally: in an expression, MongoDB reads a name that begins with "$" as a field
+        of_class = F(f"{field}.{side}") == F.literal(one["name"])
+        ctx.ops.set_view(view=suspect_regions(ctx.dataset, record.key).match(of_class))
 
     @told
     def open_worst(self, ctx: Any) -> None:

@@ -11,6 +11,7 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState as State
 
 from ..plugin.custom_runs import AUDIT
+from ..plugin.saved_views import repair
 
 #: Newest operations that are looked at: older ones have ended, or will not
 _LOOKED_AT = 20
@@ -56,6 +57,7 @@ class Operation:
 
 def headers(dataset: Any, method: str = AUDIT) -> list[Header]:
     """The runs on a dataset, the oldest first; with another method, its other records."""
+    repair(dataset)
     found = []
     for key in dataset.list_runs():
         config = dataset.get_run_info(key).config

@@ -14,6 +14,7 @@ from typing import Any
 import fiftyone as fo
 
 from .errors import LabelQualityError
+from .saved_views import listed
 from .views import WORST_FIRST, view_name, worst_first
 
 _ADDRESS = "127.0.0.1"
@@ -55,7 +56,7 @@ def ranking_view(dataset: Any, key: str | None = None) -> Any:
     view = worst_first(dataset, key)
     if view is dataset:
         return None
-    names = [name for name in dataset.list_saved_views() if name.endswith(view_name("", WORST_FIRST))]
+    names = [one.name for one in listed(dataset) if one.name.endswith(view_name("", WORST_FIRST))]
     saved = [dataset.load_saved_view(name) for name in names]
     # The saved one has a name, which the App shows
     return next((one for one in saved if one == view), view)

@@ -17,6 +17,7 @@ from .housekeeping import dataset_id
 from .locks import LOCK_NAME
 from .noisy_masks import delete_masks
 from .runs import to_json
+from .saved_views import repair
 from .store import RunFolder, content_digest
 from .stored_sets import files_under
 
@@ -64,6 +65,7 @@ def load_benchmark(dataset: fo.Dataset, key: str = DEFAULT_KEY) -> dict[str, Any
 
 def list_benchmarks(dataset: fo.Dataset) -> list[dict[str, Any]]:
     """The records of all benchmarks on the dataset, the oldest first."""
+    repair(dataset)
     keys = [key for key in dataset.list_runs() if load_header(dataset, key, BENCHMARK, ()) is not None]
     return sorted((load_benchmark(dataset, key) for key in keys), key=lambda one: (one["created"] or "", one["key"]))
 

@@ -193,7 +193,9 @@ def _chosen(
         kind = "of another type" if choice.error_type == OTHER else f"a {choice.error_type}"
         return _with_region(samples, record, region), f"images whose leading suspect is {kind}", region
     group = find_group(record.key, record.extra.get("groups", []), choice.group)
-    region = kept & (F("given") == group["given_name"]) & (F("suggested") == group["suggested_name"])
+    # Literally: in an expression, MongoDB reads a name that begins with "$" as a field
+    given, suggested = F.literal(group["given_name"]), F.literal(group["suggested_name"])
+    region = kept & (F("given") == given) & (F("suggested") == suggested)
     return _with_region(samples, record, region), f"images with '{group['title']}'", region
 
 

@@ -122,10 +122,13 @@ def remove(dataset: fo.Dataset, record: RunRecord, *, break_clones: bool = False
     folder = own_folder(dataset, record)
     if not break_clones:
         check_uncloned(dataset, record.key, folder)
-    left = remove_files(run_folder(dataset, folder, record)) if folder is not None else []
-    delete_views(dataset, record.key)
-    if own_fields(dataset, record.key):
-        delete_fields(dataset, record.key)
+    files = run_folder(dataset, folder, record) if folder is not None else None
+    # No view of fields that are gone, no field of files that are gone, and nothing without a record to delete it by
+    with files if files is not None and files.root.is_dir() else contextlib.nullcontext():
+        delete_views(dataset, record.key)
+        if own_fields(dataset, record.key):
+            delete_fields(dataset, record.key)
+    left = remove_files(files) if files is not None else []
     delete_record(dataset, record.key)
     return left
 

@@ -20,7 +20,7 @@ from .stored_sets import ScoreSet, StoredSet, SuspectSet
 from .suspect_fields import ImageSuspects, suspect_names, write_suspects
 from .suspects import SuspectSearch
 from .timing import StageTimes
-from .views import delete_suspect_views, delete_views, own_views, save_suspect_views, save_worst_first
+from .views import delete_suspect_views, delete_views, own_views, restore_views, save_suspect_views, save_worst_first
 
 #: What a record's status says of a run: it has predictions only, its fields are being written, or it has everything
 PREDICTED = "predicted"
@@ -130,6 +130,7 @@ def publish_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSear
     deleted = delete_suspect_views(dataset, record.key)
     record.views = [name for name in record.views if name not in deleted]
     _write_suspects(dataset, record, search, times)
+    restore_views(dataset, record.key, record.views)
     record.timings = {**record.timings, **times.seconds}
     save_record(dataset, record)
     return record
@@ -200,6 +201,7 @@ def conclude(
             one.finish()
     if record.status == WRITING:
         record.status = COMPLETE if record.config.get("scores") else PREDICTED
+        restore_views(dataset, record.key, record.views)
         save_record(dataset, record)
     notes = [remove_replaced(dataset, folder, kept)]
     for one in kept:

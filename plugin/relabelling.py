@@ -195,7 +195,7 @@ def _planned(chosen: Chosen, tag: str, regions: bool) -> Tagging:
 
 def _missing_regions(chosen: Chosen, tag: str) -> fo.DatasetView:
     """The chosen images with the regions that are meant and do not have the tag."""
-    return chosen.samples.filter_labels(chosen.field, chosen.region & ~F("tags").contains(tag))
+    return chosen.samples.filter_labels(chosen.field, chosen.region & ~F("tags").contains([F.literal(tag)]))
 
 
 def _with_unfinished(dataset: fo.Dataset, tagging: Tagging) -> Tagging:

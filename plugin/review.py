@@ -7,7 +7,6 @@ the App does not show until asked: so it is gone from images, patches, views and
 from __future__ import annotations
 
 import getpass
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -23,9 +22,10 @@ from .errors import LabelQualityError
 from .fields import field_name, owner
 from .regions import leading_kind
 from .runs import load_record
+from .saved_views import copies
 from .suspect_fields import ERROR_TYPE, SUSPECTS
 from .verdicts import CONFIRMED, REJECTED, create_rejected, declare, has_rejected, rejected_name
-from .views import own_views
+from .views import own_saved_views
 
 VERDICTS = (CONFIRMED, REJECTED)
 #: What FiftyOne copies from a sample to its patches beside the label
@@ -243,15 +243,12 @@ def _update_error_types(dataset: fo.Dataset, key: str, samples: dict[str, Any]) 
 
 def _patches(dataset: fo.Dataset, key: str, suspects: str, view: fo.DatasetView | None) -> Iterator[fo.Dataset]:
     """The copies that FiftyOne has made of the regions for the run's saved views, and for the one on show."""
-    copies = set()
-    for name in own_views(dataset, key):
-        for stage in map(json.loads, dataset._get_saved_view_doc(name).view_stages):
-            arguments = dict(stage["kwargs"])
-            if arguments.get("_state") and arguments.get("field") == suspects:
-                copies.add(arguments["_state"]["name"])
+    names: set[str] = set()
+    for one in own_saved_views(dataset, key):
+        names |= copies(one, suspects)
     if view is not None and view._is_patches and suspects in view._label_fields:
-        copies.add(view._dataset.name)
-    return (fo.load_dataset(name) for name in sorted(copies) if fo.dataset_exists(name))
+        names.add(view._dataset.name)
+    return (fo.load_dataset(name) for name in sorted(names) if fo.dataset_exists(name))
 
 
 def _update_patches(

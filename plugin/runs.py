@@ -19,6 +19,7 @@ import numpy as np
 
 from .custom_runs import AUDIT, check_key, load_content, load_header, save_content
 from .errors import LabelQualityError
+from .saved_views import repair
 
 _PACKAGES = {
     "fiftyone": "fiftyone",
@@ -139,18 +140,24 @@ def load_record(dataset: fo.Dataset, key: str) -> RunRecord:
     Raises:
         LabelQualityError: there is no such run of this plugin
     """
-    header = _header(dataset, key)
-    if header is None:
+    repair(dataset)
+    record = _read(dataset, key)
+    if record is None:
         keys = [record.key for record in list_records(dataset)]
         there = f"Its runs are: {', '.join(keys)}." if keys else "It has no runs."
         raise LabelQualityError(f"Dataset '{dataset.name}' has no label quality run '{key}'. {there}")
-    return RunRecord.from_dict({**header, **load_content(dataset, key), "key": key})
+    return record
 
 
 def list_records(dataset: fo.Dataset) -> list[RunRecord]:
-    """The records of all runs of this plugin on the dataset, the oldest first."""
-    keys = [key for key in dataset.list_runs() if _header(dataset, key) is not None]
-    return sorted((load_record(dataset, key) for key in keys), key=lambda record: (record.created, record.key))
+    """The records of all runs of this plugin on the dataset, the oldest first.
+
+    What runs, forms and panels do with a dataset begins here or with `load_record`: both repair what FiftyOne leaves of
+    a dataset's references when it is killed.
+    """
+    repair(dataset)
+    records = [record for key in dataset.list_runs() if (record := _read(dataset, key)) is not None]
+    return sorted(records, key=lambda record: (record.created, record.key))
 
 
 def delete_record(dataset: fo.Dataset, key: str) -> None:
@@ -213,6 +220,11 @@ def to_json(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return sorted((to_json(item) for item in value), key=str)
     return str(value)
+
+
+def _read(dataset: fo.Dataset, key: str) -> RunRecord | None:
+    header = _header(dataset, key)
+    return None if header is None else RunRecord.from_dict({**header, **load_content(dataset, key), "key": key})
 
 
 def _header(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from typing import Any
 
 import fiftyone as fo
 from fiftyone import ViewField as F
 from fiftyone.core.utils import to_slug
 
+from . import saved_views
 from .errors import LabelQualityError
 from .runs import list_records
+from .saved_views import SavedView
 from .slices import images_of
 
 WORST_FIRST = "worst first"
@@ -75,18 +78,13 @@ def save_view(dataset: fo.Dataset, key: str, title: str, view: fo.DatasetView, d
         the saved view's name
 
     Raises:
-        LabelQualityError: the user has a view of that name, or of one that differs only in case or punctuation, with
-            which it would share an address in the App
+        LabelQualityError: there is another view of that name, or of one that differs only in case or punctuation,
+            with which it would share an address in the App
     """
     name = view_name(key, title)
-    _check_name(dataset, key, name)
-    if dataset.has_saved_view(name):
-        dataset.delete_saved_view(name)
-    try:
-        # Without overwrite=True, which also replaces views of other names that share an address with this one
-        dataset.save_view(name, view, description=f"{description} {_signature(key)}")
-    except ValueError as error:
-        raise LabelQualityError(f"The view '{name}' cannot be saved: {error}. Use another `key`.") from error
+    _check_name(saved_views.listed(dataset), key, name)
+    saved_views.delete(dataset, [one for one in own_saved_views(dataset, key) if one.name == name])
+    saved_views.save(dataset, name, view, f"{description} {_signature(key)}")
     return name
 
 
@@ -113,7 +111,7 @@ def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
     """
     _check_suspects(dataset, key)
     name = view_name(key, SUSPECT_REGIONS)
-    if dataset.has_saved_view(name) and _is_own(dataset, key, name):
+    if name in own_views(dataset, key):
         return dataset.load_saved_view(name)
     field = f"{key}_suspects"
     # With the index: the App sorts by indexed fields only. Without the masks: the App would show whole images then
@@ -162,35 +160,51 @@ def save_suspect_views(dataset: fo.Dataset, key: str, groups: Sequence[Mapping[s
 
 def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
     """Deletes the views that `save_suspect_views` saved, and returns their names."""
-    names = [name for name in own_views(dataset, key) if name != view_name(key, WORST_FIRST)]
-    for name in names:
-        dataset.delete_saved_view(name)
-    return names
-
-
-def own_views(dataset: fo.Dataset, key: str) -> list[str]:
-    """Names of the saved views that the run made."""
-    return [name for name in dataset.list_saved_views() if _is_own(dataset, key, name)]
-
-
-def check_views(dataset: fo.Dataset, key: str) -> None:
-    """Raises `LabelQualityError` if a view of the user's has the name of one that the run would save."""
-    for title in (WORST_FIRST, *TYPE_VIEWS.values(), SUSPECT_REGIONS):
-        _check_name(dataset, key, view_name(key, title))
+    return _delete(dataset, [one for one in own_saved_views(dataset, key) if one.name != view_name(key, WORST_FIRST)])
 
 
 def delete_views(dataset: fo.Dataset, key: str) -> list[str]:
     """Deletes the saved views that the run made, and returns their names."""
-    names = own_views(dataset, key)
-    for name in names:
-        dataset.delete_saved_view(name)
-    return names
+    return _delete(dataset, own_saved_views(dataset, key))
+
+
+def own_views(dataset: fo.Dataset, key: str) -> list[str]:
+    """Names of the saved views that the run made."""
+    return [one.name for one in own_saved_views(dataset, key) if one.listed]
+
+
+def own_saved_views(dataset: fo.Dataset, key: str) -> list[SavedView]:
+    """The run's saved views, also what a kill has left of those that were being saved or deleted."""
+    every = [*saved_views.listed(dataset), *saved_views.unlisted(dataset)]
+    return [one for one in every if _is_own(one, key)]
+
+
+def restore_views(dataset: fo.Dataset, key: str, names: Sequence[str]) -> None:
+    """Lists a run's views again that another process has dropped: FiftyOne saves the list of a dataset's views whole.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        names: of the views that it has saved
+    """
+    lost = [one.id for one in saved_views.unlisted(dataset, names) if _is_own(one, key)]
+    if lost:
+        saved_views.refer(dataset, lost)
+
+
+def check_views(dataset: fo.Dataset, key: str) -> None:
+    """Raises `LabelQualityError` if another view has the name, or the address in the App, of one the run would save."""
+    saved = saved_views.listed(dataset)
+    for title in (WORST_FIRST, *TYPE_VIEWS.values(), SUSPECT_REGIONS):
+        _check_name(saved, key, view_name(key, title))
 
 
 def _of_group(regions: fo.DatasetView, key: str, given: str, suggested: str) -> fo.DatasetView:
     # Of all regions' view: a copy of its own takes FiftyOne a third of a second a group, and the space
     field = f"{key}_suspects"
-    return regions.match((F(f"{field}.given") == given) & (F(f"{field}.suggested") == suggested))
+    # Literally: in an expression, MongoDB reads a name that begins with "$" as a field
+    is_given, is_suggested = F(f"{field}.given") == F.literal(given), F(f"{field}.suggested") == F.literal(suggested)
+    return regions.match(is_given & is_suggested)
 
 
 def _save_group(dataset: fo.Dataset, key: str, regions: fo.DatasetView, group: Mapping[str, Any]) -> str:
@@ -202,11 +216,11 @@ def _save_group(dataset: fo.Dataset, key: str, regions: fo.DatasetView, group: M
 
 def _free_title(dataset: fo.Dataset, key: str, group: Mapping[str, Any]) -> str:
     """The group's title; with its class indices where a view has a name that makes the same address in the App."""
-    slugs = {to_slug(name) for name in dataset.list_saved_views()}
+    slugs = {one.slug for one in saved_views.listed(dataset)}
     title = str(group["title"])
-    if to_slug(view_name(key, title)) not in slugs:
-        return title
-    return f"{title} ({group['suggested']} given as {group['given']})"
+    longer = f"{title} ({group['suggested']} given as {group['given']})"
+    numbered = (f"{longer} {number}" for number in count(2))
+    return next(one for one in chain((title, longer), numbered) if to_slug(view_name(key, one)) not in slugs)
 
 
 def _check_suspects(dataset: fo.Dataset, key: str) -> None:
@@ -217,17 +231,29 @@ def _check_suspects(dataset: fo.Dataset, key: str) -> None:
         )
 
 
-def _check_name(dataset: fo.Dataset, key: str, name: str) -> None:
-    if dataset.has_saved_view(name) and not _is_own(dataset, key, name):
+def _check_name(saved: Sequence[SavedView], key: str, name: str) -> None:
+    slug = to_slug(name)
+    for one in saved:
+        if _is_own(one, key) or (slug != one.slug and name != one.name):
+            continue
+        if name == one.name:
+            raise LabelQualityError(
+                f"The dataset already has a saved view '{name}' that no run of this plugin made, and that would be "
+                "overwritten. Use another `key`, or rename the view."
+            )
         raise LabelQualityError(
-            f"Dataset '{dataset.name}' already has a saved view '{name}' that no run of this plugin made, and that "
-            "would be overwritten. Use another `key`, or rename the view."
+            f"The view '{name}' cannot be saved: the dataset has a saved view '{one.name}', which has the same address "
+            f"'{slug}' in the App. Use another `key`, or rename that view."
         )
 
 
-def _is_own(dataset: fo.Dataset, key: str, name: str) -> bool:
-    description = dataset.get_saved_view_info(name).get("description") or ""
-    return description.endswith(_signature(key))
+def _delete(dataset: fo.Dataset, views: Sequence[SavedView]) -> list[str]:
+    saved_views.delete(dataset, views)
+    return [one.name for one in views if one.listed]
+
+
+def _is_own(view: SavedView, key: str) -> bool:
+    return view.description.endswith(_signature(key))
 
 
 def _signature(key: str) -> str:
