@@ -13,7 +13,7 @@ from .workers import hides_password, launch_command, worker_found
 _NEXT = "Waiting for the worker, which does one after another."
 _NO_WORKER = "Waiting for a worker: none was found on this machine. Start one in a terminal:"
 _PASSWORD = (
-    "First set `FIFTYONE_DATABASE_URI` there to the address of this App's database. It is not shown here because it "
+    "Before it, set FIFTYONE_DATABASE_URI there to the address of this App's database. It is not shown here because it "
     "holds a password."
 )
 
@@ -36,14 +36,18 @@ def render_operations(page: types.Object, found: Sequence[Operation]) -> None:
             block = layout.card(page, f"operation_{index}", one.title, wide=True)
             if one.state == "running":
                 block.float("share", view=types.ProgressView(label=one.stage), default=one.share)
+            elif worker:
+                layout.text(block, "hint", _NEXT)
             else:
-                block.md(_NEXT if worker else _how_to_start(), name="hint")
+                _how_to_start(block)
 
 
 def _alert(page: types.Object, index: int, severity: str, label: str) -> None:
     page.view(f"operation_{index}", types.AlertView(severity=severity, label=label))
 
 
-def _how_to_start() -> str:
-    password = f"\n\n{_PASSWORD}" if hides_password() else ""
-    return f"{_NO_WORKER}\n\n```\n{launch_command()}\n```{password}"
+def _how_to_start(block: types.Object) -> None:
+    layout.text(block, "hint", _NO_WORKER)
+    layout.command(block, "command", launch_command())
+    if hides_password():
+        layout.text(block, "password", _PASSWORD)

@@ -107,11 +107,9 @@ def workers_module() -> Any:
 
 
 def command_of(text: str) -> str:
-    """The command that the panel's hint shows."""
-    (found,) = re.findall(
-        r"```\n(.*?)\n```", json.loads(f'"{re.search(r"none was found[^}]*?```.*?```", text)[0]}"'), re.S
-    )
-    return found
+    """The command that the panel shows."""
+    (found,) = re.findall(r'"title": ("[^"]* delegated launch")', text)
+    return str(json.loads(found))
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -257,7 +255,7 @@ def test_the_panel_says_that_the_address_is_needed_where_it_holds_a_password(
     assert "password" not in panel()
     monkeypatch.setenv("FIFTYONE_DATABASE_URI", "mongodb://anna:secret@db.example.org/")
     text = panel()
-    assert "First set `FIFTYONE_DATABASE_URI` there to the address of this App's database." in text
+    assert "Before it, set FIFTYONE_DATABASE_URI there to the address of this App's database." in text
     assert "secret" not in text
 
 
