@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
@@ -17,6 +16,7 @@ from . import benchmark_text as text
 from .execution import EngineOperator
 from .forms import Form
 from .parameters import to_request
+from .workers import delegates_first
 
 _LABEL = "Test how far the scores can be trusted"
 
@@ -60,12 +60,11 @@ class BenchmarkScores(EngineOperator):
         return self.call({"view": sample_collection.view()}, request, delegate, progress)
 
     def resolve_execution_options(self, ctx: Any) -> foo.ExecutionOptions:
-        """Immediate or delegated, as the user likes; where models run, delegated comes first if the App offers it."""
-        long = benchmark_form.trains(ctx.params)
+        """Immediate or delegated, as the user likes; where models run, delegated comes first if a worker is there."""
         return foo.ExecutionOptions(
             allow_immediate_execution=True,
             allow_delegated_execution=True,
-            default_choice_to_delegated=long and bool(getattr(fo.config, "allow_legacy_orchestrators", False)),
+            default_choice_to_delegated=delegates_first(benchmark_form.trains(ctx.params)),
         )
 
     def resolve_input(self, ctx: Any) -> types.Property:

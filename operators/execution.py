@@ -27,13 +27,15 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two progress updates: each is a message to the browser or a write to the database
 INTERVAL = 0.5
-#: Seconds after which the last progress is repeated: how a page that was closed is noticed
+#: Seconds after which the last progress is repeated: how a page that was closed is noticed, and that a worker is alive
 HEARTBEAT = 10.0
 #: The operator of ``assets/app.js`` that has the open panel look for runs
 REFRESH_PANEL = "refresh_panel"
 
 #: The engine's work: it reports its progress and returns a JSON-serialisable summary
 Work = Callable[[Progress], dict[str, Any]]
+#: Shows a label and the share done in [0, 1], None where it is not known
+Show = Callable[[str, float | None], None]
 
 
 class RunStopped(Exception):
@@ -118,7 +120,8 @@ class EngineOperator(foo.Operator, ABC):
         if not ctx.delegated:
             return self._execute_immediately(ctx)
         try:
-            return self.run(ctx, throttled(lambda label, share: ctx.set_progress(progress=share, label=label)))
+            with kept_alive(lambda label, share: ctx.set_progress(progress=share, label=label)) as show:
+                return self.run(ctx, throttled(show))
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
 
@@ -262,7 +265,37 @@ def watch(work: Work, future: Future[dict[str, Any]]) -> Iterator[tuple[str, flo
         stopped.set()
 
 
-def throttled(show: Callable[[str, float | None], None]) -> Progress:
+@contextlib.contextmanager
+def kept_alive(show: Show) -> Iterator[Show]:
+    """A way to show progress, the last of which is shown again every `HEARTBEAT` seconds until the block is left.
+
+    So a run that is busy with one long step is told from one whose process was killed.
+    """
+    latest: tuple[str, float | None] = ("Starting", None)
+    turn, ended = threading.Lock(), threading.Event()
+
+    def show_next(label: str, share: float | None) -> None:
+        nonlocal latest
+        with turn:
+            latest = (label, share)
+            show(label, share)
+
+    def repeat() -> None:
+        while not ended.wait(HEARTBEAT):
+            # A database that is away for a moment is the run's own concern
+            with turn, contextlib.suppress(Exception):
+                show(*latest)
+
+    thread = threading.Thread(target=repeat, name="label-quality-heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield show_next
+    finally:
+        ended.set()
+        thread.join()
+
+
+def throttled(show: Show) -> Progress:
     """A `Progress` that shows a stage's first and last report, and others at most every `INTERVAL` seconds."""
     last_stage, shown_at = "", 0.0
 

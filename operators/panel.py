@@ -29,7 +29,8 @@ from . import panel_sections as sections
 from . import panel_text as words
 from .panel_benchmark import LEADING_ELSEWHERE, BenchmarkSection
 from .panel_events import told
-from .panel_runs import Header, Operation, headers, operations, under_way
+from .panel_operations import render_operations
+from .panel_runs import Header, Operation, any_running, headers, is_written, operations, under_way
 
 _TITLE = "Label quality"
 _HELP = "Which masks of this dataset are probably wrong, where and why. All numbers are those of the chosen run."
@@ -210,16 +211,19 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         dataset, key = ctx.dataset, self._key(ctx)
         runs = headers(dataset)
         found = operations(dataset, self.plugin_name)
+        busy = under_way(found)
         if key is None:
-            _render_operations(page, found)
-            self._render_first_steps(page, dataset, bool(under_way(found)))
+            render_operations(page, found)
+            self._render_first_steps(page, dataset, found)
         else:
             record = load_record(dataset, key)
+            written = is_written(record)
+            busy = busy or written
             self._render_top(page, runs, record)
-            _render_operations(page, found)
-            sections.render(page, record, self._score(ctx, record), self)
+            render_operations(page, found)
+            sections.render(page, record, self._score(ctx, record), self, written)
         self.render_benchmark(ctx, page)
-        if under_way(found):
+        if busy:
             page.view("timer", types.TimerView(interval=_POLL, on_interval=self.refresh))
 
     def _render_top(self, page: types.Object, runs: list[Header], record: RunRecord) -> None:
@@ -233,10 +237,11 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         layout.button(buttons, "delete", "Delete run…", self.delete, "delete")
         layout.text(page, "line", sections.summary_line(record), color="text.secondary")
 
-    def _render_first_steps(self, page: types.Object, dataset: Any, busy: bool) -> None:
+    def _render_first_steps(self, page: types.Object, dataset: Any, found: list[Operation]) -> None:
         steps = layout.column(page, "first", gap=1.5, alignItems="center", textAlign="center", py=8, px=2)
-        if busy:
-            layout.text(steps, "title", "The first audit is on its way", fontSize="1.25rem", fontWeight=500)
+        if under_way(found):
+            title = f"The first audit {'is on its way' if any_running(found) else 'waits for a worker'}"
+            layout.text(steps, "title", title, fontSize="1.25rem", fontWeight=500)
             layout.text(steps, "text", "Its results will be shown here as soon as it is done.", color="text.secondary")
             return
         if not segmentation_fields(dataset):
@@ -296,19 +301,3 @@ def _show_group(ctx: Any, record: RunRecord, group: Mapping[str, Any]) -> None:
 
 def _same(view: Any, other: Any) -> bool:
     return view is not None and view._serialize(include_uuids=False) == other._serialize(include_uuids=False)
-
-
-def _render_operations(page: types.Object, found: list[Operation]) -> None:
-    """What is under way, and what has failed."""
-    for index, one in enumerate(found):
-        if one.state == "failed":
-            label = f"“{one.title}” failed: {one.stage}"
-            page.view(f"failed_{index}", types.AlertView(severity="error", label=label))
-            continue
-        block = layout.card(page, f"operation_{index}", one.title, wide=True)
-        if one.state == "waiting":
-            hint = "Waiting for a worker. One is started in a terminal by `fiftyone delegated launch`."
-            block.md(hint, name="hint")
-        else:
-            bar = types.ProgressView(label=one.stage)
-            block.float("share", view=bar, default=one.share)

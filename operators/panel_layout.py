@@ -130,6 +130,12 @@ def text(parent: types.Object, name: str, words: str, **sx: Any) -> None:
     parent.view(name, view)
 
 
+def command(parent: types.Object, name: str, words: str) -> None:
+    """A command to be pasted in a terminal, all of it in sight: one click selects it whole."""
+    look = {"fontFamily": "monospace", "fontSize": "0.8125rem", "bgcolor": FAINT, "borderRadius": 1, "p": 1}
+    text(parent, name, words, **look, userSelect="all")
+
+
 def button(
     parent: types.Object,
     name: str,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 from fiftyone.factory import DelegatedOperationPagingParams
@@ -11,11 +13,18 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState as State
 
 from ..plugin.custom_runs import AUDIT
+from ..plugin.locks import is_locked
+from ..plugin.publishing import WRITING
+from ..plugin.runs import RunRecord
 from ..plugin.saved_views import repair
+from .execution import HEARTBEAT
 
 #: Newest operations that are looked at: older ones have ended, or will not
 _LOOKED_AT = 20
 _WAITING = (State.SCHEDULED, State.QUEUED)
+_PENDING, _BROKEN = ("waiting", "running"), ("failed", "interrupted")
+#: How long a running operation may say nothing before its process counts as dead: FiftyOne has it run for ever
+_SILENCE = timedelta(seconds=6 * HEARTBEAT)
 
 
 @dataclass(frozen=True)
@@ -44,9 +53,9 @@ class Operation:
 
     Args:
         title: what it does, such as "Audit segmentation labels: ground_truth"
-        state: ``waiting``, ``running`` or ``failed``
-        stage: what it is at, or why it failed
-        share: done, in [0, 1]; None where not known
+        state: ``waiting``, ``running``, ``failed`` or ``interrupted``; ``over`` where none of these
+        stage: what it is at, was at, or why it failed
+        share: of the stage that is done, in [0, 1]; None where not known
     """
 
     title: str
@@ -69,7 +78,7 @@ def headers(dataset: Any, method: str = AUDIT) -> list[Header]:
 
 
 def operations(dataset: Any, plugin: str) -> list[Operation]:
-    """The plugin's operations on a dataset that wait or run, and the last one if it failed; the newest first.
+    """The plugin's operations on a dataset that wait or run, and the last one if it broke off; the newest first.
 
     Args:
         dataset: the dataset
@@ -77,17 +86,23 @@ def operations(dataset: Any, plugin: str) -> list[Operation]:
     """
     paging = DelegatedOperationPagingParams(sort_by="queued_at", sort_direction=-1, limit=_LOOKED_AT)
     newest = DelegatedOperationService().list_operations(dataset_id=dataset._doc.id, paging=paging)
-    own = [one for one in newest if one.operator.startswith(f"{plugin}/")]
-    return [_describe(one) for place, one in enumerate(own) if _matters(one, place)]
+    own = [_describe(one) for one in newest if one.operator.startswith(f"{plugin}/")]
+    return [one for place, one in enumerate(own) if one.state in _PENDING or (place == 0 and one.state in _BROKEN)]
 
 
 def under_way(found: Sequence[Operation]) -> bool:
     """Whether one of the operations is to change something yet."""
-    return any(one.state != "failed" for one in found)
+    return any(one.state in _PENDING for one in found)
 
 
-def _matters(operation: Any, place: int) -> bool:
-    return operation.run_state not in State.TERMINAL_STATES or (place == 0 and operation.run_state == State.FAILED)
+def any_running(found: Sequence[Operation]) -> bool:
+    """Whether a worker is at one of the operations."""
+    return any(one.state == "running" for one in found)
+
+
+def is_written(record: RunRecord) -> bool:
+    """Whether a process is just writing the run's results to the dataset; where it was killed, none is."""
+    return record.status == WRITING and bool(record.folder) and is_locked(Path(record.folder))
 
 
 def _describe(operation: Any) -> Operation:
@@ -96,8 +111,23 @@ def _describe(operation: Any) -> Operation:
         return Operation(title, "waiting")
     if operation.run_state == State.FAILED:
         return Operation(title, "failed", _reason(operation))
+    if operation.run_state in State.TERMINAL_STATES:
+        return Operation(title, "over")
     status = operation.status
-    return Operation(title, "running", (status.label if status else None) or "Starting", status and status.progress)
+    stage, share = (status.label if status else None) or "Starting", status and status.progress
+    return Operation(title, "running" if _heard_of(operation) else "interrupted", stage, share)
+
+
+def _heard_of(operation: Any) -> bool:
+    """Whether a running operation has lately said how far it is: runs repeat that while nothing new happens."""
+    said = [operation.started_at, operation.updated_at, operation.status and operation.status.updated_at]
+    now = datetime.now(timezone.utc)
+    return any(now - _in_utc(moment) < _SILENCE for moment in said if moment is not None)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    # FiftyOne gives times of no zone, which are UTC, unless it is configured to give those of a zone
+    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment
 
 
 def _reason(operation: Any) -> str:

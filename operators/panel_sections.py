@@ -66,7 +66,7 @@ def summary_line(record: RunRecord) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def render(parent: types.Object, record: RunRecord, score: str, events: Events) -> None:
+def render(parent: types.Object, record: RunRecord, score: str, events: Events, written: bool = False) -> None:
     """Adds all sections of a run, or why there are none.
 
     Args:
@@ -74,10 +74,11 @@ def render(parent: types.Object, record: RunRecord, score: str, events: Events) 
         record: the run's
         score: the chosen distribution
         events: what clicks do
+        written: whether a process is just writing the run's results
     """
     _warnings(parent, record)
     if not overview_of(record):
-        parent.view("nothing", types.AlertView(severity="info", label=_why_nothing(record)))
+        parent.view("nothing", types.AlertView(severity="info", label=_why_nothing(record, written)))
         return
     _figures(parent, record)
     cards = layout.grid(parent, "cards", least=_CARD_WIDTH)
@@ -101,7 +102,9 @@ def _warnings(parent: types.Object, record: RunRecord) -> None:
             parent.view(name, types.AlertView(severity="warning", label=note))
 
 
-def _why_nothing(record: RunRecord) -> str:
+def _why_nothing(record: RunRecord, written: bool) -> str:
+    if written:
+        return "The results of this run are being written to the dataset. They will be shown here when that is done."
     if record.status == PREDICTED:
         return "This run has predictions but no scores yet. Run “Score label quality” to rank the images."
     if record.status != COMPLETE:

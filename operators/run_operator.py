@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
@@ -17,6 +16,7 @@ from . import forms, outputs, prediction_form, run_form
 from .execution import EngineOperator
 from .forms import Form
 from .parameters import COMMON, score_names, source_names, to_arguments, to_request
+from .workers import delegates_first
 
 
 class RunOperator(EngineOperator):
@@ -36,12 +36,12 @@ class RunOperator(EngineOperator):
         """Calls the engine and returns its `audit.RunSummary`."""
 
     def resolve_execution_options(self, ctx: Any) -> foo.ExecutionOptions:
-        """Immediate or delegated, as the user likes; where models run, delegated comes first if the App offers it."""
+        """Immediate or delegated, as the user likes; where models run, delegated comes first if a worker is there."""
         long = self.predicts and (ctx.params.get("source") or prediction_form.DEFAULT) != FilesSource.source
         return foo.ExecutionOptions(
             allow_immediate_execution=True,
             allow_delegated_execution=True,
-            default_choice_to_delegated=long and bool(getattr(fo.config, "allow_legacy_orchestrators", False)),
+            default_choice_to_delegated=delegates_first(long),
         )
 
     def resolve_input(self, ctx: Any) -> types.Property:

@@ -59,7 +59,7 @@ def describe_classes(form: Form, label_field: str) -> ClassTable | None:
 
 
 def _class_sentence(table: ClassTable, label_field: str) -> str:
-    shown = ", ".join(table.names[:8]) + (", …" if table.size > 8 else "")
+    shown = ", ".join(table.names[:8]) + (f" and {table.size - 8} more" if table.size > 8 else "")
     origin = _SOURCES[table.source].format(field=label_field)
     ignored = f"; {len(table.ignored)} ignored" if table.ignored else ""
     return f"{table.size} class{'es' if table.size > 1 else ''} from {origin}: {shown}{ignored}."

@@ -45,6 +45,12 @@ def locked(folder: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether a run holds the folder; a process of this host that has ended holds nothing."""
+    holder = _read(folder / LOCK_NAME)
+    return holder is not None and _alive(holder)
+
+
 def _acquire(path: Path, mine: dict[str, Any]) -> None:
     while not _create(path, mine):
         holder = _patient_read(path)

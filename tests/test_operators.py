@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -234,14 +231,6 @@ def test_the_form_offers_the_selected_samples(predicted: Any) -> None:
     assert "trained on 5 images each" in sentences(properties)[1]
 
 
-def test_long_runs_are_delegated_by_default_where_the_app_offers_it(predicted: Any) -> None:
-    audit = operator("audit_labels")
-    trained = audit.resolve_execution_options(context("audit_labels", predicted, {}))
-    stored = audit.resolve_execution_options(context("audit_labels", predicted, {"source": "files"}))
-    assert (trained.allow_immediate_execution, trained.allow_delegated_execution) == (True, True)
-    assert (trained.default_choice_to_delegated, stored.default_choice_to_delegated) == (True, False)
-
-
 def test_a_python_call_audits_and_ranks_the_wrong_image_worst(audited: Any) -> None:
     worst = audited.load_saved_view("lq: worst first").first()
     assert worst["index"] == 2
@@ -350,27 +339,6 @@ def test_a_delegated_run_reports_progress_and_result(predicted: Any) -> None:
     assert done.result.result["worst"][0]["image"] == "002.png"
     assert done.status.progress == 1
     assert "worst" in json.dumps(done.metadata["outputs_schema"])
-
-
-def test_a_delegated_run_works_under_fiftyone_delegated_launch(predicted: Any) -> None:
-    from fiftyone.operators.delegated import DelegatedOperationService
-
-    operator("audit_labels")(predicted, "ground_truth", source="files", field="probabilities", delegate=True)
-    service = DelegatedOperationService()
-    (queued,) = service.list_operations(operator=f"{PLUGIN}/audit_labels", dataset_name=predicted.name)
-    command = [str(Path(sys.executable).with_name("fiftyone")), "delegated", "launch"]
-    launched = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 120
-        while service.get(queued.id).run_state not in ("completed", "failed") and time.monotonic() < deadline:
-            time.sleep(1)
-    finally:
-        launched.terminate()
-        launched.wait(timeout=30)
-    done = service.get(queued.id)
-    assert done.run_state == "completed", done.result
-    predicted.reload()
-    assert predicted.has_saved_view("lq: worst first")
 
 
 def test_an_existing_run_asks_to_be_overwritten(audited: Any) -> None:

@@ -363,7 +363,7 @@ def test_delegated_operations_are_shown_until_they_end(call: Call, audited: Any)
     service = DelegatedOperationService()
     (operation,) = service.list_operations(dataset_id=audited._doc.id)
     text = shown(call("on_load"))
-    assert "Waiting for a worker." in text
+    assert "Waiting for a worker: none was found on this machine." in text
     assert "TimerView" in text
     service.set_running(operation.id)
     service.set_progress(operation.id, ExecutionProgress(0.25, "Finding suspects: 1 of 4"))

@@ -37,15 +37,6 @@ def open_operator(page: Any, label: str) -> Any:
     return form
 
 
-def execute(page: Any, form: Any) -> None:
-    """Runs the form's operator at once, where the button offers to schedule it first."""
-    schedule = form.get_by_role("button", name="Schedule")
-    if schedule.count():
-        schedule.locator("xpath=following-sibling::button").click()
-        page.locator("[role=menuitem]").filter(has_text="Execute").click()
-    form.get_by_role("button", name="Execute").click()
-
-
 def open_first_image(page: Any, name: str) -> None:
     """Opens the grid's first image, again until it is the one named: how far a grid is sorted cannot be seen."""
     from playwright.sync_api import TimeoutError as AnotherImage
@@ -74,6 +65,8 @@ def test_audit_from_the_form_to_the_ranking(
     form = open_operator(page, "Audit segmentation labels")
     form.get_by_text("4 classes from the mask targets of 'ground_truth'").wait_for()
     form.get_by_text("5 models will be trained on 6 images each").wait_for()
+    # Where no worker is, running now comes first
+    form.get_by_role("button", name="Execute").wait_for()
     screenshot(page, "audit-form")
 
     form.get_by_text("Use predictions I have stored").click()
@@ -82,7 +75,7 @@ def test_audit_from_the_form_to_the_ranking(
     page.get_by_role("option", name="probabilities").click()
     form.get_by_text("8 images will be scored with the stored predictions").wait_for()
     screenshot(page, "audit-form-files")
-    execute(page, form)
+    form.get_by_role("button", name="Execute").click()
 
     output = page.locator("[data-cy=operators-prompt-view-modal]")
     output.get_by_text("Scored 8 images; the worst is 005.png").wait_for()

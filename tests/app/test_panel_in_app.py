@@ -36,10 +36,6 @@ def audit(page: Any, panel: Any) -> None:
     form.locator("[role=combobox]").nth(1).click()
     page.get_by_role("option", name="probabilities").click()
     form.get_by_text("8 images will be scored with the stored predictions").wait_for()
-    schedule = form.get_by_role("button", name="Schedule")
-    if schedule.count():
-        schedule.locator("xpath=following-sibling::button").click()
-        page.locator("[role=menuitem]").filter(has_text="Execute").click()
     form.get_by_role("button", name="Execute").click()
     output = page.locator("[data-cy=operators-prompt-view-modal]")
     output.get_by_text("Scored 8 images; the worst is 005.png").wait_for()

@@ -53,11 +53,7 @@ class Walk:
         self.page.locator("[data-cy=new-panel-option-label_quality_panel]").click()
 
     def execute(self, button: str) -> None:
-        """Sends the form, at once where its button offers to schedule it first."""
-        schedule = self.form.get_by_role("button", name="Schedule")
-        if schedule.count():
-            schedule.locator("xpath=following-sibling::button").click()
-            self.page.locator("[role=menuitem]").filter(has_text=button).click()
+        """Sends the form by its button, the first that it offers."""
         self.form.get_by_role("button", name=button, exact=True).click()
 
     def forget_painted_tiles(self) -> None:
