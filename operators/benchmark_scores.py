@@ -9,6 +9,7 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
+from ..plugin.database_errors import database_errors
 from ..plugin.progress import Progress
 from ..plugin.runs import to_json
 from ..plugin.terminal import format_seconds
@@ -68,6 +69,7 @@ class BenchmarkScores(EngineOperator):
             default_choice_to_delegated=long and bool(getattr(fo.config, "allow_legacy_orchestrators", False)),
         )
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The form, checked against the dataset."""
         form = Form(ctx)

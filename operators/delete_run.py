@@ -8,6 +8,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..plugin.benchmark_records import delete_benchmark, list_benchmarks
+from ..plugin.database_errors import database_errors
 from ..plugin.errors import LabelQualityError
 from ..plugin.runs import list_records
 from . import run_table
@@ -45,6 +46,7 @@ class DeleteRun(foo.Operator):
         params = {"key": key, "confirm": True}
         return foo.execute_operator(self.uri, {"dataset": sample_collection._root_dataset}, params=params)
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The choice of the run, what will be deleted, and the user's word for it."""
         form = Form(ctx)
@@ -62,6 +64,7 @@ class DeleteRun(foo.Operator):
                 form.fail("confirm", "Tick the box to delete it.")
         return form.property("Delete label quality run", "Delete")
 
+    @database_errors()
     def execute(self, ctx: Any) -> dict[str, str]:
         """Deletes the run and shows the dataset without it."""
         from ..plugin.audit import delete_run
