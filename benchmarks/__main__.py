@@ -20,6 +20,7 @@ BENCHMARKS = {
     "training": "training",
     "errors": "errors",
     "camvid-page": "camvid_page",
+    "faults": "faults",
 }
 
 
@@ -40,6 +41,7 @@ def main() -> None:
     figures = module.run(arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    sys.exit(figures.get("status", 0))
 
 
 if __name__ == "__main__":

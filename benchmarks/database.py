@@ -57,9 +57,9 @@ def _serve(home: Path, remove: bool) -> int:
     """Starts the server, again where one of a process that was just killed still holds the folder; its port."""
     until = time.monotonic() + _PATIENCE
     while True:
-        port = _free_port()
+        port = free_port()
         folders = [str(home / "database"), str(port), str(home) if remove else ""]
-        command = ["sh", "-c", _SCRIPT, "sh", _mongod(), *folders]
+        command = ["sh", "-c", _SCRIPT, "sh", mongod(), *folders]
         server = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         while server.poll() is None and time.monotonic() < until:
             with socket.socket() as client:
@@ -72,14 +72,15 @@ def _serve(home: Path, remove: bool) -> int:
         time.sleep(0.5)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on which nothing listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
 
 
-def _mongod() -> str:
+def mongod() -> str:
     """The server that came with FiftyOne, else the one on the path."""
     found = find_spec("fiftyone")
     bundled = Path((found.submodule_search_locations or [""])[0]) / "db/bin/mongod" if found else Path()

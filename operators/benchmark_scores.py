@@ -8,6 +8,7 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
+from ..plugin.database_errors import database_errors
 from ..plugin.progress import Progress
 from ..plugin.runs import to_json
 from ..plugin.terminal import format_seconds
@@ -67,6 +68,7 @@ class BenchmarkScores(EngineOperator):
             default_choice_to_delegated=delegates_first(benchmark_form.trains(ctx.params)),
         )
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The form, checked against the dataset."""
         form = Form(ctx)

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 from ..plugin.benchmark_records import delete_benchmark, list_benchmarks
 from ..plugin.clones import clones_of, named
+from ..plugin.database_errors import database_errors
 from ..plugin.errors import LabelQualityError
 from ..plugin.housekeeping import own_folder
 from ..plugin.runs import list_records, load_record
@@ -48,6 +49,7 @@ class DeleteRun(foo.Operator):
         params = {"key": key, "confirm": True, "break_clones": break_clones}
         return foo.execute_operator(self.uri, {"dataset": sample_collection._root_dataset}, params=params)
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The choice of the run, what will be deleted, and the user's word for it."""
         form = Form(ctx)
@@ -67,6 +69,7 @@ class DeleteRun(foo.Operator):
                 form.fail("confirm", "Tick the box to delete it.")
         return form.property("Delete label quality run", "Delete")
 
+    @database_errors()
     def execute(self, ctx: Any) -> dict[str, str]:
         """Deletes the run and shows the dataset without it."""
         from ..plugin.audit import delete_run

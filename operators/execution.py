@@ -19,6 +19,7 @@ import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionError, ExecutionResult
 from fiftyone.operators.message import GeneratedMessage, MessageType
 
+from ..plugin.database_errors import database_errors, explain
 from ..plugin.errors import LabelQualityError
 from ..plugin.progress import Progress, silent
 from ..plugin.terminal import TerminalProgress
@@ -120,7 +121,10 @@ class EngineOperator(foo.Operator, ABC):
         if not ctx.delegated:
             return self._execute_immediately(ctx)
         try:
-            with kept_alive(lambda label, share: ctx.set_progress(progress=share, label=label)) as show:
+            with (
+                database_errors(),
+                kept_alive(lambda label, share: ctx.set_progress(progress=share, label=label)) as show,
+            ):
                 return self.run(ctx, throttled(show))
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
@@ -163,7 +167,7 @@ class EngineOperator(foo.Operator, ABC):
     def _run_here(self, ctx: Any) -> None:
         call = _python_call.get() or PythonCall(progress=False)
         try:
-            with _terminal(call.progress) as progress:
+            with database_errors(), _terminal(call.progress) as progress:
                 call.summary = self.run(ctx, progress)
         except LabelQualityError as error:
             call.error = error
@@ -224,8 +228,9 @@ class FailureMessage(GeneratedMessage):
 
 def failure_text(error: BaseException) -> str:
     """The engine's own text as it is; any other error with its type, and its traceback in the log."""
-    if isinstance(error, LabelQualityError):
-        return str(error)
+    explained = error if isinstance(error, LabelQualityError) else explain(error)
+    if explained is not None:
+        return str(explained)
     logger.error("The run failed", exc_info=error)
     return f"{type(error).__name__}: {error}. The server's log has the details."
 

@@ -9,6 +9,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..plugin.choices import TAGGED, Choice
+from ..plugin.database_errors import database_errors
 from ..plugin.errors import LabelQualityError
 from ..plugin.relabelling_queue import check_path, default_path, export_queue
 from . import choice_form
@@ -62,6 +63,7 @@ class ExportRelabellingQueue(foo.Operator):
         ctx = {"view": sample_collection.view(), "selected": list(selected or [])}
         return foo.execute_operator(self.uri, ctx, params={**to_request(given, _NAMES), "within_view": True})
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The images and the file, and live how many that are."""
         form = Form(ctx)
@@ -77,6 +79,7 @@ class ExportRelabellingQueue(foo.Operator):
             _say(form, choice, path, overwrite)
         return form.property(_LABEL, "Export")
 
+    @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Writes the file."""
         try:

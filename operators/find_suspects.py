@@ -9,6 +9,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..plugin.config import SuspectConfig
+from ..plugin.database_errors import database_errors
 from ..plugin.errors import LabelQualityError
 from ..plugin.progress import Progress
 from ..plugin.runs import RunRecord, list_records
@@ -56,6 +57,7 @@ class FindSuspects(EngineOperator):
             request["max_regions"] = _ALL_REGIONS
         return self.call({"dataset": sample_collection._root_dataset}, request, delegate, progress)
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The choice of the run, and the thresholds."""
         form = Form(ctx)

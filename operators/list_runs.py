@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
+from ..plugin.database_errors import database_errors
 from . import outputs, run_table
 
 
@@ -36,6 +37,7 @@ class ListRuns(foo.Operator):
         """
         return foo.execute_operator(self.uri, {"dataset": sample_collection._root_dataset})
 
+    @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:
         """The runs as rows."""
         return {"runs": run_table.rows(ctx.dataset)}

@@ -9,6 +9,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 from fiftyone import ViewField as F
 
+from ..plugin.database_errors import database_errors
 from ..plugin.dataset_checks import segmentation_fields
 from ..plugin.errors import LabelQualityError
 from ..plugin.overview import bin_range
@@ -65,6 +66,7 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
             surfaces="grid",
         )
 
+    @database_errors()
     def execute(self, ctx: Any) -> Any:
         """FiftyOne's entry. Draws the panel only where it looks different: drawing it again takes the page time.
 

@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
+from ..plugin.database_errors import database_errors
 from ..plugin.slices import images_of
 from ..plugin.suspect_fields import SUSPECTS
 from . import panel_layout as layout
@@ -47,6 +48,7 @@ class ImageQualityPanel(foo.Panel):
         field = f"{key}_{SUSPECTS}"
         ctx.ops.set_selected_labels([{"sample_id": sample_id, "label_id": region["_id"], "field": field}])
 
+    @database_errors()
     def render(self, ctx: Any) -> types.Property:
         """The image's sections, or why there are none."""
         return layout.page(lambda content: self._render(ctx, content))

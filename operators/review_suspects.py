@@ -12,6 +12,7 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
+from ..plugin.database_errors import database_errors
 from ..plugin.errors import LabelQualityError
 from ..plugin.review import (
     CONFIRMED,
@@ -104,6 +105,7 @@ class ReviewSuspects(foo.Operator):
         button = types.Button(label=_LABEL, icon="/assets/review.svg", prompt=True)
         return types.Placement(types.Places.SAMPLES_VIEWER_ACTIONS, button)
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The decision on the regions that are chosen."""
         form = Form(ctx)
@@ -123,6 +125,7 @@ class ReviewSuspects(foo.Operator):
                 form.fail("corrected_to", "Choose the right class.")
         return form.property(_LABEL, "Save")
 
+    @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Saves the verdict and shows what is left; a key where nothing can be reviewed does nothing."""
         by_key = bool(ctx.params.get("by_key"))
@@ -167,6 +170,7 @@ class ReviewState(foo.Operator):
             risk_level=types.RiskLevel.LOW,
         )
 
+    @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:
         """What a key would review, the classes that it could be, and the progress; no ``key`` where there is none."""
         try:

@@ -10,6 +10,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..plugin.config import FilesSource
+from ..plugin.database_errors import database_errors
 from ..plugin.progress import Progress
 from ..plugin.views import worst_first
 from . import forms, outputs, prediction_form, run_form
@@ -44,6 +45,7 @@ class RunOperator(EngineOperator):
             default_choice_to_delegated=delegates_first(long),
         )
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The form, checked against the dataset."""
         form = Form(ctx)

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 from ..plugin import annotation, annotation_backends
 from ..plugin.choices import TAGGED, Choice
+from ..plugin.database_errors import database_errors
 from ..plugin.errors import LabelQualityError
 from ..plugin.progress import Progress
 from ..plugin.runs import list_records
@@ -76,6 +77,7 @@ class SendToAnnotation(EngineOperator):
         ctx = {"view": sample_collection.view(), "selected": list(selected or [])}
         return self.call(ctx, request, delegate, progress)
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The images and the service, or how to set one up."""
         form = Form(ctx)

@@ -8,6 +8,7 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
+from ..plugin.database_errors import database_errors
 from ..plugin.errors import LabelQualityError
 from ..plugin.runs import RunRecord, list_records, load_record
 from ..plugin.views import group_view
@@ -50,6 +51,7 @@ class ShowGroup(foo.Operator):
             self.uri, {"dataset": sample_collection._root_dataset}, params={"group": group, "key": key}
         )
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The choice of the run, where there are several, and of the group, with what it means."""
         form = Form(ctx)
@@ -62,6 +64,7 @@ class ShowGroup(foo.Operator):
             form.fail("key", str(error))
         return form.property(_LABEL, "Show")
 
+    @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Opens the group's patches and returns what is known of it."""
         try:

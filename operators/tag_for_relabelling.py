@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 from ..plugin import relabelling
 from ..plugin.choices import DEFAULT_TAG, Choice
+from ..plugin.database_errors import database_errors
 from ..plugin.dataset_checks import segmentation_fields
 from ..plugin.errors import LabelQualityError
 from ..plugin.relabelling import Counts
@@ -70,6 +71,7 @@ class TagForRelabelling(foo.Operator):
         button = types.Button(label=_TAG, icon="/assets/tag.svg", prompt=True)
         return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, button)
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The images, the tag, and live how many that are."""
         form = Form(ctx)
@@ -82,6 +84,7 @@ class TagForRelabelling(foo.Operator):
             _say(form, choice, regions)
         return form.property(_TAG, "Tag")
 
+    @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Tags, and shows the tags."""
         try:
@@ -122,6 +125,7 @@ class UntagRelabelling(foo.Operator):
         """
         return foo.execute_operator(self.uri, {"dataset": sample_collection._root_dataset})
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """What will be taken back."""
         form = Form(ctx)
@@ -139,6 +143,7 @@ class UntagRelabelling(foo.Operator):
             )
         return form.property(_UNTAG, "Undo")
 
+    @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Removes the tags."""
         try:

@@ -8,6 +8,7 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
+from ..plugin.database_errors import database_errors
 from ..plugin.errors import LabelQualityError
 from ..plugin.fields import field_name
 from ..plugin.progress import Progress
@@ -58,6 +59,7 @@ class WriteCorrectedMasks(EngineOperator):
         given = {"key": key, "regions": regions, "complete": complete, "output_dir": output_dir, "within_view": True}
         return self.call({"view": sample_collection.view()}, to_request(given, _NAMES), delegate, progress)
 
+    @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """Which regions, and where to."""
         from ..plugin.corrections import default_folder

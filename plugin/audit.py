@@ -17,11 +17,12 @@ from typing import Any, TypeAlias
 import fiftyone as fo
 
 from .config import PREDICTION_SOURCES, Config, PredictionConfig, ScoreConfig, SuspectConfig
+from .database_errors import database_errors
 from .errors import LabelQualityError
 from .housekeeping import remove
 from .progress import Progress, silent
 from .request import Request, SuspectRequest
-from .runs import RunRecord, database_errors, list_records, load_record
+from .runs import RunRecord, list_records, load_record
 from .session import Session
 from .summary import RunSummary, summarise
 from .suspect_session import Suspects, find_in_run

@@ -11,7 +11,8 @@ from typing import Any
 import fiftyone as fo
 
 from .clones import clones_of
-from .custom_runs import BENCHMARK, check_key, load_content, load_header, save_content
+from .custom_runs import BENCHMARK, check_key, delete_content, load_content, load_header, save_content
+from .database_errors import database_errors
 from .errors import LabelQualityError
 from .housekeeping import dataset_id
 from .locks import LOCK_NAME
@@ -48,6 +49,7 @@ def save_benchmark(dataset: fo.Dataset, key: str, content: Mapping[str, Any]) ->
     save_content(dataset, key, BENCHMARK, {name: whole.get(name) for name in _HEADER}, whole)
 
 
+@database_errors()
 def load_benchmark(dataset: fo.Dataset, key: str = DEFAULT_KEY) -> dict[str, Any]:
     """The record of a benchmark, as `save_benchmark` takes it.
 
@@ -63,6 +65,7 @@ def load_benchmark(dataset: fo.Dataset, key: str = DEFAULT_KEY) -> dict[str, Any
     return {**empty, **header, **load_content(dataset, key), "key": key}
 
 
+@database_errors()
 def list_benchmarks(dataset: fo.Dataset) -> list[dict[str, Any]]:
     """The records of all benchmarks on the dataset, the oldest first."""
     repair(dataset)
@@ -70,6 +73,7 @@ def list_benchmarks(dataset: fo.Dataset) -> list[dict[str, Any]]:
     return sorted((load_benchmark(dataset, key) for key in keys), key=lambda one: (one["created"] or "", one["key"]))
 
 
+@database_errors()
 def delete_benchmark(dataset: fo.Dataset, key: str = DEFAULT_KEY) -> list[str]:
     """Deletes a benchmark: its datasets, files and record; can be repeated after it was interrupted.
 
@@ -87,7 +91,7 @@ def delete_benchmark(dataset: fo.Dataset, key: str = DEFAULT_KEY) -> list[str]:
     # A clone has the same record, but the files and datasets are those of the dataset that it was cloned from
     own = record.get("dataset_id") == dataset_id(dataset) and record.get("folder")
     left = clear_benchmark(dataset, key, Path(record["folder"])) if own else []
-    dataset.delete_run(key)
+    delete_content(dataset, key)
     return [str(path) for path in left]
 
 

@@ -11,6 +11,7 @@ import fiftyone as fo
 from fiftyone import ViewExpression
 from fiftyone import ViewField as F
 
+from .database_errors import database_errors
 from .errors import LabelQualityError
 from .fields import field_name
 from .regions import KINDS, OTHER
@@ -99,6 +100,7 @@ def check_tag(tag: Any) -> None:
         )
 
 
+@database_errors()
 def choose(
     collection: fo.Dataset | fo.DatasetView, choice: Choice, selected: Sequence[str] = (), labels: Sequence[str] = ()
 ) -> Chosen:

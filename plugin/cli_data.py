@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .cli_output import listed
+from .database_errors import database_errors, explain
 from .errors import LabelQualityError
 
 
@@ -25,9 +26,9 @@ def started_fiftyone() -> Iterator[None]:
     if waiting:
         print("Starting FiftyOne …", end="", file=sys.stderr, flush=True)
     try:
-        from .runs import database_errors
+        import fiftyone  # noqa: F401
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
+        reason = str(explain(error) or error).strip().splitlines() or [type(error).__name__]
         raise LabelQualityError(f"FiftyOne cannot start: {reason[0]}") from error
     finally:
         if waiting:

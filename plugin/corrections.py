@@ -17,6 +17,7 @@ from fiftyone import ViewField as F
 from . import display
 from .class_table import ClassTable
 from .containers import make_folder, write_bytes
+from .database_errors import database_errors
 from .errors import LabelQualityError, SampleError
 from .fields import check_names, create_fields, field_name, own_fields
 from .images import read_mask
@@ -59,6 +60,7 @@ def default_folder(dataset: fo.Dataset, key: str) -> str:
     return os.path.join(fo.config.default_dataset_dir, "label_quality", dataset.slug, f"{key}_{CORRECTED}")
 
 
+@database_errors()
 def count(dataset: fo.Dataset, key: str, regions: str = CONFIRMED) -> tuple[int, int]:
     """The numbers of images and of regions that would be corrected."""
     _check(dataset, key, regions)
@@ -66,6 +68,7 @@ def count(dataset: fo.Dataset, key: str, regions: str = CONFIRMED) -> tuple[int,
     return len(view), view.count(f"{field_name(key, SUSPECTS)}.detections")
 
 
+@database_errors()
 def write_corrected_masks(
     collection: fo.Dataset | fo.DatasetView,
     key: str = "lq",

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import fiftyone as fo
+from bson import json_util
+from gridfs.errors import CorruptGridFile, NoFile
+from mongoengine.errors import DoesNotExist
 
 from .errors import LabelQualityError
 
@@ -38,7 +41,7 @@ def check_key(dataset: fo.Dataset, key: str, method: str) -> None:
 def save_content(
     dataset: fo.Dataset, key: str, method: str, header: Mapping[str, Any], content: Mapping[str, Any]
 ) -> None:
-    """Saves a record, in place of an earlier one with its key; can be repeated after it was interrupted.
+    """Saves a record, in place of an earlier one with its key, which is there until the new one is.
 
     Args:
         dataset: the dataset
@@ -52,29 +55,79 @@ def save_content(
     """
     check_key(dataset, key, method)
     config = dataset.init_run(method=method, format=FORMAT, **header)
-    # Not registered anew when it exists: deleting and inserting would lose the record if killed in between
-    if key in dataset.list_runs():
-        dataset.update_run_config(key, config)
-    else:
+    if key not in dataset.list_runs():
         dataset.register_run(key, config)
     # As one string: the names of classes and parameters may be anything, also what MongoDB has a meaning for
     results = dataset.init_run_results(key, record=json.dumps(content, allow_nan=False))
-    dataset.save_run_results(key, results, overwrite=True, cache=False)
+    _replace(dataset._doc.runs[key], config.serialize(), json_util.dumps(results.serialize()).encode())
 
 
 def load_content(dataset: fo.Dataset, key: str) -> dict[str, Any]:
-    """A record's content; empty if it was interrupted while it was replaced."""
+    """A record's content; empty if it was interrupted before it was saved for the first time, or deleted since.
+
+    Raises:
+        LabelQualityError: it is there and cannot be read
+    """
+    run = dataset._doc.runs[key]
     try:
-        results = dataset.load_run_results(key, cache=False, load_view=False)
-        content: dict[str, Any] = json.loads(results.record)
-    except (AttributeError, ValueError, OSError):
+        data = _read(run)
+        if data is None:
+            # Another process has replaced it since, or was killed while it did as version 0.1.0: deleting the old first
+            run.reload()
+            data = _read(run)
+        if data is None:
+            return {}
+        content: dict[str, Any] = json.loads(json_util.loads(data.decode())["record"])
+    except DoesNotExist:
         return {}
-    except Exception as error:
-        # GridFS raises NoFile where the old results are gone and the new ones are not there yet
-        if type(error).__name__ != "NoFile":
-            raise
-        return {}
+    except (CorruptGridFile, ValueError, KeyError, TypeError) as error:
+        raise LabelQualityError(
+            f"The record of the custom run '{key}' of dataset '{dataset.name}' is damaged: {error}. Delete it with "
+            f"dataset.delete_run('{key}') in Python, then run again with the same `key`: files that are still whole "
+            "are used."
+        ) from error
     return content
+
+
+def delete_content(dataset: fo.Dataset, key: str) -> None:
+    """Deletes a record; at no moment does the dataset refer to what is no longer there."""
+    run = dataset._doc.runs[key]
+    # Not by `delete_run`, which deletes before it takes the reference away: killed in between, the key could not be
+    # used or deleted any more
+    del dataset._doc.runs[key]
+    dataset.save()
+    if run.results:
+        run.results.delete()
+    run.delete()
+
+
+def _replace(run: Any, config: Mapping[str, Any], data: bytes) -> None:
+    """Saves a custom run's config and results in one write; what it had is there until then.
+
+    FiftyOne's own functions delete the old results before they write the new ones.
+    """
+    old = run.results.grid_id
+    run.results.grid_id = run.results.gridout = None
+    run.results.put(data, content_type="application/json")
+    run.config, run.results_meta = dict(config), {}
+    run.save()
+    if old is not None:
+        run.results.fs.delete(old)
+
+
+def _read(run: Any) -> bytes | None:
+    """A custom run's results, or None where there are none.
+
+    By GridFS itself: FiftyOne's way there takes every error, also a lost connection, for results that are not there.
+    """
+    grid_id = run.results.grid_id
+    if grid_id is None:
+        return None
+    try:
+        data: bytes = run.results.fs.get(grid_id).read()
+    except NoFile:
+        return None
+    return data
 
 
 def load_header(dataset: fo.Dataset, key: str, method: str, names: tuple[str, ...]) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from .regions import leading_kind
 from .runs import RunRecord, save_record
 from .slices import images_of
 from .store import RunFolder
-from .stored_sets import ScoreSet, StoredSet, SuspectSet
+from .stored_sets import PredictionSet, ScoreSet, StoredSet, SuspectSet
 from .suspect_fields import ImageSuspects, suspect_names, write_suspects
 from .suspects import SuspectSearch
 from .timing import StageTimes
@@ -205,9 +205,11 @@ def conclude(
         save_record(dataset, record)
     notes = [remove_replaced(dataset, folder, kept)]
     for one in kept:
-        # Only the second pass reads these
+        # Only the second pass reads these; and what trained is removed when it is done, unless it was killed just then
         if isinstance(one, ScoreSet):
             one.discard("pooled")
+        elif isinstance(one, PredictionSet) and one.complete:
+            one.discard("work")
     old = own_folder(dataset, before) if before is not None else None
     if old is not None and old != folder.root:
         with run_folder(dataset, old, before) as elsewhere:

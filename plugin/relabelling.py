@@ -19,6 +19,7 @@ from bson import ObjectId
 from fiftyone import ViewField as F
 
 from .choices import DEFAULT_TAG, Chosen, check_tag
+from .database_errors import database_errors
 from .errors import LabelQualityError
 from .progress import Progress, silent
 from .slices import images_of
@@ -71,6 +72,7 @@ class Counts:
     regions: int = 0
 
 
+@database_errors()
 def tag_samples(
     chosen: Chosen, tag: str = DEFAULT_TAG, *, regions: bool = False, progress: Progress = silent
 ) -> Counts:
@@ -107,6 +109,7 @@ def tag_samples(
     return counts
 
 
+@database_errors()
 def count(chosen: Chosen, tag: str = DEFAULT_TAG, *, regions: bool = False) -> Counts:
     """What `tag_samples` would tag, counted in the database."""
     check_tag(tag)
@@ -116,6 +119,7 @@ def count(chosen: Chosen, tag: str = DEFAULT_TAG, *, regions: bool = False) -> C
     return Counts(images - already, already, _missing_regions(chosen, tag).count(f"{chosen.field}.detections"))
 
 
+@database_errors()
 def last_tagging(dataset: fo.Dataset) -> Tagging | None:
     """What the last tagging has added, or None where there was none or it was taken back."""
     content = _store(dataset).get(_LAST)
@@ -132,6 +136,7 @@ def last_tagging(dataset: fo.Dataset) -> Tagging | None:
     )
 
 
+@database_errors()
 def undo_tagging(dataset: fo.Dataset, progress: Progress = silent) -> Counts:
     """Removes the tag from what the last tagging added it to; what had it before keeps it.
 

@@ -27,6 +27,7 @@ import fiftyone as fo
 
 from .choices import Chosen
 from .containers import write_bytes
+from .database_errors import database_errors
 from .errors import LabelQualityError
 from .fields import field_name
 from .images import image_size
@@ -97,6 +98,7 @@ def check_path(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
     return target
 
 
+@database_errors()
 def export_queue(chosen: Chosen, path: str | os.PathLike[str], *, overwrite: bool = False) -> Exported:
     """Writes the queue of chosen images, as a whole or not at all.
 

@@ -18,6 +18,7 @@ from bson.errors import InvalidId
 from pymongo import UpdateOne
 
 from .class_table import ClassTable
+from .database_errors import database_errors
 from .errors import LabelQualityError
 from .fields import field_name, owner
 from .regions import leading_kind
@@ -52,6 +53,7 @@ class ReviewProgress:
         return self.confirmed + self.rejected
 
 
+@database_errors()
 def set_verdict(
     dataset: fo.Dataset,
     key: str,
@@ -101,6 +103,7 @@ def set_verdict(
         _update_patches(dataset, patches, samples, ids, suspects)
 
 
+@database_errors()
 def progress(dataset: fo.Dataset, key: str) -> ReviewProgress:
     """How many of a run's suspects have a verdict.
 
@@ -121,6 +124,7 @@ def progress(dataset: fo.Dataset, key: str) -> ReviewProgress:
     return ReviewProgress(counted.get(suspects, 0) + removed, confirmed, removed)
 
 
+@database_errors()
 def find_region(dataset: fo.Dataset, key: str, region_id: str) -> dict[str, Any]:
     """What is kept of a region, rejected or not.
 
@@ -130,6 +134,7 @@ def find_region(dataset: fo.Dataset, key: str, region_id: str) -> dict[str, Any]
     return _find(dataset, key, [_object_id(region_id)])[0]
 
 
+@database_errors()
 def corrections(dataset: fo.Dataset, key: str) -> tuple[str, ...]:
     """Names of the classes that a suspect of the run may be corrected to.
 

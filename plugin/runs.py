@@ -7,7 +7,7 @@ import dataclasses
 import math
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib import metadata
@@ -17,7 +17,7 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 
-from .custom_runs import AUDIT, check_key, load_content, load_header, save_content
+from .custom_runs import AUDIT, check_key, delete_content, load_content, load_header, save_content
 from .errors import LabelQualityError
 from .saved_views import repair
 
@@ -163,7 +163,7 @@ def list_records(dataset: fo.Dataset) -> list[RunRecord]:
 def delete_record(dataset: fo.Dataset, key: str) -> None:
     """Deletes the record of a run; does nothing if there is none."""
     if _header(dataset, key) is not None:
-        dataset.delete_run(key)
+        delete_content(dataset, key)
 
 
 def versions() -> dict[str, str]:
@@ -176,24 +176,6 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(distribution)
     return found
-
-
-@contextlib.contextmanager
-def database_errors() -> Iterator[None]:
-    """Turns a lost connection to MongoDB into a `LabelQualityError` that says how to go on.
-
-    Raises:
-        LabelQualityError: MongoDB could not be reached inside the block
-    """
-    from pymongo.errors import ConnectionFailure
-
-    try:
-        yield
-    except ConnectionFailure as error:
-        raise LabelQualityError(
-            f"The connection to FiftyOne's database (MongoDB) was lost: {_first_line(error)}. What the run computed is "
-            "kept in its files: once the database is back, start the same run again and it continues from there."
-        ) from error
 
 
 def to_json(value: Any) -> Any:
@@ -230,7 +212,3 @@ def _read(dataset: fo.Dataset, key: str) -> RunRecord | None:
 def _header(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:
     """What the custom run's config says, or None if it is not this plugin's."""
     return load_header(dataset, key, AUDIT, _HEADER)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].split(", Timeout:")[0].rstrip(".") if str(error) else type(error).__name__

@@ -22,13 +22,15 @@ from .benchmark_records import (
     list_benchmarks,
     save_benchmark,
 )
+from .custom_runs import delete_content
+from .database_errors import database_errors
 from .dataset_checks import check_label_field
 from .errors import LabelQualityError, SampleError
 from .housekeeping import dataset_id, run_root, tidy
 from .inputs import SegmentationSamples, open_samples
 from .progress import Progress
 from .request import Request
-from .runs import RunRecord, database_errors, list_records
+from .runs import RunRecord, list_records
 from .score_benchmark_audits import Audits, Scored
 from .score_benchmark_config import BenchmarkConfig
 from .store import RunFolder, content_digest
@@ -278,4 +280,4 @@ def _forget(dataset: fo.Dataset, key: str, folder: Path) -> None:
     clear_audits(dataset, key, folder)
     clear_masks(dataset, folder)
     if any(one["key"] == key for one in list_benchmarks(dataset)):
-        dataset.delete_run(key)
+        delete_content(dataset, key)

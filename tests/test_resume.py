@@ -434,5 +434,5 @@ def test_a_lost_database(fiftyone: Any, tmp_path: Path) -> None:
     assert len(lost) == 2, done.stdout + done.stderr
     for line, stage in zip(lost, ("Flagging pixels", "Writing fields"), strict=True):
         assert line.startswith(f"LOST {stage} The connection to FiftyOne's database (MongoDB) was lost: ")
-        assert line.endswith("once the database is back, start the same run again and it continues from there.")
+        assert line.endswith("what a run had computed is kept in its files, and it continues from there.")
     assert "SAME 40 True True ['complete', 'complete']" in done.stdout, done.stdout + done.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from label_quality.plugin.database_errors import database_errors
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -155,7 +156,7 @@ def test_a_key_of_another_plugin_is_refused(runs, dataset):
 
 
 def test_other_errors_pass_through(runs):
-    with pytest.raises(KeyError), runs.database_errors():
+    with pytest.raises(KeyError), database_errors():
         raise KeyError("x")
 
 
@@ -186,6 +187,7 @@ def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
             import fiftyone as fo
             import numpy as np
             from label_quality.plugin import fields, runs
+            from label_quality.plugin.database_errors import database_errors
             from label_quality.plugin.masks import ClassTable
 
             table = ClassTable.from_targets({0: "a", 1: "b"})
@@ -200,7 +202,7 @@ def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
                     yield fields.ResultRows([sample_id], {"ccp": np.ones(1)})
 
             try:
-                with runs.database_errors():
+                with database_errors():
                     fields.write_results(
                         dataset, "lq", portions(), fields.Columns(("ccp",)), class_table=table, label_field="gt"
                     )
@@ -222,4 +224,4 @@ def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
     )
     assert "TRANSLATED" in done.stdout, done.stderr
     assert "The connection to FiftyOne's database (MongoDB) was lost:" in done.stdout
-    assert "once the database is back, start the same run again and it continues from there." in done.stdout
+    assert "Once the database is back, start the same again:" in done.stdout
