@@ -10,7 +10,7 @@ DEMO_DIR := $(CURDIR)/demo_data
 DEMO_ENV := FIFTYONE_DEFAULT_DATASET_DIR=$(DEMO_DIR)/datasets FIFTYONE_PLUGINS_DIR=$(DEMO_DIR)/plugins \
     FIFTYONE_DATABASE_VALIDATION=false FIFTYONE_DO_NOT_TRACK=true FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true
 
-.PHONY: demo test setup setup-browser lint typecheck unit bench clean
+.PHONY: demo test test-label-studio setup setup-browser lint typecheck unit bench clean
 
 demo: setup
 	@mkdir -p $(DEMO_DIR)/plugins && ln -sfn $(CURDIR) $(DEMO_DIR)/plugins/label-quality
@@ -37,6 +37,13 @@ typecheck: setup
 # Two processes, each with a MongoDB of its own; tests/conftest.py says what stays together
 unit: setup
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadgroup
+
+# Against a real Label Studio, a gigabyte in an environment of its own
+LABEL_STUDIO := $(CURDIR)/.venv-label-studio
+test-label-studio: setup
+	@test -x $(LABEL_STUDIO)/bin/label-studio || { $(PYTHON) -m venv $(LABEL_STUDIO) && $(LABEL_STUDIO)/bin/pip install --quiet label-studio; }
+	@test -d $(LABEL_STUDIO)/sdk || $(VENV)/bin/pip install --quiet --target $(LABEL_STUDIO)/sdk label-studio-sdk
+	LABEL_QUALITY_LABEL_STUDIO=$(LABEL_STUDIO) $(VENV)/bin/python -m pytest tests/test_label_studio.py
 
 bench: setup
 	@mkdir -p artifacts

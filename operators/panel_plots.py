@@ -7,7 +7,7 @@ from typing import Any
 
 from ..plugin.overview import BINS, bin_range
 from .panel_layout import ACCENT, FAINT, PALE_ACCENT, QUIET, TYPE_COLORS
-from .panel_text import TYPE_NAMES, count, percent, short
+from .panel_text import TYPE_NAMES, count, in_plot, percent, short
 
 #: Classes at an axis: more would not be readable, and groups beyond are in the table
 MATRIX_CLASSES = 12
@@ -178,7 +178,8 @@ def class_bars(classes: Sequence[Mapping[str, Any]]) -> Plot:
         "text": [percent(one["share"]) for one in classes],
         "marker": {"color": ACCENT},
         "hovertext": [
-            f"{one['name']}: {count(one['suspected_pixels'])} of {count(one['pixels_before'])} pixels are suspects"
+            f"{in_plot(one['name'])}: {count(one['suspected_pixels'])} of {count(one['pixels_before'])} pixels are "
+            "suspects"
             for one in classes
         ],
         "hoverinfo": "text",
@@ -189,7 +190,7 @@ def class_bars(classes: Sequence[Mapping[str, Any]]) -> Plot:
         "text": [_growth_text(value) for value in growths],
         "marker": {"color": [TYPE_COLORS["shift"] if value >= 0 else TYPE_COLORS["swap"] for value in shown]},
         "hovertext": [
-            f"{one['name']}: {count(one['pixels_before'])} pixels now, {count(one['pixels_after'])} corrected"
+            f"{in_plot(one['name'])}: {count(one['pixels_before'])} pixels now, {count(one['pixels_after'])} corrected"
             for one in classes
         ],
         "hoverinfo": "text",
@@ -257,4 +258,4 @@ def _change(one: Mapping[str, Any]) -> int:
 
 def _cell_text(group: Mapping[str, Any]) -> str:
     regions, images = count(group["regions"], "region"), count(group["images"], "image")
-    return f"{group['title']}<br>{regions} in {images}"
+    return f"{in_plot(group['title'])}<br>{regions} in {images}"

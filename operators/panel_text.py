@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Mapping
 from datetime import datetime
@@ -82,9 +83,14 @@ def when(created: str) -> str:
     return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
 
 
+def in_plot(name: str) -> str:
+    """A name in a text of Plotly, which takes some HTML for its own markup and links."""
+    return html.escape(name, quote=False)
+
+
 def short(name: str) -> str:
     """A class's name at the axis of a plot."""
-    return name if len(name) <= _TICK_LENGTH else f"{name[: _TICK_LENGTH - 1]}…"
+    return in_plot(name if len(name) <= _TICK_LENGTH else f"{name[: _TICK_LENGTH - 1]}…")
 
 
 def leading_suspect(image: Mapping[str, Any]) -> str:

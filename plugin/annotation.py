@@ -15,6 +15,7 @@ import fiftyone as fo
 import numpy as np
 
 from . import annotation_backends as backends
+from .annotation_undo import Made, reason
 from .choices import Chosen
 from .class_table import ClassTable
 from .dataset_checks import check_label_field, class_targets
@@ -111,7 +112,8 @@ def send_to_annotation(
         what was sent
 
     Raises:
-        LabelQualityError: no such service is set up, or it refuses; nothing is left of the annotation run then
+        LabelQualityError: no such service is set up, or it refuses; then the project that was made there is deleted
+            again, and nothing is left of the annotation run
     """
     dataset = chosen.samples._root_dataset
     backend = backends.check(backend)
@@ -210,12 +212,24 @@ def _annotate(
     view: fo.DatasetView, anno_key: str, backend: str, schema: dict[str, Any], options: dict[str, Any]
 ) -> None:
     dataset = view._root_dataset
+    made = Made()
     try:
         # Services need the images' sizes
         images_of(dataset).select(view.values("id")).compute_metadata(num_workers=1, progress=False)
+        options = {**options, "config_cls": made.config_of(backend)}
         view.annotate(anno_key, label_schema=schema, backend=backend, launch_editor=False, **options)
-    except Exception as error:
+    except BaseException as error:
+        left = made.delete()
         if anno_key in dataset.list_annotation_runs():
             dataset.delete_annotation_run(anno_key)
-        text = str(error).strip() or type(error).__name__
-        raise LabelQualityError(f"{backends.title_of(backend)} did not take the images: {text}") from error
+        if not isinstance(error, Exception):
+            raise
+        title = backends.title_of(backend)
+        text = f"{title} did not take the images: {reason(error)}"
+        hint = backends.hint(backend, text)
+        still = f"What was made there is still there, delete it: {left}." if left else ""
+        raise LabelQualityError(" ".join(filter(None, (_ended(text), hint, still)))) from error
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

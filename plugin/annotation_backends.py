@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 import fiftyone as fo
@@ -19,27 +20,64 @@ class Service:
         needed: settings without which it cannot be used
         example: a value of each of them
         package: the Python module that it needs, or None
-        install: what to install for that
+        install: shell commands that install that
+        server: what the service's own server needs, as Markdown
         masks: whether FiftyOne can send it masks of several classes; else only boxes and polygons
+        hints: what to do where a refusal has these words
     """
 
     title: str
     needed: tuple[str, ...]
     example: tuple[str, ...]
     package: str | None = None
-    install: str | None = None
+    install: tuple[str, ...] = ()
+    server: str = ""
     masks: bool = True
+    hints: Mapping[str, str] = field(default_factory=dict)
 
+
+#: Label Studio's client would take NumPy and OpenCV of its environment back to older versions. A folder in a .pth file
+#: comes after the environment's own packages, so that those are used
+_CLIENT_APART = (
+    "pip install --target ~/label-studio-sdk label-studio-sdk",
+    'echo ~/label-studio-sdk > "$(python -c \'import sysconfig; print(sysconfig.get_path("purelib"))\')'
+    '/label-studio-sdk.pth"',
+)
+_LEGACY_TOKENS = (
+    "FiftyOne needs a legacy token: start the server with --enable-legacy-api-token the first time, or turn legacy "
+    "tokens on later under Organization, API Tokens Settings; the token is under Account & Settings."
+)
+_LABEL_STUDIO_SERVER = f"""{_LEGACY_TOKENS} It takes 100 images at a time unless it is told otherwise. In an \
+environment of its own:
+
+```sh
+DATA_UPLOAD_MAX_NUMBER_FILES=10000 label-studio start --enable-legacy-api-token
+```
+
+To have it read the images from the disk, in place of an upload, set these for it and for FiftyOne; the images have to \
+be in a folder below that one:
+
+```sh
+export LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true
+export LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=/data
+```"""
 
 SERVICES = {
     "cvat": Service("CVAT", ("username", "password"), ("…", "…")),
     "labelstudio": Service(
         *("Label Studio", ("url", "api_key"), ("http://localhost:8080", "…")),
         package="label_studio_sdk",
-        install="label-studio-sdk",
+        install=_CLIENT_APART,
+        server=_LABEL_STUDIO_SERVER,
         masks=False,
+        hints={
+            "Invalid token": _LEGACY_TOKENS,
+            "legacy token authentication": _LEGACY_TOKENS,
+            "DATA_UPLOAD_MAX_NUMBER_FILES": "Send fewer images at a time, or start the server with "
+            "DATA_UPLOAD_MAX_NUMBER_FILES=10000.",
+        },
     ),
-    "labelbox": Service("Labelbox", ("api_key",), ("…",), package="labelbox", install="labelbox"),
+    "labelbox": Service("Labelbox", ("api_key",), ("…",), package="labelbox", install=("pip install labelbox",)),
 }
 
 
@@ -72,7 +110,7 @@ def problem(backend: str) -> str | None:
     if missing:
         return f"{service.title} is not set up: {how_to_set_up(backend)}"
     if service.package is not None and find_spec(service.package) is None:
-        return f"{service.title} needs a package that is not installed: pip install {service.install}"
+        return f"{service.title} needs a package that is not installed: {_commands(service)}"
     return None
 
 
@@ -83,7 +121,7 @@ def how_to_set_up(backend: str) -> str:
     variables = " ".join(f"{_variable(backend, name)}={value}" for name, value in example.items())
     entry = ", ".join(f'"{name}": "{value}"' for name, value in example.items())
     own = f", and {_variable(backend, 'url')} for a server of your own" if "url" not in service.needed else ""
-    package = f" It also needs: pip install {service.install}" if service.install else ""
+    package = f" It also needs: {_commands(service)}" if service.install else ""
     return (
         f"set {variables} in the environment that FiftyOne starts in{own}; or put "
         f'{{"backends": {{"{backend}": {{{entry}}}}}}} into {_config_path()}. Then start FiftyOne again.{package}'
@@ -94,7 +132,7 @@ def instructions(backend: str) -> str:
     """The same as Markdown, to copy from."""
     service = SERVICES[backend]
     example = dict(zip(service.needed, service.example, strict=True))
-    lines = [f"pip install {service.install}"] if service.install else []
+    lines = list(service.install)
     lines += [f"export {_variable(backend, name)}={value}" for name, value in example.items()]
     if "url" not in service.needed:
         lines.append(f"export {_variable(backend, 'url')}=…  # for a server of your own")
@@ -102,7 +140,14 @@ def instructions(backend: str) -> str:
     return (
         f"**{service.title}**: in the shell that FiftyOne starts from\n\n```sh\n" + "\n".join(lines) + "\n```\n\n"
         f'or in `{_config_path()}`\n\n```json\n{{"backends": {{"{backend}":\n  {{{entry}}}}}}}\n```'
+        + (f"\n\n{service.server}" if service.server else "")
     )
+
+
+def hint(backend: str, refusal: str) -> str:
+    """What to do about a refusal, where the service is known to refuse for that; else empty."""
+    hints = SERVICES[backend].hints if backend in SERVICES else {}
+    return " ".join(advice for sign, advice in hints.items() if sign in refusal)
 
 
 def check(backend: str | None) -> str:
@@ -126,6 +171,10 @@ def none_is_set_up() -> str:
     """How to set up one of the two services that can be installed anywhere."""
     ways = " ".join(f"For {SERVICES[name].title}: {how_to_set_up(name)}" for name in ("cvat", "labelstudio"))
     return f"No annotation service is set up. {ways}"
+
+
+def _commands(service: Service) -> str:
+    return " && ".join(service.install)
 
 
 def _variable(backend: str, setting: str) -> str:

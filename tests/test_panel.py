@@ -452,3 +452,17 @@ def test_a_patch_shows_the_image_that_it_is_of(audited: Any) -> None:
 def test_an_image_without_scores_says_so(dataset: Any) -> None:
     assert "No run has scored this image yet." in shown(image_context(dataset, 0))
     assert "No run has scored this image yet." in shown(image_context(dataset, None))
+
+
+def test_names_in_plots_are_text_not_markup(fiftyone: Any) -> None:
+    from label_quality.operators import panel_plots
+
+    name = '<a href="https://example.com">x</a> & <b>y</b>'
+    group = {"given_name": name, "suggested_name": "car", "title": f"car given as {name}", "regions": 2, "images": 1}
+    traces, layout, _ = panel_plots.matrix([group], [name, "car"])
+    escaped = '&lt;a href="https://example.com"&gt;x&lt;/a&gt; &amp; &lt;b&gt;y&lt;/b&gt;'
+    assert traces[0]["hovertext"][0][1] == f"car given as {escaped}<br>2 regions in 1 image"
+    assert layout["xaxis"]["ticktext"][0] == '&lt;a href="https://…'
+    effect = {"name": name, "suspected_pixels": 1, "pixels_before": 9, "pixels_after": 8, "share": 0.1}
+    for trace in panel_plots.class_bars([effect])[0]:
+        assert trace["hovertext"][0].startswith(f"{escaped}: ")

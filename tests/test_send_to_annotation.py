@@ -176,7 +176,10 @@ def test_without_a_service_the_form_says_how_to_set_one_up(dataset: Any, backend
         "**CVAT**: in the shell that FiftyOne starts from\n\n```sh\nexport FIFTYONE_CVAT_USERNAME=…\n"
     )
     assert text.endswith('```json\n{"backends": {"cvat":\n  {"username": "…", "password": "…"}}}\n```')
-    assert "pip install label-studio-sdk\n" in properties["how_labelstudio"].default
+    text = properties["how_labelstudio"].default
+    assert "```sh\npip install --target ~/label-studio-sdk label-studio-sdk\necho ~/label-studio-sdk > " in text
+    assert "\nDATA_UPLOAD_MAX_NUMBER_FILES=10000 label-studio start --enable-legacy-api-token\n" in text
+    assert "\nexport LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=/data\n" in text
 
 
 def test_without_a_service_a_python_call_says_how_to_set_one_up(dataset: Any, backends: dict[str, Any]) -> None:
@@ -186,7 +189,7 @@ def test_without_a_service_a_python_call_says_how_to_set_one_up(dataset: Any, ba
     assert "For CVAT: set FIFTYONE_CVAT_USERNAME=… FIFTYONE_CVAT_PASSWORD=… in the environment that FiftyOne" in text
     assert '{"backends": {"cvat": {"username": "…", "password": "…"}}} into ' in text
     assert "annotation_config.json. Then start FiftyOne again. For Label Studio: set FIFTYONE_LABELSTUDIO_URL=" in text
-    assert text.endswith("It also needs: pip install label-studio-sdk")
+    assert "It also needs: pip install --target ~/label-studio-sdk label-studio-sdk && echo " in text
 
 
 def test_settings_decide_which_services_are_set_up(backends: dict[str, Any], fiftyone: Any) -> None:
@@ -204,8 +207,8 @@ def test_settings_decide_which_services_are_set_up(backends: dict[str, Any], fif
     assert services.configured() == ["cvat", "another"]
     backends["labelstudio"] |= {"url": "http://localhost:8080", "api_key": "secret"}
     if find_spec("label_studio_sdk") is None:
-        text = "Label Studio needs a package that is not installed: pip install label-studio-sdk"
-        assert services.problem("labelstudio") == text
+        text = "Label Studio needs a package that is not installed: pip install --target ~/label-studio-sdk label"
+        assert services.problem("labelstudio").startswith(text)
     assert not services.takes_masks("labelstudio")
 
 
