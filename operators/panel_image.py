@@ -80,9 +80,9 @@ class ImageQualityPanel(foo.Panel):
         columns = {"mistake": "Mistake", "type": "Type", "pixels": "Pixels"}
         rows = [
             {
-                "mistake": f"{one['suggested']} given as {one['given']}",
-                "type": words.TYPE_NAMES.get(one["error_type"], one["error_type"]).partition(":")[0],
-                "pixels": words.count(one["area"]),
+                "mistake": f"{one['suggested']} given as {one['given']}" if one["given"] else "added by hand",
+                "type": words.TYPE_NAMES.get(one["error_type"], one["error_type"] or "").partition(":")[0],
+                "pixels": words.count(one["area"] or 0),
             }
             for one in regions
         ]
@@ -127,4 +127,4 @@ def _regions(dataset: Any, key: str, sample_id: str) -> list[dict[str, Any]]:
     columns = images_of(dataset).select(sample_id).values([f"{path}.{name.removeprefix('_')}" for name in _ATTRIBUTES])
     rows = zip(*(column[0] or [] for column in columns), strict=True)
     regions = [dict(zip(_ATTRIBUTES, row, strict=True)) for row in rows]
-    return sorted(regions, key=lambda one: -one["evidence"])
+    return sorted(regions, key=lambda one: -(one["evidence"] or 0.0))

@@ -180,7 +180,7 @@ class ReviewState(foo.Operator):
             found = progress(ctx.dataset, chosen.key)
             region = find_region(ctx.dataset, chosen.key, chosen.ids[0]) if len(chosen.ids) == 1 else None
             text = _CLICK if region is None else _describe(region)
-            given = None if region is None else region["given"]
+            given = None if region is None else region.get("given")
             classes = [name for name in corrections(ctx.dataset, chosen.key) if name != given]
         except LabelQualityError:
             return {"key": None}
@@ -274,7 +274,7 @@ def _decide(ctx: Any, chosen: Chosen) -> dict[str, Any]:
 def _describe(region: Mapping[str, Any]) -> str:
     """A region in words: what it is given as, what it should be, and what was decided."""
     verdict, right = region.get("verdict"), region.get("corrected_to")
-    text = f"Given as {region['given']}, looks like {region['suggested']}"
+    text = f"Given as {region['given']}, looks like {region['suggested']}" if region.get("given") else "Added by hand"
     if verdict is None:
         return text
     return f"{text}: {verdict}{f' as {right}' if right else ''} by {region['reviewed_by']}"

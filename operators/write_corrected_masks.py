@@ -17,10 +17,11 @@ from ..plugin.suspect_fields import SUSPECTS
 from ..plugin.verdicts import CONFIRMED
 from .execution import EngineOperator
 from .forms import Form, when
+from .outputs import left_out, warnings
 from .parameters import to_request
 
 _LABEL = "Write corrected masks"
-_NAMES = ("key", "regions", "complete", "output_dir", "within_view")
+_NAMES = ("key", "regions", "complete", "output_dir", "skip_failures", "within_view")
 _REGIONS = {CONFIRMED: "Those confirmed in the review", "all": "All that nobody has rejected"}
 
 
@@ -39,6 +40,7 @@ class WriteCorrectedMasks(EngineOperator):
         regions: str = CONFIRMED,
         complete: bool = False,
         output_dir: str | os.PathLike[str] | None = None,
+        skip_failures: bool = False,
         delegate: bool = False,
         progress: bool = True,
     ) -> Any:
@@ -50,13 +52,21 @@ class WriteCorrectedMasks(EngineOperator):
             regions: ``confirmed`` ones only, or ``all`` that nobody has rejected
             complete: write the masks of images without such a region too, as they are
             output_dir: the folder, or None for one below FiftyOne's dataset folder
+            skip_failures: leave images out that have changed since the run or cannot be corrected
             delegate: queue the work for ``fiftyone delegated launch`` instead of doing it now
             progress: draw progress bars
 
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result`` says what was written where
         """
-        given = {"key": key, "regions": regions, "complete": complete, "output_dir": output_dir, "within_view": True}
+        given = {
+            "key": key,
+            "regions": regions,
+            "complete": complete,
+            "output_dir": output_dir,
+            "skip_failures": skip_failures,
+            "within_view": True,
+        }
         return self.call({"view": sample_collection.view()}, to_request(given, _NAMES), delegate, progress)
 
     @database_errors()
@@ -78,6 +88,7 @@ class WriteCorrectedMasks(EngineOperator):
                 labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
                 form.choice("key", "Run", labels, default=runs[-1].key)
             form.flag("complete", "Write unchanged masks too, for a whole training set")
+            form.flag("skip_failures", "Leave images out that have changed since the run, or cannot be corrected")
             if ctx.has_custom_view:
                 form.flag("within_view", "Only images of the current view")
         if form.valid:
@@ -102,6 +113,7 @@ class WriteCorrectedMasks(EngineOperator):
             regions=params.get("regions") or CONFIRMED,
             complete=bool(params.get("complete")),
             output_dir=params.get("output_dir") or None,
+            skip_failures=bool(params.get("skip_failures")),
             progress=progress,
         )
         return {
@@ -109,6 +121,7 @@ class WriteCorrectedMasks(EngineOperator):
             "folder": written.folder,
             "images": written.images,
             "regions": written.regions,
+            "failures": list(written.failures),
         }
 
     def message(self, summary: Mapping[str, Any]) -> str:
@@ -120,6 +133,8 @@ class WriteCorrectedMasks(EngineOperator):
         """Where the masks are."""
         shown = types.Object()
         shown.view("message", types.Notice(label=f"{self.message(summary)} The given masks are as they were."))
+        # Of masks that older versions were asked for, the results have no failures
+        warnings(shown, left_out(summary.get("failures", ())))
         return types.Property(shown, view=types.View(label=_LABEL))
 
 

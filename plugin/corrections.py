@@ -16,24 +16,27 @@ from fiftyone import ViewField as F
 
 from . import display
 from .class_table import ClassTable
-from .containers import make_folder, write_bytes
 from .database_errors import database_errors
 from .errors import LabelQualityError, SampleError
+from .failures import Failures
 from .fields import check_names, create_fields, field_name, own_fields
-from .images import read_mask
+from .housekeeping import dataset_folder, dataset_id, default_parent
 from .inputs import SegmentationSamples, open_samples
 from .progress import Progress, silent
+from .publishing import recorded_scores
+from .region_masks import place_region
 from .runs import RunRecord, load_record
+from .scored import check_unchanged, scored_states
 from .slices import images_of
+from .store import RunFolder
 from .suspect_fields import SUSPECTS
 from .verdicts import CONFIRMED, REJECTED
+from .written_files import WrittenFiles
 
 CORRECTED = "corrected"
 #: Which regions are corrected: those that a person has confirmed, or all but the rejected
 REGIONS = (CONFIRMED, "all")
-_ATTRIBUTES = ("suggested", "bounding_box", "mask_path", "verdict", "corrected_to")
-#: A file that says whose masks the folder is for
-_MARKER = ".label_quality"
+_ATTRIBUTES = ("id", "label", "bounding_box", "mask_path")
 #: Masks before their paths are written to the dataset
 _A_WRITE = 200
 
@@ -47,17 +50,19 @@ class Corrected:
         folder: where they are
         images: masks that were written
         regions: regions that were corrected in them
+        failures: a sentence for every sample that was left out
     """
 
     field: str
     folder: str
     images: int
     regions: int
+    failures: tuple[str, ...] = ()
 
 
 def default_folder(dataset: fo.Dataset, key: str) -> str:
     """Where corrected masks go unless told otherwise: beside the run's own files, as they outlive the run."""
-    return os.path.join(fo.config.default_dataset_dir, "label_quality", dataset.slug, f"{key}_{CORRECTED}")
+    return str(dataset_folder(dataset, default_parent()) / f"{key}_{CORRECTED}")
 
 
 @database_errors()
@@ -76,12 +81,14 @@ def write_corrected_masks(
     regions: str = CONFIRMED,
     complete: bool = False,
     output_dir: str | os.PathLike[str] | None = None,
+    skip_failures: bool = False,
     progress: Progress = silent,
 ) -> Corrected:
     """Writes corrected masks as PNG files named like their images, and shows them in the field ``<key>_corrected``.
 
-    The given masks are only read. Doing it again replaces the masks of the time before; deleting the run deletes the
-    field and leaves the files.
+    The given masks are only read, and must be those that the suspects were found in. Doing it again replaces the masks
+    of the time before, but none that somebody has changed or put there; deleting the run deletes the field and leaves
+    the files.
 
     Args:
         collection: the dataset, or a view of the images that are wanted
@@ -89,6 +96,7 @@ def write_corrected_masks(
         regions: ``confirmed`` ones only, or ``all`` that nobody has rejected
         complete: write the masks of images without such a region too, as they are, for a whole new training set
         output_dir: the folder, or None for one below FiftyOne's dataset folder
+        skip_failures: leave images out that have changed since the run or cannot be corrected, instead of raising
         progress: told after every mask
 
     Returns:
@@ -96,7 +104,7 @@ def write_corrected_masks(
 
     Raises:
         LabelQualityError: there is nothing to correct, or a file is in the way
-        SampleError: a mask cannot be read
+        SampleError: an image or a mask has changed since the run or cannot be read, and ``skip_failures`` is not set
     """
     dataset = collection._root_dataset
     record = _check(dataset, key, regions)
@@ -106,11 +114,11 @@ def write_corrected_masks(
     changes = _changes(_to_correct(collection, key, regions), key)
     if not changes:
         raise LabelQualityError(_nothing(regions))
-    everything = collection if complete else images_of(dataset).select(list(changes))
-    everything = images_of(everything).exists(record.label_field)
-    samples = open_samples(everything, record.label_field, classes=table.mask_targets())
-    folder = _own_folder(output_dir or default_folder(dataset, key), name)
-    files = _files(samples, folder)
+    wanted = images_of(collection) if complete else images_of(dataset).select(list(changes))
+    samples, failures = _unchanged(dataset, record, wanted.exists(record.label_field), changes, table, skip_failures)
+    folder = WrittenFiles.opened(output_dir or default_folder(dataset, key), name, dataset_id(dataset))
+    files = _files(samples, folder.folder)
+    folder.check(files)
     if dataset.has_sample_field(name):
         _remove_old(images_of(dataset).exists(name).values(f"{name}.mask_path"), folder, files)
     kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Segmentation}
@@ -118,17 +126,28 @@ def write_corrected_masks(
     dataset.clear_sample_field(name)
     dataset.mask_targets = {**dataset.mask_targets, name: table.mask_targets()}
     display.show_suspects(dataset, key, own_fields(dataset, key))
-    written: dict[str, Path] = {}
+    drawn = _with_drawn_masks(dataset, key)
+    written: dict[str, fo.Segmentation] = {}
+    images = corrected = 0
     for index, (sample_id, file) in enumerate(zip(samples.ids, files, strict=True)):
-        mask = _corrected(samples, index, changes.get(sample_id, ()), table)
-        write_bytes(file, _png(mask, sample_id))
-        written[sample_id] = file
-        if len(written) == _A_WRITE or index == len(samples) - 1:
-            labels = {one: fo.Segmentation(mask_path=str(path)) for one, path in written.items()}
-            dataset.set_values(name, labels, key_field="id")
+        regions_here = changes.get(sample_id, [])
+        if sample_id in drawn:
+            masks = {one.id: one.mask for one in images_of(dataset)[sample_id][field_name(key, SUSPECTS)].detections}
+            regions_here = [{**region, "mask": masks.get(region["id"])} for region in regions_here]
+        try:
+            content = _png(_corrected(samples, index, regions_here, table), sample_id)
+        except SampleError as error:
+            failures.add(error)
+        else:
+            folder.write(file, content)
+            written[sample_id] = fo.Segmentation(mask_path=str(file))
+            images, corrected = images + 1, corrected + len(regions_here)
+        if len(written) == _A_WRITE or (written and index == len(samples) - 1):
+            dataset.set_values(name, written, key_field="id")
             written = {}
         progress("Writing corrected masks", index + 1, len(samples))
-    return Corrected(name, str(folder), len(samples), sum(len(changes.get(one, ())) for one in samples.ids))
+    failures.require(images)
+    return Corrected(name, str(folder.folder), images, corrected, failures.sentences())
 
 
 def _check(dataset: fo.Dataset, key: str, regions: str) -> RunRecord:
@@ -149,14 +168,46 @@ def _to_correct(collection: fo.Dataset | fo.DatasetView, key: str, regions: str)
 def _changes(view: fo.DatasetView, key: str) -> dict[str, list[dict[str, Any]]]:
     """The regions to correct, by sample; the strongest last, so that it prevails where regions overlap."""
     field = f"{field_name(key, SUSPECTS)}.detections"
-    schema = view.get_field_schema(flat=True)
-    names = [name for name in _ATTRIBUTES if f"{field}.{name}" in schema]
-    ids, *columns = view.values(["id", *(f"{field}.{name}" for name in names)])
+    ids, *columns = view.values(["id", *(f"{field}.{name}" for name in _ATTRIBUTES)])
     rows = zip(*columns, strict=True)
     return {
-        sample_id: [dict(zip(names, one, strict=True)) for one in zip(*row, strict=True)][::-1]
+        sample_id: [dict(zip(_ATTRIBUTES, one, strict=True)) for one in zip(*row, strict=True)][::-1]
         for sample_id, row in zip(ids, rows, strict=True)
     }
+
+
+def _with_drawn_masks(dataset: fo.Dataset, key: str) -> set[str]:
+    """Ids of the samples that have a region whose mask is in the database."""
+    stored = {f"{field_name(key, SUSPECTS)}.detections.mask": {"$type": "binData"}}
+    return {str(one["_id"]) for one in dataset._sample_collection.find(stored, {"_id": True})}
+
+
+def _unchanged(
+    dataset: fo.Dataset,
+    record: RunRecord,
+    wanted: fo.DatasetView,
+    changes: Mapping[str, Any],
+    table: ClassTable,
+    skip_failures: bool,
+) -> tuple[SegmentationSamples, Failures]:
+    """The samples to write masks of, less those to correct that are not what they were when the run was scored."""
+    targets, unknown = table.mask_targets(), record.extra.get("unknown", "error")
+    samples = open_samples(wanted, record.label_field, classes=targets, unknown=unknown, skip_failures=skip_failures)
+    samples.class_table = table
+    failures = Failures(
+        skip_failures, [*samples.ids, *(str(one.sample_id) for one in samples.failures)], samples.failures
+    )
+    states = scored_states(recorded_scores(RunFolder(record.folder or ""), record))
+    # A region that somebody has drawn may be in an image that was not scored
+    for index, sample_id in enumerate(samples.ids):
+        if sample_id in changes and sample_id in states:
+            try:
+                check_unchanged(samples, index, states[sample_id])
+            except SampleError as error:
+                failures.add(error)
+    left = [index for index, sample_id in enumerate(samples.ids) if sample_id not in failures.ids]
+    failures.require(len(left))
+    return samples.subset(left), failures
 
 
 def _files(samples: SegmentationSamples, folder: Path) -> list[Path]:
@@ -169,25 +220,12 @@ def _files(samples: SegmentationSamples, folder: Path) -> list[Path]:
     ]
 
 
-def _own_folder(output_dir: str | os.PathLike[str], field: str) -> Path:
-    """The folder, made and marked as the field's; raises `LabelQualityError` where other files are in it."""
-    folder = Path(os.path.abspath(os.path.expanduser(output_dir)))
-    marker = folder / _MARKER
-    make_folder(folder)
-    if not marker.exists() and any(folder.iterdir()):
-        raise LabelQualityError(f"There are other files in {folder}. Give another `output_dir`, such as an empty one.")
-    if marker.exists() and marker.read_text() != field:
-        raise LabelQualityError(f"The masks of '{marker.read_text()}' are in {folder}. Give another `output_dir`.")
-    write_bytes(marker, field.encode())
-    return folder
-
-
-def _remove_old(paths: Iterable[str], folder: Path, kept: Sequence[Path]) -> None:
-    """Removes masks of the time before that were not written again."""
+def _remove_old(paths: Iterable[str | None], folder: WrittenFiles, kept: Sequence[Path]) -> None:
+    """Removes masks of the time before that are not written again."""
     new = {str(path) for path in kept}
     for path in paths:
-        if Path(path).parent == folder and path not in new:
-            Path(path).unlink(missing_ok=True)
+        if path and path not in new:
+            folder.remove(Path(path))
 
 
 def _corrected(
@@ -204,19 +242,17 @@ def _corrected(
 
 
 def _paint(mask: np.ndarray, region: Mapping[str, Any], table: ClassTable, sample_id: str) -> None:
-    path, name = region["mask_path"], region.get("corrected_to") or region["suggested"]
+    name = region["label"]
     if name not in table.names:
-        raise SampleError(f"Expected a class of the run, but a region should be {name!r}.", sample_id=sample_id)
-    inside = read_mask(path, sample_id) > 0
-    left, top = (round(share * size) for share, size in zip(region["bounding_box"], mask.shape[1::-1], strict=False))
-    window = mask[top : top + inside.shape[0], left : left + inside.shape[1]]
-    if window.shape[:2] != inside.shape:
         raise SampleError(
-            "The given mask has another size than when the suspects were found: find suspects again.",
+            f"Expected a class of the run ({', '.join(table.names)}), but a region should be {name!r}. Confirm it with "
+            "another class, or reject it.",
             sample_id=sample_id,
         )
+    place = place_region(region, mask.shape[:2], sample_id)
     value = table.ids[table.names.index(name)]
-    window[inside] = value if table.colors is None else (value >> 16, value >> 8 & 255, value & 255)
+    colour = value if table.colors is None else (value >> 16, value >> 8 & 255, value & 255)
+    mask[place.rows, place.columns][place.inside] = colour
 
 
 def _png(mask: np.ndarray, sample_id: str) -> bytes:

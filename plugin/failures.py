@@ -49,6 +49,10 @@ class Failures:
             first = next((f" The first: {error}" for error in self._by_id.values()), "")
             raise LabelQualityError(f"None of the {len(self.asked)} samples can be used.{first}")
 
+    def sentences(self) -> tuple[str, ...]:
+        """What is wrong with each, in the order of the samples."""
+        return tuple(str(self._by_id[sample_id]) for sample_id in self.asked if sample_id in self._by_id)
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """The failures as JSON-serialisable values, in the order of the samples, however they were found."""
         return [as_dict(self._by_id[sample_id]) for sample_id in self.asked if sample_id in self._by_id]

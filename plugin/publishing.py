@@ -14,6 +14,7 @@ from .housekeeping import own_folder, remove_replaced, run_folder, tidy
 from .overview import ScoreOverview, SuspectOverview
 from .regions import leading_kind
 from .runs import RunRecord, save_record
+from .shown_files import check_shown, missing_images, missing_regions
 from .slices import images_of
 from .store import RunFolder
 from .stored_sets import PredictionSet, ScoreSet, StoredSet, SuspectSet
@@ -29,7 +30,7 @@ COMPLETE = "complete"
 
 
 def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet) -> bool:
-    """Whether all that a run with this store would write is on the dataset already."""
+    """Whether all that a run with this store would write is on the dataset already, and its files are there."""
     return (
         record is not None
         and record.status in (PREDICTED, COMPLETE)
@@ -38,15 +39,17 @@ def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet)
         and record.folder == str(store.path.parent)
         and all(dataset.has_sample_field(name) for name in record.fields)
         and set(record.views) <= set(own_views(dataset, record.key))
+        and next(missing_images(dataset, record.key), None) is None
     )
 
 
 def suspects_published(dataset: fo.Dataset, record: RunRecord) -> bool:
-    """Whether the run's suspects are on the dataset, whatever the parameters that they were found with."""
+    """Whether the run's suspects are on the dataset with their masks, whatever they were found with."""
     return (
         record.extra.get("suspects", {}).get("status") == COMPLETE
         and all(dataset.has_sample_field(name) for name in suspect_names(record.key))
         and set(record.views) <= set(own_views(dataset, record.key))
+        and next(missing_regions(dataset, record.key), None) is None
     )
 
 
@@ -131,6 +134,9 @@ def publish_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSear
     record.views = [name for name in record.views if name not in deleted]
     _write_suspects(dataset, record, search, times)
     restore_views(dataset, record.key, record.views)
+    record.extra["suspects"]["status"] = WRITING
+    _check_files(dataset, record)
+    record.extra["suspects"]["status"] = COMPLETE
     record.timings = {**record.timings, **times.seconds}
     save_record(dataset, record)
     return record
@@ -160,6 +166,15 @@ def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearc
     record.fields = own_fields(dataset, record.key)
     record.views = [*record.views, *save_suspect_views(dataset, record.key, found["groups"])]
     times.count("Writing suspects")
+
+
+def _check_files(dataset: fo.Dataset, record: RunRecord) -> None:
+    """Raises `LabelQualityError` if files are gone; the record then names the sets that lack them, to be made anew."""
+    try:
+        check_shown(dataset, record.key)
+    except LabelQualityError:
+        save_record(dataset, record)
+        raise
 
 
 def _counted(rows: Iterable[ResultRows], overview: ScoreOverview) -> Iterator[ResultRows]:
@@ -194,7 +209,12 @@ def conclude(
         before: the key's earlier record, if there is one
         folder: the run's folder
         kept: its sets of files: scores and images, its own predictions, suspects
+
+    Raises:
+        LabelQualityError: files that its fields show are gone
     """
+    if record.status == WRITING:
+        _check_files(dataset, record)
     for one in kept:
         # Predictions are finished by their source: those of folds that are left for later are not
         if isinstance(one, ScoreSet) and not one.complete:

@@ -41,7 +41,7 @@ _OF_REGION = ("region_type", "given", "suggested", "evidence", "confidence", "ar
 #: The columns of the CSV file; boxes in pixels of the image, then as shares of its size
 COLUMNS = ("rank", "filepath", "quality", "error_type", "region", *_OF_REGION, *_BOX, *_RELATIVE, "sample_id")
 #: Attributes of a suspect that are read; the last two are there once a person has judged any
-_ATTRIBUTES = ("error_type", "given", "suggested", "evidence", "confidence", "area", "bounding_box")
+_ATTRIBUTES = ("label", "error_type", "given", "suggested", "evidence", "confidence", "area", "bounding_box")
 _CORRECTED = "corrected_to"
 _DIGITS = 6
 
@@ -191,7 +191,7 @@ def _region(values: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
     return {
         "error_type": values["error_type"],
         "given": values["given"],
-        "suggested": values.get(_CORRECTED) or values["suggested"],
+        "suggested": values.get(_CORRECTED) or values["suggested"] or values["label"],
         "evidence": _rounded(values["evidence"]),
         "confidence": _rounded(values["confidence"]),
         "area": values["area"],

@@ -21,10 +21,9 @@ from .class_table import ClassTable
 from .database_errors import database_errors
 from .errors import LabelQualityError
 from .fields import field_name, owner
-from .regions import leading_kind
 from .runs import load_record
 from .saved_views import copies
-from .suspect_fields import ERROR_TYPE, SUSPECTS
+from .suspect_fields import ERROR_TYPE, SUSPECTS, leading_type
 from .verdicts import CONFIRMED, REJECTED, create_rejected, declare, has_rejected, rejected_name
 from .views import own_saved_views
 
@@ -176,7 +175,7 @@ def _check_correction(dataset: fo.Dataset, key: str, corrected_to: str, regions:
         raise LabelQualityError(
             f"Expected `corrected_to` to be a class of run '{key}' ({', '.join(names)}), but got {corrected_to!r}."
         )
-    if any(region["given"] == corrected_to for region in regions):
+    if any(region.get("given") == corrected_to for region in regions):
         raise LabelQualityError(
             f"'{corrected_to}' is the given class: reject the region instead, if the given mask is right."
         )
@@ -238,8 +237,7 @@ def _update_error_types(dataset: fo.Dataset, key: str, samples: dict[str, Any]) 
     shown = {error_type: True, f"{path}.error_type": True, f"{path}.evidence": True}
     changes = []
     for sample in dataset._sample_collection.find(samples, shown):
-        regions = sample[field_name(key, SUSPECTS)]["detections"]
-        leading = leading_kind([one["error_type"] for one in regions], [one["evidence"] for one in regions])
+        leading = leading_type(sample[field_name(key, SUSPECTS)]["detections"])
         if leading != sample.get(error_type):
             changes.append(UpdateOne({"_id": sample["_id"]}, {"$set": {error_type: leading}}))
     if changes:

@@ -14,6 +14,7 @@ from .prediction import PredictionReader
 from .prediction_masks import PredictionMasks
 from .prediction_session import PredictionSession
 from .publishing import (
+    COMPLETE,
     WRITING,
     conclude,
     is_published,
@@ -26,6 +27,7 @@ from .results import NEEDS_PROBABILITIES, columns_of, result_rows
 from .runs import RunRecord
 from .scored import has_usual, scored_states
 from .scoring import Reduction, Scoring
+from .shown_files import missing_images
 from .slices import slices_of
 from .store import content_digest
 from .stored_sets import ScoreSet, StoredSet
@@ -87,8 +89,18 @@ class Session(PredictionSession):
         # Of which samples, and of which predictions where they were made anew
         digest = content_digest(digest, self.samples.ids, stored.created if stored is not None else "")
         found = self.folder.open_scores(digest, content)
-        anew = self.request.overwrite and found.complete and self._is_recorded(found, "score_set")
-        return self.folder.open_scores(digest, content, overwrite=True) if anew else found
+        lost = self._shows(found) and next(missing_images(self.dataset, self.request.key), None) is not None
+        if lost and not found.complete:
+            # Its shards say that they are done, and are not
+            found.discard("shards")
+        replaced = self.request.overwrite and self._is_recorded(found, "score_set")
+        return (
+            self.folder.open_scores(digest, content, overwrite=True) if found.complete and (lost or replaced) else found
+        )
+
+    def _shows(self, store: ScoreSet) -> bool:
+        """Whether the dataset's fields are of these scores, or are being written from them."""
+        return self.existing is not None and self.existing.extra.get("score_set") == store.path.name
 
     def _has_predictions_of(self, record: RunRecord) -> bool:
         """Whether a finished run was made from these very predictions."""
@@ -97,7 +109,9 @@ class Session(PredictionSession):
         same = record.extra.get("prediction_digest") == self._origin.digest
         replaced = self.request.overwrite and own is None
         written = all(self.dataset.has_sample_field(name) for name in record.fields)
-        return record.status != WRITING and same and same_set and written and not replaced
+        if record.status == WRITING or not (same and same_set and written) or replaced:
+            return False
+        return record.status == COMPLETE or next(missing_images(self.dataset, record.key), None) is None
 
     def _take_failures(self, rows: Iterable[Mapping[str, Any]]) -> None:
         scored = 0

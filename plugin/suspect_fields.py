@@ -15,7 +15,7 @@ from .class_table import ClassTable
 from .documents import Document, detection, detections, write_samples
 from .fields import check_names, create_fields, field_name, own_fields
 from .progress import Progress, silent
-from .regions import leading_kind
+from .regions import OTHER, leading_kind
 from .schema import described
 
 SUSPECTS = "suspects"
@@ -146,12 +146,14 @@ def _write_portion(dataset: fo.Dataset, key: str, regions: dict[str, list[Docume
         # In the same write: a verdict that was set aside is never in two places
         values[sample_id][verdicts.rejected_name(key)] = detections(rejected) if rejected else None
     for sample_id, found in regions.items():
-        values[sample_id] |= {error_type: _leading_kind(found), suspects: detections(found)}
+        values[sample_id] |= {error_type: leading_type(found), suspects: detections(found)}
     write_samples(dataset, values)
 
 
-def _leading_kind(regions: Sequence[Document]) -> str:
-    return leading_kind([one["error_type"] for one in regions], [one["evidence"] for one in regions])
+def leading_type(regions: Sequence[Document]) -> str:
+    """The type with the most evidence of an image's regions; one that a person has added has neither."""
+    kinds = [one.get("error_type") or OTHER for one in regions]
+    return leading_kind(kinds, [one.get("evidence") or 0.0 for one in regions])
 
 
 def _documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[Document]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -63,7 +63,7 @@ def open_search(
     replaced: str | None = None,
     failures: Failures,
 ) -> SuspectSearch:
-    """The search in a run's scores, to begin, to continue or to read.
+    """The search in a run's scores, to begin, to continue or to read; a finished one whose masks are gone begins anew.
 
     Args:
         folder: the run's folder
@@ -76,10 +76,10 @@ def open_search(
     """
     digest = content_digest("suspects", scores.path.name, scores.created, config.digest(), samples.ids)
     content = {"config": config.to_dict(), "scores": scores.path.name}
-    store = folder.open_suspects(digest, content)
-    if store.complete and store.path.name == replaced:
-        store = folder.open_suspects(digest, content, overwrite=True)
-    return SuspectSearch(samples, scores, pooling, config, store, failures)
+    search = SuspectSearch(samples, scores, pooling, config, folder.open_suspects(digest, content), failures)
+    if search.store.complete and (search.store.path.name == replaced or search.lacks_masks()):
+        return replace(search, store=folder.open_suspects(digest, content, overwrite=True))
+    return search
 
 
 def find_in_run(dataset: fo.Dataset, request: SuspectRequest, config: SuspectConfig, progress: Progress) -> RunRecord:

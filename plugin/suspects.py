@@ -6,6 +6,7 @@ As in `scoring`, every shard of samples leaves its results in the store, so a ki
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -80,6 +81,10 @@ class SuspectSearch:
                     box=row["box"][part],
                     masks=[str(self.store.mask_file(sample_id, region)) for region in range(int(end - start))],
                 )
+
+    def lacks_masks(self) -> bool:
+        """Whether masks of regions that were found have been removed since."""
+        return any(not os.path.exists(path) for image in self.images() for path in image.masks)
 
     def findings(self) -> Findings:
         """What was found in all samples together."""

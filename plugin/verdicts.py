@@ -27,6 +27,8 @@ ATTRIBUTES = {
 }
 #: Overlap of the boxes from which two regions of one class pair are the same, whatever they were found with
 SAME_REGION = 0.5
+#: Value of a region's pixels in a mask that was moved from its file to the database, as in the file
+_KEPT = 255
 _REJECTED_TEXT = "Suspect regions that a reviewer has rejected: the given masks are right there."
 
 Document = dict[str, Any]
@@ -67,13 +69,17 @@ def create_rejected(dataset: fo.Dataset, key: str) -> str:
 
 
 def set_aside(dataset: fo.Dataset, key: str) -> None:
-    """Moves all reviewed regions to the field of rejected ones, so that new suspects can be written over the rest."""
+    """Moves all regions that a person has reviewed or drawn to the field of rejected ones.
+
+    So new suspects can be written over the rest.
+    """
     suspects = field_name(key, "suspects")
-    reviewed = {f"{suspects}.detections.verdict": {"$in": [CONFIRMED, REJECTED]}}
+    path = f"{suspects}.detections"
+    reviewed = {"$or": [{f"{path}.verdict": {"$in": [CONFIRMED, REJECTED]}}, {f"{path}.mask": {"$type": "binData"}}]}
     if dataset._sample_collection.find_one(reviewed, {"_id": True}) is None:
         return
     kept, aside = f"${suspects}.detections", f"${create_rejected(dataset, key)}.detections"
-    none = {"$eq": [{"$ifNull": ["$$one.verdict", None]}, None]}
+    none = {"$eq": [{"$ifNull": ["$$one.verdict", "$$one.mask", None]}, None]}
     moved = {"$filter": {"input": kept, "as": "one", "cond": {"$not": none}}}
     left = {"$filter": {"input": kept, "as": "one", "cond": none}}
     change = {
@@ -106,35 +112,41 @@ def carry(regions: Sequence[Document], earlier: Sequence[Document]) -> tuple[lis
     """Gives the verdicts on earlier regions to the same ones of a new search.
 
     Regions are the same if they are of one class pair and their boxes overlap by `SAME_REGION`. Reviewed ones that
-    are not found any more stay as they were, with their mask in the database, as its file goes with the old search.
+    are not found any more stay as they were, with their mask in the database, as its file goes with the old search. So
+    do those that a person has drawn in the App, whose mask and box also stay where they are found again.
 
     Args:
         regions: of an image's new search, as MongoDB keeps detections
-        earlier: its reviewed regions of before
+        earlier: its regions of before that a person has reviewed or drawn
 
     Returns:
         the image's suspects, and its rejected regions
     """
     all_regions = [dict(region) for region in regions]
-    for before in sorted(earlier, key=lambda one: one["reviewed_at"]):
-        same = _same(before, all_regions)
-        if same is None:
+    for before in sorted(earlier, key=lambda one: (bool(one.get("reviewed_at")), one.get("reviewed_at"))):
+        same, drawn = _same(before, all_regions), _is_drawn(before)
+        if same is None and (drawn or before.get("verdict")):
             all_regions.append(_with_mask(before))
-        else:
+        elif same is not None and (drawn or before.get("verdict")):
             same.update({name: before.get(name) for name in ATTRIBUTES})
-            same["label"] = before.get("corrected_to") or same["suggested"]
-    all_regions.sort(key=lambda one: -one["evidence"])
+            same["label"] = before.get("label") or same["suggested"]
+            if drawn:
+                same |= {"mask": before["mask"], "mask_path": None, "bounding_box": before["bounding_box"]}
+    all_regions.sort(key=lambda one: -(one.get("evidence") or 0.0))
     rejected = [one for one in all_regions if one.get("verdict") == REJECTED]
     return [one for one in all_regions if one.get("verdict") != REJECTED], rejected
 
 
 def _same(before: Mapping[str, Any], regions: Sequence[Document]) -> Document | None:
     """The region that overlaps most, if it is the same."""
-    pair = before["given"], before["suggested"]
+    pair = before.get("given"), before.get("suggested")
+    if None in pair:
+        # Somebody has added it by hand
+        return None
     overlaps = [
         (_overlap(before["bounding_box"], one["bounding_box"]), -place)
         for place, one in enumerate(regions)
-        if (one["given"], one["suggested"]) == pair
+        if (one.get("given"), one.get("suggested")) == pair
     ]
     best = max(overlaps, default=(0.0, 0))
     return regions[-best[1]] if best[0] >= SAME_REGION else None
@@ -154,6 +166,11 @@ def _with_mask(region: Mapping[str, Any]) -> Document:
     """The region with its mask in the database in place of a file, where the file is still there."""
     kept = dict(region)
     path = kept.pop("mask_path", None)
-    if path and os.path.exists(path):
-        kept["mask"] = Binary(fou.serialize_numpy_array(np.asarray(read_mask(path)) > 0))
+    if path and os.path.exists(path) and kept.get("mask") is None:
+        kept["mask"] = Binary(fou.serialize_numpy_array((np.asarray(read_mask(path)) > 0) * np.uint8(_KEPT)))
     return kept
+
+
+def _is_drawn(region: Mapping[str, Any]) -> bool:
+    """Whether a person has drawn the mask: it is of 0 and 1 then, unlike those that `_with_mask` keeps."""
+    return region.get("mask") is not None and fou.deserialize_numpy_array(region["mask"]).max(initial=0) < _KEPT

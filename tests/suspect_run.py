@@ -50,9 +50,26 @@ def add_run(dataset: Any, folder: Path, key: str = "lq") -> Any:
     views = [save_worst_first(dataset, key), *save_suspect_views(dataset, key, groups)]
     record = RunRecord(key, "ground_truth", class_table=table.to_dict(), scored=5, views=views)
     record.extra = {"groups": groups, "suspects": {"regions": 5, "images": 4}}
+    record.folder, record.extra["score_set"] = _write_states(dataset, table, folder / "runs" / key)
     save_record(dataset, record)
     dataset.reload()
     return dataset
+
+
+def _write_states(dataset: Any, table: Any, root: Path) -> tuple[str, str]:
+    """What the run keeps of its images' and masks' state; returns its folder and the name of its set of scores."""
+    from label_quality.plugin.inputs import open_samples
+    from label_quality.plugin.scored import SCORED, sample_state
+    from label_quality.plugin.store import RunFolder
+
+    samples = open_samples(dataset, "ground_truth", classes=dataset.mask_targets["ground_truth"])
+    states = [sample_state(samples, index) for index in REGIONS]
+    with RunFolder(root) as run:
+        scores = run.open_scores("0123")
+        ids = [samples.ids[index] for index in REGIONS]
+        scores.write_shard(SCORED, 0, {"ids": ids, "states": np.array(states, np.int64)})
+        scores.finish()
+    return str(root), scores.path.name
 
 
 def _image(sample_id: str, index: int, regions: Any, folder: Path) -> Any:

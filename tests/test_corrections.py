@@ -180,8 +180,164 @@ def test_what_is_missing_is_explained(dataset: Any, corrections: Any, tmp_path: 
         corrections.write_corrected_masks(dataset, "no")
     sample = dataset.match({"index": 3}).first()
     cv2.imwrite(sample.ground_truth.mask_path, np.zeros((8, 8), np.uint8))
-    with pytest.raises(SampleError, match=f"sample {sample.id}: The given mask has another size"):
+    with pytest.raises(SampleError, match=rf"sample {sample.id} \(.*\): its given mask has changed since the"):
         corrections.write_corrected_masks(dataset, regions="all", output_dir=tmp_path / "out")
+
+
+def edit_in_app(
+    dataset: Any, index: int, number: int, mask: np.ndarray, box: list[float], label: str | None = None
+) -> None:
+    """What the App writes when a mask is drawn: bytes of the screen's resolution, a box to fit them, and no file."""
+    sample = dataset.match({"index": index}).first()
+    region = sample.lq_suspects.detections[number]
+    region.mask, region.mask_path, region.bounding_box = mask.astype(np.uint8), None, box
+    region.label = label or region.label
+    sample.save()
+
+
+def test_masks_that_were_edited_since_the_search_are_not_painted_over(
+    dataset: Any, corrections: Any, tmp_path: Path
+) -> None:
+    from label_quality.plugin.errors import SampleError
+
+    changed, gone = (dataset.match({"index": index}).first() for index in (1, 3))
+    mask = np.array(changed.ground_truth.get_mask())
+    mask[0:2] = 7
+    cv2.imwrite(changed.ground_truth.mask_path, mask)
+    with pytest.raises(SampleError) as caught:
+        corrections.write_corrected_masks(dataset, regions="all", output_dir=tmp_path / "out")
+    assert (caught.value.sample_id, caught.value.path) == (changed.id, changed.ground_truth.mask_path)
+    assert "its given mask has changed since the run was scored. Score again, from the predictions" in str(caught.value)
+    assert not (tmp_path / "out").exists() and not dataset.has_sample_field("lq_corrected")
+    Path(gone.lq_suspects.detections[0].mask_path).unlink()
+    written = corrections.write_corrected_masks(
+        dataset, regions="all", complete=True, output_dir=tmp_path / "out", skip_failures=True
+    )
+    assert (written.images, written.regions) == (4, 2)
+    assert [failure.split()[1] for failure in written.failures] == [changed.id, gone.id]
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == [
+        "000.png",
+        "002.png",
+        "004.png",
+        "005.png",
+    ]
+    assert dataset.exists("lq_corrected").values("index") == [0, 2, 4, 5]
+    assert np.array_equal(cv2.imread(changed.ground_truth.mask_path, cv2.IMREAD_UNCHANGED), mask)
+
+
+def test_masks_drawn_in_the_app_are_taken_at_the_images_resolution(
+    dataset: Any, corrections: Any, tmp_path: Path
+) -> None:
+    given = [np.array(sample.ground_truth.get_mask()) for sample in dataset]
+    # 2.5 times the image's pixels, from (7.6, 5.6) to (16.4, 12.4): the centres of 8 … 15 and 6 … 11 are inside
+    edit_in_app(dataset, 3, 0, np.ones((17, 22)), [7.6 / 32, 5.6 / 24, 8.8 / 32, 6.8 / 24])
+    # A third of them, with a hole in the middle
+    mask = np.ones((3, 3))
+    mask[1, 1] = 0
+    edit_in_app(dataset, 1, 0, mask, [4 / 32, 6 / 24, 9 / 32, 9 / 24], label="tree")
+    # Drawn anew, beyond the image's edge by what the screen's pixels are off
+    sample = dataset.match({"index": 0}).first()
+    import fiftyone as fo
+
+    new = fo.Detection(label="road", bounding_box=[-0.001, 0, 0.251, 0.5], mask=np.ones((5, 4), np.uint8))
+    sample.lq_suspects = fo.Detections(detections=[new])
+    sample.save()
+    written = corrections.write_corrected_masks(dataset, regions="all", output_dir=tmp_path / "out")
+    assert (written.images, written.regions, written.failures) == (5, 6, ())
+    given[3][6:12, 8:16] = 7
+    given[1][12:24, 16:20] = 20
+    hole = given[1][9:12, 7:10].copy()
+    given[1][6:15, 4:13] = 20
+    given[1][9:12, 7:10] = hole
+    given[0][0:12, 0:8] = 3
+    for index in (0, 1, 3):
+        assert np.array_equal(read(tmp_path / "out", f"{index:03d}.png"), given[index]), index
+
+
+def test_a_region_without_a_mask_is_said(dataset: Any, corrections: Any, tmp_path: Path) -> None:
+    from label_quality.plugin.errors import SampleError
+
+    sample = dataset.match({"index": 3}).first()
+    sample.lq_suspects.detections[0].mask_path = None
+    sample.save()
+    text = (
+        f"sample {sample.id}: One of its suspect regions, 'car', has no mask. Draw it in the App, or reject or delete"
+    )
+    with pytest.raises(SampleError, match=text):
+        corrections.write_corrected_masks(dataset, regions="all", output_dir=tmp_path / "out")
+
+
+def test_a_users_file_in_the_folder_is_neither_overwritten_nor_deleted(
+    dataset: Any, corrections: Any, tmp_path: Path
+) -> None:
+    from label_quality.plugin.errors import LabelQualityError
+
+    folder = tmp_path / "out"
+    corrections.write_corrected_masks(dataset, regions="all", output_dir=folder)
+    mine = folder / "mine.png"
+    mine.write_bytes(b"mine")
+    sample = dataset.match({"index": 1}).first()
+    sample.lq_corrected.mask_path = str(mine)
+    sample.save()
+    # Of those that are not to be written again, one is as it was and one has been worked on
+    (folder / "003.png").write_bytes(b"changed")
+    judge(dataset, 2, 0, "confirmed")
+    corrections.write_corrected_masks(dataset, output_dir=folder)
+    assert {path.name for path in folder.glob("*.png")} == {"001.png", "002.png", "003.png", "mine.png"}
+    assert (mine.read_bytes(), (folder / "003.png").read_bytes()) == (b"mine", b"changed")
+    field = dataset.values("lq_corrected.mask_path")
+    with pytest.raises(LabelQualityError) as caught:
+        corrections.write_corrected_masks(dataset, regions="all", output_dir=folder)
+    assert str(caught.value) == (
+        f"{folder / '003.png'} would be overwritten, but this plugin did not write it as it is now. Move it away, or "
+        "give another `output_dir`."
+    )
+    assert dataset.values("lq_corrected.mask_path") == field and (folder / "002.png").exists()
+    (folder / "003.png").unlink()
+    assert corrections.write_corrected_masks(dataset, regions="all", output_dir=folder).images == 4
+
+
+def test_a_killed_writing_knows_its_own_files(dataset: Any, corrections: Any, tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(stage: str, done: int, total: int) -> None:
+        if done == 2:
+            raise Killed
+
+    folder = tmp_path / "out"
+    with pytest.raises(Killed):
+        corrections.write_corrected_masks(dataset, regions="all", output_dir=folder, progress=kill)
+    with open(folder / ".label_quality", "a") as marker:
+        marker.write('["half')
+    (folder / ".003.png.1-2.tmp").write_bytes(b"")
+    assert corrections.write_corrected_masks(dataset, regions="all", output_dir=folder).images == 4
+    assert len((folder / ".label_quality").read_text().splitlines()) == 5
+
+
+def test_masks_of_version_0_1_and_of_other_datasets_stay(
+    dataset: Any, make_dataset: Any, corrections: Any, tmp_path: Path
+) -> None:
+    from label_quality.plugin.errors import LabelQualityError
+
+    folder = tmp_path / "out"
+    corrections.write_corrected_masks(dataset, regions="all", output_dir=folder)
+    other = suspect_run.add_run(make_dataset(count=6), tmp_path / "other")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(LabelQualityError, match=f"The masks of 'lq_corrected' of another dataset are in {folder}. Giv"):
+        corrections.write_corrected_masks(other, regions="all", output_dir=folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    (folder / ".label_quality").write_text("lq_corrected")
+    text = f"Version 0.1.0 has written masks of 'lq_corrected' to {folder}, and did not note which files are its own."
+    with pytest.raises(LabelQualityError, match=text):
+        corrections.write_corrected_masks(dataset, regions="all", output_dir=folder)
+    # Unless told otherwise, each dataset has a folder of its own, also those that have had the same name
+    first = corrections.write_corrected_masks(dataset, regions="all").folder
+    name, dataset.name = dataset.name, "of before"
+    other.name = name
+    second = corrections.write_corrected_masks(other, regions="all").folder
+    assert first != second and len(list(Path(first).glob("*.png"))) == len(list(Path(second).glob("*.png"))) == 4
+    other.delete()
 
 
 def test_the_form_counts_and_marks(dataset: Any, tmp_path: Path) -> None:
@@ -204,6 +360,7 @@ def test_without_suspects_the_form_says_what_to_do(make_dataset: Any) -> None:
 
 def test_a_python_call_writes_masks(dataset: Any, tmp_path: Path) -> None:
     result = operator()(dataset, regions="all", output_dir=tmp_path / "out", progress=False).result
-    assert result == {"field": "lq_corrected", "folder": str(tmp_path / "out"), "images": 4, "regions": 5}
+    counts = {"images": 4, "regions": 5, "failures": []}
+    assert result == {"field": "lq_corrected", "folder": str(tmp_path / "out"), **counts}
     with pytest.raises(Exception, match="There are other files in"):
         operator()(dataset, regions="all", output_dir=tmp_path / dataset.name / "images", progress=False)

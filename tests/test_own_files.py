@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 
-IDS = [0, 3, 7, 20]
-WITH_FILES = {"source": "files", "field": "probabilities"}
+from .predicted import WITH_FILES, add_predictions, files_of, record_of
+
 URI = "@label-quality/segmentation/delete_run"
 
 
@@ -30,14 +28,7 @@ def predicted(make_dataset: Any, tmp_path: Path) -> Any:
 
     def make(name: str | None = None, seed: int = 0) -> Any:
         dataset = make_dataset(count=18, seed=seed)
-        rng = np.random.default_rng(seed)
-        paths = []
-        for number, mask in enumerate(dataset.values("ground_truth.mask_path")):
-            labels = np.roll(cv2.imread(mask, cv2.IMREAD_UNCHANGED), 6 * (number % 3 == 0), axis=1)
-            soft = np.stack([labels == value for value in IDS]) + 0.4 * rng.random((4, *labels.shape))
-            paths.append(str(tmp_path / dataset.name / f"{number}.npy"))
-            np.save(paths[-1], (soft / soft.sum(axis=0)).astype(np.float32))
-        dataset.set_values("probabilities", paths)
+        add_predictions(dataset, tmp_path / dataset.name, seed)
         dataset.name = name or dataset.name
         named.append(dataset)
         return dataset
@@ -60,22 +51,6 @@ def clone_of(fiftyone: Any) -> Iterator[Any]:
     yield clone
     for dataset in made:
         dataset.delete()
-
-
-def files_of(dataset: Any, key: str = "lq") -> dict[str, bytes]:
-    """The files that a run's fields refer to, which are all there: path to content."""
-    dataset.reload()
-    paths = [path for name in ("heatmap", "flags") for path in dataset.values(f"{key}_{name}.map_path")]
-    paths += dataset.values(f"{key}_prediction.mask_path")
-    paths += dataset.values(f"{key}_suspects.detections.mask_path", unwind=True)
-    assert len(paths) > 60
-    return {path: Path(path).read_bytes() for path in paths}
-
-
-def record_of(dataset: Any, key: str = "lq") -> Any:
-    from label_quality.plugin.runs import load_record
-
-    return load_record(dataset, key)
 
 
 def stored(dataset: Any) -> list[Path]:

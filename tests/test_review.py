@@ -290,6 +290,36 @@ def test_verdicts_on_regions_that_are_not_found_again_are_kept(review: Any, foun
     assert review.progress(found, KEY) == review.ReviewProgress(4, 1, 1)
 
 
+def test_masks_that_were_drawn_in_the_app_are_kept(review: Any, found: Any, search: Any, fiftyone: Any) -> None:
+    """Drawn: mask of bytes in the database, at the screen's resolution, no file, and a box that fits it."""
+    box = [0.01, 0.01, 0.49, 0.6]
+    for index in (0, 3):
+        sample = found.match({"index": index}).first()
+        drawn = sample.lq_suspects.detections[0]
+        drawn.mask, drawn.mask_path, drawn.bounding_box = np.ones((40, 50), np.uint8), None, box
+        if index == 0:
+            added = {"bounding_box": [0.5, 0.5, 0.2, 0.2], "mask": np.ones((9, 9), np.uint8)}
+            sample.lq_suspects.detections += [fiftyone.Detection(label=name, **added) for name in ("road", "tree")]
+        sample.save()
+    review.set_verdict(found, KEY, [region(found, 3)], "confirmed", corrected_to="car")
+    names = ["car", "road", "tree"]
+    # Found again, and not found again
+    for _ in range(2):
+        search([row for row in FOUND if row[0] != 0] + [(0, 1, 2, "swap", 3.0, (20, 20, 4, 4))])
+        first = regions(found, 3)[0]
+        assert (first.verdict, first.label, first.mask_path, first.bounding_box) == ("confirmed", "car", None, box)
+        assert first.mask.shape == (40, 50)
+        assert sorted(one.label for one in regions(found, 0)) == sorted([*names, "car"])
+        assert [one.mask_path is None for one in regions(found, 0)].count(True) == len(names)
+    # A region that was added by hand can be reviewed as the others
+    (tree,) = (one for one in regions(found, 0) if one.label == "tree")
+    review.set_verdict(found, KEY, [tree.id], "confirmed", corrected_to="car")
+    review.set_verdict(found, KEY, [tree.id], "rejected")
+    search()
+    assert [one.id for one in regions(found, 0, "lq_rejected")] == [tree.id]
+    assert review.find_region(found, KEY, tree.id)["verdict"] == "rejected"
+
+
 def test_a_killed_search_loses_no_verdict(
     review: Any, found: Any, search: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
