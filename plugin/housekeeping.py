@@ -8,7 +8,7 @@ from pathlib import Path
 import fiftyone as fo
 
 from .errors import LabelQualityError
-from .fields import delete_fields, own_fields
+from .fields import delete_fields
 from .request import Request
 from .runs import RunRecord, delete_record, list_records
 from .store import RunFolder
@@ -79,8 +79,7 @@ def remove(dataset: fo.Dataset, record: RunRecord) -> list[Path]:
     # No view of fields that are gone, no field of files that are gone, and nothing without a record to delete it by
     with RunFolder(folder) if folder is not None and folder.is_dir() else contextlib.nullcontext():
         delete_views(dataset, record.key)
-        if own_fields(dataset, record.key):
-            delete_fields(dataset, record.key)
+        delete_fields(dataset, record.key)
     left = remove_folder(folder) if folder is not None else []
     delete_record(dataset, record.key)
     return left

@@ -9,14 +9,15 @@ import fiftyone as fo
 
 from . import verdicts
 from .class_table import ClassTable
-from .fields import Columns, ResultRows, delete_fields, own_fields, write_results
+from .fields import Columns, ResultRows, delete_fields, indexed_scores, own_fields, write_results
 from .housekeeping import own_folder, remove_folder
+from .indexes import missing_note
 from .overview import ScoreOverview, SuspectOverview
 from .regions import leading_kind
 from .runs import RunRecord, save_record
 from .store import RunFolder
 from .stored_sets import ScoreSet, StoredSet, SuspectSet
-from .suspect_fields import ImageSuspects, suspect_names, write_suspects
+from .suspect_fields import ImageSuspects, indexed_paths, suspect_names, write_suspects
 from .suspects import SuspectSearch
 from .timing import StageTimes
 from .views import delete_suspect_views, delete_views, own_views, restore_views, save_suspect_views, save_worst_first
@@ -94,6 +95,10 @@ def publish(
     record.views = [save_worst_first(dataset, record.key)] if columns.quality is not None else []
     if columns.quality is not None:
         record.extra["overview"] = overview.to_dict(_filepaths(dataset, [one for one, _ in overview.worst]))
+    unsorted = missing_note(dataset, indexed_scores(record.key, columns))
+    if unsorted:
+        record.note = f"{record.note} {unsorted}".lstrip()
+        record.extra["notes"] = [*record.extra.get("notes", []), unsorted]
     times.count("Writing fields")
     if search is not None:
         _write_suspects(dataset, record, search, times)
@@ -154,6 +159,8 @@ def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearc
         total=len(search.samples),
         progress=times,
     )
+    unsorted = missing_note(dataset, indexed_paths(record.key))
+    found["suspects"]["notes"] = [*found["suspects"]["notes"], *([unsorted] if unsorted else [])]
     suspects.add_to(overview)
     record.extra |= found
     record.fields = own_fields(dataset, record.key)
