@@ -12,6 +12,7 @@ from .fields import delete_fields
 from .request import Request
 from .runs import RunRecord, delete_record, list_records
 from .store import RunFolder
+from .turns import writing
 from .views import delete_views
 
 
@@ -77,7 +78,10 @@ def remove(dataset: fo.Dataset, record: RunRecord) -> list[Path]:
     check_unused(dataset, record.key)
     folder = own_folder(dataset, record)
     # No view of fields that are gone, no field of files that are gone, and nothing without a record to delete it by
-    with RunFolder(folder) if folder is not None and folder.is_dir() else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if folder is not None and folder.is_dir():
+            stack.enter_context(RunFolder(folder))
+            stack.enter_context(writing(dataset, folder))
         delete_views(dataset, record.key)
         delete_fields(dataset, record.key)
     left = remove_folder(folder) if folder is not None else []

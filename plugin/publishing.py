@@ -20,6 +20,7 @@ from .stored_sets import ScoreSet, StoredSet, SuspectSet
 from .suspect_fields import ImageSuspects, indexed_paths, suspect_names, write_suspects
 from .suspects import SuspectSearch
 from .timing import StageTimes
+from .turns import writing
 from .views import delete_suspect_views, delete_views, own_views, restore_views, save_suspect_views, save_worst_first
 
 #: What a record's status says of a run: it has predictions only, its fields are being written, or it has everything
@@ -75,6 +76,21 @@ def publish(
     Returns:
         the record as it was saved
     """
+    with writing(dataset, Path(str(record.folder))):
+        _publish(dataset, record, before, rows, columns, table, times, search)
+    return record
+
+
+def _publish(
+    dataset: fo.Dataset,
+    record: RunRecord,
+    before: RunRecord | None,
+    rows: Iterable[ResultRows],
+    columns: Columns,
+    table: ClassTable,
+    times: StageTimes,
+    search: SuspectSearch | None,
+) -> None:
     record.status = WRITING
     save_record(dataset, record)
     if before is not None:
@@ -103,7 +119,6 @@ def publish(
     if search is not None:
         _write_suspects(dataset, record, search, times)
     record.timings = dict(times.seconds)
-    return record
 
 
 def _verdicts(dataset: fo.Dataset, record: RunRecord, before: RunRecord) -> list[str]:
@@ -129,14 +144,15 @@ def publish_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSear
     Returns:
         the record as it was saved
     """
-    record.extra["suspects"] = {**record.extra.get("suspects", {}), "status": WRITING}
-    save_record(dataset, record)
-    deleted = delete_suspect_views(dataset, record.key)
-    record.views = [name for name in record.views if name not in deleted]
-    _write_suspects(dataset, record, search, times)
-    restore_views(dataset, record.key, record.views)
-    record.timings = {**record.timings, **times.seconds}
-    save_record(dataset, record)
+    with writing(dataset, Path(str(record.folder))):
+        record.extra["suspects"] = {**record.extra.get("suspects", {}), "status": WRITING}
+        save_record(dataset, record)
+        deleted = delete_suspect_views(dataset, record.key)
+        record.views = [name for name in record.views if name not in deleted]
+        _write_suspects(dataset, record, search, times)
+        restore_views(dataset, record.key, record.views)
+        record.timings = {**record.timings, **times.seconds}
+        save_record(dataset, record)
     return record
 
 
