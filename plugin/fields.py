@@ -14,6 +14,7 @@ from . import display
 from .config import PER_CLASS_SCORES, SCORES
 from .documents import Document, classification, classifications, heatmap, segmentation, write_samples
 from .errors import LabelQualityError
+from .indexes import RESERVE, create_indexes, drop_indexes
 from .masks import ClassTable
 from .progress import Progress, silent
 from .schema import add_fields
@@ -26,6 +27,8 @@ QUALITY_ORDER = ("evidence", "softmin", "clc", "ccp", "tccp", "cil", "coco", "io
 #: Suspicion that the App draws, of 0..255: it leaves out what is below the range, so that the photo shows through where
 #: nothing is wrong
 SHOWN = (64, 255)
+#: Fields with indexes beside those of scores
+_INDEXED = ("quality", "error_type", "suspects")
 #: Rows a bulk write: bounds the memory of the documents that are built for it
 _ROWS_A_WRITE = 200
 
@@ -201,6 +204,9 @@ def delete_fields(dataset: fo.Dataset, key: str, keep: Sequence[str] = ()) -> li
     others = [name for name in dataset.get_field_schema() if owner(dataset, name) is not None and name not in fields]
     restore = [dataset.get_field(name).info[MARKER].get("before", {}) for name in fields]
     display.hide(dataset, key, fields, restore[0] if restore and not others else {})
+    # First, and those of fields that are gone: FiftyOne drops them last, so that a kill would leave them for good
+    gone = [field_name(key, suffix) for suffix in (*_INDEXED, *SCORES)]
+    drop_indexes(dataset, [*fields, *(name for name in gone if not dataset.has_sample_field(name))])
     if fields:
         dataset.delete_sample_fields(fields)
     return fields
@@ -217,10 +223,17 @@ def _create_fields(dataset: fo.Dataset, key: str, columns: Columns, label_field:
 
 
 def _create_indexes(dataset: fo.Dataset, key: str, columns: Columns) -> None:
-    """The App's grid sorts by indexed fields only; made after the values, they need not follow each write."""
-    for suffix in columns.suffixes():
-        if suffix == "quality" or suffix in SCORES:
-            dataset.create_index(field_name(key, suffix))
+    """Made after the values, they need not follow each write."""
+    quality, *scores = indexed_scores(key, columns) or [None]
+    if quality is not None:
+        create_indexes(dataset, [quality])
+        create_indexes(dataset, scores, keep_free=RESERVE)
+
+
+def indexed_scores(key: str, columns: Columns) -> list[str]:
+    """Names of a run's fields to sort images by, the most useful first: ``quality``, then the scores in its order."""
+    scores = [field_name(key, score) for score in QUALITY_ORDER if score in columns.scores]
+    return [field_name(key, "quality"), *scores] if scores else []
 
 
 def create_fields(

@@ -22,6 +22,8 @@ _STEPS = 1 << 20
 _REGIONS, _IMAGES, _PIXELS, _EVIDENCE = range(4)
 #: From ten times as many pixels on, "by 2,340 %" says less than "24 times"
 _LARGE_GROWTH = 9.0
+#: Characters of a class's name in titles and texts: a longer one is cut
+LONGEST_NAME = 60
 
 
 class GroupTally:
@@ -257,6 +259,7 @@ def find_groups(
         raise ValueError(f"Expected the images of {tally.classes} classes, but got those of {len(class_images)}.")
     pairs = list(zip(tally.given.tolist(), tally.suggested.tolist(), strict=True))
     images_of = dict(zip(pairs, tally.images.tolist(), strict=True))
+    short = _short_names(names)
     average = class_pixels.sum() / max(1, np.count_nonzero(class_pixels))
     groups = []
     for row, (given, suggested) in enumerate(pairs):
@@ -281,11 +284,22 @@ def find_groups(
                 share=share,
                 growth=growth,
                 kind=kind,
-                title=f"{names[suggested]} given as {names[given]}",
-                text=_text(kind, names[given], names[suggested], there, back, share, growth),
+                title=f"{short[suggested]} given as {short[given]}",
+                text=_text(kind, short[given], short[suggested], there, back, share, growth),
             )
         )
     return sorted(groups, key=lambda group: -group.evidence)
+
+
+def shortened(name: str) -> str:
+    """A class's name as a title can have it: of at most `LONGEST_NAME` characters."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _short_names(names: Sequence[str]) -> list[str]:
+    """The names, shortened; with the class's index where two would be the same."""
+    short = [shortened(name) for name in names]
+    return [name if short.count(name) == 1 else f"{name} ({index})" for index, name in enumerate(short)]
 
 
 def check_totals(tally: GroupTally, class_pixels: np.ndarray, names: Sequence[str]) -> None:

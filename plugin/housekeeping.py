@@ -14,11 +14,12 @@ from bson import ObjectId
 
 from .clones import check_uncloned, clones_of, named, needed_sets
 from .errors import LabelQualityError
-from .fields import delete_fields, own_fields
+from .fields import delete_fields
 from .request import Request
 from .runs import RunRecord, delete_record, list_records
 from .store import Owner, RunFolder
 from .stored_sets import StoredSet
+from .turns import writing
 from .views import delete_views
 
 #: Ids that are looked up at a time
@@ -124,10 +125,12 @@ def remove(dataset: fo.Dataset, record: RunRecord, *, break_clones: bool = False
         check_uncloned(dataset, record.key, folder)
     files = run_folder(dataset, folder, record) if folder is not None else None
     # No view of fields that are gone, no field of files that are gone, and nothing without a record to delete it by
-    with files if files is not None and files.root.is_dir() else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if files is not None and files.root.is_dir():
+            stack.enter_context(files)
+            stack.enter_context(writing(dataset, files.root))
         delete_views(dataset, record.key)
-        if own_fields(dataset, record.key):
-            delete_fields(dataset, record.key)
+        delete_fields(dataset, record.key)
     left = remove_files(files) if files is not None else []
     delete_record(dataset, record.key)
     return left

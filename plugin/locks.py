@@ -19,17 +19,20 @@ from .errors import LabelQualityError
 LOCK_NAME = ".lock"
 #: A lock file without content is being written, unless it stays so for this many seconds
 _PATIENCE = 1.0
+#: Seconds between two looks at a lock that is waited for
+_PAUSE = 0.1
 _GUARD_NAME = ".lock-takeover.tmp"
 #: A guard is held for microseconds; one that is older, in seconds, is what a kill left
 _GUARD_LIFETIME = 10.0
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """Holds the folder for one run; a lock whose process on this host is dead is taken over.
 
     Args:
         folder: made if it does not exist
+        patience: seconds to wait for another run that holds it
 
     Raises:
         LabelQualityError: another run, or another thread of this process, holds it
@@ -37,7 +40,7 @@ def locked(folder: Path) -> Iterator[None]:
     make_folder(folder)
     path = folder / LOCK_NAME
     mine = _identity()
-    _acquire(path, mine)
+    _acquire(path, mine, patience)
     try:
         yield
     finally:
@@ -51,12 +54,16 @@ def is_locked(folder: Path) -> bool:
     return holder is not None and _alive(holder)
 
 
-def _acquire(path: Path, mine: dict[str, Any]) -> None:
+def _acquire(path: Path, mine: dict[str, Any], patience: float) -> None:
+    deadline = time.monotonic() + patience
     while not _create(path, mine):
         holder = _patient_read(path)
-        if holder is not None and _alive(holder):
+        if holder is None or not _alive(holder):
+            _take_away(path, holder)
+        elif time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+        else:
             raise LabelQualityError(_busy(path, holder))
-        _take_away(path, holder)
 
 
 def _create(path: Path, mine: dict[str, Any]) -> bool:

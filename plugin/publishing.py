@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import fiftyone as fo
 
 from . import verdicts
 from .class_table import ClassTable
 from .errors import LabelQualityError
-from .fields import Columns, ResultRows, delete_fields, own_fields, write_results
+from .fields import Columns, ResultRows, delete_fields, indexed_scores, own_fields, write_results
 from .housekeeping import own_folder, remove_replaced, run_folder, tidy
+from .indexes import missing_note
 from .overview import ScoreOverview, SuspectOverview
 from .regions import leading_kind
 from .runs import RunRecord, save_record
@@ -18,9 +20,10 @@ from .shown_files import check_shown, missing_images, missing_regions
 from .slices import images_of
 from .store import RunFolder
 from .stored_sets import PredictionSet, ScoreSet, StoredSet, SuspectSet
-from .suspect_fields import ImageSuspects, suspect_names, write_suspects
+from .suspect_fields import ImageSuspects, indexed_paths, suspect_names, write_suspects
 from .suspects import SuspectSearch
 from .timing import StageTimes
+from .turns import writing
 from .views import delete_suspect_views, delete_views, own_views, restore_views, save_suspect_views, save_worst_first
 
 #: What a record's status says of a run: it has predictions only, its fields are being written, or it has everything
@@ -78,6 +81,21 @@ def publish(
     Returns:
         the record as it was saved
     """
+    with writing(dataset, Path(str(record.folder))):
+        _publish(dataset, record, before, rows, columns, table, times, search)
+    return record
+
+
+def _publish(
+    dataset: fo.Dataset,
+    record: RunRecord,
+    before: RunRecord | None,
+    rows: Iterable[ResultRows],
+    columns: Columns,
+    table: ClassTable,
+    times: StageTimes,
+    search: SuspectSearch | None,
+) -> None:
     record.status = WRITING
     save_record(dataset, record)
     if before is not None:
@@ -98,11 +116,14 @@ def publish(
     record.views = [save_worst_first(dataset, record.key)] if columns.quality is not None else []
     if columns.quality is not None:
         record.extra["overview"] = overview.to_dict(_filepaths(dataset, [one for one, _ in overview.worst]))
+    unsorted = missing_note(dataset, indexed_scores(record.key, columns))
+    if unsorted:
+        record.note = f"{record.note} {unsorted}".lstrip()
+        record.extra["notes"] = [*record.extra.get("notes", []), unsorted]
     times.count("Writing fields")
     if search is not None:
         _write_suspects(dataset, record, search, times)
     record.timings = dict(times.seconds)
-    return record
 
 
 def _verdicts(dataset: fo.Dataset, record: RunRecord, before: RunRecord) -> list[str]:
@@ -128,17 +149,18 @@ def publish_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSear
     Returns:
         the record as it was saved
     """
-    record.extra["suspects"] = {**record.extra.get("suspects", {}), "status": WRITING}
-    save_record(dataset, record)
-    deleted = delete_suspect_views(dataset, record.key)
-    record.views = [name for name in record.views if name not in deleted]
-    _write_suspects(dataset, record, search, times)
-    restore_views(dataset, record.key, record.views)
-    record.extra["suspects"]["status"] = WRITING
-    _check_files(dataset, record)
-    record.extra["suspects"]["status"] = COMPLETE
-    record.timings = {**record.timings, **times.seconds}
-    save_record(dataset, record)
+    with writing(dataset, Path(str(record.folder))):
+        record.extra["suspects"] = {**record.extra.get("suspects", {}), "status": WRITING}
+        save_record(dataset, record)
+        deleted = delete_suspect_views(dataset, record.key)
+        record.views = [name for name in record.views if name not in deleted]
+        _write_suspects(dataset, record, search, times)
+        restore_views(dataset, record.key, record.views)
+        record.extra["suspects"]["status"] = WRITING
+        _check_files(dataset, record)
+        record.extra["suspects"]["status"] = COMPLETE
+        record.timings = {**record.timings, **times.seconds}
+        save_record(dataset, record)
     return record
 
 
@@ -161,6 +183,8 @@ def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearc
         total=len(search.samples),
         progress=times,
     )
+    unsorted = missing_note(dataset, indexed_paths(record.key))
+    found["suspects"]["notes"] = [*found["suspects"]["notes"], *([unsorted] if unsorted else [])]
     suspects.add_to(overview)
     record.extra |= found
     record.fields = own_fields(dataset, record.key)

@@ -14,6 +14,7 @@ from . import display, verdicts
 from .class_table import ClassTable
 from .documents import Document, detection, detections, write_samples
 from .fields import check_names, create_fields, field_name, own_fields
+from .indexes import create_indexes
 from .progress import Progress, silent
 from .regions import OTHER, leading_kind
 from .schema import described
@@ -68,6 +69,12 @@ class ImageSuspects:
 def suspect_names(key: str) -> list[str]:
     """The names of a run's fields about suspects."""
     return [field_name(key, ERROR_TYPE), field_name(key, SUSPECTS)]
+
+
+def indexed_paths(key: str) -> list[str]:
+    """Paths to sort a run's suspect regions, and images by their suspects."""
+    error_type, suspects = suspect_names(key)
+    return [f"{suspects}.detections.evidence", error_type]
 
 
 def check_suspects(dataset: fo.Dataset, key: str) -> None:
@@ -131,10 +138,8 @@ def _create_fields(dataset: fo.Dataset, key: str, label_field: str) -> None:
 
 
 def _create_indexes(dataset: fo.Dataset, key: str) -> None:
-    """The App's grid sorts by indexed fields only, and views of patches take over the index of theirs."""
-    error_type, suspects = suspect_names(key)
-    dataset.create_index(error_type)
-    dataset.create_index(f"{suspects}.detections.evidence")
+    """By evidence first: views of patches take over the index of theirs."""
+    create_indexes(dataset, indexed_paths(key))
 
 
 def _write_portion(dataset: fo.Dataset, key: str, regions: dict[str, list[Document]]) -> None:

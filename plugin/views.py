@@ -12,6 +12,7 @@ from fiftyone.core.utils import to_slug
 
 from . import saved_views
 from .errors import LabelQualityError
+from .groups import shortened
 from .runs import list_records
 from .saved_views import SavedView
 from .slices import images_of
@@ -210,7 +211,9 @@ def _of_group(regions: fo.DatasetView, key: str, given: str, suggested: str) -> 
 def _save_group(dataset: fo.Dataset, key: str, regions: fo.DatasetView, group: Mapping[str, Any]) -> str:
     given, suggested = group["given_name"], group["suggested_name"]
     view = _of_group(regions, key, given, suggested)
-    text = f"Suspect regions given as {given} where {suggested} is seen, the largest evidence first."
+    text = (
+        f"Suspect regions given as {shortened(given)} where {shortened(suggested)} is seen, the largest evidence first."
+    )
     return save_view(dataset, key, _free_title(dataset, key, group), view, text)
 
 

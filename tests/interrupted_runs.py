@@ -3,9 +3,11 @@
 It reads one JSON request a line, and answers each with a line of JSON::
 
     {"dataset": name, "function": "audit_labels", "parameters": {…}, "kill_at": ["Scoring", 16], "largest_file": null}
-    {"signal": 9, "error": null, "reports": [["Scoring", 16, 40]]}
+    {"signal": 9, "error": null, "reports": [["Scoring", 16, 40]], "writes": []}
 
-The audit runs in a fork, which sends itself the signal from its progress callback: a stage that has got so far.
+The audit runs in a fork, which sends itself the signal from its progress callback, at a stage that has got so far; or,
+where ``kill_at`` is a number, instead of that write to the database, the first one being 1. ``writes`` are all that
+were begun, as command and collection.
 """
 
 from __future__ import annotations
@@ -15,39 +17,80 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.odm as foo
+import pymongo.monitoring
 import torch
 from label_quality.plugin import audit, cross_validation  # noqa: F401 (imported once, for all forks)
+
+#: MongoDB's commands that change something; an aggregation does with a last stage that writes
+WRITES = {"insert", "update", "delete", "findAndModify", "create", "createIndexes", "dropIndexes", "drop", "bulkWrite"}
+
+WITH_MASKS = {"audit_labels", "compute_predictions", "score_label_quality"}
+
+
+class KillAtWrite(pymongo.monitoring.CommandListener):
+    """Tells of every write to the database, and kills the process instead of the one of a number."""
+
+    def __init__(self, number: int | None, tell: Callable[[str, Any], None]) -> None:
+        self.number, self.tell, self.writes, self.listening = number, tell, 0, False
+
+    def started(self, event: Any) -> None:
+        """Before the command is sent."""
+        pipeline = event.command.get("pipeline", [])
+        if not self.listening:
+            return
+        if event.command_name not in WRITES and not any({"$merge", "$out"} & stage.keys() for stage in pipeline):
+            return
+        self.writes += 1
+        self.tell("write", [event.command_name, str(event.command[event.command_name])])
+        if self.writes == self.number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def succeeded(self, event: Any) -> None:
+        """Nothing to tell."""
+
+    def failed(self, event: Any) -> None:
+        """Nothing to tell."""
 
 
 def perform(request: dict[str, Any], answer: int) -> None:
     """Runs the audit, in a fork; writes its progress, and its error if there is one, to a pipe."""
-    foo.database._disconnect()
-    foo.establish_db_conn(fo.config)
-    torch.set_num_threads(1)
+    kill_at = request.get("kill_at")
+    stage, least = kill_at if isinstance(kill_at, list) else (None, 0)
 
     def tell(kind: str, content: Any) -> None:
         os.write(answer, (json.dumps([kind, content]) + "\n").encode())
 
-    def progress(stage: str, done: int, total: int) -> None:
-        tell("report", [stage, done, total])
-        if request.get("kill_at") and stage.startswith(request["kill_at"][0]) and done >= request["kill_at"][1]:
+    def progress(name: str, done: int, total: int) -> None:
+        tell("report", [name, done, total])
+        if stage and name.startswith(stage) and done >= least:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    listener = KillAtWrite(kill_at if isinstance(kill_at, int) else None, tell)
+    pymongo.monitoring.register(listener)
+    foo.database._disconnect()
+    foo.establish_db_conn(fo.config)
+    torch.set_num_threads(1)
     dataset = fo.load_dataset(request["dataset"])
     if request.get("largest_file"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"], resource.RLIM_INFINITY))
+    # Only now: what opening a dataset writes is not the run's
+    listener.listening = True
+    function = request["function"]
+    masks = ("ground_truth",) if function in WITH_MASKS else ()
+    told = {} if function == "delete_run" else {"progress": progress}
     try:
-        masks = () if request["function"] == "find_suspects" else ("ground_truth",)
-        getattr(audit, request["function"])(dataset, *masks, progress=progress, **request["parameters"])
+        getattr(audit, function)(dataset, *masks, **told, **request["parameters"])
     except audit.LabelQualityError as error:
         tell("error", str(error))
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
+def start(request: dict[str, Any]) -> tuple[int, int]:
+    """Starts a fork, and returns its number and the pipe to read from."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -58,6 +101,11 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             os.write(writing, (json.dumps(["error", repr(error)]) + "\n").encode())
         os._exit(0)
     os.close(writing)
+    return child, reading
+
+
+def finish(child: int, reading: int) -> dict[str, Any]:
+    """Waits for a fork, and returns what it has told."""
     with os.fdopen(reading) as lines:
         told = [json.loads(line) for line in lines]
     _, status = os.waitpid(child, 0)
@@ -65,7 +113,16 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
         "error": next((content for kind, content in told if kind == "error"), None),
         "reports": [content for kind, content in told if kind == "report"],
+        "writes": [content for kind, content in told if kind == "write"],
     }
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any] | list[dict[str, Any]]:
+    """Performs a request; one of several ``keys``, for each of them at once, with a list of answers."""
+    if "keys" not in request:
+        return finish(*start(request))
+    requests = [{**request, "parameters": {**request["parameters"], "key": key}} for key in request["keys"]]
+    return [finish(*one) for one in [start(one) for one in requests]]
 
 
 if __name__ == "__main__":

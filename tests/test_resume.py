@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,8 +18,9 @@ import cv2
 import numpy as np
 import pytest
 
+from .predicted_files import predict
+
 HERE = Path(__file__).resolve().parent
-IDS = [0, 3, 7, 20]
 WITH_FILES = {"source": "files", "field": "probabilities"}
 CROSS_VALIDATION = {"preset": "fast", "folds": 2, "epochs": 1, "weights": None, "input_size": 64, "device": "cpu"}
 
@@ -34,14 +36,7 @@ def audit(fiftyone: Any) -> Any:
 def predicted(make_dataset: Any, tmp_path: Path) -> Any:
     """40 samples, three shards of them, with files of probabilities."""
     dataset = make_dataset(count=40)
-    rng = np.random.default_rng(0)
-    paths = []
-    for number, mask in enumerate(dataset.values("ground_truth.mask_path")):
-        labels = np.roll(cv2.imread(mask, cv2.IMREAD_UNCHANGED), 5 * (number % 7 == 0), axis=1)
-        soft = np.stack([labels == value for value in IDS]) + 0.4 * rng.random((4, *labels.shape))
-        paths.append(str(tmp_path / f"{number}.npy"))
-        np.save(paths[-1], (soft / soft.sum(axis=0)).astype(np.float32))
-    dataset.set_values("probabilities", paths)
+    predict(dataset, tmp_path, every=7)
     return dataset
 
 
@@ -62,7 +57,10 @@ Interrupt = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def interrupt(fiftyone: Any) -> Iterator[Interrupt]:
-    """``interrupt(dataset, kill_at=None, largest_file=None, function="audit_labels", **parameters)``, in a process."""
+    """``interrupt(dataset, kill_at=None, largest_file=None, function="audit_labels", **parameters)``, in a process.
+
+    With ``keys``, for each of them at once, in as many processes, with a list of answers.
+    """
     command = [sys.executable, str(HERE / "interrupted_runs.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
@@ -71,7 +69,8 @@ def interrupt(fiftyone: Any) -> Iterator[Interrupt]:
         def ask(
             dataset: Any, function: str = "audit_labels", kill_at: Any = None, largest_file: Any = None, **rest: Any
         ):
-            request = {"dataset": dataset.name, "function": function, "parameters": rest}
+            several = {"keys": rest.pop("keys")} if "keys" in rest else {}
+            request = {"dataset": dataset.name, "function": function, "parameters": rest, **several}
             process.stdin.write(json.dumps({**request, "kill_at": kill_at, "largest_file": largest_file}) + "\n")
             process.stdin.flush()
             answer = json.loads(process.stdout.readline())
@@ -279,6 +278,147 @@ def test_a_killed_run_can_be_deleted(predicted: Any, audit: Any, interrupt: Inte
     predicted.reload()
     assert sorted(predicted.get_field_schema()) == before
     assert audit.list_runs(predicted) == [] and not folder.parent.exists()
+
+
+@pytest.fixture
+def few(make_dataset: Any, tmp_path: Path) -> Any:
+    """8 samples with files of probabilities, and two views of the user's."""
+    dataset = make_dataset(count=8)
+    predict(dataset, tmp_path, every=7)
+    for number in (1, 2):
+        dataset.save_view(f"mine {number}", dataset.limit(number))
+    return dataset
+
+
+class Snapshot:
+    """A dataset and the files of its run, to be put back after a kill."""
+
+    def __init__(self, dataset: Any, folder: Path, copy: Path) -> None:
+        self.dataset, self.folder, self.copy = dataset, folder, copy
+        shutil.copytree(folder, copy)
+        self.documents = {name: list(self._database[name].find(query)) for name, query in self._queries.items()}
+        self.indexes = [one for one in dataset._sample_collection.list_indexes() if one["name"] != "_id_"]
+
+    @property
+    def _database(self) -> Any:
+        import fiftyone.core.odm as odm
+
+        return odm.get_db_conn()
+
+    @property
+    def _queries(self) -> dict[str, Any]:
+        one, of = {"_id": self.dataset._doc.id}, {"_dataset_id": self.dataset._doc.id}
+        samples = self.dataset._sample_collection_name
+        return {"datasets": one, "views": of, "runs": of, samples: {}, "fs.files": {}, "fs.chunks": {}}
+
+    def put_back(self) -> None:
+        for name, query in self._queries.items():
+            self._database[name].delete_many(query)
+            if self.documents[name]:
+                self._database[name].insert_many(self.documents[name])
+        have = set(self.dataset._sample_collection.index_information())
+        for one in self.indexes:
+            if one["name"] not in have:
+                self.dataset._sample_collection.create_index(list(one["key"].items()), name=one["name"])
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self.copy, self.folder)
+        self.dataset.reload()
+
+
+def left_in_database(dataset: Any) -> dict[str, Any]:
+    """What there is of a dataset beside its samples' values."""
+    import fiftyone.core.odm as odm
+
+    database = odm.get_db_conn()
+    dataset.reload()
+    of = {"_dataset_id": dataset._doc.id}
+    return {
+        "schema": sorted(dataset.get_field_schema()),
+        "fields": sorted(set().union(*dataset._sample_collection.find())),
+        "indexes": sorted(dataset._sample_collection.index_information()),
+        "app": dataset.app_config.to_dict(),
+        "targets": dataset.mask_targets,
+        "views": sorted(one["name"] for one in database.views.find(of)),
+        "runs": [one["key"] for one in database.runs.find(of)],
+        "keys": list(database.datasets.find_one({"_id": dataset._doc.id})["runs"]),
+    }
+
+
+def check_views_of_the_user(dataset: Any, audit: Any) -> None:
+    audit.list_runs(dataset)
+    assert [len(dataset.load_saved_view(f"mine {number}")) for number in (1, 2)] == [1, 2]
+
+
+def test_a_deletion_killed_at_any_write_can_be_done_again(
+    few: Any, audit: Any, interrupt: Interrupt, tmp_path: Path
+) -> None:
+    before = left_in_database(few)
+    audit.audit_labels(few, "ground_truth", **WITH_FILES)
+    audited = Snapshot(few, Path(record_of(few, "lq").folder), tmp_path / "copy")
+    writes = interrupt(few, function="delete_run", key="lq")["writes"]
+    assert left_in_database(few) == before
+    assert ["delete", "views"] in writes and len(writes) > 10
+    for number in range(1, len(writes) + 1):
+        audited.put_back()
+        died = interrupt(few, function="delete_run", key="lq", kill_at=number)
+        assert (died["signal"], died["writes"]) == (signal.SIGKILL, writes[:number])
+        few.reload()
+        check_views_of_the_user(few, audit)
+        if audit.list_runs(few):
+            assert audit.delete_run(few, "lq") == []
+        assert left_in_database(few) == before, writes[number - 1]
+        assert not audited.folder.exists()
+
+
+def test_runs_at_once_lose_nothing_of_one_another(few: Any, audit: Any, interrupt: Interrupt) -> None:
+    keys = ["a", "b", "c"]
+    audit.audit_labels(few, "ground_truth", key="calm", **WITH_FILES)
+    calm = record_of(few, "calm")
+    # Twice: as new runs, and in place of earlier ones
+    for _ in range(2):
+        answers = interrupt(few, keys=keys, **WITH_FILES, overwrite=True)
+        assert [one["error"] for one in answers] == [None] * 3
+        few.reload()
+        assert sorted(record.key for record in audit.list_runs(few)) == ["a", "b", "c", "calm"]
+        groups = {group.name: set(group.paths) for group in few.app_config.sidebar_groups}
+        for key in keys:
+            record = record_of(few, key)
+            assert [name.partition(": ")[2] for name in record.views] == [name[6:] for name in calm.views]
+            assert {one.replace("calm_", f"{key}_") for one in calm.fields} == set(record.fields)
+            assert set(record.fields) <= set(few.get_field_schema())
+            assert set(record.views) <= set(few.list_saved_views())
+            assert groups[f"Label quality ({key})"] == set(record.fields)
+            assert outcome(few, key) == outcome(few, "calm")
+    assert [one["error"] for one in interrupt(few, function="delete_run", keys=keys)] == [None] * 3
+    few.reload()
+    assert audit.delete_run(few, "calm") == []
+    assert few.list_saved_views() == ["mine 1", "mine 2"]
+    assert not [name for name in few.get_field_schema() if name.startswith(("a_", "b_", "c_", "calm_"))]
+
+
+@pytest.mark.parametrize("function", ["find_suspects", "audit_labels"])
+def test_views_killed_at_any_write_are_made_again(
+    few: Any, audit: Any, interrupt: Interrupt, tmp_path: Path, function: str
+) -> None:
+    audit.audit_labels(few, "ground_truth", **WITH_FILES)
+    expected, views = outcome(few, "lq"), few.list_saved_views()
+    again = {"function": function, "key": "lq", "overwrite": True} | (WITH_FILES if function == "audit_labels" else {})
+    audited = Snapshot(few, Path(record_of(few, "lq").folder), tmp_path / "copy")
+    writes = interrupt(few, **again)["writes"]
+    saved = [place for place, (_, collection) in enumerate(writes, 1) if collection == "views"]
+    # Around the deletion of the earlier views, around the first new one, and after the last
+    for number in sorted({saved[0] - 1, saved[0], saved[1], saved[1] + 1, saved[-1] + 1}):
+        audited.put_back()
+        assert interrupt(few, **again, kill_at=number)["signal"] == signal.SIGKILL
+        few.reload()
+        check_views_of_the_user(few, audit)
+        getattr(audit, function)(few, *(("ground_truth",) if function == "audit_labels" else ()), **_parameters(again))
+        assert outcome(few, "lq") == expected
+        assert few.list_saved_views() == views and left_in_database(few)["views"] == sorted(views)
+
+
+def _parameters(request: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in request.items() if name != "function"}
 
 
 def test_killed_while_training(make_dataset: Any, audit: Any, interrupt: Interrupt) -> None:
