@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import socket
 import time
@@ -18,7 +19,7 @@ from .saved_views import listed
 from .views import WORST_FIRST, view_name, worst_first
 
 _ADDRESS = "127.0.0.1"
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 
 
 def open_app(dataset: Any, port: int, key: str | None = None) -> None:
@@ -37,7 +38,8 @@ def open_app(dataset: Any, port: int, key: str | None = None) -> None:
     with _quiet():
         session = fo.launch_app(dataset, view=view, remote=True, address=_ADDRESS, port=port)
     try:
-        _wait_until_served(port)
+        with _quiet():
+            _wait_until_served(port, session)
         # Not the address of the dataset: at the root the App shows what the session does, which is the view
         print(f"\nThe App is at http://{_ADDRESS}:{port}  (Ctrl-C ends it)", flush=True)
         session.wait(-1)
@@ -76,26 +78,31 @@ def check_port(port: int) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps back FiftyOne's advice on how to reach the App from other machines, which is not what was asked for."""
+    """Keeps back FiftyOne's advice on how to reach the App from other machines, and its complaints until it is up."""
     logger = logging.getLogger("fiftyone")
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     finally:
         logger.setLevel(level)
 
 
-def _wait_until_served(port: int) -> None:
-    # launch_app returns before the server listens
+def _wait_until_served(port: int, session: Any) -> None:
+    # launch_app returns before the server listens; until the session has told it of the dataset, a page shows none
     until = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://{_ADDRESS}:{port}/fiftyone", timeout=5):
-                return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            if time.monotonic() > until:
-                raise LabelQualityError(f"The App did not start on port {port} in {_START_SECONDS:.0f} s.") from None
-            time.sleep(0.2)
+    while not (_served(port) and getattr(session._client, "_connected", True)):
+        if time.monotonic() > until:
+            raise LabelQualityError(f"The App did not start on port {port} in {_START_SECONDS:.0f} s.")
+        time.sleep(0.2)
+
+
+def _served(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{_ADDRESS}:{port}/fiftyone", timeout=5):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
