@@ -66,17 +66,19 @@ class Outcome:
 
 
 def fork(
-    work: Callable[[], Any],
+    work: Callable[..., Any],
     kill: Kill | None = None,
     *,
+    load: Callable[[], Any] | None = None,
     prepare: Callable[[], None] = lambda: None,
     disturb: Callable[[Callable[[float], bool]], bool | None] | None = None,
 ) -> Outcome:
     """Runs the work in a process group of its own, with a connection of its own to the database.
 
     Args:
-        work: what to run; its result must be JSON-serialisable
+        work: what to run, with what ``load`` gives; its result must be JSON-serialisable
         kill: when to kill the whole group
+        load: runs in the fork after it has connected, before the work is taken to begin
         prepare: runs in the fork before it connects
         disturb: runs in this process while the work is under way; it gets a function that waits some seconds and
             returns whether the work is still under way, and returns True to have the whole group killed
@@ -85,7 +87,7 @@ def fork(
     child = os.fork()
     if not child:
         os.close(reading)
-        _perform(work, kill, prepare, writing)
+        _perform(work, kill, load, prepare, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         lines = _Lines(pipe.fileno())
@@ -107,7 +109,13 @@ def fork(
     return Outcome(number, **told)
 
 
-def _perform(work: Callable[[], Any], kill: Kill | None, prepare: Callable[[], None], writing: int) -> None:
+def _perform(
+    work: Callable[..., Any],
+    kill: Kill | None,
+    load: Callable[[], Any] | None,
+    prepare: Callable[[], None],
+    writing: int,
+) -> None:
     """The fork's life; it never returns."""
     os.setsid()
     answer: dict[str, Any]
@@ -115,10 +123,11 @@ def _perform(work: Callable[[], Any], kill: Kill | None, prepare: Callable[[], N
         prepare()
         steps = _Steps(kill)
         _connect()
+        loaded = [] if load is None else [load()]
         _tell(writing, {})
         steps.counting = True
         started = time.monotonic()
-        answer = _attempt(work)
+        answer = _attempt(lambda: work(*loaded))
         steps.counting = False
         answer |= {"seconds": time.monotonic() - started, "steps": steps.taken}
     except BaseException as error:
@@ -145,8 +154,12 @@ def _attempt(work: Callable[[], Any]) -> dict[str, Any]:
 def _connect() -> None:
     import fiftyone as fo
     import fiftyone.core.odm as odm
+    from fiftyone.factory import repo_factory
 
     odm.database._disconnect()
+    # FiftyOne's stores of operators keep the connection that they have begun with
+    repo_factory._db = None
+    repo_factory.RepositoryFactory.repos.clear()
     odm.establish_db_conn(fo.config)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable
@@ -11,18 +13,19 @@ from pathlib import Path
 
 from .faults_cases import NotTried, Wait
 from .faults_forks import Outcome, fork
+from .faults_operations import Operation
 from .faults_world import World
 
 _CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWPID = 0x00020000, 0x04000000, 0x20000000
 _REFUSED = "Another run is using"
 
 
-def try_hosts(world: World, work: Callable[[], None], again: Callable[[], None]) -> list[str]:
+def try_hosts(world: World, operation: Operation, again: Callable[[], None]) -> list[str]:
     """Has other hosts start an operation that is under way on a first one, and once it was killed there.
 
     Args:
         world: as the operation finds it
-        work: the operation
+        operation: what is started
         again: puts the world back as the operation finds it
 
     Returns:
@@ -32,39 +35,38 @@ def try_hosts(world: World, work: Callable[[], None], again: Callable[[], None])
         NotTried: the system does not let us
     """
     wrong: list[str] = []
-    others = {"another host": on_host("host-b"), "a container on the same one": in_container}
+    others = {"another host": on_host("host-b"), "a container on the same one": in_container_on("host-a")}
+
+    def start(prepare: Callable[[], None], disturb: Callable[[Wait], bool] | None = None) -> Outcome:
+        return fork(operation.work, load=operation.load, prepare=prepare, disturb=disturb)
 
     def locked(wait: Wait) -> bool:
-        while not _locks(world):
+        while not any(lock.stat().st_size for lock in _locks(world)):
             if not wait(0.01):
                 return False
         return True
 
-    def meanwhile(wait: Wait) -> None:
+    def meanwhile(wait: Wait) -> bool:
         if locked(wait):
+            holder = json.loads(_locks(world)[0].read_text())["pid"]
+            # Lest it is done before the others have begun
+            os.kill(holder, signal.SIGSTOP)
             for name, prepare in others.items():
-                where = on_host("host-a") if prepare is in_container else lambda: None
-                wrong.extend(_unless_refused(fork(work, prepare=_both(where, prepare)), name))
+                wrong.extend(_unless_refused(start(prepare), name))
+            os.kill(holder, signal.SIGCONT)
+        return False
 
-    first = fork(work, prepare=on_host("host-a"), disturb=meanwhile)
-    if (first.error or "").startswith(NotTried.__name__):
-        raise NotTried(first.error)
+    first = start(on_host("host-a"), meanwhile)
+    if (first.error or "").startswith(f"{NotTried.__name__}: "):
+        raise NotTried(str(first.error).partition(": ")[2])
     wrong += [f"the first one ended with {first.error}"] if first.error else []
     again()
-    if fork(work, prepare=on_host("host-a"), disturb=locked).killed and _locks(world):
-        wrong += _unless_refused(fork(work, prepare=on_host("host-b")), "another host, after a kill")
+    if start(on_host("host-a"), locked).killed and _locks(world):
+        wrong += _unless_refused(start(on_host("host-b")), "another host, after a kill")
         for lock in _locks(world):
             lock.unlink()
-    last = fork(work, prepare=on_host("host-b"))
+    last = start(on_host("host-b"))
     return [*wrong, *([f"once the lock was deleted, it ended with {last.error}"] if last.error else [])]
-
-
-def _both(first: Callable[[], None], then: Callable[[], None]) -> Callable[[], None]:
-    def prepare() -> None:
-        first()
-        then()
-
-    return prepare
 
 
 def _locks(world: World) -> list[Path]:
@@ -88,15 +90,20 @@ def on_host(name: str) -> Callable[[], None]:
     return prepare
 
 
-def in_container() -> None:
-    """Makes a process one in a container that has the host's name, as with ``docker run --network host``."""
-    _unshare(_CLONE_NEWNS | _CLONE_NEWPID)
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        os._exit(0)
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    subprocess.run(["mount", "-t", "proc", "proc", "/proc"], check=True)
+def in_container_on(name: str) -> Callable[[], None]:
+    """Makes a process one in a container that has its host's name, as with ``docker run --network host``."""
+
+    def prepare() -> None:
+        _unshare(_CLONE_NEWUTS | _CLONE_NEWNS | _CLONE_NEWPID)
+        socket.sethostname(name)
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            os._exit(0)
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        subprocess.run(["mount", "-t", "proc", "proc", "/proc"], check=True)
+
+    return prepare
 
 
 def _unshare(flags: int) -> None:

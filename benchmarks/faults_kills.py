@@ -68,12 +68,12 @@ class Attack:
     def before(self, operation: Operation) -> Snapshot:
         """The state in which the operation begins."""
         self.world.restore(self.base)
-        _succeed(fork(lambda: operation.before(load(operation))))
+        _succeed(fork(operation.before, load=operation.load))
         return self.world.snapshot()
 
     def run(self, operation: Operation, kill: Kill | None = None) -> Outcome:
         """Runs the operation in a fork."""
-        return fork(lambda: perform(operation), kill)
+        return fork(operation.work, kill, load=operation.load)
 
     def undisturbed(self, operation: Operation, before: Snapshot) -> tuple[Outcome, State]:
         """An undisturbed run's outcome and the state after it, after which it is the same a second time.
@@ -130,18 +130,6 @@ class Attack:
                     break
             print(".", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
-
-
-def perform(operation: Operation) -> None:
-    """The operation on its dataset; for forks."""
-    operation.work(load(operation))
-
-
-def load(operation: Operation) -> Any:
-    """The operation's dataset; for forks."""
-    import fiftyone as fo
-
-    return fo.load_dataset(operation.dataset)
 
 
 def warm_up(mine: Path) -> None:

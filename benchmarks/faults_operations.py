@@ -37,6 +37,12 @@ class Operation:
     work: Callable[[Any], Any]
     ended: str | None = None
 
+    def load(self) -> Any:
+        """Its dataset; for forks."""
+        import fiftyone as fo
+
+        return fo.load_dataset(self.dataset)
+
 
 def _nothing(dataset: Any) -> None:
     """Of what is there before."""

@@ -11,7 +11,7 @@ from typing import Any
 from .faults_cases import CASES, Case, NotTried
 from .faults_forks import Outcome, fork
 from .faults_hosts import try_hosts
-from .faults_kills import Attack, perform
+from .faults_kills import Attack
 from .faults_operations import Operation
 from .faults_state import State, differences
 from .faults_world import Snapshot
@@ -90,7 +90,7 @@ def _try(
         drawn = Random(f"{attack.seed} {case.name} {operation.name} {number}")
         try:
             with case.fault(attack.world, seconds, drawn) as fault:
-                outcome = fork(lambda: perform(operation), prepare=fault.prepare, disturb=fault.disturb)
+                outcome = fork(operation.work, load=operation.load, prepare=fault.prepare, disturb=fault.disturb)
                 _raise_not_tried(outcome)
         except NotTried as reason:
             tried.not_tried = str(reason)
@@ -129,7 +129,7 @@ def _try_hosts(attack: Attack, operation: Operation, before: Snapshot, expected:
     tried = Tried(HOSTS, operation.name)
     attack.world.restore(before)
     try:
-        wrong = try_hosts(attack.world, lambda: perform(operation), lambda: attack.world.restore(before))
+        wrong = try_hosts(attack.world, operation, lambda: attack.world.restore(before))
     except NotTried as reason:
         tried.not_tried = str(reason)
         return tried

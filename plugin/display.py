@@ -72,6 +72,13 @@ def show_suspects(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     dataset.save()
 
 
+def is_missing(dataset: fo.Dataset, key: str, field: str) -> bool:
+    """Whether a field of the run is in no group of the sidebar, though the run has one: what a kill leaves."""
+    groups = dataset.app_config.sidebar_groups or []
+    has_group = any(group.name == group_name(key) for group in groups)
+    return has_group and not any(field in group.paths for group in groups)
+
+
 def hide(dataset: fo.Dataset, key: str, fields: Sequence[str], before: Mapping[str, Any]) -> None:
     """Takes back what `show` did.
 

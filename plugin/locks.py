@@ -16,6 +16,11 @@ import psutil
 from .containers import make_folder, writing_error
 from .errors import LabelQualityError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 LOCK_NAME = ".lock"
 #: A lock file without content is being written, unless it stays so for this many seconds
 _PATIENCE = 1.0
@@ -40,47 +45,52 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
     make_folder(folder)
     path = folder / LOCK_NAME
     mine = _identity()
-    _acquire(path, mine, patience)
+    descriptor = _acquire(path, mine, patience)
     try:
         yield
     finally:
         if _read(path) == mine:
             path.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def is_locked(folder: Path) -> bool:
     """Whether a run holds the folder; a process of this host that has ended holds nothing."""
-    holder = _read(folder / LOCK_NAME)
-    return holder is not None and _alive(holder)
+    path = folder / LOCK_NAME
+    holder = _read(path)
+    return holder is not None and _alive(path, holder, _identity())
 
 
-def _acquire(path: Path, mine: dict[str, Any], patience: float) -> None:
+def _acquire(path: Path, mine: dict[str, Any], patience: float) -> int:
+    """Writes the lock, and returns the descriptor of its file: it stays open, and locked, while the lock is held."""
     deadline = time.monotonic() + patience
-    while not _create(path, mine):
+    while (descriptor := _create(path, mine)) is None:
         holder = _patient_read(path)
-        if holder is None or not _alive(holder):
+        if holder is None or not _alive(path, holder, mine):
             _take_away(path, holder)
         elif time.monotonic() < deadline:
             time.sleep(_PAUSE)
         else:
             raise LabelQualityError(_busy(path, holder))
+    return descriptor
 
 
-def _create(path: Path, mine: dict[str, Any]) -> bool:
+def _create(path: Path, mine: dict[str, Any]) -> int | None:
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
-        return False
+        return None
     except OSError as error:
         raise writing_error(error, path.parent) from error
     try:
+        # Before there is a content that others could judge by
+        _lock_file(descriptor)
         os.write(descriptor, json.dumps(mine).encode())
     except OSError as error:
+        os.close(descriptor)
         path.unlink(missing_ok=True)
         raise writing_error(error, path.parent) from error
-    finally:
-        os.close(descriptor)
-    return True
+    return descriptor
 
 
 def _take_away(path: Path, stale: dict[str, Any] | None) -> None:
@@ -129,6 +139,9 @@ def _identity() -> dict[str, Any]:
     process = psutil.Process()
     return {
         "host": socket.gethostname(),
+        "machine": _first_line("/etc/machine-id"),
+        "boot": _first_line("/proc/sys/kernel/random/boot_id"),
+        "processes": _link("/proc/self/ns/pid"),
         "pid": process.pid,
         "process_started": process.create_time(),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -136,16 +149,62 @@ def _identity() -> dict[str, Any]:
     }
 
 
-def _alive(holder: dict[str, Any]) -> bool:
+def _alive(path: Path, holder: dict[str, Any], mine: dict[str, Any]) -> bool:
     """Whether the holder may still be running; a process number given to another process since is no holder."""
-    if holder["host"] != socket.gethostname():
+    if holder["host"] != mine["host"] or _differ(holder, mine, "machine"):
         return True
+    if not _differ(holder, mine, "boot") and _differ(holder, mine, "processes"):
+        # In another container on this machine, whose processes cannot be seen from here
+        return _is_locked(path)
     try:
         return abs(psutil.Process(holder["pid"]).create_time() - holder["process_started"]) < 1.0
     except psutil.NoSuchProcess:
         return False
     except psutil.Error:
         return True
+
+
+def _differ(holder: dict[str, Any], mine: dict[str, Any], name: str) -> bool:
+    """Whether both say something of that name, as on Linux and not in locks of version 0.1.0, and not the same."""
+    return bool(holder.get(name) and mine[name] and holder[name] != mine[name])
+
+
+def _lock_file(descriptor: int) -> None:
+    """Has the system lock the file for this process, where its file system can; it lets go when the process ends."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a process has the file locked, or that cannot be told."""
+    if fcntl is None:
+        return True
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _first_line(path: str) -> str:
+    try:
+        return Path(path).read_text().partition("\n")[0].strip()
+    except OSError:
+        return ""
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
 
 
 def _busy(path: Path, holder: dict[str, Any]) -> str:

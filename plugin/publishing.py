@@ -24,7 +24,16 @@ from .suspect_fields import ImageSuspects, indexed_paths, suspect_names, write_s
 from .suspects import SuspectSearch
 from .timing import StageTimes
 from .turns import writing
-from .views import delete_suspect_views, delete_views, own_views, restore_views, save_suspect_views, save_worst_first
+from .views import (
+    WORST_FIRST,
+    delete_suspect_views,
+    delete_views,
+    own_views,
+    restore_views,
+    save_suspect_views,
+    save_worst_first,
+    view_name,
+)
 
 #: What a record's status says of a run: it has predictions only, its fields are being written, or it has everything
 PREDICTED = "predicted"
@@ -128,9 +137,11 @@ def _publish(
 
 def _verdicts(dataset: fo.Dataset, record: RunRecord, before: RunRecord) -> list[str]:
     """The field of what people have decided about the same masks' suspects, all of it: they would not do so twice."""
-    if before.label_field != record.label_field or not dataset.has_sample_field(suspect_names(record.key)[-1]):
+    if before.label_field != record.label_field:
         return []
-    verdicts.set_aside(dataset, record.key)
+    # Where an earlier call was killed after it had deleted the suspects, the verdicts are aside already
+    if dataset.has_sample_field(suspect_names(record.key)[-1]):
+        verdicts.set_aside(dataset, record.key)
     return [verdicts.rejected_name(record.key)]
 
 
@@ -152,8 +163,9 @@ def publish_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSear
     with writing(dataset, Path(str(record.folder))):
         record.extra["suspects"] = {**record.extra.get("suspects", {}), "status": WRITING}
         save_record(dataset, record)
-        deleted = delete_suspect_views(dataset, record.key)
-        record.views = [name for name in record.views if name not in deleted]
+        delete_suspect_views(dataset, record.key)
+        # Not by what was deleted just now: an earlier call may have been killed after it had deleted some
+        record.views = [name for name in record.views if name == view_name(record.key, WORST_FIRST)]
         _write_suspects(dataset, record, search, times)
         restore_views(dataset, record.key, record.views)
         record.extra["suspects"]["status"] = WRITING

@@ -58,12 +58,15 @@ def create_rejected(dataset: fo.Dataset, key: str) -> str:
     """
     name, suspects = rejected_name(key), field_name(key, "suspects")
     check_names(dataset, key, [name])
-    if not has_rejected(dataset, key):
+    schema = dataset.get_field(f"{suspects}.detections").field.get_field_schema()
+    like = {name: (type(known), known.description) for name, known in schema.items() if known.description}
+    attributes = described(f"{name}.detections", {**like, **ATTRIBUTES})
+    # The field may be there without them: what a kill leaves
+    new = any(dataset.get_field(path) is None for path in attributes)
+    if new:
         kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Detections}
-        schema = dataset.get_field(f"{suspects}.detections").field.get_field_schema()
-        like = {name: (type(known), known.description) for name, known in schema.items() if known.description}
-        attributes = described(f"{name}.detections", {**like, **ATTRIBUTES})
         create_fields(dataset, key, {name: {**kind, "description": _REJECTED_TEXT}}, attributes)
+    if new or display.is_missing(dataset, key, name):
         display.show_suspects(dataset, key, own_fields(dataset, key))
     return name
 

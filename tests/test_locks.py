@@ -86,6 +86,30 @@ def test_a_lock_of_another_host_is_respected(tmp_path: Path) -> None:
     assert json.loads((tmp_path / LOCK_NAME).read_text()) == lock
 
 
+def test_a_lock_of_another_machine_of_the_same_name_is_respected(tmp_path: Path) -> None:
+    lock = {"host": socket.gethostname(), "machine": "another", "pid": os.getpid(), "process_started": 0.0}
+    (tmp_path / LOCK_NAME).write_text(json.dumps(lock))
+    with pytest.raises(LabelQualityError, match=r"if it is no longer running, delete "), locked(tmp_path):
+        pass
+
+
+def test_a_container_on_this_machine_keeps_the_folder_until_it_ends(tmp_path: Path) -> None:
+    """With this machine's name, as under ``docker run --network host``, and process numbers of its own."""
+    container = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if subprocess.run([*container, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("namespaces cannot be made here")
+    command = [*container, sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        with pytest.raises(LabelQualityError, match=r"Another run is using .*: process 1 on "), locked(tmp_path):
+            pass
+        process.kill()
+        # To its end: what runs in the container ends a moment after what holds it
+        process.stdout.read()
+    with locked(tmp_path):
+        assert json.loads((tmp_path / LOCK_NAME).read_text())["pid"] == os.getpid()
+
+
 def test_an_empty_lock_is_what_a_kill_left(tmp_path: Path) -> None:
     (tmp_path / LOCK_NAME).write_text("")
     with locked(tmp_path):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from label_quality.plugin.database_errors import database_errors
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -153,11 +152,6 @@ def test_a_key_of_another_plugin_is_refused(runs, dataset):
     ):
         runs.save_record(dataset, runs.RunRecord("foreign", "ground_truth"))
     runs.validate_key(dataset, "lq")
-
-
-def test_other_errors_pass_through(runs):
-    with pytest.raises(KeyError), database_errors():
-        raise KeyError("x")
 
 
 def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
