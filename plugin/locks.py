@@ -49,8 +49,10 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
     try:
         yield
     finally:
-        if _read(path) == mine:
-            path.unlink(missing_ok=True)
+        # Where the folder may not be written to any more, the file stays: it holds nobody up, as it is not locked
+        with contextlib.suppress(OSError):
+            if _read(path) == mine:
+                path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
@@ -62,7 +64,7 @@ def is_locked(folder: Path) -> bool:
 
 
 def _acquire(path: Path, mine: dict[str, Any], patience: float) -> int:
-    """Writes the lock, and returns the descriptor of its file: it stays open, and locked, while the lock is held."""
+    """Writes the lock, and returns a descriptor of its file: it stays open, and locked, while the lock is held."""
     deadline = time.monotonic() + patience
     while (descriptor := _create(path, mine)) is None:
         holder = _patient_read(path)
@@ -82,15 +84,20 @@ def _create(path: Path, mine: dict[str, Any]) -> int | None:
         return None
     except OSError as error:
         raise writing_error(error, path.parent) from error
+    kept = None
     try:
+        kept = os.open(path, os.O_RDONLY)
         # Before there is a content that others could judge by
-        _lock_file(descriptor)
+        mine["locked"] = _lock_file(kept)
         os.write(descriptor, json.dumps(mine).encode())
     except OSError as error:
-        os.close(descriptor)
+        if kept is not None:
+            os.close(kept)
         path.unlink(missing_ok=True)
         raise writing_error(error, path.parent) from error
-    return descriptor
+    finally:
+        os.close(descriptor)
+    return kept
 
 
 def _take_away(path: Path, stale: dict[str, Any] | None) -> None:
@@ -153,9 +160,12 @@ def _alive(path: Path, holder: dict[str, Any], mine: dict[str, Any]) -> bool:
     """Whether the holder may still be running; a process number given to another process since is no holder."""
     if holder["host"] != mine["host"] or _differ(holder, mine, "machine"):
         return True
-    if not _differ(holder, mine, "boot") and _differ(holder, mine, "processes"):
-        # In another container on this machine, whose processes cannot be seen from here
-        return _is_locked(path)
+    elsewhere = not _differ(holder, mine, "boot") and _differ(holder, mine, "processes")
+    # The processes of another container on this machine cannot be seen from here, but whether its file is locked can
+    return (elsewhere or _is_running(holder)) and (not holder.get("locked") or _is_locked(path))
+
+
+def _is_running(holder: dict[str, Any]) -> bool:
     try:
         return abs(psutil.Process(holder["pid"]).create_time() - holder["process_started"]) < 1.0
     except psutil.NoSuchProcess:
@@ -169,23 +179,28 @@ def _differ(holder: dict[str, Any], mine: dict[str, Any], name: str) -> bool:
     return bool(holder.get(name) and mine[name] and holder[name] != mine[name])
 
 
-def _lock_file(descriptor: int) -> None:
-    """Has the system lock the file for this process, where its file system can; it lets go when the process ends."""
-    if fcntl is not None:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _lock_file(descriptor: int) -> bool:
+    """Has the system lock the file until this process ends; returns whether its file system can."""
+    if fcntl is None:
+        return False
+    try:
+        # Shared, as a file that is only open for reading can be locked on every file system
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _is_locked(path: Path) -> bool:
     """Whether a process has the file locked, or that cannot be told."""
-    if fcntl is None:
-        return True
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return False
+    except OSError:
+        return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return True
     finally:

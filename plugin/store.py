@@ -47,6 +47,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from .containers import writing_error
 from .locks import LOCK_NAME, locked
 from .stored_sets import (
     FORMAT,
@@ -121,8 +122,14 @@ class RunFolder:
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.__exit__(None, None, None)
-        if self.root.is_dir() and not any(self.root.iterdir()):
-            self.root.rmdir()
+        with contextlib.suppress(OSError):
+            if self.root.is_dir() and not any(self.root.iterdir()):
+                self.root.rmdir()
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) and isinstance(error.filename, str):
+            # Of a file that cannot be removed, say: what cannot be written is explained where it is written
+            parent = Path(error.filename).parent
+            if parent.is_relative_to(self.root):
+                raise writing_error(error, parent) from error
 
     def open_predictions(
         self, digest: str, content: Mapping[str, Any] | None = None, *, overwrite: bool = False

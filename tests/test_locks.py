@@ -110,6 +110,33 @@ def test_a_container_on_this_machine_keeps_the_folder_until_it_ends(tmp_path: Pa
         assert json.loads((tmp_path / LOCK_NAME).read_text())["pid"] == os.getpid()
 
 
+def test_a_lock_that_cannot_be_removed_holds_nobody_up(tmp_path: Path) -> None:
+    """A folder that may not be written to any more, which is told by what the run itself ends with."""
+    script = """
+import sys
+from benchmarks.faults_cases import obey_permissions
+obey_permissions()
+folder = Path(sys.argv[1])
+for _ in range(2):
+    try:
+        with locked(folder):
+            folder.chmod(0o555)
+            raise KeyError("of the run")
+    except KeyError as error:
+        print(error, [path.name for path in folder.iterdir()], flush=True)
+    folder.chmod(0o755)
+"""
+    root = str(Path(__file__).resolve().parent.parent)
+    imports = "from pathlib import Path\nfrom label_quality.plugin.locks import locked\n"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{BARE_PACKAGE}sys.path.insert(0, {root!r})\n{imports}{script}", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["'of the run' ['.lock']"] * 2, done.stderr
+
+
 def test_an_empty_lock_is_what_a_kill_left(tmp_path: Path) -> None:
     (tmp_path / LOCK_NAME).write_text("")
     with locked(tmp_path):

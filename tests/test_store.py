@@ -502,3 +502,33 @@ def test_a_kill_at_any_moment_leaves_only_whole_files(tmp_path: Path) -> None:
         process.communicate()
         counts.append(check_all_whole(tmp_path))
     assert counts[0] >= 20 and counts == sorted(counts)
+
+
+def test_files_that_cannot_be_removed_are_explained(tmp_path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+import numpy as np
+from benchmarks.faults_cases import obey_permissions
+from label_quality.plugin.errors import LabelQualityError
+from label_quality.plugin.store import RunFolder
+
+obey_permissions()
+try:
+    with RunFolder(sys.argv[1]) as folder:
+        path = folder.open_scores("ab").write_heatmap("64f0c0ffee00000000000000", np.zeros((2, 2), np.uint8))
+        path.parent.chmod(0o555)
+        folder.remove_sets()
+except LabelQualityError as error:
+    print(error)
+path.parent.chmod(0o755)
+with RunFolder(sys.argv[1]) as folder:
+    print(folder.remove_sets())
+"""
+    code = f"{BARE_PACKAGE}sys.path.insert(0, {str(Path(__file__).resolve().parent.parent)!r})\n{script}"
+    root = tmp_path / "lq"
+    done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=False)
+    told, removed = done.stdout.splitlines()
+    assert told.startswith(f"Expected to be able to write to the output folder {root}/scores-ab/heatmaps/00, but got")
+    assert "Make it writable or give another `output_dir`; a run that was under way continues" in told
+    assert removed == "[]" and not root.exists()
