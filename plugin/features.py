@@ -54,16 +54,16 @@ class FrozenFeatures:
         self.config, self.classes, self.cache, self.device = config, classes, cache, device
         self._building = threading.Lock()
 
-    @property
-    def encoder(self) -> FrozenEncoder:
-        """The encoder, from any thread; its weights are read, or without any drawn by the seed, when first needed."""
-        with self._building:
-            return self._encoder
-
     @cached_property
-    def _encoder(self) -> FrozenEncoder:
-        with seeded(self.config.seed):
-            return FrozenEncoder(str(self.config.encoder), self.config.weights).to(self.device)
+    def encoder(self) -> FrozenEncoder:
+        """The encoder; its weights are read, or without any drawn by the run's seed, when it is first needed."""
+        # Threads that need it at once would draw from one generator; newer Pythons do not keep them apart
+        with self._building:
+            if "encoder" not in vars(self):
+                with seeded(self.config.seed):
+                    network = FrozenEncoder(str(self.config.encoder), self.config.weights).to(self.device)
+                vars(self)["encoder"] = network
+            return vars(self)["encoder"]
 
     def encode(self, sample: SampleInput, image: np.ndarray, labels: np.ndarray) -> None:
         """Stores the features and labels of a sample, a piece a tile.

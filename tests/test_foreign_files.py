@@ -83,7 +83,7 @@ def test_class_files_that_are_no_files(tmp_path: Path) -> None:
         ("a.json", '{"%s": "sky"}' % ("9" * 5000), "Expected the keys of the class file .* to be mask values"),
         ("a.json", "[" * 100_000, "is no JSON that can be read"),
         ("a.json", "[%s]" % ("9" * 5000), "is no JSON that can be read"),
-        ("a.csv", f"0,sky\n1,a{' ' * 100_000}b,1,2", "Line 2 of the class file .* has 100007 characters"),
+        ("a.csv", f"0,sky\n1,a{' ' * 100_000}b,1,2", "Line 2 of the class file .* has 100008 characters"),
         ("a.csv", "x" * (8 << 20) + "x", "it has 8388609 bytes, and no list of classes has more than 8388608"),
     ],
 )

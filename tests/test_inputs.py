@@ -281,7 +281,7 @@ def test_datasets_of_other_media(inputs, make_dataset, fiftyone, dataset):
         inputs.LabelQualityError, match=r"media type '3d', which is not supported\. Use a dataset whose"
     ):
         inputs.open_samples(media, "ground_truth")
-    with pytest.raises(inputs.LabelQualityError, match=r"media type 'group', .*flatten a grouped view"):
+    with pytest.raises(inputs.LabelQualityError, match=r"media type 'group', .*flatten a view that is grouped"):
         inputs.open_samples(dataset.group_by("index"), "ground_truth")
 
 
