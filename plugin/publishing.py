@@ -227,7 +227,7 @@ def conclude(
         if isinstance(one, ScoreSet):
             one.discard("pooled")
     old = own_folder(dataset, before) if before is not None else None
-    if old is not None and old != folder.root:
+    if old is not None and old != folder.root and old.is_dir():
         with run_folder(dataset, old, before) as elsewhere:
             notes.append(remove_replaced(dataset, elsewhere))
         tidy(old)
