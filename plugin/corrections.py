@@ -23,20 +23,21 @@ from .fields import check_names, create_fields, field_name, own_fields
 from .housekeeping import dataset_folder, dataset_id, default_parent
 from .inputs import SegmentationSamples, open_samples
 from .progress import Progress, silent
-from .publishing import recorded_scores
-from .region_masks import place_region
+from .publishing import recorded_scores, recorded_suspects
+from .region_masks import place_region, redrawn
 from .runs import RunRecord, load_record
 from .scored import check_unchanged, scored_states
 from .slices import images_of
 from .store import RunFolder
 from .suspect_fields import SUSPECTS
+from .suspects import found_masks
 from .verdicts import CONFIRMED, REJECTED
 from .written_files import WrittenFiles
 
 CORRECTED = "corrected"
 #: Which regions are corrected: those that a person has confirmed, or all but the rejected
 REGIONS = (CONFIRMED, "all")
-_ATTRIBUTES = ("id", "label", "bounding_box", "mask_path")
+_ATTRIBUTES = ("id", "label", "bounding_box", "mask_path", "evidence")
 #: Masks before their paths are written to the dataset
 _A_WRITE = 200
 
@@ -127,13 +128,17 @@ def write_corrected_masks(
     dataset.mask_targets = {**dataset.mask_targets, name: table.mask_targets()}
     display.show_suspects(dataset, key, own_fields(dataset, key))
     drawn = _with_drawn_masks(dataset, key)
+    found = _found_masks(record, drawn)
     written: dict[str, fo.Segmentation] = {}
     images = corrected = 0
     for index, (sample_id, file) in enumerate(zip(samples.ids, files, strict=True)):
         regions_here = changes.get(sample_id, [])
         if sample_id in drawn:
             masks = {one.id: one.mask for one in images_of(dataset)[sample_id][field_name(key, SUSPECTS)].detections}
-            regions_here = [{**region, "mask": masks.get(region["id"])} for region in regions_here]
+            regions_here = [
+                {**region, "mask": masks.get(region["id"]), "found": found.get((sample_id, region["evidence"]))}
+                for region in regions_here
+            ]
         try:
             content = _png(_corrected(samples, index, regions_here, table), sample_id)
         except SampleError as error:
@@ -180,6 +185,15 @@ def _with_drawn_masks(dataset: fo.Dataset, key: str) -> set[str]:
     """Ids of the samples that have a region whose mask is in the database."""
     stored = {f"{field_name(key, SUSPECTS)}.detections.mask": {"$type": "binData"}}
     return {str(one["_id"]) for one in dataset._sample_collection.find(stored, {"_id": True})}
+
+
+def _found_masks(record: RunRecord, sample_ids: set[str]) -> dict[tuple[str, float], tuple[list[int], Path]]:
+    """What the run has found in these samples, as `suspects.found_masks` gives it, so far as its files are there."""
+    folder = RunFolder(record.folder or "")
+    found: dict[tuple[str, float], tuple[list[int], Path]] = {}
+    for suspects in recorded_suspects(folder, record) if sample_ids else ():
+        found |= found_masks(suspects, sample_ids)
+    return {region: (box, path) for region, (box, path) in found.items() if path.exists()}
 
 
 def _unchanged(
@@ -249,10 +263,21 @@ def _paint(mask: np.ndarray, region: Mapping[str, Any], table: ClassTable, sampl
             "another class, or reject it.",
             sample_id=sample_id,
         )
-    place = place_region(region, mask.shape[:2], sample_id)
+    inside = _inside(region, mask.shape[:2], sample_id)
     value = table.ids[table.names.index(name)]
     colour = value if table.colors is None else (value >> 16, value >> 8 & 255, value & 255)
-    mask[place.rows, place.columns][place.inside] = colour
+    mask[inside] = colour
+
+
+def _inside(region: Mapping[str, Any], size: tuple[int, ...], sample_id: str) -> np.ndarray:
+    """The region's pixels, (H, W) bool; of one that was edited in the App, see `region_masks.redrawn`."""
+    place = place_region(region, size, sample_id)
+    if region.get("mask") is None or region.get("found") is None:
+        return place.whole(size)
+    box, path = region["found"]
+    shares = [pixels / size[1 - axis % 2] for axis, pixels in enumerate(box)]
+    found = place_region({"bounding_box": shares, "mask_path": str(path)}, size, sample_id)
+    return redrawn(place, found, size)
 
 
 def _png(mask: np.ndarray, sample_id: str) -> bytes:

@@ -267,7 +267,7 @@ def conclude(
         elif isinstance(one, PredictionSet) and one.complete:
             one.discard("work")
     old = own_folder(dataset, before) if before is not None else None
-    if old is not None and old != folder.root:
+    if old is not None and old != folder.root and old.is_dir():
         with run_folder(dataset, old, before) as elsewhere:
             notes.append(remove_replaced(dataset, elsewhere))
         tidy(old)

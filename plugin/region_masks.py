@@ -1,7 +1,9 @@
 """Masks of suspect regions in the pixels of their image, as a run has found them or as a person has drawn them.
 
 A run writes each mask to a file, pixel by pixel of the region's box. Where a person edits it in the App, the mask goes
-into the database as large as it was on the screen, and the box no longer begins and ends with a pixel.
+into the database as large as it was on the screen, and the box no longer begins and ends with a pixel. Of an image
+that is larger than the screen such a mask is coarse: there only what was changed by more than a pixel of the screen is
+taken from it.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from .errors import SampleError
@@ -25,11 +28,19 @@ class Place:
         rows: of the image
         columns: of the image
         inside: (rows, columns) bool, the region
+        scale: pixels of the image that a pixel of the mask covers, along the axis where they are more
     """
 
     rows: slice
     columns: slice
     inside: np.ndarray
+    scale: float = 1.0
+
+    def whole(self, size: Sequence[int]) -> np.ndarray:
+        """The region in its image of (height, width): (H, W) bool."""
+        mask = np.zeros(tuple(size), bool)
+        mask[self.rows, self.columns] = self.inside
+        return mask
 
 
 def place_region(region: Mapping[str, Any], size: Sequence[int], sample_id: str) -> Place:
@@ -56,7 +67,30 @@ def place_region(region: Mapping[str, Any], size: Sequence[int], sample_id: str)
     left, top, width, height = region["bounding_box"]
     rows, from_rows = _resampled(top, height, mask.shape[0], size[0])
     columns, from_columns = _resampled(left, width, mask.shape[1], size[1])
-    return Place(rows, columns, mask[from_rows][:, from_columns] > 0)
+    scale = max(height * size[0] / mask.shape[0], width * size[1] / mask.shape[1])
+    return Place(rows, columns, mask[from_rows][:, from_columns] > 0, scale)
+
+
+def redrawn(drawn: Place, found: Place, size: Sequence[int]) -> np.ndarray:
+    """A region that was found and then edited on the screen.
+
+    Args:
+        drawn: after the edit
+        found: before, pixel by pixel
+        size: (height, width) of the image in pixels
+
+    Returns:
+        (H, W) bool; where the two differ by no more than a pixel of the screen, it is as it was found
+    """
+    after = drawn.whole(size)
+    if drawn.scale <= 1.0:
+        return after
+    before = found.whole(size)
+    differ = (after != before).astype(np.uint8)
+    side = math.ceil(drawn.scale) + 1
+    kernel = np.ones((side, side), np.uint8)
+    changed = cv2.dilate(cv2.morphologyEx(differ, cv2.MORPH_OPEN, kernel), kernel) & differ
+    return np.where(changed > 0, after, before)
 
 
 def _resampled(start: float, length: float, cells: int, pixels: int) -> tuple[slice, np.ndarray]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count, takewhile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,6 +150,28 @@ class SuspectSearch:
                 "score_label_quality with overwrite=True."
             )
             raise SampleError(problem, sample_id=sample_id, path=error.path) from error
+
+
+def found_masks(store: SuspectSet, sample_ids: Collection[str]) -> dict[tuple[str, float], tuple[list[int], Path]]:
+    """The regions that a finished search has found in some samples.
+
+    Args:
+        store: the run's suspects
+        sample_ids: the samples
+
+    Returns:
+        (sample id, evidence) of each region to its box (left, top, width, height) in pixels, and the file of its mask
+    """
+    found: dict[tuple[str, float], tuple[list[int], Path]] = {}
+    for shard in takewhile(lambda index: store.shard_done(_STAGE, index), count()):
+        row = store.read_shard(_STAGE, shard)
+        ends = row["counts"].cumsum().tolist()
+        for sample_id, regions, end in zip(row["ids"], row["counts"].tolist(), ends, strict=True):
+            for number in range(regions if sample_id in sample_ids else 0):
+                place = end - regions + number
+                region = row["box"][place].tolist(), store.mask_file(sample_id, number)
+                found[sample_id, float(row["evidence"][place])] = region
+    return found
 
 
 @dataclass

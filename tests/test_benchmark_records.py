@@ -137,6 +137,25 @@ def test_deleting_removes_the_datasets_files_and_record_and_nothing_else(
     assert len(benchmarked) == 4 and all(Path(path).exists() for path in benchmarked.values("filepath"))
 
 
+def test_of_a_folder_of_version_0_1_that_two_datasets_share_only_what_is_ones_own_is_deleted(
+    records: Any, benchmarked: Any, make_dataset: Any, tmp_path: Path
+) -> None:
+    from label_quality.plugin.housekeeping import dataset_id
+    from label_quality.plugin.store import RunFolder
+
+    other, folder = make_dataset(), tmp_path / "files" / "lq_benchmark"
+    records.save_benchmark(other, "lq_benchmark", content(folder=str(folder), dataset_id=dataset_id(other)))
+    runs = [folder / "runs" / f"{records.dataset_prefix(one, 'lq_benchmark')}swap" for one in (benchmarked, other)]
+    for run in runs:
+        with RunFolder(run / "run_1") as opened:
+            opened.open_scores("0123")
+    left = records.delete_benchmark(benchmarked, "lq_benchmark")
+    # Nobody can tell whose the copies of masks are
+    assert {Path(path).suffix for path in left if "/masks/" in path} == {".png", ".json"}
+    assert [run.exists() for run in runs] == [False, True]
+    assert records.delete_benchmark(other, "lq_benchmark") == [] and not folder.exists()
+
+
 def test_nothing_is_left_where_the_folder_held_only_the_benchmarks_files(
     records: Any, benchmarked: Any, tmp_path: Path
 ) -> None:

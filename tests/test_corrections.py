@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from . import suspect_run
+from . import predicted, suspect_run
 
 URI = "@label-quality/segmentation/write_corrected_masks"
 
@@ -252,6 +252,22 @@ def test_masks_drawn_in_the_app_are_taken_at_the_images_resolution(
     given[0][0:12, 0:8] = 3
     for index in (0, 1, 3):
         assert np.array_equal(read(tmp_path / "out", f"{index:03d}.png"), given[index]), index
+
+
+def test_what_a_coarse_screen_cannot_show_is_as_the_run_has_found_it(
+    make_dataset: Any, corrections: Any, tmp_path: Path
+) -> None:
+    from label_quality.plugin.audit import audit_labels
+
+    dataset = predicted.add_predictions(make_dataset(count=6), tmp_path)
+    audit_labels(dataset, "ground_truth", **predicted.WITH_FILES)
+    corrections.write_corrected_masks(dataset, regions="all", output_dir=tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.png")}
+    (index, *_) = dataset.match({"lq_suspects.detections.0": {"$exists": True}}).values("index")
+    region = dataset.match({"index": index}).first().lq_suspects.detections[0]
+    edit_in_app(dataset, index, 0, region.get_mask()[2::4, 1::4] > 0, region.bounding_box)
+    corrections.write_corrected_masks(dataset, regions="all", output_dir=tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.png")} == before
 
 
 def test_a_region_without_a_mask_is_said(dataset: Any, corrections: Any, tmp_path: Path) -> None:
