@@ -10,7 +10,7 @@ DEMO_DIR := $(CURDIR)/demo_data
 DEMO_ENV := FIFTYONE_DEFAULT_DATASET_DIR=$(DEMO_DIR)/datasets FIFTYONE_PLUGINS_DIR=$(DEMO_DIR)/plugins \
     FIFTYONE_DATABASE_VALIDATION=false FIFTYONE_DO_NOT_TRACK=true FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true
 
-.PHONY: demo test test-label-studio setup setup-browser lint typecheck unit bench clean
+.PHONY: demo test test-oldest test-label-studio setup setup-browser lint typecheck unit bench clean
 
 demo: setup
 	@mkdir -p $(DEMO_DIR)/plugins && ln -sfn $(CURDIR) $(DEMO_DIR)/plugins/label-quality
@@ -37,6 +37,13 @@ typecheck: setup
 # Two processes, each with a MongoDB of its own; tests/conftest.py says what stays together
 unit: setup
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadgroup
+
+# All tests but those of the App, with the oldest packages that requirements.txt claims (constraints-oldest.txt), in an
+# environment of its own: make test-oldest PYTHON=python3.10
+test-oldest: VENV := .venv-oldest-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+test-oldest:
+	@CONSTRAINTS=constraints-oldest.txt scripts/setup.sh
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadgroup --ignore=tests/app
 
 # Against a real Label Studio, a gigabyte in an environment of its own
 LABEL_STUDIO := $(CURDIR)/.venv-label-studio

@@ -22,7 +22,7 @@ class ListRuns(foo.Operator):
             label="List label quality runs",
             description="The runs on this dataset: what was audited, with which predictions, and what is worst",
             icon="/assets/runs.svg",
-            risk_level=types.RiskLevel.LOW,
+            risk_level="low",
             view_target=False,
         )
 

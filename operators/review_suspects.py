@@ -167,7 +167,7 @@ class ReviewState(foo.Operator):
             label="State of the review",
             icon="/assets/review.svg",
             unlisted=True,
-            risk_level=types.RiskLevel.LOW,
+            risk_level="low",
         )
 
     @database_errors()

@@ -30,7 +30,7 @@ class ShowGroup(foo.Operator):
             description="Show all suspect regions of one repeated mistake, such as 'pillow given as couch'",
             icon="/assets/group.svg",
             dynamic=True,
-            risk_level=types.RiskLevel.LOW,
+            risk_level="low",
             view_target=False,
         )
 

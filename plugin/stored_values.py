@@ -87,12 +87,10 @@ def encode_png(values: np.ndarray) -> bytes:
     colours = values.ndim == 3 and values.shape[2] == 3 and values.dtype == np.uint8
     if not colours and (values.ndim != 2 or values.dtype not in (np.uint8, np.uint16)):
         raise ValueError(f"Expected (H, W) uint8 or uint16, or (H, W, 3) uint8, but got {values.shape} {values.dtype}")
-    settings = (
-        cv2.IMWRITE_PNG_STRATEGY,
-        cv2.IMWRITE_PNG_STRATEGY_RLE,
-        cv2.IMWRITE_PNG_FILTER,
-        cv2.IMWRITE_PNG_FILTER_UP,
-    )
+    settings = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    # OpenCV before 4.12, the last for numpy 1, cannot choose the filter: its files are larger, with the same pixels
+    if hasattr(cv2, "IMWRITE_PNG_FILTER"):
+        settings += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
     done, data = cv2.imencode(".png", np.ascontiguousarray(values[..., ::-1]) if colours else values, settings)
     if not done:
         raise ValueError(f"Could not encode an image of {values.shape}")

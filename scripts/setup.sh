@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Sets up all that `make demo` and `make test` need, from a bare Debian with Python: virtual environment, packages, a
 # mongod for FiftyOne, and (with the argument `browser`) Chromium. Does nothing that is already done.
+# PYTHON, VENV and CONSTRAINTS name another interpreter, another environment, other versions of the packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python3}
 venv=${VENV:-.venv}
+constraints=${CONSTRAINTS:-constraints.txt}
 extras=dev,app-tests
 
 install_debian() {
@@ -27,10 +29,10 @@ if [ ! -x "$venv/bin/pip" ]; then
 fi
 
 stamp="$venv/.installed"
-wanted=$(cat pyproject.toml constraints.txt | sha256sum)
+wanted=$(cat pyproject.toml requirements.txt "$constraints" | sha256sum)
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
     echo "Installing packages into $venv (torch brings several GB; a few minutes)"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extras]"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -c "$constraints" -e ".[$extras]"
     echo "$wanted" >"$stamp"
 fi
 

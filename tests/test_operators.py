@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from packaging.version import Version
 
 PLUGIN = "@label-quality/segmentation"
 #: Names that MongoDB could not keep under integer keys
@@ -226,7 +228,11 @@ def test_a_model_source_warns_until_the_user_confirms(predicted: Any) -> None:
 
 def test_the_form_offers_the_selected_samples(predicted: Any) -> None:
     ids = predicted.values("id")[:6]
-    properties = form("audit_labels", predicted, request={"selected": ids, "view_target": "SELECTED_SAMPLES"})
+    chosen = {"view_target": "SELECTED_SAMPLES"}
+    # The App sends the choice with the request since FiftyOne 1.21, before that as a value of the form
+    with_request = Version(metadata.version("fiftyone")) >= Version("1.21")
+    request, values = (chosen, {}) if with_request else ({}, chosen)
+    properties = form("audit_labels", predicted, request={"selected": ids, **request}, **values)
     assert "SELECTED_SAMPLES" in properties["view_target"].type.values
     assert "trained on 5 images each" in sentences(properties)[1]
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Packages that are imported under another name than they are required by
@@ -85,12 +87,37 @@ def test_the_wheel_has_the_command_and_the_requirements(wheel: zipfile.ZipFile) 
 
 
 def test_requirements_can_be_read_and_are_installed() -> None:
-    from packaging.requirements import Requirement
-
     for line in _requirements():
         requirement = Requirement(line)
         assert requirement.specifier, f"{line} has no version"
         assert requirement.specifier.contains(metadata.version(requirement.name), prereleases=True), line
+
+
+def test_every_oldest_version_that_is_claimed_is_one_of_test_oldest() -> None:
+    # On Python 3.12 some have no wheels of the oldest version
+    pins = [Requirement(line) for line in _lines("constraints-oldest.txt")]
+    oldest = [pin for pin in pins if not pin.marker or pin.marker.evaluate({"python_version": "3.10"})]
+    tested = {pin.name: [Version(one.version) for one in pin.specifier] for pin in oldest}
+    optional = re.findall(r'^huggingface = \["(.*)"\]', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    required = [Requirement(line) for line in [*_requirements(), *optional]]
+    claimed = {one.name: [Version(it.version) for it in one.specifier if it.operator == ">="] for one in required}
+    assert claimed == {name: tested.get(name) for name in claimed}
+
+
+def test_the_manifest_claims_the_fiftyone_that_is_required() -> None:
+    (required,) = [line for line in _requirements() if _name(line) == "fiftyone"]
+    assert f"fiftyone{_manifest()['fiftyone']['version']}" == required
+
+
+def test_every_file_claims_the_same_pythons() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    minors = [int(minor) for minor in re.findall(r"Python :: 3\.(\d+)", project)]
+    first, last = minors[0], minors[-1]
+    assert minors == list(range(first, last + 1))
+    assert f'requires-python = ">=3.{first},<3.{last + 1}"' in project
+    assert f"(3, {first}) <= sys.version_info[:2] <= (3, {last})" in (ROOT / "scripts" / "setup.sh").read_text()
+    for file in ("scripts/setup.sh", "README.md", "docs/compatibility.md"):
+        assert f"Python 3.{first} to 3.{last}" in (ROOT / file).read_text(), file
 
 
 def test_every_package_that_is_imported_is_required() -> None:
@@ -157,7 +184,12 @@ def _manifest() -> dict[str, Any]:
 
 
 def _requirements() -> list[str]:
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    return _lines("requirements.txt")
+
+
+def _lines(file: str) -> list[str]:
+    """The requirements in a file, without comments."""
+    lines = (ROOT / file).read_text().splitlines()
     return [line for line in lines if line.strip() and not line.startswith("#")]
 
 

@@ -132,8 +132,13 @@ def test_images_come_back_as_they_were(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("filters", [True, False], ids=["filters", "OpenCV before 4.12"])
 @pytest.mark.parametrize("size", [(1, 1), (360, 480), (5, 1)])
-def test_png_files_hold_the_values_exactly(size: tuple[int, int]) -> None:
+def test_png_files_hold_the_values_exactly(
+    size: tuple[int, int], filters: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not filters:
+        monkeypatch.delattr(cv2, "IMWRITE_PNG_FILTER", raising=False)
     random = np.random.default_rng(0)
     steps = (random.random(size) * np.linspace(0, 255, size[1])).astype(np.uint8)
     colours = random.integers(0, 256, (*size, 3), dtype=np.uint8)
