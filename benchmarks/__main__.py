@@ -21,6 +21,7 @@ BENCHMARKS = {
     "errors": "errors",
     "camvid-page": "camvid_page",
     "faults": "faults",
+    "hostile-files": "hostile_files",
 }
 
 

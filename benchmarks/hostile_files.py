@@ -1,11 +1,17 @@
 """Damaged and hostile files for every reader of files that others made: only named errors, in bounded memory.
 
 Each kind of file starts from whole ones, and from some that were made to be large once read. They are cut, spliced,
-overwritten and doubled at random; where a checksum would give that away, it is mended.
+overwritten and doubled at random; where a checksum would give that away, it is mended::
+
+    python -m benchmarks hostile-files --files 1000
+
+The command ends with status 1 where a file led to another error, or took more memory than its kind may.
 """
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import io
 import json
 import struct
@@ -20,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .processes import print_table
 
 SIZE = (12, 16)
 CLASSES = 4
@@ -75,7 +83,24 @@ class Row:
     slowest: float
 
 
-def run(count: int = 1000, seed: int = 51) -> list[Row]:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("--files", type=int, default=1000, help="changed files of each kind (default 1000)")
+    parser.add_argument("--seed", type=int, default=51, help="of the changes (default 51)")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Reads changed files, prints a table, and says by ``status`` whether all was well."""
+    rows = attack(options.files, options.seed)
+    header = ["kind", "files", "read", "refused by name", "other errors", "peak, MiB", "over the bound", "slowest, s"]
+    print_table(header, [_cells(row) for row in rows])
+    for row in rows:
+        print("".join(f"\n{row.kind}: {error}" for error in row.raw), end="")
+    wrong = any(row.raw or row.over for row in rows)
+    return {"seed": options.seed, "kinds": [dataclasses.asdict(row) for row in rows], "status": int(wrong)}
+
+
+def attack(count: int = 1000, seed: int = 51) -> list[Row]:
     """Reads that many changed files of each kind.
 
     Args:
@@ -87,6 +112,12 @@ def run(count: int = 1000, seed: int = 51) -> list[Row]:
     """
     with tempfile.TemporaryDirectory() as folder:
         return [_run(name, kind, Path(folder), count, seed) for name, kind in kinds().items()]
+
+
+def _cells(row: Row) -> list[str]:
+    peak = "–" if row.peak_mib is None else f"{row.peak_mib:.0f}"
+    others = row.files - row.read - row.refused
+    return [row.kind, *map(str, (row.files, row.read, row.refused, others)), peak, str(row.over), f"{row.slowest:.2f}"]
 
 
 def attempt(kind: Kind, content: bytes, folder: Path) -> tuple[bool, float | None]:

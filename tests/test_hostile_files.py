@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.hostile_files import EDITS, attempt, changed, kinds, run
+from benchmarks.hostile_files import EDITS, attack, attempt, changed, kinds
 
 KINDS = kinds()
 PIECES = st.one_of(
@@ -51,7 +51,7 @@ def test_random_bytes_are_refused_by_name(name: str, tmp_path: Path, content: by
 
 
 def test_the_same_changes_in_numbers() -> None:
-    rows = run(count=20, seed=1)
+    rows = attack(count=20, seed=1)
     assert [row.kind for row in rows] == list(KINDS)
     for row in rows:
         assert (row.files, row.raw, row.over) == (20, (), 0), row
