@@ -22,6 +22,7 @@ from fiftyone.operators.message import GeneratedMessage, MessageType
 from ..plugin.errors import LabelQualityError
 from ..plugin.progress import Progress, silent
 from ..plugin.terminal import TerminalProgress
+from .plain_text import plain
 
 logger = logging.getLogger(__name__)
 
@@ -191,7 +192,7 @@ class EngineOperator(foo.Operator, ABC):
     def _failed(self, ctx: Any, error: BaseException) -> Iterator[GeneratedMessage]:
         text = failure_text(error)
         outputs = types.Object()
-        outputs.view("error", types.Error(label=text))
+        outputs.view("error", types.Error(label=plain(text)))
         yield ctx.ops.show_output(types.Property(outputs).to_json(), {})
         yield FailureMessage(text)
 

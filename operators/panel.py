@@ -29,6 +29,7 @@ from . import panel_text as words
 from .panel_benchmark import LEADING_ELSEWHERE, BenchmarkSection
 from .panel_events import told
 from .panel_runs import Header, Operation, headers, operations, under_way
+from .plain_text import plain
 
 _TITLE = "Label quality"
 _HELP = "Which masks of this dataset are probably wrong, where and why. All numbers are those of the chosen run."
@@ -300,7 +301,7 @@ def _render_operations(page: types.Object, found: list[Operation]) -> None:
     for index, one in enumerate(found):
         if one.state == "failed":
             label = f"“{one.title}” failed: {one.stage}"
-            page.view(f"failed_{index}", types.AlertView(severity="error", label=label))
+            page.view(f"failed_{index}", types.AlertView(severity="error", label=plain(label)))
             continue
         block = layout.card(page, f"operation_{index}", one.title, wide=True)
         if one.state == "waiting":

@@ -17,6 +17,7 @@ from ..plugin.verdicts import CONFIRMED
 from .execution import EngineOperator
 from .forms import Form, when
 from .parameters import to_request
+from .plain_text import plain
 
 _LABEL = "Write corrected masks"
 _NAMES = ("key", "regions", "complete", "output_dir", "within_view")
@@ -117,7 +118,7 @@ class WriteCorrectedMasks(EngineOperator):
     def output(self, summary: Mapping[str, Any]) -> types.Property:
         """Where the masks are."""
         shown = types.Object()
-        shown.view("message", types.Notice(label=f"{self.message(summary)} The given masks are as they were."))
+        shown.view("message", types.Notice(label=plain(f"{self.message(summary)} The given masks are as they were.")))
         return types.Property(shown, view=types.View(label=_LABEL))
 
 
