@@ -23,6 +23,7 @@ from ..plugin.database_errors import database_errors, explain
 from ..plugin.errors import LabelQualityError
 from ..plugin.progress import Progress, silent
 from ..plugin.terminal import TerminalProgress
+from .plain_text import plain
 
 logger = logging.getLogger(__name__)
 
@@ -198,7 +199,7 @@ class EngineOperator(foo.Operator, ABC):
     def _failed(self, ctx: Any, error: BaseException) -> Iterator[GeneratedMessage]:
         text = failure_text(error)
         outputs = types.Object()
-        outputs.view("error", types.Error(label=text))
+        outputs.view("error", types.Error(label=plain(text)))
         yield ctx.ops.show_output(types.Property(outputs).to_json(), {})
         yield FailureMessage(text)
 

@@ -15,6 +15,7 @@ from ..plugin.relabelling_queue import check_path, default_path, export_queue
 from . import choice_form
 from .forms import Form
 from .parameters import to_request
+from .plain_text import plain
 
 _LABEL = "Export relabelling queue"
 _NAMES = (*choice_form.NAMES, "path", "overwrite")
@@ -98,7 +99,7 @@ class ExportRelabellingQueue(foo.Operator):
         if not ctx.results:
             return None
         shown = types.Object()
-        shown.view("message", types.Notice(label=ctx.results["message"]))
+        shown.view("message", types.Notice(label=plain(ctx.results["message"])))
         return types.Property(shown, view=types.View(label=_LABEL))
 
 

@@ -20,6 +20,7 @@ from . import outputs
 from .execution import EngineOperator
 from .forms import Form, when
 from .parameters import names_of, to_arguments, to_request
+from .plain_text import plain
 
 _LABEL = "Find suspects"
 #: Written in a form or in MongoDB where Python has ``max_regions=None``: an empty field is the default
@@ -95,7 +96,9 @@ class FindSuspects(EngineOperator):
     def output(self, summary: Mapping[str, Any]) -> types.Property:
         """What was found, and the leading groups."""
         shown = types.Object()
-        shown.view("message", types.Notice(label=f"{self.message(summary)} ({format_seconds(summary['seconds'])})"))
+        shown.view(
+            "message", types.Notice(label=plain(f"{self.message(summary)} ({format_seconds(summary['seconds'])})"))
+        )
         outputs.group_table(shown, summary["groups"])
         outputs.warnings(shown, [*summary["notes"], *outputs.left_out(summary["failures"])])
         return types.Property(shown, view=types.View(label=_LABEL))

@@ -16,6 +16,7 @@ from ..plugin.errors import LabelQualityError
 from ..plugin.fields import owner
 from ..plugin.runs import RunRecord, validate_key
 from .parameters import names_of, to_arguments
+from .plain_text import plain
 
 DEFAULT_KEY = "lq"
 _NAMED_PARAMETER = re.compile(r"parameter `(\w+)`")
@@ -93,18 +94,18 @@ class Form:
 
     def notice(self, name: str, text: str) -> None:
         """A sentence of information."""
-        self.inputs.view(f"notice_{name}", types.Notice(label=text))
+        self.inputs.view(f"notice_{name}", types.Notice(label=plain(text)))
 
     def warning(self, name: str, text: str) -> None:
         """A sentence of warning; the form can still be sent."""
-        self.inputs.view(f"warning_{name}", types.Warning(label=text))
+        self.inputs.view(f"warning_{name}", types.Warning(label=plain(text)))
 
     def fail(self, name: str, text: str) -> None:
         """Marks the input invalid with this text, or shows the text alone where the form has no such input."""
         self.valid = False
         prop = self.inputs.get_property(name)
         if prop is None:
-            prop = self.inputs.view(f"error_{name}", types.Error(label=text))
+            prop = self.inputs.view(f"error_{name}", types.Error(label=plain(text)))
         if not prop.invalid:
             prop.invalid = True
             prop.error_message = text

@@ -10,6 +10,7 @@ import fiftyone.operators.types as types
 
 from ..plugin.summary import FoundSuspects
 from ..plugin.terminal import format_seconds
+from .plain_text import plain
 
 #: Images in the table of an output, and failures listed below it
 _SHOWN_IMAGES = 10
@@ -75,9 +76,9 @@ def run_message(summary: Mapping[str, Any]) -> str:
 def run_output(title: str, summary: Mapping[str, Any]) -> types.Property:
     """The worst images of a run in a table, what was left out, and how to go on."""
     outputs = types.Object()
-    outputs.view("message", types.Notice(label=f"{run_message(summary)} ({format_seconds(summary['seconds'])})"))
+    outputs.view("message", types.Notice(label=plain(f"{run_message(summary)} ({format_seconds(summary['seconds'])})")))
     if summary["note"]:
-        outputs.view("note", types.Warning(label=summary["note"]))
+        outputs.view("note", types.Warning(label=plain(summary["note"])))
     if summary["worst"]:
         columns = {"rank": "Rank", "quality": "Quality", "image": "Image"}
         table(outputs, "worst", columns, "The worst images; a low quality means a probably wrong mask")
@@ -122,7 +123,7 @@ def left_out(failures: Sequence[str]) -> list[str]:
 def warnings(outputs: types.Object, texts: Sequence[str]) -> None:
     """One warning a text."""
     for index, text in enumerate(texts):
-        outputs.view(f"warning_{index}", types.Warning(label=text))
+        outputs.view(f"warning_{index}", types.Warning(label=plain(text)))
 
 
 def table(outputs: types.Object, name: str, columns: Mapping[str, str], label: str, rows: Sequence[Any] = ()) -> None:

@@ -14,6 +14,7 @@ from . import panel_layout as layout
 from .benchmark_plots import leading_scores, precision_recall
 from .panel_events import told
 from .panel_runs import headers
+from .plain_text import plain
 
 #: Clicks of this section that change nothing in the panel
 LEADING_ELSEWHERE = ("test_scores", "delete_benchmark")
@@ -87,7 +88,7 @@ class BenchmarkSection:
         measures = text.measures_of(record)
         self._controls(block, keys, measures)
         if record["status"] != COMPLETE:
-            block.view("running", types.AlertView(severity="info", label=text.progress(record)))
+            block.view("running", types.AlertView(severity="info", label=plain(text.progress(record))))
         elif not measures:
             block.view("nothing", types.AlertView(severity="warning", label="No kind of error could be tested."))
         if measures:

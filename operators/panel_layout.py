@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 from ..plugin.display import ERROR_COLORS
 from .execution import failure_text
+from .plain_text import plain
 
 #: FiftyOne's own accent, as its histograms have it
 ACCENT = "#ff6d04"
@@ -56,7 +57,7 @@ def page(fill: Callable[[types.Object], None]) -> types.Property:
     try:
         fill(content)
     except Exception as error:
-        content.view("error", types.AlertView(severity="error", label=failure_text(error)))
+        content.view("error", types.AlertView(severity="error", label=plain(failure_text(error))))
     return types.Property(panel, view=types.GridView(componentsProps=_PAGE))
 
 
@@ -98,7 +99,7 @@ def card(parent: types.Object, name: str, title: str, hint: str = "", wide: bool
     """
     item = {"sx": {"gridColumn": "1 / -1"}} if wide else {"sx": {"minWidth": 0}}
     props = {"container": {"sx": _CARD}, "header": _HEADER, "grid": {"sx": {**_COLUMN, "gap": 1}}, "item": item}
-    return parent.grid(name, label=title, description=hint or None, componentsProps=props)
+    return parent.grid(name, label=plain(title), description=plain(hint) or None, componentsProps=props)
 
 
 def figure(

@@ -8,6 +8,7 @@ import fiftyone.operators.types as types
 
 from . import panel_layout as layout
 from .panel_runs import Operation, any_running
+from .plain_text import plain
 from .workers import hides_password, launch_command, worker_found
 
 _NEXT = "Waiting for the worker, which does one after another."
@@ -43,7 +44,7 @@ def render_operations(page: types.Object, found: Sequence[Operation]) -> None:
 
 
 def _alert(page: types.Object, index: int, severity: str, label: str) -> None:
-    page.view(f"operation_{index}", types.AlertView(severity=severity, label=label))
+    page.view(f"operation_{index}", types.AlertView(severity=severity, label=plain(label)))
 
 
 def _how_to_start(block: types.Object) -> None:

@@ -13,6 +13,7 @@ from ..plugin.runs import RunRecord
 from . import panel_layout as layout
 from . import panel_plots as plots
 from . import panel_text as words
+from .plain_text import plain
 
 #: Rows of the tables, which scroll: each is drawn again with every click, and a button leads to all
 SHOWN_GROUPS = 20
@@ -99,7 +100,7 @@ def _warnings(parent: types.Object, record: RunRecord) -> None:
         notes["failures"] = f"{left_out} left out, such as {words.file_name(first['path'] or '')}: {first['problem']}"
     for name, note in notes.items():
         if note:
-            parent.view(name, types.AlertView(severity="warning", label=note))
+            parent.view(name, types.AlertView(severity="warning", label=plain(note)))
 
 
 def _why_nothing(record: RunRecord, written: bool) -> str:

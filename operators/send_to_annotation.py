@@ -17,6 +17,7 @@ from . import choice_form, forms
 from .execution import EngineOperator
 from .forms import Form
 from .parameters import to_request
+from .plain_text import plain
 
 _LABEL = "Send to annotation"
 _OPTIONS = ("project_name",)
@@ -135,12 +136,14 @@ class SendToAnnotation(EngineOperator):
     def output(self, summary: Mapping[str, Any]) -> types.Property:
         """What was sent, and how the corrections come back."""
         shown = types.Object()
-        shown.view("message", types.Notice(label=self.message(summary)))
+        shown.view("message", types.Notice(label=plain(self.message(summary))))
         shown.view(
             "back",
             types.Notice(
-                label=f"When the annotators are done: dataset.load_annotations('{summary['anno_key']}'). Their work "
-                f"goes to the field '{summary['field']}'; the given masks stay as they are."
+                label=plain(
+                    f"When the annotators are done: dataset.load_annotations('{summary['anno_key']}'). Their work goes "
+                    f"to the field '{summary['field']}'; the given masks stay as they are."
+                )
             ),
         )
         return types.Property(shown, view=types.View(label=_LABEL))

@@ -19,6 +19,7 @@ from .execution import EngineOperator
 from .forms import Form, when
 from .outputs import left_out, warnings
 from .parameters import to_request
+from .plain_text import plain
 
 _LABEL = "Write corrected masks"
 _NAMES = ("key", "regions", "complete", "output_dir", "skip_failures", "within_view")
@@ -132,7 +133,8 @@ class WriteCorrectedMasks(EngineOperator):
     def output(self, summary: Mapping[str, Any]) -> types.Property:
         """Where the masks are."""
         shown = types.Object()
-        shown.view("message", types.Notice(label=f"{self.message(summary)} The given masks are as they were."))
+        text = f"{self.message(summary)} The given masks are as they were."
+        shown.view("message", types.Notice(label=plain(text)))
         # Of masks that older versions were asked for, the results have no failures
         warnings(shown, left_out(summary.get("failures", ())))
         return types.Property(shown, view=types.View(label=_LABEL))
