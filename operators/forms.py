@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from itertools import chain, count
 from typing import Any
 
+import fiftyone as fo
 import fiftyone.operators.types as types
 
 from ..plugin.config import Config
@@ -180,8 +181,12 @@ def label_field(form: Form, samples: Any) -> str | None:
         check=False,
     )
     if name is None:
+        others = samples.get_field_schema(embedded_doc_type=fo.Label)
+        found = ", ".join(f"'{other}' ({field.document_type.__name__})" for other, field in others.items())
         form.fail(
-            "label_field", "The dataset has no segmentation field: add the given masks to it as Segmentation labels."
+            "label_field",
+            f"The dataset has no segmentation field{f', only {found}' if found else ''}: add the given masks to it as "
+            "Segmentation labels.",
         )
         return None
     try:

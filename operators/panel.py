@@ -102,6 +102,12 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         self.refresh_benchmarks(ctx, known)
         ctx.panel.set_state(_KNOWN, [run.identity for run in runs] + self.identities(ctx))
 
+    def follow(self, ctx: Any) -> None:
+        """Looks at what is under way; of what it has just finished, the page does not know the fields and views."""
+        if self._outdated(ctx):
+            self.refresh(ctx)
+            ctx.ops.reload_dataset()
+
     def choose_run(self, ctx: Any) -> None:
         """Shows another run; of its scores, the one to sort by."""
         ctx.panel.set_state({_RUN: ctx.params.get("value"), _SCORE: words.QUALITY})
@@ -226,7 +232,7 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
             sections.render(page, record, self._score(ctx, record), self, written)
         self.render_benchmark(ctx, page)
         if busy:
-            page.view("timer", types.TimerView(interval=_POLL, on_interval=self.refresh))
+            page.view("timer", types.TimerView(interval=_POLL, on_interval=self.follow))
 
     def _render_top(self, page: types.Object, runs: list[Header], record: RunRecord) -> None:
         top = layout.row(page, "top", gap=1.5, justifyContent="space-between")

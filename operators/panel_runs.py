@@ -102,7 +102,7 @@ def any_running(found: Sequence[Operation]) -> bool:
 
 def is_written(record: RunRecord) -> bool:
     """Whether a process is just writing the run's results to the dataset; where it was killed, none is."""
-    return record.status == WRITING and bool(record.folder) and is_locked(Path(record.folder))
+    return record.status == WRITING and record.folder is not None and is_locked(Path(record.folder))
 
 
 def _describe(operation: Any) -> Operation:

@@ -65,21 +65,26 @@ def queue(predicted: Any, service: Any) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def panel(predicted: Any) -> Callable[[], str]:
-    """All that the panel shows on ``predicted``, as the JSON that the App gets."""
+def call(predicted: Any) -> Callable[..., dict[str, Any]]:
+    """Calls a method of the panel on ``predicted``; returns what it asks of the App: parameters by operator."""
     import fiftyone.operators as foo
     from fiftyone.operators.executor import ExecutionContext, Executor
 
-    def text() -> str:
+    def asked(method: str, state: dict[str, Any] | None = None) -> dict[str, Any]:
         uri = f"{PLUGIN}/label_quality_panel"
-        params = {"panel_id": "panel", "panel_state": {}, "__method__": "on_load"}
+        params = {"panel_id": "panel", "panel_state": state or {}, "__method__": method}
         request = {"dataset_id": str(predicted._doc.id), "view": [], "params": params}
         context = ExecutionContext(request, executor=Executor(), operator_uri=uri)
         foo.get_operator(uri).execute(context)
-        (output,) = [one.params for one in context.executor._requests if one.operator_uri == "show_panel_output"]
-        return json.dumps(output, ensure_ascii=False)
+        return {one.operator_uri: one.params for one in context.executor._requests}
 
-    return text
+    return asked
+
+
+@pytest.fixture
+def panel(call: Any) -> Callable[[], str]:
+    """All that the panel shows on ``predicted``, as the JSON that the App gets."""
+    return lambda: json.dumps(call("on_load")["show_panel_output"], ensure_ascii=False)
 
 
 @pytest.fixture
@@ -149,7 +154,7 @@ def test_the_panels_command_starts_a_worker_in_a_fresh_shell(
 
 
 def test_the_panel_says_what_a_delegated_run_is_at(
-    queue: Any, service: Any, panel: Any, predicted: Any, monkeypatch: pytest.MonkeyPatch
+    queue: Any, service: Any, panel: Any, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fiftyone.operators.executor import ExecutionContext
 
@@ -162,6 +167,7 @@ def test_the_panel_says_what_a_delegated_run_is_at(
 
     monkeypatch.setattr(ExecutionContext, "set_progress", watched)
     operation = queue()
+    assert "reload_dataset" not in call("follow")
     service.execute_operation(operation)
     assert service.get(operation.id).run_state == "completed", service.get(operation.id).result
     assert len(seen) > 5
@@ -175,6 +181,8 @@ def test_the_panel_says_what_a_delegated_run_is_at(
     assert all("The results of this run are being written to the dataset." in text for text in written)
     assert "The first audit is on its way" in seen[0][2]
     assert "Images checked" in panel()
+    # An open page does not know of the run's fields yet
+    assert "reload_dataset" in call("follow")
 
 
 def test_a_run_whose_worker_was_killed_is_interrupted(queue: Any, service: Any, panel: Any, predicted: Any) -> None:

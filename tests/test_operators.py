@@ -205,7 +205,14 @@ def test_datasets_that_cannot_be_audited_are_refused(fiftyone: Any, make_dataset
         empty.delete()
     unlabelled = make_dataset()
     unlabelled.delete_sample_field("ground_truth")
-    assert "The dataset has no segmentation field" in errors(form("audit_labels", unlabelled))["label_field"]
+    assert errors(form("audit_labels", unlabelled))["label_field"] == (
+        "The dataset has no segmentation field: add the given masks to it as Segmentation labels."
+    )
+    unlabelled.add_sample_field("boxes", fiftyone.EmbeddedDocumentField, embedded_doc_type=fiftyone.Detections)
+    assert (
+        "no segmentation field, only 'boxes' (Detections): add"
+        in (errors(form("audit_labels", unlabelled))["label_field"])
+    )
 
 
 def test_samples_without_a_mask_are_counted(predicted: Any) -> None:
