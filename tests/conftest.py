@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -107,6 +108,10 @@ def _mongod() -> str:
 
 
 FIFTYONE_HOME = _isolate_fiftyone()
+
+# How long an example takes says how busy the machine is, not whether the code is right
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 #: Mask value to name of the datasets that `make_dataset` makes; the values have gaps
 TARGETS = {0: "unlabelled", 3: "road", 7: "car", 20: "tree"}
