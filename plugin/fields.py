@@ -224,10 +224,10 @@ def _create_fields(dataset: fo.Dataset, key: str, columns: Columns, label_field:
 
 def _create_indexes(dataset: fo.Dataset, key: str, columns: Columns) -> None:
     """Made after the values, they need not follow each write."""
-    quality, *scores = indexed_scores(key, columns) or [None]
-    if quality is not None:
-        create_indexes(dataset, [quality])
-        create_indexes(dataset, scores, keep_free=RESERVE)
+    scores = indexed_scores(key, columns)
+    if scores:
+        create_indexes(dataset, scores[:1])
+        create_indexes(dataset, scores[1:], keep_free=RESERVE)
 
 
 def indexed_scores(key: str, columns: Columns) -> list[str]:

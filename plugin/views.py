@@ -82,7 +82,7 @@ def save_view(dataset: fo.Dataset, key: str, title: str, view: fo.DatasetView, d
             with which it would share an address in the App
     """
     name = view_name(key, title)
-    _check_name(saved_views.listed(dataset), key, name)
+    _check_name(dataset, saved_views.listed(dataset), key, name)
     saved_views.delete(dataset, [one for one in own_saved_views(dataset, key) if one.name == name])
     saved_views.save(dataset, name, view, f"{description} {_signature(key)}")
     return name
@@ -196,7 +196,7 @@ def check_views(dataset: fo.Dataset, key: str) -> None:
     """Raises `LabelQualityError` if another view has the name, or the address in the App, of one the run would save."""
     saved = saved_views.listed(dataset)
     for title in (WORST_FIRST, *TYPE_VIEWS.values(), SUSPECT_REGIONS):
-        _check_name(saved, key, view_name(key, title))
+        _check_name(dataset, saved, key, view_name(key, title))
 
 
 def _of_group(regions: fo.DatasetView, key: str, given: str, suggested: str) -> fo.DatasetView:
@@ -220,9 +220,11 @@ def _free_title(dataset: fo.Dataset, key: str, group: Mapping[str, Any]) -> str:
     """The group's title; with its class indices where a view has a name that makes the same address in the App."""
     slugs = {one.slug for one in saved_views.listed(dataset)}
     title = str(group["title"])
+    if to_slug(view_name(key, title)) not in slugs:
+        return title
     longer = f"{title} ({group['suggested']} given as {group['given']})"
     numbered = (f"{longer} {number}" for number in count(2))
-    return next(one for one in chain((title, longer), numbered) if to_slug(view_name(key, one)) not in slugs)
+    return next(one for one in chain((longer,), numbered) if to_slug(view_name(key, one)) not in slugs)
 
 
 def _check_suspects(dataset: fo.Dataset, key: str) -> None:
@@ -233,19 +235,19 @@ def _check_suspects(dataset: fo.Dataset, key: str) -> None:
         )
 
 
-def _check_name(saved: Sequence[SavedView], key: str, name: str) -> None:
+def _check_name(dataset: fo.Dataset, saved: Sequence[SavedView], key: str, name: str) -> None:
     slug = to_slug(name)
     for one in saved:
         if _is_own(one, key) or (slug != one.slug and name != one.name):
             continue
         if name == one.name:
             raise LabelQualityError(
-                f"The dataset already has a saved view '{name}' that no run of this plugin made, and that would be "
-                "overwritten. Use another `key`, or rename the view."
+                f"Dataset '{dataset.name}' already has a saved view '{name}' that no run of this plugin made, and that "
+                "would be overwritten. Use another `key`, or rename the view."
             )
         raise LabelQualityError(
-            f"The view '{name}' cannot be saved: the dataset has a saved view '{one.name}', which has the same address "
-            f"'{slug}' in the App. Use another `key`, or rename that view."
+            f"The view '{name}' cannot be saved: dataset '{dataset.name}' has a saved view '{one.name}', whose address "
+            f"in the App, '{slug}', would be the same. Use another `key`, or rename that view."
         )
 
 

@@ -49,9 +49,22 @@ def test_a_view_of_the_user_is_not_overwritten(views, scored):
 
 def test_a_view_whose_address_is_taken_is_an_error(views, scored):
     scored.save_view("LQ - Worst First", scored.limit(1))
-    with pytest.raises(views.LabelQualityError, match="The view 'lq: worst first' cannot be saved"):
-        views.save_worst_first(scored, "lq")
+    expected = (
+        r"The view 'lq: worst first' cannot be saved: dataset '.*' has a saved view 'LQ - Worst First', whose address "
+        r"in the App, 'lq-worst-first', would be the same\. Use another `key`, or rename that view\."
+    )
+    # Before the work too, which would be for nothing
+    for call in (views.check_views, views.save_worst_first):
+        with pytest.raises(views.LabelQualityError, match=expected):
+            call(scored, "lq")
     assert scored.list_saved_views() == ["LQ - Worst First"]
+
+
+def test_keys_whose_views_would_share_addresses_are_told_apart_before_the_work(views, scored):
+    views.save_worst_first(scored, "lq")
+    views.check_views(scored, "lq")
+    with pytest.raises(views.LabelQualityError, match="The view 'LQ_: worst first' cannot be saved"):
+        views.check_views(scored, "LQ_")
 
 
 def test_deletion_takes_only_the_runs_views(views, scored):
@@ -211,6 +224,9 @@ def test_a_run_is_refused_where_the_user_has_one_of_its_views(views, suspected, 
 def test_a_group_gives_way_to_a_view_of_the_user(views, suspected):
     suspected.save_view("lq: car given as road", suspected.limit(1))
     assert views.save_suspect_views(suspected, "lq", GROUPS[:1])[4:] == ["lq: car given as road (2 given as 1)"]
+    views.delete_suspect_views(suspected, "lq")
+    suspected.save_view("LQ: Car given as road 2 given as 1", suspected.limit(1))
+    assert views.save_suspect_views(suspected, "lq", GROUPS[:1])[4:] == ["lq: car given as road (2 given as 1) 2"]
     assert len(suspected.load_saved_view("lq: car given as road")) == 1
 
 
