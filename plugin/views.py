@@ -221,9 +221,11 @@ def _free_title(dataset: fo.Dataset, key: str, group: Mapping[str, Any]) -> str:
     """The group's title; with its class indices where a view has a name that makes the same address in the App."""
     slugs = {one.slug for one in saved_views.listed(dataset)}
     title = str(group["title"])
+    if to_slug(view_name(key, title)) not in slugs:
+        return title
     longer = f"{title} ({group['suggested']} given as {group['given']})"
     numbered = (f"{longer} {number}" for number in count(2))
-    return next(one for one in chain((title, longer), numbered) if to_slug(view_name(key, one)) not in slugs)
+    return next(one for one in chain((longer,), numbered) if to_slug(view_name(key, one)) not in slugs)
 
 
 def _check_suspects(dataset: fo.Dataset, key: str) -> None:
