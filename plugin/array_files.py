@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import cast
 
 import numpy as np
 from numpy.lib import format as npy
@@ -79,19 +79,19 @@ class StoredArray:
                     f"The array of shape {self.shape} takes {self.nbytes / 2**30:.3g} GiB, which is more memory than "
                     "there is. Save it in float16 or uint8, or at a fraction of the mask's size."
                 ) from error
-            raw = memoryview(values.reshape(-1, order="A").view(np.uint8))
+            raw = values.reshape(-1, order="A").view(np.uint8).data
             if self.member is None:
                 file.seek(self.offset)
                 self._fill(raw, file)
             else:
                 with zipfile.ZipFile(file) as archive, archive.open(self.member) as member:
                     member.read(self.offset)
-                    self._fill(raw, member)
+                    self._fill(raw, cast(zipfile.ZipExtFile, member))
                     # The checksum is compared at the end of the member
                     member.read(1)
             return values
 
-    def _fill(self, raw: memoryview, source: BinaryIO | io.BufferedIOBase) -> None:
+    def _fill(self, raw: memoryview, source: io.BufferedIOBase) -> None:
         done = 0
         while done < len(raw):
             count = source.readinto(raw[done : done + _CHUNK])
@@ -161,7 +161,7 @@ def _declared(path: str, member: zipfile.ZipInfo | None, start: bytes, size: int
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
+def _opened(path: str) -> Iterator[io.BufferedReader]:
     """The file, with whatever goes wrong in reading it as one of this module's errors."""
     try:
         file = open(path, "rb")  # noqa: SIM115
