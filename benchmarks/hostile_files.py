@@ -33,7 +33,7 @@ SIZE = (12, 16)
 CLASSES = 4
 #: What reading a file of a few kilobytes may take beyond what the process has; of an image, whose pixels nothing else
 #: foretells, what Pillow's own limit of 179 million pixels lets through
-BOUND_MIB, IMAGE_BOUND_MIB = 64, 1536
+BOUND_MIB, IMAGE_BOUND_MIB = 24, 1536
 #: A change: what is done, where (a share of the file), and with which bytes
 Edit = tuple[str, float, bytes]
 EDITS = ("cut", "overwrite", "insert", "remove", "double", "zero")
