@@ -11,10 +11,10 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-import eta.core.utils as etau
 import fiftyone as fo
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,9 @@ class Made:
     def config_of(self, backend: str) -> Callable[..., Any]:
         """What `view.annotate` takes as ``config_cls``: the backend's own configuration, and this watches."""
         kind = fo.annotation_config.backends[backend]["config_cls"]
-        kind = etau.get_class(kind) if isinstance(kind, str) else kind
+        if isinstance(kind, str):
+            module, _, name = kind.rpartition(".")
+            kind = getattr(import_module(module), name)
         watched: Callable[..., Any] = type(kind.__name__, (_Watched, kind), {"made": self, "kind": kind})
         return watched
 
