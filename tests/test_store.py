@@ -126,7 +126,9 @@ def test_images_come_back_as_they_were(tmp_path: Path) -> None:
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
         with Image.open(path) as image:
-            assert image.mode == ("I;16" if expected.dtype == np.uint16 else "L"), "one channel, no palette"
+            # Pillow 10.0 gives 16 bits as "I"
+            modes = {"I;16", "I"} if expected.dtype == np.uint16 else {"L"}
+            assert image.mode in modes, "one channel, no palette"
     assert [str(path.relative_to(tmp_path)) for path in written] == [
         f"scores-ab12/{part}/s1/s1.png" for part in ("heatmaps", "masks", "flags")
     ]
