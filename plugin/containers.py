@@ -17,6 +17,7 @@ import itertools
 import json
 import math
 import os
+import re
 import shutil
 import struct
 import threading
@@ -32,6 +33,8 @@ from .errors import LabelQualityError, SampleError
 
 MAGIC = b"LQ01"
 TEMPORARY = ".tmp"
+#: The name of a file while `write_bytes` writes it: with the name that it is to have, and the number of the process
+TEMPORARY_NAME = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)-\d+\.tmp", re.DOTALL)
 _PREFIX = struct.Struct("<4sQI")
 _HEAD_LENGTH = struct.Struct("<I")
 _ARRAY = "__array__"

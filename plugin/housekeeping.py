@@ -15,6 +15,7 @@ from bson import ObjectId
 from .clones import check_uncloned, clones_of, named, needed_sets
 from .errors import LabelQualityError
 from .fields import delete_fields
+from .locks import remove_stale
 from .request import Request
 from .runs import RunRecord, delete_record, list_records
 from .store import Owner, RunFolder
@@ -167,7 +168,8 @@ def remove_files(folder: RunFolder) -> list[Path]:
 
 
 def tidy(folder: Path) -> None:
-    """Removes the dataset's folder above a key's, if there is nothing in it any more."""
+    """Removes what is left above a key's folder: a lock that nobody holds, and the dataset's folder if it is empty."""
+    remove_stale(folder.parent)
     if not folder.exists():
         with contextlib.suppress(OSError):
             folder.parent.rmdir()

@@ -56,6 +56,15 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
         os.close(descriptor)
 
 
+def remove_stale(folder: Path) -> None:
+    """Removes a lock that no run holds any more, where the folder may be written to."""
+    path = folder / LOCK_NAME
+    holder = _read(path)
+    if holder is not None and not _alive(path, holder, _identity()):
+        with contextlib.suppress(LabelQualityError):
+            _take_away(path, holder)
+
+
 def is_locked(folder: Path) -> bool:
     """Whether a run holds the folder; a process of this host that has ended holds nothing."""
     path = folder / LOCK_NAME

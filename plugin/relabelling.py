@@ -94,6 +94,7 @@ def tag_samples(
     tagging = _planned(chosen, tag, regions)
     counts = Counts(len(tagging.samples), len(chosen.samples) - len(tagging.samples), len(tagging.regions))
     if not tagging.samples and not tagging.regions:
+        _conclude_earlier(dataset, chosen, tagging, regions)
         return counts
     recorded = _with_unfinished(dataset, tagging)
     _write(dataset, recorded)
@@ -215,6 +216,16 @@ def _with_unfinished(dataset: fo.Dataset, tagging: Tagging) -> Tagging:
     regions = sorted({*tagging.regions, *earlier.regions})
     holders = sorted({*tagging.holders, *earlier.holders})
     return Tagging(tagging.tag, samples, next(iter(fields), None), regions, holders, tagging.created)
+
+
+def _conclude_earlier(dataset: fo.Dataset, chosen: Chosen, tagging: Tagging, regions: bool) -> None:
+    """Notes that an earlier tagging, which was killed at its very end and is now done again, is finished."""
+    earlier = last_tagging(dataset)
+    if earlier is None or earlier.finished or earlier.tag != tagging.tag:
+        return
+    covered = {*earlier.samples, *earlier.holders} <= set(chosen.samples.values("id"))
+    if covered and (regions or not earlier.regions):
+        _write(dataset, replace(earlier, finished=True))
 
 
 def _change_regions(dataset: fo.Dataset, tagging: Tagging, operator: str) -> Iterator[int]:

@@ -220,7 +220,8 @@ def _continued(
     Raises:
         LabelQualityError: the key has another benchmark
     """
-    if before is None:
+    # Without a digest it was killed before its record had more than what the App's list shows: nothing is there yet
+    if before is None or "digest" not in before:
         return None
     same = before.get("digest") == digest and before.get("dataset_id") == dataset_id(dataset)
     if same and (rescore or before["status"] == RUNNING or not request.overwrite):

@@ -14,7 +14,7 @@ from .config import SuspectConfig
 from .errors import LabelQualityError, SampleError
 from .executor import map_shards
 from .failures import Failures
-from .housekeeping import own_folder, remove_replaced, run_folder
+from .housekeeping import own_folder, remove_replaced, run_folder, tidy
 from .inputs import SegmentationSamples, open_samples
 from .progress import Progress
 from .publishing import COMPLETE, publish_suspects, recorded_scores, recorded_suspects, suspects_published
@@ -118,6 +118,7 @@ def find_in_run(dataset: fo.Dataset, request: SuspectRequest, config: SuspectCon
         if note and note not in record.extra["suspects"]["notes"]:
             record.extra["suspects"]["notes"].append(note)
             save_record(dataset, record)
+    tidy(root)
     return record
 
 

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .containers import make_folder, write_bytes, writing_error
+import psutil
+
+from .containers import TEMPORARY_NAME, make_folder, write_bytes, writing_error
 from .errors import LabelQualityError
 from .stored_sets import is_temporary
 
@@ -49,6 +51,7 @@ class WrittenFiles:
         owner = {"field": field, "dataset": dataset}
         make_folder(folder)
         known = _read(folder, owner)
+        _remove_half_written(folder, {MARKER, *known})
         lines = [owner, *([name, digest] for name in sorted(known) for digest in sorted(known[name]))]
         write_bytes(folder / MARKER, "".join(json.dumps(line) + "\n" for line in lines).encode())
         return cls(folder, known)
@@ -118,9 +121,18 @@ def _read(folder: Path, owner: dict[str, str]) -> dict[str, set[str]]:
             f"The masks of '{lines[0].get('field')}'{dataset} are in {folder}. Give another `output_dir`."
         )
     known: dict[str, set[str]] = {}
-    for name, digest in lines[1:] if others else ():
+    for name, digest in lines[1:] if lines[:1] == [owner] else ():
         known.setdefault(name, set()).add(digest)
     return known
+
+
+def _remove_half_written(folder: Path, names: set[str]) -> None:
+    """Removes what a process that was killed has left of files of these names; one that still runs is writing them."""
+    for path in folder.iterdir():
+        found = TEMPORARY_NAME.fullmatch(path.name)
+        if found and found["name"] in names and not psutil.pid_exists(int(found["process"])):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _digest(content: bytes) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -329,6 +331,19 @@ def test_a_killed_writing_knows_its_own_files(dataset: Any, corrections: Any, tm
     (folder / ".003.png.1-2.tmp").write_bytes(b"")
     assert corrections.write_corrected_masks(dataset, regions="all", output_dir=folder).images == 4
     assert len((folder / ".label_quality").read_text().splitlines()) == 5
+
+
+def test_what_a_kill_has_left_half_written_is_removed(dataset: Any, corrections: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    corrections.write_corrected_masks(dataset, regions="all", output_dir=folder)
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    left = [f".003.png.{ended.pid}-7.tmp", f"..label_quality.{ended.pid}-8.tmp"]
+    others = [f".003.png.{os.getpid()}-9.tmp", f".mine.png.{ended.pid}-7.tmp"]
+    for name in (*left, *others):
+        (folder / name).write_bytes(b"half")
+    corrections.write_corrected_masks(dataset, regions="all", output_dir=folder)
+    assert [name for name in (*left, *others) if (folder / name).exists()] == others
 
 
 def test_masks_of_version_0_1_and_of_other_datasets_stay(

@@ -30,7 +30,7 @@ DISTRIBUTIONS = {
 #: Imported only where the user asks for it, with an error that says what to install
 OPTIONAL = {"transformers", "safetensors"}
 #: Come with a package that is required: the driver of MongoDB with FiftyOne, timm with segmentation-models-pytorch
-TRANSITIVE = {"bson", "pymongo", "timm"}
+TRANSITIVE = {"bson", "gridfs", "mongoengine", "pymongo", "timm"}
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,21 @@ def test_a_killed_tagging_can_be_undone_or_done_again(
         relabelling.undo_tagging(dataset, progress=stop)
     relabelling.undo_tagging(dataset)
     assert (tagged(dataset), tagged_regions(dataset)) == ([5], [])
+
+
+def test_a_tagging_that_was_killed_at_its_very_end_is_finished_by_doing_it_again(
+    dataset: Any, pick: Any, relabelling: Any
+) -> None:
+    chosen = pick(dataset, choose="worst", worst=4)
+    relabelling.tag_samples(chosen, regions=True)
+    relabelling._write(dataset, replace(relabelling.last_tagging(dataset), finished=False))
+    # Others than were to be tagged, or no regions: that says nothing of the whole
+    relabelling.tag_samples(pick(dataset, choose="worst", worst=2), regions=True)
+    relabelling.tag_samples(chosen)
+    assert not relabelling.last_tagging(dataset).finished
+    assert relabelling.tag_samples(chosen, regions=True) == relabelling.Counts(already=4)
+    assert relabelling.last_tagging(dataset).finished
+    assert relabelling.undo_tagging(dataset) == relabelling.Counts(images=4, regions=5)
 
 
 def test_regions_are_tagged_in_portions(dataset: Any, pick: Any, relabelling: Any, monkeypatch: Any) -> None:

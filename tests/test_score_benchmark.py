@@ -43,6 +43,18 @@ def state_of(dataset: Any, folder: Path) -> str:
     return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
+def test_a_benchmark_that_was_killed_before_its_record_was_saved_begins(engine: Any, dataset: Any) -> None:
+    from label_quality.plugin.request import Request
+    from label_quality.plugin.score_benchmark_state import _continued
+
+    # As a kill leaves it between the two: what the App's list shows, and no content
+    header = {"label_field": "ground_truth", "mode": "injected", "created": "2026-01-01", "status": "running"}
+    config = dataset.init_run(method="label_quality_benchmark", format=1, **header)
+    dataset.register_run("lq_benchmark", config)
+    found = engine.load_benchmark(dataset)
+    assert _continued(dataset, Request(key="lq_benchmark"), "abc", found, rescore=False) is None
+
+
 def test_a_benchmark_that_was_killed_goes_on_and_leaves_the_dataset_as_it_is(
     engine: Any, make_dataset: Any, fiftyone: Any, tmp_path: Path
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,6 +78,24 @@ def test_the_record_of_a_search_that_was_stopped_names_the_views_that_are_there(
         audit.find_suspects(reviewed, max_regions=1, progress=at("Writing suspects"))
     audit.find_suspects(reviewed, max_regions=1)
     assert sorted(load_record(reviewed, "lq").views) == sorted(own_views(reviewed, "lq"))
+
+
+def test_a_lock_that_a_kill_has_left_above_the_runs_folder_is_removed(reviewed: Any, audit: Any) -> None:
+    from label_quality.plugin.runs import load_record
+
+    above = Path(load_record(reviewed, "lq").folder).parent
+    stale = {"host": socket.gethostname(), "pid": os.getpid(), "process_started": 0.0}
+    again: dict[str, Callable[[], Any]] = {
+        # Of which the first two have nothing left to do, and so need not write
+        "find_suspects": lambda: audit.find_suspects(reviewed),
+        "audit_labels": lambda: audit.audit_labels(reviewed, "ground_truth", **WITH_FILES),
+        "delete_run": lambda: audit.delete_run(reviewed, "lq"),
+    }
+    for name, call in again.items():
+        (above / ".lock").write_text(json.dumps(stale))
+        call()
+        assert not (above / ".lock").exists(), name
+    assert not above.exists()
 
 
 def test_what_a_kill_has_left_of_the_training_is_removed(make_dataset: Any, audit: Any) -> None:
