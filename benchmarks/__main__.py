@@ -42,7 +42,7 @@ def main() -> None:
     figures = module.run(arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
-    sys.exit(figures.get("status", 0))
+    sys.exit(figures.get("exit_status", 0))
 
 
 if __name__ == "__main__":

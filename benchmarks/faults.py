@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     _print(figures)
     if any(one["lost"] for one in kills) or any(one["wrong"] for one in faults):
         # After the figures are written: the command that calls this does so when it ends
-        figures["status"] = 1
+        figures["exit_status"] = 1
     return figures
 
 

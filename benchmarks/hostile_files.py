@@ -90,14 +90,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Reads changed files, prints a table, and says by ``status`` whether all was well."""
+    """Reads changed files, prints a table, and says by ``exit_status`` whether all was well."""
     rows = attack(options.files, options.seed)
     header = ["kind", "files", "read", "refused by name", "other errors", "peak, MiB", "over the bound", "slowest, s"]
     print_table(header, [_cells(row) for row in rows])
     for row in rows:
         print("".join(f"\n{row.kind}: {error}" for error in row.raw), end="")
     wrong = any(row.raw or row.over for row in rows)
-    return {"seed": options.seed, "kinds": [dataclasses.asdict(row) for row in rows], "status": int(wrong)}
+    return {"seed": options.seed, "kinds": [dataclasses.asdict(row) for row in rows], "exit_status": int(wrong)}
 
 
 def attack(count: int = 1000, seed: int = 51) -> list[Row]:

@@ -167,7 +167,8 @@ def test_the_panel_says_what_a_delegated_run_is_at(
 
     monkeypatch.setattr(ExecutionContext, "set_progress", watched)
     operation = queue()
-    assert "reload_dataset" not in call("follow")
+    nothing_known = {"known": []}
+    assert "reload_dataset" not in call("follow", nothing_known)
     service.execute_operation(operation)
     assert service.get(operation.id).run_state == "completed", service.get(operation.id).result
     assert len(seen) > 5
@@ -182,7 +183,7 @@ def test_the_panel_says_what_a_delegated_run_is_at(
     assert "The first audit is on its way" in seen[0][2]
     assert "Images checked" in panel()
     # An open page does not know of the run's fields yet
-    assert "reload_dataset" in call("follow")
+    assert "reload_dataset" in call("follow", nothing_known)
 
 
 def test_a_run_whose_worker_was_killed_is_interrupted(queue: Any, service: Any, panel: Any, predicted: Any) -> None:

@@ -339,8 +339,8 @@ def left_in_database(dataset: Any) -> dict[str, Any]:
         "app": dataset.app_config.to_dict(),
         "targets": dataset.mask_targets,
         "views": sorted(one["name"] for one in database.views.find(of)),
-        "runs": [one["key"] for one in database.runs.find(of)],
-        "keys": list(database.datasets.find_one({"_id": dataset._doc.id})["runs"]),
+        # A kill may leave the document of a run that nothing refers to, but never a reference to what is gone
+        "runs": list(database.datasets.find_one({"_id": dataset._doc.id})["runs"]),
     }
 
 
