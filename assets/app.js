@@ -16,7 +16,6 @@ Where a suspect is open, a line below the image names the keys and how far the r
   const WATCH_MS = 200;
   const DONE_MS = 10000;
   const VIEW_MS = 50;
-  const SETTLED_MS = 400;
 
   /** Verdicts given since the page was opened, the latest last: {ids, key, place} */
   const history = [];
@@ -212,22 +211,37 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }, WATCH_MS);
 
+  /** Opens a sample and, once it is painted, gives it the grid's fields again.
+
+  The App copies the grid's sidebar to the sample when it opens it. While the page still changes to another view that
+  is an empty one, and stays so until the page is reloaded, or the fields that the view before had. */
+  async function openWhole(id, setModalState) {
+    const painted = () => modal() && modal().querySelector("canvas[canvas-loaded=true]");
+    executeOperator("open_sample", { id });
+    for (let waited = 0; waited < DONE_MS && !painted(); waited += VIEW_MS) {
+      await new Promise((done) => setTimeout(done, VIEW_MS));
+    }
+    await setModalState();
+  }
+
   /** Opens a sample once the grid has painted another view: a change of the view closes, or empties, what is open. */
   class OpenInNextView extends Operator {
     get config() {
       return new OperatorConfig({ name: "open_in_next_view", label: "Open a sample of the next view", unlisted: true });
     }
 
-    async execute({ params: { id, before, since = Date.now() }, state: app }) {
+    useHooks() {
+      return { setModalState: window.__fos__.useSetModalState() };
+    }
+
+    async execute({ params: { id, before, since = Date.now() }, state: app, hooks }) {
       const view = JSON.stringify(await app.snapshot.getPromise(window.__fos__.view));
       const tile = document.querySelector("[data-cy=fo-grid] canvas[canvas-loaded=true]");
       if (before === undefined) leaving = tile;
       const late = Date.now() - since > DONE_MS;
       const shown = before !== undefined && view !== before;
       if (shown && ((tile && tile !== leaving) || late)) {
-        // Opened at once it may lack its sidebar and its labels; a slow page takes longer to settle
-        const settled = Math.max(SETTLED_MS, (Date.now() - since) / 2);
-        return setTimeout(() => executeOperator("open_sample", { id }), settled);
+        return openWhole(id, hooks.setModalState);
       }
       if (late) return;
       const again = { id, before: before ?? view, since };

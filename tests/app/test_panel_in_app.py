@@ -74,6 +74,10 @@ def test_from_an_empty_panel_to_the_images_the_regions_and_a_sample(
     panel.get_by_text("005.png", exact=True).click()
     page.locator("[data-cy=modal] [data-cy=modal-looker-container] canvas[canvas-loaded=true]").wait_for()
     page.locator("[data-cy=modal]").get_by_text("005.png").first.wait_for()
+    # The fields of the image, not of the patches that were shown before
+    fields = page.locator("[data-cy=modal] [data-cy=sidebar-column]")
+    for name in ("lq_suspects", "lq_heatmap"):
+        fields.get_by_text(name, exact=True).wait_for()
     screenshot(page, "panel-worst-image")
 
     # Also where the pointer is not over the image, which then hears no keys
