@@ -28,6 +28,7 @@ setup-browser:
 lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache
 
 # mypy names modules after their folder: the symlink gives the checkout the package's name, whatever it is called
 typecheck: setup

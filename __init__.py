@@ -1,8 +1,72 @@
-"""Label quality for semantic segmentation: a FiftyOne plugin, and the Python package ``label_quality``."""
+"""Label quality for semantic segmentation: a FiftyOne plugin, and the Python package ``label_quality``.
+
+The public functions can be imported from here; FiftyOne and PyTorch are imported with the first of them::
+
+    from label_quality import audit_labels, find_suspects
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .plugin.audit import (
+        audit_labels,
+        compute_predictions,
+        delete_run,
+        find_suspects,
+        list_runs,
+        load_record,
+        score_label_quality,
+    )
+    from .plugin.base.errors import LabelQualityError, SampleError
+    from .plugin.benchmark.records import delete_benchmark, list_benchmarks, load_benchmark
+    from .plugin.benchmark.run import benchmark_scores
+    from .plugin.review.annotation import send_to_annotation
+    from .plugin.review.corrected_masks import write_corrected_masks
+    from .plugin.review.decide import set_verdict
+    from .plugin.samples.folders import attach_predictions, dataset_from_folders
+
+__all__ = [
+    "LabelQualityError",
+    "SampleError",
+    "attach_predictions",
+    "audit_labels",
+    "benchmark_scores",
+    "compute_predictions",
+    "dataset_from_folders",
+    "delete_benchmark",
+    "delete_run",
+    "find_suspects",
+    "list_benchmarks",
+    "list_runs",
+    "load_benchmark",
+    "load_record",
+    "score_label_quality",
+    "send_to_annotation",
+    "set_verdict",
+    "write_corrected_masks",
+]
+
+#: Module that has the public names of a line
+_MODULES = {
+    "audit": "audit_labels compute_predictions delete_run find_suspects list_runs load_record score_label_quality",
+    "base.errors": "LabelQualityError SampleError",
+    "benchmark.records": "delete_benchmark list_benchmarks load_benchmark",
+    "benchmark.run": "benchmark_scores",
+    "review.annotation": "send_to_annotation",
+    "review.corrected_masks": "write_corrected_masks",
+    "review.decide": "set_verdict",
+    "samples.folders": "attach_predictions dataset_from_folders",
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names.split():
+            return getattr(importlib.import_module(f".plugin.{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def register(plugin: Any) -> None:

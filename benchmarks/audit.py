@@ -62,9 +62,9 @@ def run_here(audit: dict[str, Any]) -> None:
     _import_libraries()
     stages.count(IMPORTS)
     from label_quality.plugin.audit import audit_labels
-    from label_quality.plugin.class_files import load_classes
-    from label_quality.plugin.folders import LABEL_FIELD, attach_predictions, dataset_from_folders
-    from label_quality.plugin.terminal import TerminalProgress
+    from label_quality.plugin.base.console import TerminalProgress
+    from label_quality.plugin.labels.class_files import load_classes
+    from label_quality.plugin.samples.folders import LABEL_FIELD, attach_predictions, dataset_from_folders
 
     stages.progress = TerminalProgress()
     images, masks, classes, predictions = (audit.pop(name) for name in ("images", "masks", "classes", "predictions"))

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from label_quality.plugin.benchmark_tables import KIND_NAMES, METRICS, SCORE_NAMES, markdown, metric_table
+from label_quality.plugin.benchmark.tables import KIND_NAMES, METRICS, SCORE_NAMES, markdown, metric_table
 
 from .paper_figures import COLUMNS, FIGURES
 

@@ -31,7 +31,7 @@ def print_suspects(results: Sequence[Mapping[str, Any]]) -> None:
 
 
 def suspects_of(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The findings of all kinds of errors together: ``worst`` and ``all``, each as `benchmark.summarise_findings`.
+    """The findings of all kinds of errors together: ``worst`` and ``all``, each as `assess.summarise_findings`.
 
     Args:
         results: of one architecture, one for each kind
@@ -49,7 +49,7 @@ def type_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the confusion matrix of error types.
 
     Args:
-        summary: of `benchmark.summarise_findings`
+        summary: of `assess.summarise_findings`
     """
     found = list(dict.fromkeys([*TYPES, *(name for row in summary["confusion"].values() for name in row)]))
     rows = [
@@ -63,7 +63,7 @@ def region_table(groups: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], li
     """Header and rows of how right and how exact the suspects are.
 
     Args:
-        groups: ``worst`` and ``all``, each of `benchmark.summarise_findings`
+        groups: ``worst`` and ``all``, each of `assess.summarise_findings`
     """
     header = ["true error", "images", "suggested class is the true one"]
     header += ["median IoU, suspects of the error", "median IoU, strongest suspect"]

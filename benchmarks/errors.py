@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from label_quality.plugin.benchmark_tables import METRICS, metric_table
+from label_quality.plugin.benchmark.tables import METRICS, metric_table
 
 from . import database
 from .error_tables import print_suspects
@@ -71,12 +71,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """
     work = database.start(options.work)
     # Only now: FiftyOne reads its settings when it is imported
-    from label_quality.plugin.class_files import load_classes
-    from label_quality.plugin.errors import LabelQualityError
-    from label_quality.plugin.folders import LABEL_FIELD, dataset_from_folders
-    from label_quality.plugin.score_benchmark import benchmark_scores, load_benchmark
-    from label_quality.plugin.store import content_digest
-    from label_quality.plugin.terminal import TerminalProgress
+    from label_quality.plugin.base.console import TerminalProgress
+    from label_quality.plugin.base.errors import LabelQualityError
+    from label_quality.plugin.benchmark.run import benchmark_scores, load_benchmark
+    from label_quality.plugin.labels.class_files import load_classes
+    from label_quality.plugin.samples.folders import LABEL_FIELD, dataset_from_folders
+    from label_quality.plugin.store.run_folder import content_digest
 
     parameters, progress = _parameters(options), TerminalProgress()
     # Other parameters are another benchmark, so that none is lost

@@ -138,7 +138,7 @@ def _perform(
 
 
 def _attempt(work: Callable[[], Any]) -> dict[str, Any]:
-    from label_quality.plugin.errors import LabelQualityError
+    from label_quality.plugin.base.errors import LabelQualityError
 
     try:
         return {"result": work()}

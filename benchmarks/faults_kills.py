@@ -137,14 +137,7 @@ def warm_up(mine: Path) -> None:
     import fiftyone as fo
     import fiftyone.core.odm as odm
     import torch
-    from label_quality.plugin import (  # noqa: F401 (imported once, for all forks)
-        audit,
-        corrections,
-        cross_validation,
-        relabelling,
-        review,
-        score_benchmark,
-    )
+    from label_quality.plugin import audit
 
     torch.set_num_threads(1)
     make_datasets(mine)

@@ -77,7 +77,7 @@ def _regions(dataset: Any, count: int) -> list[str]:
 
 def _reviewed(dataset: Any) -> None:
     """An audit, of whose suspects two are confirmed, one as another class, and two rejected."""
-    from label_quality.plugin.review import set_verdict
+    from label_quality.plugin.review.decide import set_verdict
 
     _audited(dataset)
     regions = _regions(dataset, 4)
@@ -86,7 +86,7 @@ def _reviewed(dataset: Any) -> None:
 
 
 def _review(dataset: Any) -> None:
-    from label_quality.plugin.review import set_verdict
+    from label_quality.plugin.review.decide import set_verdict
 
     set_verdict(dataset, "lq", _all_regions(dataset)[::2], "rejected", reviewer="me")
 
@@ -114,26 +114,26 @@ def _delete(dataset: Any) -> None:
 
 
 def _corrected(dataset: Any) -> None:
-    from label_quality.plugin.corrections import write_corrected_masks
+    from label_quality.plugin.review.corrected_masks import write_corrected_masks
 
     _reviewed(dataset)
     write_corrected_masks(dataset, "lq")
 
 
 def _correct(dataset: Any) -> None:
-    from label_quality.plugin.corrections import write_corrected_masks
+    from label_quality.plugin.review.corrected_masks import write_corrected_masks
 
     write_corrected_masks(dataset, "lq", regions="all", complete=True)
 
 
 def _choice(dataset: Any) -> Any:
-    from label_quality.plugin.choices import Choice, choose
+    from label_quality.plugin.review.choose_images import Choice, choose
 
     return choose(dataset, Choice("worst", worst=30))
 
 
 def _tag(dataset: Any) -> None:
-    from label_quality.plugin.relabelling import tag_samples
+    from label_quality.plugin.review.tags import tag_samples
 
     tag_samples(_choice(dataset), "relabel", regions=True)
 
@@ -144,13 +144,13 @@ def _tagged(dataset: Any) -> None:
 
 
 def _untag(dataset: Any) -> None:
-    from label_quality.plugin.relabelling import undo_tagging
+    from label_quality.plugin.review.tags import undo_tagging
 
     undo_tagging(dataset)
 
 
 def _benchmark(dataset: Any) -> None:
-    from label_quality.plugin.score_benchmark import benchmark_scores
+    from label_quality.plugin.benchmark.run import benchmark_scores
 
     benchmark_scores(
         dataset, LABELS, kinds=("drop", "swap"), rates={"drop": 0.4, "swap": 0.4}, resamples=20, **TRAINING
@@ -158,13 +158,13 @@ def _benchmark(dataset: Any) -> None:
 
 
 def _benchmarked(dataset: Any) -> None:
-    from label_quality.plugin.score_benchmark import benchmark_scores
+    from label_quality.plugin.benchmark.run import benchmark_scores
 
     benchmark_scores(dataset, LABELS, kinds=("swap",), rates={"swap": 0.4}, resamples=20, keep_runs=True, **TRAINING)
 
 
 def _delete_benchmark(dataset: Any) -> None:
-    from label_quality.plugin.score_benchmark import delete_benchmark
+    from label_quality.plugin.benchmark.run import delete_benchmark
 
     delete_benchmark(dataset)
 

@@ -90,9 +90,9 @@ def _dataset(name: str, samples: int) -> list[str]:
 
 def _ours(name: str, ids: list[str]) -> tuple[float, float]:
     import fiftyone as fo
-    from label_quality.plugin.class_table import ClassTable
-    from label_quality.plugin.fields import Columns, write_results
-    from label_quality.plugin.suspect_fields import write_suspects
+    from label_quality.plugin.dataset.fields import Columns, write_results
+    from label_quality.plugin.dataset.suspect_fields import write_suspects
+    from label_quality.plugin.labels.class_table import ClassTable
 
     dataset = fo.load_dataset(name)
     table = ClassTable.from_targets({index: f"class {index}" for index in range(CLASSES)})
@@ -172,7 +172,7 @@ def _class_labels(rows: Any, row: int) -> Any:
 
 
 def _rows(ids: list[str]) -> Iterator[Any]:
-    from label_quality.plugin.fields import ResultRows
+    from label_quality.plugin.dataset.fields import ResultRows
 
     rng = np.random.default_rng(0)
     pixels = np.where(np.arange(CLASSES) < SHOWN, 14_400, 0)
@@ -192,7 +192,7 @@ def _rows(ids: list[str]) -> Iterator[Any]:
 
 
 def _suspects(ids: list[str]) -> Iterator[Any]:
-    from label_quality.plugin.suspect_fields import ImageSuspects
+    from label_quality.plugin.dataset.suspect_fields import ImageSuspects
 
     rng = np.random.default_rng(1)
     for one in ids:

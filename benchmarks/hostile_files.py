@@ -134,7 +134,7 @@ def attempt(kind: Kind, content: bytes, folder: Path) -> tuple[bool, float | Non
     Raises:
         Exception: anything but a `LabelQualityError`
     """
-    from label_quality.plugin.errors import LabelQualityError
+    from label_quality.plugin.base.errors import LabelQualityError
 
     path = folder / f"file{kind.suffix}"
     path.write_bytes(content)
@@ -170,13 +170,13 @@ def changed(content: bytes, edits: Sequence[Edit]) -> bytes:
 
 def kinds() -> dict[str, Kind]:
     """Every kind of file that the plugin reads and may not have written itself, by name."""
-    from label_quality.plugin.checkpoints import read_weights
-    from label_quality.plugin.class_files import load_classes
-    from label_quality.plugin.config import FilesSource
-    from label_quality.plugin.containers import read_container
-    from label_quality.plugin.errors import SampleError
-    from label_quality.plugin.images import image_size, read_image, read_mask
-    from label_quality.plugin.prediction_files import channels_of, read_prediction
+    from label_quality.plugin.base.errors import SampleError
+    from label_quality.plugin.labels.class_files import load_classes
+    from label_quality.plugin.labels.images import image_size, read_image, read_mask
+    from label_quality.plugin.models.checkpoints import read_weights
+    from label_quality.plugin.predictions.config import FilesSource
+    from label_quality.plugin.predictions.files import channels_of, read_prediction
+    from label_quality.plugin.store.containers import read_container
 
     def check_size(size: tuple[int, int]) -> None:
         if size != SIZE:
@@ -328,7 +328,7 @@ def _mended_zip(content: bytes) -> bytes:
 
 def _containers() -> tuple[bytes, ...]:
     import zstandard
-    from label_quality.plugin.containers import pack
+    from label_quality.plugin.store.containers import pack
 
     rest = b'{"value": {"__array__": 0}, "arrays": [["<f8", [1000000000]]]}'
     bomb = struct.pack("<I", len(rest)) + rest + zstandard.ZstdCompressor().compress(bytes(1 << 20))

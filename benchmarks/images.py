@@ -21,9 +21,10 @@ from PIL import Image
 # As in `sides`, imported without FiftyOne
 from plugin.config import ScoreConfig
 from plugin.resample import to_probabilities
-from plugin.scores import score_image
 from plugin.stored_values import encode_png
 from plugin.types import Geometry, Prediction
+
+from plugin.scores import score_image
 
 from .inputs import make_image
 from .processes import print_table

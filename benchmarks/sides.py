@@ -11,8 +11,9 @@ from plugin.confident import ConfidentJoint, ThresholdSums, counts_score, find_c
 from plugin.config import SCORES, ScoreConfig
 from plugin.evidence import PairEvidence, UsualEvidence, evidence_score, pair_evidence
 from plugin.pooling import pool_labels, pool_probabilities
-from plugin.scores import score_image
 from plugin.stored_values import to_half, to_single
+
+from plugin.scores import score_image
 
 Image = tuple[np.ndarray, np.ndarray]
 #: Softmin (N,), and the flags of each image, to be iterated over once

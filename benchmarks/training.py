@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from label_quality.plugin.executor import map_shards
+from label_quality.plugin.base.executor import map_shards
 
 from . import audit
 from .processes import answer, print_table
@@ -79,11 +79,11 @@ def run_here(images: str) -> None:
 def _encoding() -> Callable[[str], None]:
     """Reads an image and runs the fast preset's encoder over it, in one thread, as audits on a CPU do."""
     import torch
-    from label_quality.plugin.images import read_image
-    from label_quality.plugin.model_inputs import fit_image, input_size, pad_image
-    from label_quality.plugin.models import MULTIPLE, FrozenEncoder
-    from label_quality.plugin.presets import DEFAULTS
-    from label_quality.plugin.tiled import image_tensor
+    from label_quality.plugin.labels.images import read_image
+    from label_quality.plugin.models.encoders import MULTIPLE, FrozenEncoder
+    from label_quality.plugin.models.resizing import fit_image, input_size, pad_image
+    from label_quality.plugin.models.tiled import image_tensor
+    from label_quality.plugin.training.presets import DEFAULTS
 
     preset = DEFAULTS["fast"]
     encoder = FrozenEncoder(preset.encoder, "imagenet")

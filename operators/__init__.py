@@ -11,8 +11,8 @@ from .delete_run import DeleteRun
 from .export_relabelling_queue import ExportRelabellingQueue
 from .find_suspects import FindSuspects
 from .list_runs import ListRuns
-from .panel import LabelQualityPanel
-from .panel_image import ImageQualityPanel
+from .panel.image import ImageQualityPanel
+from .panel.panel import LabelQualityPanel
 from .review_suspects import ReviewState, ReviewSuspects
 from .score_label_quality import ScoreLabelQuality
 from .send_to_annotation import SendToAnnotation

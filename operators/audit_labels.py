@@ -6,7 +6,7 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
-from ..plugin.progress import Progress
+from ..plugin.base.progress import Progress
 from .run_operator import RunOperator
 
 

@@ -8,16 +8,18 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from ..plugin.database_errors import database_errors
-from ..plugin.progress import Progress
-from ..plugin.runs import to_json
-from ..plugin.terminal import format_seconds
-from . import benchmark_form, forms, outputs
-from . import benchmark_text as text
+from ..plugin.base.console import format_seconds
+from ..plugin.base.database_errors import database_errors
+from ..plugin.base.progress import Progress
+from ..plugin.dataset.run_record import to_json
 from .execution import EngineOperator
-from .forms import Form
-from .parameters import to_request
-from .workers import delegates_first
+from .form import benchmark as benchmark_form
+from .form import forms
+from .form.forms import Form
+from .form.parameters import to_request
+from .output import benchmark_text as text
+from .output import outputs
+from .panel.workers import delegates_first
 
 _LABEL = "Test how far the scores can be trusted"
 
@@ -50,7 +52,7 @@ class BenchmarkScores(EngineOperator):
             truth_field: the field with corrected masks; by default errors are planted
             delegate: queue the test for ``fiftyone delegated launch`` instead of running it now
             progress: draw progress bars
-            **params: others of `plugin.score_benchmark.benchmark_scores`, such as ``rates``, ``architectures``,
+            **params: others of `label_quality.benchmark_scores`, such as ``rates``, ``architectures``,
                 ``preset`` and ``folds``
 
         Returns:
@@ -81,7 +83,7 @@ class BenchmarkScores(EngineOperator):
 
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
         """Tests with what the form, the Python call or the delegated run gave."""
-        from ..plugin.score_benchmark import benchmark_scores
+        from ..plugin.benchmark.run import benchmark_scores
 
         samples = ctx.target_view()
         label_field = ctx.params.get("label_field") or forms.given_fields(samples)[0]

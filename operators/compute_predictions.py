@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..plugin.progress import Progress
+from ..plugin.base.progress import Progress
 from .run_operator import RunOperator
 
 

@@ -7,15 +7,15 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from ..plugin.benchmark_records import delete_benchmark, list_benchmarks
-from ..plugin.clones import clones_of, named
-from ..plugin.database_errors import database_errors
-from ..plugin.errors import LabelQualityError
-from ..plugin.housekeeping import own_folder
-from ..plugin.runs import list_records, load_record
-from . import run_table
+from ..plugin.base.database_errors import database_errors
+from ..plugin.base.errors import LabelQualityError
+from ..plugin.benchmark.records import delete_benchmark, list_benchmarks
+from ..plugin.dataset.clones import clones_of, named
+from ..plugin.dataset.run_record import list_records, load_record
+from ..plugin.runs.housekeeping import own_folder
 from .execution import REFRESH_PANEL
-from .forms import Form, minute, when
+from .form.forms import Form, minute, when
+from .output import run_table
 
 _CONTENTS = "This deletes the test of the scores: its figures, its files and its record. Your masks and fields stay."
 

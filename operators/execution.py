@@ -19,11 +19,11 @@ import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionError, ExecutionResult
 from fiftyone.operators.message import GeneratedMessage, MessageType
 
-from ..plugin.database_errors import database_errors, explain
-from ..plugin.errors import LabelQualityError
-from ..plugin.progress import Progress, silent
-from ..plugin.terminal import TerminalProgress
-from .plain_text import plain
+from ..plugin.base.console import TerminalProgress
+from ..plugin.base.database_errors import database_errors, explain
+from ..plugin.base.errors import LabelQualityError
+from ..plugin.base.progress import Progress, silent
+from .output.plain_text import plain
 
 logger = logging.getLogger(__name__)
 

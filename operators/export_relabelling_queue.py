@@ -8,14 +8,14 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from ..plugin.choices import TAGGED, Choice
-from ..plugin.database_errors import database_errors
-from ..plugin.errors import LabelQualityError
-from ..plugin.relabelling_queue import check_path, default_path, export_queue
-from . import choice_form
-from .forms import Form
-from .parameters import to_request
-from .plain_text import plain
+from ..plugin.base.database_errors import database_errors
+from ..plugin.base.errors import LabelQualityError
+from ..plugin.review.choose_images import TAGGED, Choice
+from ..plugin.review.queue import check_path, default_path, export_queue
+from .form import choice as choice_form
+from .form.forms import Form
+from .form.parameters import to_request
+from .output.plain_text import plain
 
 _LABEL = "Export relabelling queue"
 _NAMES = (*choice_form.NAMES, "path", "overwrite")
@@ -45,7 +45,7 @@ class ExportRelabellingQueue(foo.Operator):
         selected: list[str] | None = None,
         **params: Any,
     ) -> Any:
-        """Writes the queue; `plugin.relabelling_queue` describes the files.
+        """Writes the queue; `plugin.review.queue` describes the files.
 
         Args:
             sample_collection: the dataset or view, also of patches, that the images are among
@@ -53,7 +53,7 @@ class ExportRelabellingQueue(foo.Operator):
             choose: ``tagged``, ``selected``, ``view``, ``worst``, ``threshold``, ``error_type`` or ``group``
             overwrite: replace the file if it is there
             selected: ids of the samples, or patches, where ``choose`` is ``selected``
-            **params: what the choice takes (`plugin.choices.Choice`): ``tag``, ``worst``, ``below``, ``error_type``,
+            **params: what the choice takes (`Choice`): ``tag``, ``worst``, ``below``, ``error_type``,
                 ``group``; and ``key``, of the run that is meant
 
         Returns:

@@ -8,19 +8,19 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
-from ..plugin.config import SuspectConfig
-from ..plugin.database_errors import database_errors
-from ..plugin.errors import LabelQualityError
-from ..plugin.progress import Progress
-from ..plugin.runs import RunRecord, list_records
-from ..plugin.summary import FoundSuspects, RunSummary
-from ..plugin.terminal import format_seconds
-from ..plugin.views import worst_first
-from . import outputs
+from ..plugin.base.console import format_seconds
+from ..plugin.base.database_errors import database_errors
+from ..plugin.base.errors import LabelQualityError
+from ..plugin.base.progress import Progress
+from ..plugin.dataset.run_record import RunRecord, list_records
+from ..plugin.dataset.views import worst_first
+from ..plugin.runs.summary import FoundSuspects, RunSummary
+from ..plugin.suspects.config import SuspectConfig
 from .execution import EngineOperator
-from .forms import Form, when
-from .parameters import names_of, to_arguments, to_request
-from .plain_text import plain
+from .form.forms import Form, when
+from .form.parameters import names_of, to_arguments, to_request
+from .output import outputs
+from .output.plain_text import plain
 
 _LABEL = "Find suspects"
 #: Written in a form or in MongoDB where Python has ``max_regions=None``: an empty field is the default

@@ -7,8 +7,8 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from ..plugin.database_errors import database_errors
-from . import outputs, run_table
+from ..plugin.base.database_errors import database_errors
+from .output import outputs, run_table
 
 
 class ListRuns(foo.Operator):

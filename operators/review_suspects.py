@@ -12,9 +12,10 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from ..plugin.database_errors import database_errors
-from ..plugin.errors import LabelQualityError
-from ..plugin.review import (
+from ..plugin.base.database_errors import database_errors
+from ..plugin.base.errors import LabelQualityError
+from ..plugin.dataset.suspect_fields import SUSPECTS
+from ..plugin.review.decide import (
     CONFIRMED,
     REJECTED,
     ReviewProgress,
@@ -24,8 +25,7 @@ from ..plugin.review import (
     set_verdict,
     suspects_owner,
 )
-from ..plugin.suspect_fields import SUSPECTS
-from .forms import DEFAULT_KEY, Form
+from .form.forms import DEFAULT_KEY, Form
 
 _LABEL = "Review suspects"
 _CONFIRM, _CHANGE, _REJECT, _UNDO = "confirm", "change", "reject", "undo"

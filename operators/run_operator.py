@@ -9,15 +9,18 @@ from typing import Any, ClassVar
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from ..plugin.config import FilesSource
-from ..plugin.database_errors import database_errors
-from ..plugin.progress import Progress
-from ..plugin.views import worst_first
-from . import forms, outputs, prediction_form, run_form
+from ..plugin.base.database_errors import database_errors
+from ..plugin.base.progress import Progress
+from ..plugin.dataset.views import worst_first
+from ..plugin.predictions.config import FilesSource
 from .execution import EngineOperator
-from .forms import Form
-from .parameters import COMMON, score_names, source_names, to_arguments, to_request
-from .workers import delegates_first
+from .form import forms
+from .form import prediction as prediction_form
+from .form import run as run_form
+from .form.forms import Form
+from .form.parameters import COMMON, score_names, source_names, to_arguments, to_request
+from .output import outputs
+from .panel.workers import delegates_first
 
 
 class RunOperator(EngineOperator):

@@ -7,17 +7,18 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
-from ..plugin import annotation, annotation_backends
-from ..plugin.choices import TAGGED, Choice
-from ..plugin.database_errors import database_errors
-from ..plugin.errors import LabelQualityError
-from ..plugin.progress import Progress
-from ..plugin.runs import list_records
-from . import choice_form, forms
+from ..plugin.base.database_errors import database_errors
+from ..plugin.base.errors import LabelQualityError
+from ..plugin.base.progress import Progress
+from ..plugin.dataset.run_record import list_records
+from ..plugin.review import annotation, annotation_backends
+from ..plugin.review.choose_images import TAGGED, Choice
 from .execution import EngineOperator
-from .forms import Form
-from .parameters import to_request
-from .plain_text import plain
+from .form import choice as choice_form
+from .form import forms
+from .form.forms import Form
+from .form.parameters import to_request
+from .output.plain_text import plain
 
 _LABEL = "Send to annotation"
 _OPTIONS = ("project_name",)
@@ -59,7 +60,7 @@ class SendToAnnotation(EngineOperator):
             options: of the backend, such as ``{"project_name": "streets"}``
             delegate: queue the work for ``fiftyone delegated launch`` instead of doing it now
             progress: draw progress bars
-            **params: what the choice takes (`plugin.choices.Choice`): ``tag``, ``worst``, ``below``, ``error_type``,
+            **params: what the choice takes (`Choice`): ``tag``, ``worst``, ``below``, ``error_type``,
                 ``group``; and ``key``, of the run that is meant
 
         Returns:

@@ -8,11 +8,11 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from ..plugin.database_errors import database_errors
-from ..plugin.errors import LabelQualityError
-from ..plugin.runs import RunRecord, list_records, load_record
-from ..plugin.views import group_view
-from .forms import Form, when
+from ..plugin.base.database_errors import database_errors
+from ..plugin.base.errors import LabelQualityError
+from ..plugin.dataset.run_record import RunRecord, list_records, load_record
+from ..plugin.dataset.views import group_view
+from .form.forms import Form, when
 
 _LABEL = "Show group of suspects"
 _KINDS = {"false_negative": "false negative"}
@@ -37,7 +37,7 @@ class ShowGroup(foo.Operator):
     def __call__(self, sample_collection: Any, group: str | None = None, key: str | None = None) -> Any:
         """Finds a group and, where an App shows the dataset, opens its patches in it.
 
-        `plugin.views.group_view` gives the same patches as a view.
+        `plugin.dataset.views.group_view` gives the same patches as a view.
 
         Args:
             sample_collection: the dataset, or a view of it

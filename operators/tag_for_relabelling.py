@@ -7,15 +7,15 @@ from typing import Any
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
-from ..plugin import relabelling
-from ..plugin.choices import DEFAULT_TAG, Choice
-from ..plugin.database_errors import database_errors
-from ..plugin.dataset_checks import segmentation_fields
-from ..plugin.errors import LabelQualityError
-from ..plugin.relabelling import Counts
-from . import choice_form
-from .forms import Form
-from .parameters import to_request
+from ..plugin.base.database_errors import database_errors
+from ..plugin.base.errors import LabelQualityError
+from ..plugin.review import tags as relabelling
+from ..plugin.review.choose_images import DEFAULT_TAG, Choice
+from ..plugin.review.tags import Counts
+from ..plugin.samples.checks import segmentation_fields
+from .form import choice as choice_form
+from .form.forms import Form
+from .form.parameters import to_request
 
 _TAG, _UNTAG = "Tag for relabelling", "Undo tagging for relabelling"
 _NAMES = (*choice_form.NAMES, "regions")
@@ -53,7 +53,7 @@ class TagForRelabelling(foo.Operator):
             tag: the tag's name
             regions: tag the suspect regions too
             selected: ids of the samples, or patches, where ``choose`` is ``selected``
-            **params: what the choice takes (`plugin.choices.Choice`): ``worst``, ``below``, ``error_type``, ``group``;
+            **params: what the choice takes (`Choice`): ``worst``, ``below``, ``error_type``, ``group``;
                 and ``key``, of the run that is meant
 
         Returns:

@@ -8,18 +8,18 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
-from ..plugin.database_errors import database_errors
-from ..plugin.errors import LabelQualityError
-from ..plugin.fields import field_name
-from ..plugin.progress import Progress
-from ..plugin.runs import RunRecord, list_records
-from ..plugin.suspect_fields import SUSPECTS
-from ..plugin.verdicts import CONFIRMED
+from ..plugin.base.database_errors import database_errors
+from ..plugin.base.errors import LabelQualityError
+from ..plugin.base.progress import Progress
+from ..plugin.dataset.fields import field_name
+from ..plugin.dataset.run_record import RunRecord, list_records
+from ..plugin.dataset.suspect_fields import SUSPECTS
+from ..plugin.dataset.verdicts import CONFIRMED
 from .execution import EngineOperator
-from .forms import Form, when
-from .outputs import left_out, warnings
-from .parameters import to_request
-from .plain_text import plain
+from .form.forms import Form, when
+from .form.parameters import to_request
+from .output.outputs import left_out, warnings
+from .output.plain_text import plain
 
 _LABEL = "Write corrected masks"
 _NAMES = ("key", "regions", "complete", "output_dir", "skip_failures", "within_view")
@@ -73,7 +73,7 @@ class WriteCorrectedMasks(EngineOperator):
     @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """Which regions, and where to."""
-        from ..plugin.corrections import default_folder
+        from ..plugin.review.corrected_masks import default_folder
 
         form = Form(ctx)
         runs = _runs(ctx.dataset)
@@ -102,8 +102,8 @@ class WriteCorrectedMasks(EngineOperator):
 
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
         """Writes with what the form, the Python call or the delegated run gave."""
-        from ..plugin.choices import whole_samples
-        from ..plugin.corrections import write_corrected_masks
+        from ..plugin.review.choose_images import whole_samples
+        from ..plugin.review.corrected_masks import write_corrected_masks
 
         runs, params = _runs(ctx.dataset), ctx.params
         if not runs and not params.get("key"):
@@ -145,7 +145,7 @@ def _runs(dataset: Any) -> list[RunRecord]:
 
 
 def _say(form: Form, key: str, regions: str, folder: str) -> None:
-    from ..plugin.corrections import count
+    from ..plugin.review.corrected_masks import count
 
     try:
         images, found = count(form.ctx.dataset, key, regions)

@@ -16,16 +16,19 @@ from typing import Any, TypeAlias
 
 import fiftyone as fo
 
-from .config import PREDICTION_SOURCES, Config, PredictionConfig, ScoreConfig, SuspectConfig
-from .database_errors import database_errors
-from .errors import LabelQualityError
-from .housekeeping import remove
-from .progress import Progress, silent
-from .request import Request, SuspectRequest
-from .runs import RunRecord, list_records, load_record
-from .session import Session
-from .summary import RunSummary, summarise
-from .suspect_session import Suspects, find_in_run
+from .base.config import Config
+from .base.database_errors import database_errors
+from .base.errors import LabelQualityError
+from .base.progress import Progress, silent
+from .dataset.run_record import RunRecord, list_records, load_record
+from .predictions.config import PREDICTION_SOURCES, PredictionConfig
+from .runs.audit_run import Session
+from .runs.housekeeping import remove
+from .runs.request import Request, SuspectRequest
+from .runs.summary import RunSummary, summarise
+from .runs.suspect_run import Suspects, find_in_run
+from .scores.config import ScoreConfig
+from .suspects.config import SuspectConfig
 
 Collection: TypeAlias = "fo.Dataset | fo.DatasetView"
 
@@ -51,8 +54,8 @@ def audit_labels(
         suspects: find suspect regions too, where the predictions have probabilities
         progress: told how far each stage is
         **parameters: of `request.Request` (key, classes, ignored, unlabelled, unknown, skip_failures, overwrite,
-            output_dir), of the source (`config.CrossValidation`, `config.ModelSource` or `config.FilesSource`), of the
-            scores (`config.ScoreConfig`), and of the suspects (`config.SuspectConfig`)
+            output_dir), of the source (`CrossValidation`, `ModelSource` or `FilesSource`), of the
+            scores (`ScoreConfig`), and of the suspects (`SuspectConfig`)
 
     Returns:
         the summary of the run
@@ -120,7 +123,7 @@ def score_label_quality(
         predictions: key of the run that has the predictions; by default the run's own key
         suspects: find suspect regions too, where the predictions have probabilities
         progress: told how far each stage is
-        **parameters: of `request.Request`, `config.ScoreConfig` and `config.SuspectConfig`
+        **parameters: of `request.Request`, `ScoreConfig` and `SuspectConfig`
 
     Returns:
         the summary of the run
@@ -150,7 +153,7 @@ def find_suspects(
         collection: the dataset, or a view of it; all of the run's samples are searched
         key: the run's key
         progress: told how far each stage is
-        **parameters: of `request.SuspectRequest` (skip_failures, overwrite) and `config.SuspectConfig`
+        **parameters: of `request.SuspectRequest` (skip_failures, overwrite) and `SuspectConfig`
 
     Returns:
         the summary of the run

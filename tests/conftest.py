@@ -232,4 +232,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps a file's tests in one process, and all that drive a browser: two browsers at once starve each other."""
     for item in items:
         folder = item.path.parent
-        item.add_marker(pytest.mark.xdist_group("app" if folder.name == "app" else item.path.name))
+        name = "app" if folder.name == "app" else str(item.path.relative_to(REPOSITORY))
+        item.add_marker(pytest.mark.xdist_group(name))

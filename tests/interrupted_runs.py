@@ -24,7 +24,7 @@ import fiftyone as fo
 import fiftyone.core.odm as foo
 import pymongo.monitoring
 import torch
-from label_quality.plugin import audit, cross_validation  # noqa: F401 (imported once, for all forks)
+from label_quality.plugin import audit
 
 #: MongoDB's commands that change something; an aggregation does with a last stage that writes
 WRITES = {"insert", "update", "delete", "findAndModify", "create", "createIndexes", "dropIndexes", "drop", "bulkWrite"}

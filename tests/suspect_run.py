@@ -34,11 +34,11 @@ GROUPS = ("car given as road", "car given as unlabelled", "tree given as unlabel
 def add_run(dataset: Any, folder: Path, key: str = "lq") -> Any:
     """Writes the run to the dataset, whose masks are of `conftest.TARGETS`, and the regions' masks to a folder."""
     import fiftyone as fo
-    from label_quality.plugin.class_table import ClassTable
-    from label_quality.plugin.fields import create_fields
-    from label_quality.plugin.runs import RunRecord, save_record
-    from label_quality.plugin.suspect_fields import write_suspects
-    from label_quality.plugin.views import save_suspect_views, save_worst_first
+    from label_quality.plugin.dataset.fields import create_fields
+    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.dataset.suspect_fields import write_suspects
+    from label_quality.plugin.dataset.views import save_suspect_views, save_worst_first
+    from label_quality.plugin.labels.class_table import ClassTable
 
     table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
     create_fields(dataset, key, {f"{key}_quality": {"ftype": fo.FloatField, "description": "The score to sort by."}})
@@ -58,9 +58,9 @@ def add_run(dataset: Any, folder: Path, key: str = "lq") -> Any:
 
 def _write_states(dataset: Any, table: Any, root: Path) -> tuple[str, str]:
     """What the run keeps of its images' and masks' state; returns its folder and the name of its set of scores."""
-    from label_quality.plugin.inputs import open_samples
-    from label_quality.plugin.scored import SCORED, sample_state
-    from label_quality.plugin.store import RunFolder
+    from label_quality.plugin.runs.kept import SCORED, sample_state
+    from label_quality.plugin.samples.inputs import open_samples
+    from label_quality.plugin.store.run_folder import RunFolder
 
     samples = open_samples(dataset, "ground_truth", classes=dataset.mask_targets["ground_truth"])
     states = [sample_state(samples, index) for index in REGIONS]
@@ -73,7 +73,7 @@ def _write_states(dataset: Any, table: Any, root: Path) -> tuple[str, str]:
 
 
 def _image(sample_id: str, index: int, regions: Any, folder: Path) -> Any:
-    from label_quality.plugin.suspect_fields import ImageSuspects
+    from label_quality.plugin.dataset.suspect_fields import ImageSuspects
 
     folder.mkdir(parents=True, exist_ok=True)
     masks = [str(folder / f"{index}-{number}.png") for number in range(len(regions))]

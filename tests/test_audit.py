@@ -81,10 +81,11 @@ def audit(fiftyone: Any) -> Any:
 
 
 def test_files_of_probabilities_give_every_field(predicted: Any, audit: Any) -> None:
-    from label_quality.plugin.config import FilesSource, ScoreConfig
-    from label_quality.plugin.inputs import open_samples
-    from label_quality.plugin.prediction import open_files
-    from label_quality.plugin.scores import score_image
+    from label_quality.plugin.predictions.config import FilesSource
+    from label_quality.plugin.predictions.readers import open_files
+    from label_quality.plugin.samples.inputs import open_samples
+    from label_quality.plugin.scores.config import ScoreConfig
+    from label_quality.plugin.scores.image_scores import score_image
 
     reports: list[tuple[str, int, int]] = []
     summary = audit.audit_labels(predicted, "ground_truth", progress=lambda *one: reports.append(one), **WITH_FILES)

@@ -47,14 +47,14 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def modules() -> list[Path]:
-    return tracked("__init__.py", "plugin/*.py", "operators/*.py")
+    return tracked("__init__.py", "plugin/**/*.py", "operators/**/*.py")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """The wheel, built from a copy of the repository with the tools that are here."""
     copy = tmp_path_factory.mktemp("package") / "source"
-    data = tracked("fiftyone.yml", "requirements.txt", "pyproject.toml", "README.md", "LICENSE", "assets/*")
+    data = tracked("fiftyone.yml", "requirements.txt", "setup.py", "pyproject.toml", "README.md", "LICENSE", "assets/*")
     for path in [*modules(), *data]:
         target = copy / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def test_the_wheel_has_every_module_and_file_of_the_plugin(wheel: zipfile.ZipFil
 
 def test_the_wheel_has_the_command_and_the_requirements(wheel: zipfile.ZipFile) -> None:
     (info,) = {name.partition("/")[0] for name in wheel.namelist() if ".dist-info/" in name}
-    assert "label-quality = label_quality.plugin.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()
+    assert "label-quality = label_quality.plugin.cli.main:main" in wheel.read(f"{info}/entry_points.txt").decode()
     content = wheel.read(f"{info}/METADATA").decode()
     required = {line.removeprefix("Requires-Dist: ") for line in content.splitlines() if "Requires-Dist" in line}
     plain = {requirement.replace(" ", "") for requirement in required if "extra ==" not in requirement}

@@ -18,10 +18,10 @@ _OPEN = "[data-cy=modal] [data-cy=modal-looker-container] canvas[canvas-loaded=t
 @pytest.fixture
 def suspected(fiftyone: Any, make_dataset: Any, tmp_path: Path) -> Any:
     """Three images; the regions of the first have evidence 9 and 8, those of the others 7 and 6."""
-    from label_quality.plugin.class_table import ClassTable
-    from label_quality.plugin.runs import RunRecord, save_record
-    from label_quality.plugin.suspect_fields import ImageSuspects, write_suspects
-    from label_quality.plugin.views import save_suspect_views
+    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.dataset.suspect_fields import ImageSuspects, write_suspects
+    from label_quality.plugin.dataset.views import save_suspect_views
+    from label_quality.plugin.labels.class_table import ClassTable
 
     dataset = make_dataset(count=3, sizes=((96, 128),))
     dataset.add_sample_field("lq_quality", fiftyone.FloatField, info={"label_quality": {"key": "lq", "before": {}}})

@@ -26,8 +26,8 @@ _OPEN = "[data-cy=modal] [data-cy=modal-looker-container] canvas[canvas-loaded=t
 @pytest.fixture
 def scenes(fiftyone: Any, tmp_path: Path) -> Iterator[Any]:
     """The demo's dataset, with the probabilities of a model that sees each scene as it is."""
-    from label_quality.plugin.demo import EXACT_FIELD, demo_dataset
-    from label_quality.plugin.scenes import SCENE_CLASSES
+    from label_quality.plugin.scenes.demo_dataset import EXACT_FIELD, demo_dataset
+    from label_quality.plugin.scenes.scenes import SCENE_CLASSES
 
     dataset = demo_dataset(tmp_path, _IMAGES, _SEED, name="walk-through-the-app")
     for sample in dataset:

@@ -1,0 +1,1 @@
+"""The forms: what an operator asks, with warnings and estimates."""

@@ -1,0 +1,260 @@
+"""Builders of the operators' forms: one input each, checked against the dataset as the user types."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence, Set
+from itertools import chain, count
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators.types as types
+
+from ...plugin.base.config import Config
+from ...plugin.base.errors import LabelQualityError
+from ...plugin.dataset.fields import owner
+from ...plugin.dataset.run_record import RunRecord, validate_key
+from ...plugin.samples.checks import check_collection, check_label_field, segmentation_fields
+from ..output.plain_text import plain
+from .parameters import names_of, to_arguments
+
+DEFAULT_KEY = "lq"
+_NAMED_PARAMETER = re.compile(r"parameter `(\w+)`")
+#: What a Python call may send where the form has a text; the engine checks those itself
+_STRUCTURED = (list, dict)
+
+
+class Form:
+    """The inputs of one operator, and whether what was entered holds.
+
+    Args:
+        ctx: FiftyOne's execution context
+    """
+
+    def __init__(self, ctx: Any) -> None:
+        self.ctx = ctx
+        self.inputs = types.Object()
+        self.valid = True
+        #: Whether a person fills it in: the App's prompts have an id, calls from Python do not
+        self.interactive = ctx.prompt_id is not None
+
+    def value(self, name: str, default: Any = None) -> Any:
+        """What was entered, or the default where the field is empty."""
+        value = self.ctx.params.get(name)
+        return default if value is None or value == "" else value
+
+    def text(
+        self, name: str, label: str, description: str | None = None, default: str | None = None, half: bool = False
+    ) -> Any:
+        """A text, over half the width if it is short; left out where a Python call sent a list or a mapping instead."""
+        if not isinstance(self.ctx.params.get(name), _STRUCTURED):
+            view = types.FieldView(space=6 if half else 12)
+            self.inputs.str(name, allow_empty=True, label=label, description=description, default=default, view=view)
+        return self.value(name, default)
+
+    def whole(self, name: str, label: str, description: str | None = None, default: int | None = None) -> Any:
+        """A whole number."""
+        self.inputs.int(name, label=label, description=description, default=default, view=types.FieldView(space=6))
+        return self.value(name, default)
+
+    def number(self, name: str, label: str, description: str | None = None, default: float | None = None) -> Any:
+        """A number."""
+        self.inputs.float(name, label=label, description=description, default=default, view=types.FieldView(space=6))
+        return self.value(name, default)
+
+    def flag(self, name: str, label: str, description: str | None = None, default: bool = False) -> bool:
+        """A checkbox."""
+        self.inputs.bool(name, label=label, description=description, default=default, view=types.CheckboxView())
+        return bool(self.value(name, default))
+
+    def choice(
+        self,
+        name: str,
+        label: str,
+        choices: Mapping[str, str] | Sequence[str],
+        description: str | None = None,
+        default: str | None = None,
+        radio: bool = False,
+        check: bool = True,
+    ) -> Any:
+        """One of several values; with ``check``, a value that is not among them is an error that lists them."""
+        labels = choices if isinstance(choices, Mapping) else {value: value for value in choices}
+        view = types.RadioGroup(orientation="vertical") if radio else types.Dropdown()
+        for value, text in labels.items():
+            view.add_choice(value, label=text)
+        self.inputs.enum(name, list(labels), label=label, description=description, default=default, view=view)
+        value = self.value(name, default)
+        if check and value is not None and value not in labels:
+            self.fail(name, f"Expected parameter `{name}` to be one of {', '.join(labels)}, but got {value!r}.")
+        return value
+
+    def heading(self, name: str, label: str) -> None:
+        """A line above a group of inputs."""
+        self.inputs.view(f"heading_{name}", types.Header(label=label, divider=True))
+
+    def notice(self, name: str, text: str) -> None:
+        """A sentence of information."""
+        self.inputs.view(f"notice_{name}", types.Notice(label=plain(text)))
+
+    def warning(self, name: str, text: str) -> None:
+        """A sentence of warning; the form can still be sent."""
+        self.inputs.view(f"warning_{name}", types.Warning(label=plain(text)))
+
+    def fail(self, name: str, text: str) -> None:
+        """Marks the input invalid with this text, or shows the text alone where the form has no such input."""
+        self.valid = False
+        prop = self.inputs.get_property(name)
+        if prop is None:
+            prop = self.inputs.view(f"error_{name}", types.Error(label=plain(text)))
+        if not prop.invalid:
+            prop.invalid = True
+            prop.error_message = text
+
+    def fail_as(self, error: LabelQualityError, fallback: str) -> None:
+        """Marks the input that the engine's error names in backticks invalid, or else the fallback."""
+        named = _NAMED_PARAMETER.search(str(error))
+        self.fail(named.group(1) if named else fallback, str(error))
+
+    def config(self, config: type[Config], fallback: str) -> Config | None:
+        """The parameter group as entered, or None where it is invalid, which the form then shows."""
+        try:
+            return config.from_params(to_arguments(self.ctx.params, names_of(config)))
+        except LabelQualityError as error:
+            self.fail_as(error, fallback)
+        except TypeError:
+            self.fail(fallback, "A number was expected where a text was entered.")
+        return None
+
+    def existing_path(self, name: str) -> None:
+        """Checks that the text is the path of something that exists."""
+        path = self.value(name)
+        if isinstance(path, str) and not os.path.exists(os.path.expanduser(path)):
+            self.fail(name, f"There is no file or folder {path!r}.")
+
+    def property(self, label: str, button: str = "Execute") -> types.Property:
+        """The finished form."""
+        return types.Property(self.inputs, view=types.PromptView(label=label, submit_button_label=button))
+
+
+def target(form: Form, action: str) -> Any | None:
+    """The selector of what to work on, and the samples chosen; None where they cannot be worked on at all."""
+    if form.ctx.dataset is None:
+        form.fail("dataset", "Open a dataset first.")
+        return None
+    form.inputs.view_target(form.ctx, action_description=action)
+    samples = form.ctx.target_view()
+    try:
+        check_collection(samples)
+    except LabelQualityError as error:
+        form.fail("dataset", str(error))
+        return None
+    return samples
+
+
+def given_fields(samples: Any) -> list[str]:
+    """The segmentation fields that no run has made, the likeliest to hold the given masks first."""
+    dataset = samples._root_dataset
+    given = [name for name in segmentation_fields(samples) if owner(dataset, name) is None]
+    return sorted(given, key=lambda name: name != "ground_truth")
+
+
+def label_field(form: Form, samples: Any) -> str | None:
+    """The field of given masks.
+
+    Args:
+        form: the form
+        samples: the dataset or view to work on
+
+    Returns:
+        the field, or None where it is missing or is no segmentation field
+    """
+    fields, given = segmentation_fields(samples), given_fields(samples)
+    default = given[0] if given else None
+    name = form.value("label_field", default)
+    form.choice(
+        "label_field",
+        "Given masks",
+        [*given, name] if name in fields and name not in given else given,
+        "The segmentation field to check for annotation errors",
+        default,
+        check=False,
+    )
+    if name is None:
+        others = samples.get_field_schema(embedded_doc_type=fo.Label)
+        found = ", ".join(f"'{other}' ({field.document_type.__name__})" for other, field in others.items())
+        form.fail(
+            "label_field",
+            f"The dataset has no segmentation field{f', only {found}' if found else ''}: add the given masks to it as "
+            "Segmentation labels.",
+        )
+        return None
+    try:
+        check_label_field(samples, name)
+    except LabelQualityError as error:
+        form.fail("label_field", str(error))
+        return None
+    return name
+
+
+def images_with_masks(form: Form, samples: Any, label_field: str) -> int:
+    """The number of samples that have a mask; where some have none, offers to leave them out."""
+    images, total = len(samples.exists(label_field)), len(samples)
+    if images == 0:
+        form.fail("label_field", f"None of the {total} samples has a mask in '{label_field}'.")
+    elif images < total and not form.flag("skip_failures", "Leave out samples that cannot be processed"):
+        form.fail(
+            "skip_failures",
+            f"{total - images} of the {total} samples have no mask in '{label_field}'. Choose to leave them out, or a "
+            "view without them.",
+        )
+    return images
+
+
+def fields_of(dataset: Any, *kinds: type) -> list[str]:
+    """The dataset's top-level fields of these kinds."""
+    return [name for name, field in dataset.get_field_schema().items() if isinstance(field, kinds) and name != "id"]
+
+
+def run_key(form: Form, runs: Sequence[RunRecord]) -> None:
+    """The run's key, a free one to begin with; where a finished run of that key exists, offers to overwrite it.
+
+    Args:
+        form: the form
+        runs: the dataset's runs
+    """
+    finished = {run.key for run in runs if run.status == "complete"}
+    # A call from Python that gives no name means the default one, whatever is there
+    default = free_key(DEFAULT_KEY, finished) if form.interactive else DEFAULT_KEY
+    key = form.text("key", "Name of the run", "Prefix of the fields it writes", default)
+    try:
+        validate_key(form.ctx.dataset, key)
+    except LabelQualityError as error:
+        form.fail("key", str(error))
+        return
+    existing = next((run for run in runs if run.key == key and run.status == "complete"), None)
+    if existing is None or form.flag("overwrite", f"Overwrite the run '{key}'"):
+        return
+    # From Python the engine decides: with the same parameters it gives the finished run's results again
+    if form.interactive:
+        free = free_key(key, {run.key for run in runs})
+        form.fail(
+            "key",
+            f"There is a run '{key}' already, of '{existing.label_field}', made {when(existing)}. Overwrite it, or "
+            f"choose another name, such as '{free}'.",
+        )
+
+
+def free_key(key: str, taken: Set[str]) -> str:
+    """The key, or else the first of the key with 2, 3, … that is not taken."""
+    return next(name for name in chain([key], (f"{key}{number}" for number in count(2))) if name not in taken)
+
+
+def when(run: RunRecord) -> str:
+    """The time at which a run was made, to the minute."""
+    return minute(run.created)
+
+
+def minute(created: str) -> str:
+    """A UTC time of ISO 8601, to the minute."""
+    return f"{created[:16].replace('T', ' ')} UTC"

@@ -1,0 +1,1 @@
+"""What an operator shows when it is done."""

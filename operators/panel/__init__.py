@@ -1,0 +1,1 @@
+"""The panels: a dataset's runs, and one image's suspects."""

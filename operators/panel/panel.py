@@ -1,0 +1,309 @@
+"""The panel "Label quality": how good a dataset's masks are at a glance, and the way to what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+from fiftyone import ViewField as F
+
+from ...plugin.base.database_errors import database_errors
+from ...plugin.base.errors import LabelQualityError
+from ...plugin.dataset.run_record import RunRecord, load_record
+from ...plugin.dataset.views import (
+    TYPE_VIEWS,
+    group_view,
+    own_views,
+    suspect_regions,
+    suspect_view,
+    view_name,
+    worst_first,
+)
+from ...plugin.runs.overview import bin_range
+from ...plugin.samples.checks import segmentation_fields
+from ...plugin.samples.slices import images_of
+from . import layout, plots, sections
+from . import text as words
+from .benchmark import LEADING_ELSEWHERE, BenchmarkSection
+from .events import told
+from .operations import render_operations
+from .runs import Header, Operation, any_running, headers, is_written, operations, under_way
+
+_TITLE = "Label quality"
+_HELP = "Which masks of this dataset are probably wrong, where and why. All numbers are those of the chosen run."
+#: Where the panel's state has what was chosen: the paths of the two lists
+_RUN, _SCORE = "page.top.run", "page.cards.scores.score"
+#: Where it has which runs there were
+_KNOWN = "known"
+#: The operator of ``assets/app.js`` that opens a sample once the page shows another view
+_OPEN_NEXT = "open_in_next_view"
+#: Clicks that change nothing in the panel
+_LEADING_ELSEWHERE = (
+    *("audit", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
+    *("open_group", "open_class", "open_worst", "show_worst_first", "show_groups"),
+    *LEADING_ELSEWHERE,
+)
+#: Milliseconds between two looks at operations that are under way
+_POLL = 4000
+
+
+class LabelQualityPanel(BenchmarkSection, foo.Panel):
+    """Shows a run's record; clicks lead to samples, views and forms."""
+
+    @property
+    def config(self) -> foo.PanelConfig:
+        """FiftyOne's description of the panel."""
+        return foo.PanelConfig(
+            name="label_quality_panel",
+            label=_TITLE,
+            icon="fact_check",
+            help_markdown=_HELP,
+            allow_multiple=False,
+            surfaces="grid",
+        )
+
+    @database_errors()
+    def execute(self, ctx: Any) -> Any:
+        """FiftyOne's entry. Draws the panel only where it looks different: drawing it again takes the page time.
+
+        For the same reason the panel does not follow the grid's view, of which FiftyOne would tell it up to four times
+        a change: it looks for runs made elsewhere whenever something in it is clicked.
+        """
+        method = ctx.params.get("__method__")
+        if method not in _LEADING_ELSEWHERE:
+            return super().execute(ctx)
+        getattr(self, method)(ctx)
+        if self._outdated(ctx):
+            self.refresh(ctx)
+            ctx.ops.show_panel_output(self.render(ctx))
+        return None
+
+    def on_load(self, ctx: Any) -> None:
+        """Chooses the latest run, unless the panel remembers one."""
+        self.refresh(ctx)
+
+    def on_change_dataset(self, ctx: Any) -> None:
+        """Leaves the other dataset's run."""
+        ctx.panel.set_state({_RUN: None, _SCORE: words.QUALITY, _KNOWN: []})
+        self.refresh(ctx)
+
+    def refresh(self, ctx: Any) -> None:
+        """Goes to a run that is new, and away from one that is deleted."""
+        runs = headers(ctx.dataset) if ctx.dataset is not None else []
+        known = ctx.panel.get_state(_KNOWN) or []
+        keys, new = [run.key for run in runs], [run.key for run in runs if run.identity not in known]
+        chosen = ctx.panel.get_state(_RUN)
+        if (known and new) or chosen not in keys:
+            ctx.panel.set_state({_RUN: (new or keys)[-1] if keys else None, _SCORE: words.QUALITY})
+        self.refresh_benchmarks(ctx, known)
+        ctx.panel.set_state(_KNOWN, [run.identity for run in runs] + self.identities(ctx))
+
+    def follow(self, ctx: Any) -> None:
+        """Looks at what is under way; of what it has just finished, the page does not know the fields and views."""
+        if self._outdated(ctx):
+            self.refresh(ctx)
+            ctx.ops.reload_dataset()
+
+    def choose_run(self, ctx: Any) -> None:
+        """Shows another run; of its scores, the one to sort by."""
+        ctx.panel.set_state({_RUN: ctx.params.get("value"), _SCORE: words.QUALITY})
+
+    def choose_score(self, ctx: Any) -> None:
+        """Shows another score's distribution."""
+        ctx.panel.set_state(_SCORE, ctx.params.get("value"))
+
+    @told
+    def audit(self, ctx: Any) -> None:
+        """Opens the audit's form."""
+        ctx.prompt(f"{self.plugin_name}/audit_labels", on_success=self.refresh)
+
+    @told
+    def find_suspects(self, ctx: Any) -> None:
+        """Opens the form of the search for suspects."""
+        ctx.prompt(f"{self.plugin_name}/find_suspects", params={"key": self._key(ctx)}, on_success=self.refresh)
+
+    @told
+    def tag(self, ctx: Any) -> None:
+        """Opens the form that tags images for relabelling."""
+        ctx.prompt(f"{self.plugin_name}/tag_for_relabelling", params={"key": self._key(ctx)}, on_success=self.refresh)
+
+    @told
+    def delete(self, ctx: Any) -> None:
+        """Opens the form that deletes the run."""
+        ctx.prompt(f"{self.plugin_name}/delete_run", params={"key": self._key(ctx)}, on_success=self.refresh)
+
+    @told
+    def open_scores(self, ctx: Any) -> None:
+        """Shows the images of the bar that was clicked."""
+        place = ctx.params.get("idx")
+        if isinstance(place, int):
+            self._show_scores(ctx, place, place)
+
+    @told
+    def select_scores(self, ctx: Any) -> None:
+        """Shows the images of the bars that a drag went over."""
+        places = [point["idx"] for point in ctx.params.get("data") or []]
+        if places:
+            self._show_scores(ctx, min(places), max(places))
+
+    @told
+    def open_type(self, ctx: Any) -> None:
+        """Shows the images of a type of error, in the saved view where there is one."""
+        record = self._record(ctx)
+        kind = list(sections.types_of(record))[ctx.params["idx"]]
+        _show(ctx, record, TYPE_VIEWS.get(kind), lambda: suspect_view(ctx.dataset, record.key, kind))
+
+    @told
+    def open_pair(self, ctx: Any) -> None:
+        """Shows the regions of the cell that was clicked."""
+        record = self._record(ctx)
+        groups = record.extra["groups"]
+        names = plots.matrix_classes(groups)
+        pair = tuple(names[place] for place in ctx.params["idx"])
+        for group in groups:
+            if (group["given_name"], group["suggested_name"]) == pair:
+                _show_group(ctx, record, group)
+
+    @told
+    def open_group(self, ctx: Any) -> None:
+        """Shows the regions of the group that was clicked."""
+        row = ctx.params.get("row", -1)
+        if row >= 0:
+            record = self._record(ctx)
+            _show_group(ctx, record, record.extra["groups"][row])
+
+    @told
+    def open_class(self, ctx: Any) -> None:
+        """Shows the regions given a class; those that it is suggested for, where its growth was clicked."""
+        record = self._record(ctx)
+        one = plots.leading_classes(record.extra["classes"])[ctx.params["idx"]]
+        side = "suggested" if ctx.params.get("trace_idx") == 1 else "given"
+        field = f"{record.key}_suspects"
+        # Literally: in an expression, MongoDB reads a name that begins with "$" as a field
+        of_class = F(f"{field}.{side}") == F.literal(one["name"])
+        ctx.ops.set_view(view=suspect_regions(ctx.dataset, record.key).match(of_class))
+
+    @told
+    def open_worst(self, ctx: Any) -> None:
+        """Opens an image of the list of the worst, with the others behind it in the same order."""
+        row = ctx.params.get("row", -1)
+        if row < 0:
+            return
+        record = self._record(ctx)
+        sample_id, ranking = sections.overview_of(record)["worst"][row]["id"], worst_first(ctx.dataset, record.key)
+        if _same(ctx.view, ranking):
+            ctx.ops.open_sample(id=sample_id)
+        else:
+            ctx.trigger(f"{self.plugin_name}/{_OPEN_NEXT}", params={"id": sample_id})
+            ctx.ops.set_view(view=ranking)
+
+    @told
+    def show_worst_first(self, ctx: Any) -> None:
+        """Shows all images of the run, worst first."""
+        ctx.ops.set_view(view=worst_first(ctx.dataset, self._record(ctx).key))
+
+    @told
+    def show_groups(self, ctx: Any) -> None:
+        """Opens the form that shows any group."""
+        ctx.prompt(f"{self.plugin_name}/show_group", params={"key": self._key(ctx)})
+
+    def render(self, ctx: Any) -> types.Property:
+        """The page: a run's sections, or what to do first."""
+        return layout.page(lambda content: self._render(ctx, content))
+
+    def _render(self, ctx: Any, page: types.Object) -> None:
+        dataset, key = ctx.dataset, self._key(ctx)
+        runs = headers(dataset)
+        found = operations(dataset, self.plugin_name)
+        busy = under_way(found)
+        if key is None:
+            render_operations(page, found)
+            self._render_first_steps(page, dataset, found)
+        else:
+            record = load_record(dataset, key)
+            written = is_written(record)
+            busy = busy or written
+            self._render_top(page, runs, record)
+            render_operations(page, found)
+            sections.render(page, record, self._score(ctx, record), self, written)
+        self.render_benchmark(ctx, page)
+        if busy:
+            page.view("timer", types.TimerView(interval=_POLL, on_interval=self.follow))
+
+    def _render_top(self, page: types.Object, runs: list[Header], record: RunRecord) -> None:
+        top = layout.row(page, "top", gap=1.5, justifyContent="space-between")
+        labels = {run.key: f"Run “{run.key}”" for run in reversed(runs)}
+        layout.choice(top, "run", labels, "Run", self.choose_run)
+        buttons = layout.row(top, "buttons")
+        layout.button(buttons, "audit", "Run audit…", self.audit, "play_arrow", primary=True)
+        layout.button(buttons, "suspects", "Find suspects…", self.find_suspects, "search")
+        layout.button(buttons, "tag", "Tag for relabelling…", self.tag, "label")
+        layout.button(buttons, "delete", "Delete run…", self.delete, "delete")
+        layout.text(page, "line", sections.summary_line(record), color="text.secondary")
+
+    def _render_first_steps(self, page: types.Object, dataset: Any, found: list[Operation]) -> None:
+        steps = layout.column(page, "first", gap=1.5, alignItems="center", textAlign="center", py=8, px=2)
+        if under_way(found):
+            title = f"The first audit {'is on its way' if any_running(found) else 'waits for a worker'}"
+            layout.text(steps, "title", title, fontSize="1.25rem", fontWeight=500)
+            layout.text(steps, "text", "Its results will be shown here as soon as it is done.", color="text.secondary")
+            return
+        if not segmentation_fields(dataset):
+            layout.text(steps, "title", "There are no masks to check", fontSize="1.25rem", fontWeight=500)
+            lines = "Add the given masks to this dataset as Segmentation labels, then run an audit here."
+            layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch", mx="auto")
+            return
+        layout.text(steps, "title", "Find the masks that are wrong", fontSize="1.25rem", fontWeight=500)
+        lines = (
+            "An audit compares every mask with what a model sees that has not been trained on that image. It ranks the "
+            "images by how likely their mask is wrong, and shows where and why. Your masks are not changed."
+        )
+        layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch", mx="auto")
+        layout.button(steps, "audit", "Run audit…", self.audit, "play_arrow", primary=True)
+
+    def _outdated(self, ctx: Any) -> bool:
+        """Whether there is something to show that was not there when the panel was drawn."""
+        known = [run.identity for run in headers(ctx.dataset)] + self.identities(ctx)
+        return known != ctx.panel.get_state(_KNOWN)
+
+    def _key(self, ctx: Any) -> str | None:
+        return ctx.panel.get_state(_RUN) or None
+
+    def _record(self, ctx: Any) -> RunRecord:
+        key = self._key(ctx)
+        if key is None:
+            raise LabelQualityError("No run is chosen. Run an audit first.")
+        return load_record(ctx.dataset, key)
+
+    def _score(self, ctx: Any, record: RunRecord) -> str:
+        chosen = ctx.panel.get_state(_SCORE)
+        return chosen if chosen in sections.scores_of(record) else words.QUALITY
+
+    def _show_scores(self, ctx: Any, first: int, last: int) -> None:
+        record = self._record(ctx)
+        name = f"{record.key}_{self._score(ctx, record)}"
+        if not ctx.dataset.has_sample_field(name):
+            raise LabelQualityError(f"The scores are no longer on the dataset: its field '{name}' was deleted.")
+        low, high = bin_range(first, last)
+        below = F(name) <= high if high >= 1 else F(name) < high
+        ctx.ops.set_view(view=images_of(ctx.dataset).match((F(name) >= low) & below).sort_by(name))
+
+
+def _show(ctx: Any, record: RunRecord, title: str | None, view: Callable[[], Any]) -> None:
+    """Opens the run's saved view of that title, whose name the App then shows; where it has none, the same unsaved."""
+    name = view_name(record.key, title) if title else None
+    if name in own_views(ctx.dataset, record.key):
+        ctx.ops.set_view(name=name)
+    else:
+        ctx.ops.set_view(view=view())
+
+
+def _show_group(ctx: Any, record: RunRecord, group: Mapping[str, Any]) -> None:
+    pair = group["given_name"], group["suggested_name"]
+    _show(ctx, record, group["title"], lambda: group_view(ctx.dataset, record.key, *pair))
+
+
+def _same(view: Any, other: Any) -> bool:
+    return view is not None and view._serialize(include_uuids=False) == other._serialize(include_uuids=False)

@@ -1,0 +1,236 @@
+"""What the panel shows of one run, section by section, made of the run's record alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import fiftyone.operators.types as types
+
+from ...plugin.dataset.run_record import RunRecord
+from ...plugin.runs.overview import estimates
+from ...plugin.runs.publish import COMPLETE, PREDICTED
+from ..output.plain_text import plain
+from . import layout, plots
+from . import text as words
+
+#: Rows of the tables, which scroll: each is drawn again with every click, and a button leads to all
+SHOWN_GROUPS = 20
+SHOWN_WORST = 20
+#: Order of the bars by type of error
+TYPE_ORDER = ("drop", "swap", "shift", "other")
+_CARD_WIDTH = 400
+
+
+class Events(Protocol):
+    """What clicks do: methods of the panel, which FiftyOne calls by their names."""
+
+    def choose_score(self, ctx: Any) -> None: ...
+    def open_scores(self, ctx: Any) -> None: ...
+    def select_scores(self, ctx: Any) -> None: ...
+    def open_type(self, ctx: Any) -> None: ...
+    def open_pair(self, ctx: Any) -> None: ...
+    def open_group(self, ctx: Any) -> None: ...
+    def open_class(self, ctx: Any) -> None: ...
+    def open_worst(self, ctx: Any) -> None: ...
+    def show_worst_first(self, ctx: Any) -> None: ...
+    def show_groups(self, ctx: Any) -> None: ...
+    def find_suspects(self, ctx: Any) -> None: ...
+
+
+def overview_of(record: RunRecord) -> dict[str, Any]:
+    """The overview that a finished run keeps; empty where it has none."""
+    found = record.extra.get("overview") or {}
+    return found if found.get("scores") else {}
+
+
+def scores_of(record: RunRecord) -> dict[str, str]:
+    """The distributions that can be chosen: name to phrase, the ranking score first."""
+    overview = overview_of(record)
+    quality = overview.get("quality")
+    names = [name for name in words.SCORE_NAMES if name in overview.get("scores", {}) and name != quality]
+    first = {words.QUALITY: words.score_name(words.QUALITY, quality)} if quality else {}
+    return first | {name: words.score_name(name, quality) for name in names}
+
+
+def types_of(record: RunRecord) -> dict[str, int]:
+    """Images by leading type of error, in the order of the bars; empty where suspects were not looked for."""
+    images = overview_of(record).get("images_by_type") or {}
+    return {name: images.get(name, 0) for name in TYPE_ORDER} if images else {}
+
+
+def summary_line(record: RunRecord) -> str:
+    """One line on the chosen run: what was checked, with what, and when."""
+    source = words.SOURCE_NAMES.get(record.source, record.source)
+    parts = [f"Masks in “{record.label_field}”", source, words.when(record.created)]
+    return " · ".join(part for part in parts if part)
+
+
+def render(parent: types.Object, record: RunRecord, score: str, events: Events, written: bool = False) -> None:
+    """Adds all sections of a run, or why there are none.
+
+    Args:
+        parent: what they go into
+        record: the run's
+        score: the chosen distribution
+        events: what clicks do
+        written: whether a process is just writing the run's results
+    """
+    _warnings(parent, record)
+    if not overview_of(record):
+        parent.view("nothing", types.AlertView(severity="info", label=_why_nothing(record, written)))
+        return
+    _figures(parent, record)
+    cards = layout.grid(parent, "cards", least=_CARD_WIDTH)
+    _distribution(cards, record, score, events)
+    _types(cards, record, events)
+    _worst(cards, record, events)
+    if record.extra.get("groups"):
+        _groups(cards, record, events)
+        _matrix(cards, record, events)
+        _classes(cards, record, events)
+
+
+def _warnings(parent: types.Object, record: RunRecord) -> None:
+    notes = {"note": "" if record.out_of_sample else record.note}
+    if record.failures:
+        first = record.failures[0]
+        left_out = words.count(len(record.failures), "image")
+        notes["failures"] = f"{left_out} left out, such as {words.file_name(first['path'] or '')}: {first['problem']}"
+    for name, note in notes.items():
+        if note:
+            parent.view(name, types.AlertView(severity="warning", label=plain(note)))
+
+
+def _why_nothing(record: RunRecord, written: bool) -> str:
+    if written:
+        return "The results of this run are being written to the dataset. They will be shown here when that is done."
+    if record.status == PREDICTED:
+        return "This run has predictions but no scores yet. Run “Score label quality” to rank the images."
+    if record.status != COMPLETE:
+        return "This run was interrupted. Start it again with the same name, and it continues where it was."
+    return "This run keeps no overview. Score it again, and choose to overwrite it, to see one here."
+
+
+def _figures(parent: types.Object, record: RunRecord) -> None:
+    row = layout.row(parent, "figures", gap=2, alignItems="stretch")
+    figures = _counted(record)
+    basis = layout.FOUR_FIGURES_WIDTH if len(figures) == 4 else layout.FIGURE_WIDTH
+    for name, value, label, caption in figures:
+        layout.figure(row, name, value, label, caption, basis)
+
+
+def _counted(record: RunRecord) -> list[tuple[str, str, str, str]]:
+    """Name, value, label and caption of each figure."""
+    found = estimates(record.scored, record.extra)
+    overview = overview_of(record)
+    ranking = overview["scores"][overview["quality"]]
+    left_out = len(record.failures)
+    caption = f"{words.count(left_out)} left out" if left_out else "none left out"
+    figures = [("images", words.count(found.images), "Images checked", caption)]
+    if ranking["mean"] is not None:
+        worst = f"worst image {ranking['lowest']:.2f}; 1 is best"
+        figures.append(("quality", f"{ranking['mean']:.2f}", "Mean quality", worst))
+    if found.suspect_images is not None and found.images:
+        share = f"{words.percent(found.suspect_images / found.images)} have a region to look at"
+        figures.append(("suspects", words.count(found.suspect_images), "Images with suspects", share))
+    flagged = None if found.flagged_share is None else words.percent(found.flagged_share)
+    if found.suspect_pixels is not None and found.suspect_share is not None:
+        caption = words.about(found.suspect_pixels) + (f"; confident learning flags {flagged}" if flagged else "")
+        figures.append(("pixels", words.percent(found.suspect_share), "Pixels in suspects", caption))
+    elif flagged:
+        known = "" if found.flagged_pixels is None else f"{words.about(found.flagged_pixels)} "
+        figures.append(("flagged", flagged, "Pixels flagged", f"{known}by confident learning"))
+    return figures
+
+
+def _distribution(cards: types.Object, record: RunRecord, score: str, events: Events) -> None:
+    block = layout.card(cards, "scores", "How good the masks are", "Click a bar or drag over some to see those images")
+    labels = scores_of(record)
+    if len(labels) > 1:
+        layout.choice(block, "score", labels, "Score", events.choose_score)
+    overview = overview_of(record)
+    name = overview["quality"] if score == words.QUALITY else score
+    data, look, height = plots.histogram(overview["scores"][name]["histogram"])
+    layout.plot(block, f"histogram_{record.key}_{score}", data, look, height, events.open_scores, events.select_scores)
+
+
+def _types(cards: types.Object, record: RunRecord, events: Events) -> None:
+    images = types_of(record)
+    if not images:
+        block = layout.card(cards, "types", "What is wrong")
+        notes = record.extra.get("suspects", {}).get("notes") or ["No suspects were looked for yet."]
+        for index, note in enumerate(notes):
+            layout.text(block, f"note_{index}", note, color="text.secondary")
+        if record.extra.get("suspects", {}).get("status") != "missing":
+            layout.button(block, "find", "Find suspects…", events.find_suspects, "search", primary=True)
+        return
+    if not any(images.values()):
+        layout.card(cards, "types", "What is wrong", "Nothing was found: no image has a suspect region")
+        return
+    block = layout.card(cards, "types", "What is wrong", "Images by their leading error; click one to see them")
+    data, look, height = plots.error_types(images)
+    layout.plot(block, f"types_{record.key}", data, look, height, events.open_type)
+    for index, note in enumerate(record.extra.get("suspects", {}).get("notes", [])):
+        layout.text(block, f"note_{index}", note, color="text.secondary", fontSize="0.8125rem")
+
+
+def _worst(cards: types.Object, record: RunRecord, events: Events) -> None:
+    block = layout.card(cards, "worst", "Worst images", "Click one to open it")
+    worst = overview_of(record).get("worst", [])[:SHOWN_WORST]
+    rows = [_worst_row(image, types_of(record)) for image in worst]
+    columns = {"image": "Image", "suspect": "Leading suspect", "quality": "Quality"}
+    if not types_of(record):
+        columns.pop("suspect")
+    layout.table(block, "images", columns, rows, events.open_worst, numbers=1)
+    layout.button(block, "all", "Show all in the grid, worst first", events.show_worst_first, "sort")
+
+
+def _worst_row(image: Mapping[str, Any], kinds: Mapping[str, int]) -> dict[str, str]:
+    row = {"image": words.file_name(image["filepath"]), "quality": f"{image['quality']:.3f}"}
+    return row | ({"suspect": words.leading_suspect(image)} if kinds else {})
+
+
+def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
+    block = layout.card(cards, "groups", "Mistakes that repeat", "Click one to see its regions, the strongest first")
+    groups = record.extra["groups"][:SHOWN_GROUPS]
+    rows = [
+        {
+            "group": group["title"],
+            "kind": words.KIND_NAMES.get(group["kind"], group["kind"]),
+            "images": words.count(group["images"]),
+            "regions": words.count(group["regions"]),
+        }
+        for group in groups
+    ]
+    columns = {"group": "Mistake", "kind": "Kind", "images": "Images", "regions": "Regions"}
+    layout.table(
+        block,
+        "table",
+        columns,
+        rows,
+        events.open_group,
+        numbers=2,
+        tooltips=[group["text"] for group in groups],
+        height=380,
+    )
+    others = len(record.extra["groups"]) - len(groups)
+    if others > 0:
+        layout.button(block, "more", f"Show one of {words.count(others, 'other')}…", events.show_groups, "search")
+
+
+def _matrix(cards: types.Object, record: RunRecord, events: Events) -> None:
+    groups = record.extra["groups"]
+    names = plots.matrix_classes(groups)
+    hint = "In how many images; click a cell to see its regions"
+    block = layout.card(cards, "matrix", "Which classes are confused", hint)
+    data, look, height = plots.matrix(groups, names)
+    layout.plot(block, f"matrix_{record.key}", data, look, height, events.open_pair)
+
+
+def _classes(cards: types.Object, record: RunRecord, events: Events) -> None:
+    classes = plots.leading_classes(record.extra.get("classes", []))
+    hint = "Of each class's pixels; click a bar to see the regions given that class"
+    block = layout.card(cards, "classes", "Which classes are affected", hint)
+    data, look, height = plots.class_bars(classes)
+    layout.plot(block, f"classes_{record.key}", data, look, height, events.open_class)

@@ -1,0 +1,1 @@
+"""What everything uses: errors, progress, where the work runs, parameters."""

@@ -1,0 +1,108 @@
+"""The FiftyOne App on a dataset, worst images first, until the user ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import fiftyone as fo
+
+from ..base.errors import LabelQualityError
+from ..dataset.saved_views import listed
+from ..dataset.views import WORST_FIRST, view_name, worst_first
+
+_ADDRESS = "127.0.0.1"
+_START_SECONDS = 120.0
+
+
+def open_app(dataset: Any, port: int, key: str | None = None) -> None:
+    """Serves the App on this machine until Ctrl-C.
+
+    Args:
+        dataset: the dataset
+        port: of the App
+        key: the run whose ranking is shown; by default the latest run that has one
+
+    Raises:
+        LabelQualityError: the port is taken, or the App does not start
+    """
+    check_port(port)
+    view = ranking_view(dataset, key)
+    with _quiet():
+        session = fo.launch_app(dataset, view=view, remote=True, address=_ADDRESS, port=port)
+    try:
+        with _quiet():
+            _wait_until_served(port, session)
+        # Not the address of the dataset: at the root the App shows what the session does, which is the view
+        print(f"\nThe App is at http://{_ADDRESS}:{port}  (Ctrl-C ends it)", flush=True)
+        session.wait(-1)
+    except KeyboardInterrupt:
+        print("\nThe App is closed.", flush=True)
+    finally:
+        session.close()
+
+
+def ranking_view(dataset: Any, key: str | None = None) -> Any:
+    """A run's saved view of the worst first, or the same view unsaved; None where no run has a ranking.
+
+    Raises:
+        LabelQualityError: the run named by ``key`` has no ranking
+    """
+    view = worst_first(dataset, key)
+    if view is dataset:
+        return None
+    names = [one.name for one in listed(dataset) if one.name.endswith(view_name("", WORST_FIRST))]
+    saved = [dataset.load_saved_view(name) for name in names]
+    # The saved one has a name, which the App shows
+    return next((one for one in saved if one == view), view)
+
+
+def check_port(port: int) -> None:
+    """Raises `LabelQualityError` if something listens on the port: FiftyOne would show that one's data, or nothing."""
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_ADDRESS, port))
+        except OSError as error:
+            raise LabelQualityError(
+                f"The App cannot have port {port} ({error.strerror}): another App may be open. Choose another --port."
+            ) from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps back FiftyOne's advice on how to reach the App from other machines, and its complaints until it is up."""
+    logger = logging.getLogger("fiftyone")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _wait_until_served(port: int, session: Any) -> None:
+    # launch_app returns before the server listens; until the session has told it of the dataset, a page shows none
+    until = time.monotonic() + _START_SECONDS
+    while not (_served(port) and getattr(session._client, "_connected", True)):
+        if time.monotonic() > until:
+            raise LabelQualityError(f"The App did not start on port {port} in {_START_SECONDS:.0f} s.")
+        time.sleep(0.2)
+
+
+def _served(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{_ADDRESS}:{port}/fiftyone", timeout=5):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False

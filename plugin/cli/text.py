@@ -1,0 +1,91 @@
+"""Runs as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..base.console import format_seconds, format_table, short_path
+
+if TYPE_CHECKING:
+    from ..dataset.run_record import RunRecord
+    from ..runs.summary import FoundSuspects, RankedImage, RunSummary
+
+_SHOWN_FAILURES = 10
+_SHOWN_NAMES = 5
+
+
+def describe(summary: RunSummary, worst: int = 10) -> str:
+    """The ranked result as text: what was done, and the worst images first with all their scores.
+
+    Args:
+        summary: of the run
+        worst: number of images in the table
+    """
+    lines = [
+        "",
+        f"{summary.scored} of {summary.images} images scored in {format_seconds(summary.seconds)} "
+        f"(run '{summary.key}', {summary.classes} classes).",
+    ]
+    if summary.note:
+        lines.append(f"Note: {summary.note}")
+    lines += [f"Left out: {failure}" for failure in summary.failures[:_SHOWN_FAILURES]]
+    if len(summary.failures) > _SHOWN_FAILURES:
+        lines.append(f"... and {len(summary.failures) - _SHOWN_FAILURES} more, all in the run's record.")
+    if worst > 0:
+        title = "Worst images first (scores are in 0..1, low = probably mislabelled):"
+        lines += ["", title, "", ranking_table(summary.worst[:worst])]
+    if summary.suspects is not None:
+        lines += ["", suspects_text(summary.suspects)]
+    return "\n".join(lines)
+
+
+def suspects_text(found: FoundSuspects) -> str:
+    """How many suspect regions there are, of which type, and the leading groups of them in a table."""
+    notes = [f"Note: {note}" for note in found.notes]
+    if not found.regions:
+        return "\n".join([*(["No suspect regions."] if found.by_type else []), *notes])
+    types = ", ".join(f"{count} {kind}" for kind, count in found.by_type.items() if count)
+    first = f"{counted(found.regions, 'suspect region')} in {counted(found.images, 'image')}: {types}."
+    if found.label_miou is not None:
+        first += f" Given and suggested labels have a mean IoU of {found.label_miou:.3f}."
+    header = ["kind", "regions", "images", "share", "group"]
+    rows = [
+        [group["kind"].replace("_", " "), group["regions"], group["images"], f"{group['share']:.1%}", group["title"]]
+        for group in found.groups
+    ]
+    title = "Groups of suspects, most evidence first (share is of the given class):"
+    return "\n".join([first, *notes, "", title, "", format_table(header, rows)])
+
+
+def ranking_table(images: Sequence[RankedImage]) -> str:
+    """A line an image, in the order given, with a column for every score that any of them has."""
+    if not images:
+        return "(no image has scores)"
+    names = list(dict.fromkeys(name for image in images for name in image.scores))
+    rows = [
+        [rank, float(image.quality), *(image.scores.get(name) for name in names), short_path(image.filepath)]
+        for rank, image in enumerate(images, start=1)
+    ]
+    return format_table(["rank", "quality", *names, "image"], rows)
+
+
+def runs_table(records: Sequence[RunRecord]) -> str:
+    """A line a run, and a run's note under the table."""
+    if not records:
+        return "No runs."
+    header = ["key", "labels", "predictions", "images", "scored", "status", "created"]
+    rows = [[r.key, r.label_field, r.source, r.samples, r.scored, r.status, r.created] for r in records]
+    notes = [f"{record.key}: {record.note}" for record in records if record.note]
+    return "\n".join([format_table(header, rows), *([""] if notes else []), *notes])
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - _SHOWN_NAMES
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def counted(count: int, name: str) -> str:
+    """The number and the name, in the plural where it is not one."""
+    return f"{count} {name}{'' if count == 1 else 's'}"

@@ -1,0 +1,180 @@
+"""The suspect regions of a run on the samples: one detection a region, and each image's leading type of error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+
+from ..base.progress import Progress, silent
+from ..labels.class_table import ClassTable
+from ..suspects.regions import OTHER, leading_kind
+from . import display, verdicts
+from .documents import Document, detection, detections, write_samples
+from .fields import check_names, create_fields, field_name, own_fields
+from .indexes import create_indexes
+from .schema import described
+
+SUSPECTS = "suspects"
+ERROR_TYPE = "error_type"
+#: Images a bulk write: bounds the memory of the documents that are built for it
+_IMAGES_A_WRITE = 500
+
+#: Attributes of a suspect beside those that every detection has: type and description
+_ATTRIBUTES = {
+    "given": (fo.StringField, "Class in the given mask"),
+    "suggested": (fo.StringField, "Class that the predictions see instead"),
+    "error_type": (fo.StringField, "drop: an object left out; swap: a wrong class; shift: a displaced edge; or other"),
+    "evidence": (fo.FloatField, "Evidence for the suggested over the given class, summed over the region, in nats"),
+    "area": (fo.IntField, "Pixels of the region"),
+    **verdicts.ATTRIBUTES,
+}
+_SUSPECTS_TEXT = "Regions where the given class is probably wrong, labelled with the suggested class; strongest first."
+_ERROR_TYPE_TEXT = "Type with the most evidence in the image: drop, swap, shift or other; none without a suspect."
+
+
+@dataclass(frozen=True)
+class ImageSuspects:
+    """The suspect regions of one image, n of them, in any order.
+
+    Args:
+        sample_id: the sample
+        size: (height, width) of its mask in pixels
+        given: (n,) class indices
+        suggested: (n,) class indices
+        kind: n of ``drop``, ``swap``, ``shift`` and ``other``
+        evidence: (n,) nats
+        area: (n,) pixels
+        confidence: (n,) mean probability of the suggested class, in [0, 1]
+        box: (n, 4) left, top, width and height in pixels
+        masks: n paths of images with the region inside its box, 0 or 255
+    """
+
+    sample_id: str
+    size: tuple[int, int]
+    given: np.ndarray
+    suggested: np.ndarray
+    kind: Sequence[str]
+    evidence: np.ndarray
+    area: np.ndarray
+    confidence: np.ndarray
+    box: np.ndarray
+    masks: Sequence[str]
+
+
+def suspect_names(key: str) -> list[str]:
+    """The names of a run's fields about suspects."""
+    return [field_name(key, ERROR_TYPE), field_name(key, SUSPECTS)]
+
+
+def indexed_paths(key: str) -> list[str]:
+    """Paths to sort a run's suspect regions, and images by their suspects."""
+    error_type, suspects = suspect_names(key)
+    return [f"{suspects}.detections.evidence", error_type]
+
+
+def check_suspects(dataset: fo.Dataset, key: str) -> None:
+    """Raises `LabelQualityError` if a field of one of the names exists and is not the run's."""
+    check_names(dataset, key, suspect_names(key))
+
+
+def write_suspects(
+    dataset: fo.Dataset,
+    key: str,
+    images: Iterable[ImageSuspects],
+    *,
+    class_table: ClassTable,
+    label_field: str,
+    total: int = 0,
+    progress: Progress = silent,
+) -> list[str]:
+    """Writes suspects in place of the run's earlier ones; can be repeated after it was interrupted.
+
+    Samples that are not among ``images`` have no value afterwards; those without a region have an empty list and the
+    type `regions.NO_ERROR`. Verdicts of a review go to the regions that are found again, and are kept where none is.
+
+    Args:
+        dataset: the dataset, not a view
+        key: the run's key
+        images: the suspects, taken some hundred images at a time
+        class_table: names the classes
+        label_field: the given masks' field, named in the fields' descriptions
+        total: number of images, for ``progress``
+        progress: told after every portion
+
+    Returns:
+        names of the two fields
+
+    Raises:
+        LabelQualityError: a field of such a name is not the run's
+    """
+    check_suspects(dataset, key)
+    _create_fields(dataset, key, label_field)
+    verdicts.set_aside(dataset, key)
+    dataset.clear_sample_fields(suspect_names(key))
+    remaining, done = iter(images), 0
+    while portion := list(islice(remaining, _IMAGES_A_WRITE)):
+        _write_portion(dataset, key, {image.sample_id: list(_documents(image, class_table.names)) for image in portion})
+        done += len(portion)
+        progress("Writing suspects", done, max(done, total))
+    _create_indexes(dataset, key)
+    display.show_suspects(dataset, key, own_fields(dataset, key))
+    return suspect_names(key)
+
+
+def _create_fields(dataset: fo.Dataset, key: str, label_field: str) -> None:
+    error_type, suspects = suspect_names(key)
+    given = f"Given masks: {label_field}."
+    detections = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Detections}
+    fields = {
+        error_type: {"ftype": fo.StringField, "description": f"{_ERROR_TYPE_TEXT} {given}"},
+        suspects: {**detections, "description": f"{_SUSPECTS_TEXT} {given}"},
+    }
+    create_fields(dataset, key, fields, described(f"{suspects}.detections", _ATTRIBUTES))
+
+
+def _create_indexes(dataset: fo.Dataset, key: str) -> None:
+    """By evidence first: views of patches take over the index of theirs."""
+    create_indexes(dataset, indexed_paths(key))
+
+
+def _write_portion(dataset: fo.Dataset, key: str, regions: dict[str, list[Document]]) -> None:
+    """Writes the regions of some samples, with the verdicts that earlier ones have."""
+    error_type, suspects = suspect_names(key)
+    values: dict[str, dict[str, Any]] = {sample_id: {} for sample_id in regions}
+    for sample_id, earlier in verdicts.aside(dataset, key, regions).items():
+        regions[sample_id], rejected = verdicts.carry(regions[sample_id], earlier)
+        # In the same write: a verdict that was set aside is never in two places
+        values[sample_id][verdicts.rejected_name(key)] = detections(rejected) if rejected else None
+    for sample_id, found in regions.items():
+        values[sample_id] |= {error_type: leading_type(found), suspects: detections(found)}
+    write_samples(dataset, values)
+
+
+def leading_type(regions: Sequence[Document]) -> str:
+    """The type with the most evidence of an image's regions; one that a person has added has neither."""
+    kinds = [one.get("error_type") or OTHER for one in regions]
+    return leading_kind(kinds, [one.get("evidence") or 0.0 for one in regions])
+
+
+def _documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[Document]:
+    """The image's regions, those of the most evidence first."""
+    height, width = image.size
+    boxes = np.asarray(image.box, dtype=float).reshape(-1, 4) / (width, height, width, height)
+    for row in np.argsort(-np.asarray(image.evidence, dtype=float), kind="stable"):
+        suggested = names[int(image.suggested[row])]
+        yield detection(
+            suggested,
+            boxes[row].tolist(),
+            float(image.confidence[row]),
+            str(image.masks[row]),
+            given=names[int(image.given[row])],
+            suggested=suggested,
+            error_type=str(image.kind[row]),
+            evidence=float(image.evidence[row]),
+            area=int(image.area[row]),
+        )

@@ -1,0 +1,179 @@
+"""What people have decided about suspect regions, kept through new searches: see `review` for how they decide."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.core.utils as fou
+import numpy as np
+from bson import Binary, ObjectId
+
+from ..labels.images import read_mask
+from . import display
+from .fields import check_names, create_fields, field_name, own_fields, owner
+from .schema import add_fields, described
+
+CONFIRMED = "confirmed"
+REJECTED = "rejected"
+#: Attributes of a region that somebody has reviewed: type and description
+ATTRIBUTES = {
+    "verdict": (fo.StringField, "A reviewer's: confirmed, the given mask is wrong here; rejected, it is right"),
+    "corrected_to": (fo.StringField, "Class that a confirmed region should be, where it is not the suggested one"),
+    "reviewed_by": (fo.StringField, "Who gave the verdict"),
+    "reviewed_at": (fo.DateTimeField, "When, in UTC"),
+}
+#: Overlap of the boxes from which two regions of one class pair are the same, whatever they were found with
+SAME_REGION = 0.5
+#: Value of a region's pixels in a mask that was moved from its file to the database, as in the file
+_KEPT = 255
+_REJECTED_TEXT = "Suspect regions that a reviewer has rejected: the given masks are right there."
+
+Document = dict[str, Any]
+
+
+def rejected_name(key: str) -> str:
+    """The name of the field with a run's rejected regions; it is there from the first one on."""
+    return field_name(key, REJECTED)
+
+
+def has_rejected(dataset: fo.Dataset, key: str) -> bool:
+    """Whether the run has a field of rejected regions."""
+    return owner(dataset, rejected_name(key)) == key
+
+
+def declare(dataset: fo.Dataset, path: str) -> None:
+    """Adds the attributes of verdicts to the schema of the regions at a path; doing it again changes nothing."""
+    if dataset.get_field(f"{path}.verdict") is None:
+        add_fields(dataset, described(path, ATTRIBUTES))
+
+
+def create_rejected(dataset: fo.Dataset, key: str) -> str:
+    """Makes the field of rejected regions, which the App does not show until asked; leaves it where it exists.
+
+    Raises:
+        LabelQualityError: the user has a field of that name
+    """
+    name, suspects = rejected_name(key), field_name(key, "suspects")
+    check_names(dataset, key, [name])
+    schema = dataset.get_field(f"{suspects}.detections").field.get_field_schema()
+    like = {name: (type(known), known.description) for name, known in schema.items() if known.description}
+    attributes = described(f"{name}.detections", {**like, **ATTRIBUTES})
+    # The field may be there without them: what a kill leaves
+    new = any(dataset.get_field(path) is None for path in attributes)
+    if new:
+        kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Detections}
+        create_fields(dataset, key, {name: {**kind, "description": _REJECTED_TEXT}}, attributes)
+    if new or display.is_missing(dataset, key, name):
+        display.show_suspects(dataset, key, own_fields(dataset, key))
+    return name
+
+
+def set_aside(dataset: fo.Dataset, key: str) -> None:
+    """Moves all regions that a person has reviewed or drawn to the field of rejected ones.
+
+    So new suspects can be written over the rest.
+    """
+    suspects = field_name(key, "suspects")
+    path = f"{suspects}.detections"
+    reviewed = {"$or": [{f"{path}.verdict": {"$in": [CONFIRMED, REJECTED]}}, {f"{path}.mask": {"$type": "binData"}}]}
+    if dataset._sample_collection.find_one(reviewed, {"_id": True}) is None:
+        return
+    kept, aside = f"${suspects}.detections", f"${create_rejected(dataset, key)}.detections"
+    none = {"$eq": [{"$ifNull": ["$$one.verdict", "$$one.mask", None]}, None]}
+    moved = {"$filter": {"input": kept, "as": "one", "cond": {"$not": none}}}
+    left = {"$filter": {"input": kept, "as": "one", "cond": none}}
+    change = {
+        f"{suspects}.detections": left,
+        rejected_name(key): {
+            "_cls": "Detections",
+            "detections": {"$concatArrays": [{"$ifNull": [aside, []]}, moved]},
+        },
+    }
+    dataset._sample_collection.update_many(reviewed, [{"$set": change}])
+
+
+def aside(dataset: fo.Dataset, key: str, sample_ids: Iterable[str]) -> dict[str, list[Document]]:
+    """The regions that are set aside, by sample; only samples that have some.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        sample_ids: of the samples to look at
+    """
+    name = rejected_name(key)
+    if not has_rejected(dataset, key):
+        return {}
+    wanted = {"_id": {"$in": [ObjectId(one) for one in sample_ids]}, f"{name}.detections.0": {"$exists": True}}
+    found = dataset._sample_collection.find(wanted, {name: True})
+    return {str(one["_id"]): one[name]["detections"] for one in found}
+
+
+def carry(regions: Sequence[Document], earlier: Sequence[Document]) -> tuple[list[Document], list[Document]]:
+    """Gives the verdicts on earlier regions to the same ones of a new search.
+
+    Regions are the same if they are of one class pair and their boxes overlap by `SAME_REGION`. Reviewed ones that
+    are not found any more stay as they were, with their mask in the database, as its file goes with the old search. So
+    do those that a person has drawn in the App, whose mask and box also stay where they are found again.
+
+    Args:
+        regions: of an image's new search, as MongoDB keeps detections
+        earlier: its regions of before that a person has reviewed or drawn
+
+    Returns:
+        the image's suspects, and its rejected regions
+    """
+    all_regions = [dict(region) for region in regions]
+    for before in sorted(earlier, key=lambda one: (bool(one.get("reviewed_at")), one.get("reviewed_at"))):
+        same, drawn = _same(before, all_regions), _is_drawn(before)
+        if same is None and (drawn or before.get("verdict")):
+            all_regions.append(_with_mask(before))
+        elif same is not None and (drawn or before.get("verdict")):
+            same.update({name: before.get(name) for name in ATTRIBUTES})
+            same["label"] = before.get("label") or same["suggested"]
+            if drawn:
+                same |= {"mask": before["mask"], "mask_path": None, "bounding_box": before["bounding_box"]}
+    all_regions.sort(key=lambda one: -(one.get("evidence") or 0.0))
+    rejected = [one for one in all_regions if one.get("verdict") == REJECTED]
+    return [one for one in all_regions if one.get("verdict") != REJECTED], rejected
+
+
+def _same(before: Mapping[str, Any], regions: Sequence[Document]) -> Document | None:
+    """The region that overlaps most, if it is the same."""
+    pair = before.get("given"), before.get("suggested")
+    if None in pair:
+        # Somebody has added it by hand
+        return None
+    overlaps = [
+        (_overlap(before["bounding_box"], one["bounding_box"]), -place)
+        for place, one in enumerate(regions)
+        if (one.get("given"), one.get("suggested")) == pair
+    ]
+    best = max(overlaps, default=(0.0, 0))
+    return regions[-best[1]] if best[0] >= SAME_REGION else None
+
+
+def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
+    """Intersection over union of two boxes (left, top, width, height)."""
+    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / (one[2] * one[3] + other[2] * other[3] - both)
+
+
+def _with_mask(region: Mapping[str, Any]) -> Document:
+    """The region with its mask in the database in place of a file, where the file is still there."""
+    kept = dict(region)
+    path = kept.pop("mask_path", None)
+    if path and os.path.exists(path) and kept.get("mask") is None:
+        kept["mask"] = Binary(fou.serialize_numpy_array((np.asarray(read_mask(path)) > 0) * np.uint8(_KEPT)))
+    return kept
+
+
+def _is_drawn(region: Mapping[str, Any]) -> bool:
+    """Whether a person has drawn the mask: it is of 0 and 1 then, unlike those that `_with_mask` keeps."""
+    return region.get("mask") is not None and fou.deserialize_numpy_array(region["mask"]).max(initial=0) < _KEPT

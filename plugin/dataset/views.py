@@ -1,0 +1,265 @@
+"""The saved views of a run; views of the user's with the same names are left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, count
+from typing import Any
+
+import fiftyone as fo
+from fiftyone import ViewField as F
+from fiftyone.core.utils import to_slug
+
+from ..base.errors import LabelQualityError
+from ..samples.slices import images_of
+from ..suspects.issues import shortened
+from . import saved_views
+from .run_record import list_records
+from .saved_views import SavedView
+
+WORST_FIRST = "worst first"
+SUSPECT_REGIONS = "suspect regions"
+#: Types of error that have a view, and its title; ``other`` has none: what is wrong there has no name
+TYPE_VIEWS = {"drop": "drop suspects", "swap": "swap suspects", "shift": "shift suspects"}
+#: Groups of regions with a view each
+LEADING_GROUPS = 10
+
+
+def view_name(key: str, title: str) -> str:
+    """The name of a run's saved view: ``<key>: <title>``."""
+    return f"{key}: {title}"
+
+
+def worst_first(dataset: fo.Dataset, key: str | None = None) -> fo.Dataset | fo.DatasetView:
+    """The samples that a run scored, by quality, worst first.
+
+    Args:
+        dataset: the dataset
+        key: the run's key, or None for the latest run that has a quality
+
+    Returns:
+        the view; the dataset itself where ``key`` is None and there is no such run
+
+    Raises:
+        LabelQualityError: the run has no quality
+    """
+    if key is None:
+        keys = [record.key for record in list_records(dataset) if dataset.has_sample_field(f"{record.key}_quality")]
+        return worst_first(dataset, keys[-1]) if keys else dataset
+    quality = f"{key}_quality"
+    if not dataset.has_sample_field(quality):
+        raise LabelQualityError(
+            f"Dataset '{dataset.name}' has no field '{quality}': no run with key '{key}' has written scores to it."
+        )
+    # Samples without a value would come first
+    return images_of(dataset).exists(quality).sort_by(quality)
+
+
+def save_worst_first(dataset: fo.Dataset, key: str) -> str:
+    """Saves the view ``<key>: worst first`` and returns its name.
+
+    Raises:
+        LabelQualityError: the user has a view of that name, or the run has no quality
+    """
+    view = worst_first(dataset, key)
+    return save_view(dataset, key, WORST_FIRST, view, f"All images by {key}_quality, worst first.")
+
+
+def save_view(dataset: fo.Dataset, key: str, title: str, view: fo.DatasetView, description: str) -> str:
+    """Saves a view of a run, in place of an earlier one of the same run and title.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        title: the view's name is ``<key>: <title>``
+        view: what to save
+        description: what the view shows; the run is named after it, which is how the view is known as the run's
+
+    Returns:
+        the saved view's name
+
+    Raises:
+        LabelQualityError: there is another view of that name, or of one that differs only in case or punctuation,
+            with which it would share an address in the App
+    """
+    name = view_name(key, title)
+    _check_name(dataset, saved_views.listed(dataset), key, name)
+    saved_views.delete(dataset, [one for one in own_saved_views(dataset, key) if one.name == name])
+    saved_views.save(dataset, name, view, f"{description} {_signature(key)}")
+    return name
+
+
+def suspect_view(dataset: fo.Dataset, key: str, kind: str) -> fo.DatasetView:
+    """The images whose suspects are mostly, by evidence, of a type of error, by quality, worst first.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        kind: ``drop``, ``swap``, ``shift`` or ``other``
+
+    Raises:
+        LabelQualityError: the run has no quality or no suspects
+    """
+    _check_suspects(dataset, key)
+    return worst_first(dataset, key).match(F(f"{key}_error_type") == kind)
+
+
+def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
+    """One patch a suspect region, the largest evidence first: the run's saved view, where it is still there.
+
+    Raises:
+        LabelQualityError: the run has no suspects
+    """
+    _check_suspects(dataset, key)
+    name = view_name(key, SUSPECT_REGIONS)
+    if name in own_views(dataset, key):
+        return dataset.load_saved_view(name)
+    field = f"{key}_suspects"
+    # With the index: the App sorts by indexed fields only. Without the masks: the App would show whole images then
+    patches = images_of(dataset).exists(field).to_patches(field, include_indexes=True)
+    return patches.sort_by(f"{field}.evidence", reverse=True)
+
+
+def group_view(dataset: fo.Dataset, key: str, given: str, suggested: str) -> fo.DatasetView:
+    """One patch a suspect region of a class pair, the largest evidence first.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        given: name of the given class
+        suggested: name of the suggested class
+
+    Raises:
+        LabelQualityError: the run has no suspects
+    """
+    return _of_group(suspect_regions(dataset, key), key, given, suggested)
+
+
+def save_suspect_views(dataset: fo.Dataset, key: str, groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Saves the views of a run's suspects in place of those that it had, and returns their names.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        groups: groups of regions with ``given_name``, ``suggested_name``, ``title`` and ``evidence``; the
+            `LEADING_GROUPS` with the most evidence have a view each
+
+    Raises:
+        LabelQualityError: the user has a view of one of the names, or the run has no suspects
+    """
+    delete_suspect_views(dataset, key)
+    names = []
+    for kind, title in TYPE_VIEWS.items():
+        text = f"Images whose evidence is mostly that of a {kind}, by {key}_quality, worst first."
+        names.append(save_view(dataset, key, title, suspect_view(dataset, key, kind), text))
+    text = "All suspect regions, the largest evidence first."
+    regions = suspect_regions(dataset, key)
+    names.append(save_view(dataset, key, SUSPECT_REGIONS, regions, text))
+    leading = sorted(groups, key=lambda group: -group["evidence"])[:LEADING_GROUPS]
+    return names + [_save_group(dataset, key, regions, group) for group in leading]
+
+
+def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
+    """Deletes the views that `save_suspect_views` saved, and returns their names."""
+    return _delete(dataset, [one for one in own_saved_views(dataset, key) if one.name != view_name(key, WORST_FIRST)])
+
+
+def delete_views(dataset: fo.Dataset, key: str) -> list[str]:
+    """Deletes the saved views that the run made, and returns their names."""
+    return _delete(dataset, own_saved_views(dataset, key))
+
+
+def own_views(dataset: fo.Dataset, key: str) -> list[str]:
+    """Names of the saved views that the run made."""
+    return [one.name for one in own_saved_views(dataset, key) if one.listed]
+
+
+def own_saved_views(dataset: fo.Dataset, key: str) -> list[SavedView]:
+    """The run's saved views, also what a kill has left of those that were being saved or deleted."""
+    every = [*saved_views.listed(dataset), *saved_views.unlisted(dataset)]
+    return [one for one in every if _is_own(one, key)]
+
+
+def restore_views(dataset: fo.Dataset, key: str, names: Sequence[str]) -> None:
+    """Lists a run's views again that another process has dropped: FiftyOne saves the list of a dataset's views whole.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        names: of the views that it has saved
+    """
+    lost = [one.id for one in saved_views.unlisted(dataset, names) if _is_own(one, key)]
+    if lost:
+        saved_views.refer(dataset, lost)
+
+
+def check_views(dataset: fo.Dataset, key: str) -> None:
+    """Raises `LabelQualityError` if another view has the name, or the address in the App, of one the run would save."""
+    saved = saved_views.listed(dataset)
+    for title in (WORST_FIRST, *TYPE_VIEWS.values(), SUSPECT_REGIONS):
+        _check_name(dataset, saved, key, view_name(key, title))
+
+
+def _of_group(regions: fo.DatasetView, key: str, given: str, suggested: str) -> fo.DatasetView:
+    # Of all regions' view: a copy of its own takes FiftyOne a third of a second a group, and the space
+    field = f"{key}_suspects"
+    # Literally: in an expression, MongoDB reads a name that begins with "$" as a field
+    is_given, is_suggested = F(f"{field}.given") == F.literal(given), F(f"{field}.suggested") == F.literal(suggested)
+    return regions.match(is_given & is_suggested)
+
+
+def _save_group(dataset: fo.Dataset, key: str, regions: fo.DatasetView, group: Mapping[str, Any]) -> str:
+    given, suggested = group["given_name"], group["suggested_name"]
+    view = _of_group(regions, key, given, suggested)
+    text = (
+        f"Suspect regions given as {shortened(given)} where {shortened(suggested)} is seen, the largest evidence first."
+    )
+    return save_view(dataset, key, _free_title(dataset, key, group), view, text)
+
+
+def _free_title(dataset: fo.Dataset, key: str, group: Mapping[str, Any]) -> str:
+    """The group's title; with its class indices where a view has a name that makes the same address in the App."""
+    slugs = {one.slug for one in saved_views.listed(dataset)}
+    title = str(group["title"])
+    if to_slug(view_name(key, title)) not in slugs:
+        return title
+    longer = f"{title} ({group['suggested']} given as {group['given']})"
+    numbered = (f"{longer} {number}" for number in count(2))
+    return next(one for one in chain((longer,), numbered) if to_slug(view_name(key, one)) not in slugs)
+
+
+def _check_suspects(dataset: fo.Dataset, key: str) -> None:
+    if not dataset.has_sample_field(f"{key}_suspects"):
+        raise LabelQualityError(
+            f"Dataset '{dataset.name}' has no field '{key}_suspects': no run with key '{key}' has written suspects to "
+            "it. Find suspects first."
+        )
+
+
+def _check_name(dataset: fo.Dataset, saved: Sequence[SavedView], key: str, name: str) -> None:
+    slug = to_slug(name)
+    for one in saved:
+        if _is_own(one, key) or (slug != one.slug and name != one.name):
+            continue
+        if name == one.name:
+            raise LabelQualityError(
+                f"Dataset '{dataset.name}' already has a saved view '{name}' that no run of this plugin made, and that "
+                "would be overwritten. Use another `key`, or rename the view."
+            )
+        raise LabelQualityError(
+            f"The view '{name}' cannot be saved: dataset '{dataset.name}' has a saved view '{one.name}', whose address "
+            f"in the App, '{slug}', would be the same. Use another `key`, or rename that view."
+        )
+
+
+def _delete(dataset: fo.Dataset, views: Sequence[SavedView]) -> list[str]:
+    saved_views.delete(dataset, views)
+    return [one.name for one in views if one.listed]
+
+
+def _is_own(view: SavedView, key: str) -> bool:
+    return view.description.endswith(_signature(key))
+
+
+def _signature(key: str) -> str:
+    return f"(Label quality run '{key}')"

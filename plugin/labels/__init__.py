@@ -1,0 +1,1 @@
+"""Classes, given masks and images, as arrays."""

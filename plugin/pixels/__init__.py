@@ -1,0 +1,1 @@
+"""Compiled passes over the pixels of an image: tallies, pooling, components, resampling."""

@@ -1,0 +1,1 @@
+"""One stream of predictions, from three sources."""

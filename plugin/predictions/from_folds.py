@@ -1,0 +1,122 @@
+"""Predictions by cross-validation, into a run's store; folds once assigned are kept, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import LabelQualityError
+from ..base.progress import Progress
+from ..labels.class_table import ClassTable
+from ..samples.failures import Failures
+from ..samples.inputs import SegmentationSamples
+from ..store.run_folder import content_digest
+from ..store.sets import PredictionSet
+from ..training.config import CrossValidation
+from ..training.folds import assign_folds, block_groups, classes_in_one_fold, default_block_size
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """A source of predictions, see `sources.Source`.
+
+    Args:
+        config: with the preset's own values filled in
+    """
+
+    config: CrossValidation
+
+    def state(self, samples: SegmentationSamples) -> str:
+        """What the folds depend on beyond the config and the samples' files."""
+        field = self.config.group_field or (self.config.order_field if self.config.blocks else None)
+        return content_digest(samples.values(field)) if field else ""
+
+    def make(
+        self, samples: SegmentationSamples, predictions: PredictionSet, failures: Failures, progress: Progress
+    ) -> None:
+        """Trains and predicts what is not in the store yet, and finishes the set when every fold is done."""
+        from ..training.cross_validation import cross_validate
+
+        fold_by_id = self._folds(samples, predictions, failures, progress)
+        usable = _with_ids(samples, fold_by_id)
+        stream = cross_validate(
+            usable,
+            np.array([fold_by_id[sample_id] for sample_id in usable.ids], np.int64),
+            samples.class_table.size,
+            self.config,
+            Path(predictions.work),
+            done=predictions.ids(),
+            progress=progress,
+            on_failure=failures.handler,
+            groups=_fold_groups(usable, self.config),
+        )
+        for sample_id, fold, prediction in stream:
+            predictions.write(sample_id, prediction, {"fold": int(fold)})
+        if set(fold_by_id) <= predictions.ids() | failures.ids:
+            predictions.finish(failures=failures.to_dicts())
+            predictions.discard("work")
+        else:
+            predictions.update(failures=failures.to_dicts())
+
+    def _folds(
+        self, samples: SegmentationSamples, predictions: PredictionSet, failures: Failures, progress: Progress
+    ) -> dict[str, int]:
+        """The fold that holds each usable sample out; kept, so that no later call can deal a sample out differently."""
+        kept = predictions.results.get("folds")
+        if kept is not None:
+            failures.recall(predictions.results["failures"])
+            return kept
+        presence = samples.presence(progress, failures.handler)
+        chosen = np.flatnonzero(presence.any(axis=1))
+        failures.require(len(chosen))
+        usable, presence = samples.subset(chosen.tolist()), presence[chosen]
+        fold_of = assign_folds(presence, self.config.folds, self.config.seed, _fold_groups(usable, self.config))
+        folds = dict(zip(usable.ids, fold_of.tolist(), strict=True))
+        notes = _unseen_classes(samples.class_table, presence, fold_of)
+        predictions.update(folds=folds, notes=notes, failures=failures.to_dicts())
+        return folds
+
+
+def _with_ids(samples: SegmentationSamples, ids: dict[str, int]) -> SegmentationSamples:
+    return samples.subset(index for index, sample_id in enumerate(samples.ids) if sample_id in ids)
+
+
+def _fold_groups(samples: SegmentationSamples, config: CrossValidation) -> Sequence[Any] | None:
+    """What must stay in one fold: the values of the group field, blocks of frames in order, or nothing.
+
+    Raises:
+        LabelQualityError: no such field, or a sample without a value
+    """
+    if config.group_field:
+        return _filled(samples, config.group_field, "group_field")
+    if config.blocks:
+        size = config.block_size or default_block_size(len(samples), config.folds)
+        order = np.argsort(np.array(_filled(samples, config.order_field, "order_field")), kind="stable")
+        groups = np.empty(len(samples), np.int64)
+        groups[order] = block_groups(len(samples), size)
+        return groups.tolist()
+    return None
+
+
+def _filled(samples: SegmentationSamples, name: str, parameter: str) -> list[Any]:
+    values = samples.values(name)
+    missing = [samples.ids[index] for index, value in enumerate(values) if value is None]
+    if missing:
+        raise LabelQualityError(
+            f"{len(missing)} of {len(values)} samples have no value in field '{name}' (`{parameter}`); the first is "
+            f"{missing[0]}. Fill the field, or leave them out of the view."
+        )
+    return values
+
+
+def _unseen_classes(table: ClassTable, presence: np.ndarray, fold_of: np.ndarray) -> list[str]:
+    """Sentences about classes that the model of a fold cannot know, for the run's record."""
+    return [
+        f"Class '{table.names[klass]}' is only in samples of fold {fold}: the model of that fold never saw it, so its "
+        "pixels look suspicious."
+        for klass, fold in classes_in_one_fold(presence, fold_of)
+    ]

@@ -1,0 +1,95 @@
+"""Predicted masks as files: of a run with scores, and of one that has none yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import SampleError
+from ..base.progress import Progress
+from ..labels.class_table import LARGEST_ID, ClassTable
+from ..labels.masks import predicted_mask
+from ..samples.failures import as_dict
+from ..samples.inputs import SegmentationSamples
+from ..store.passes import members, run_pass, shards_of
+from ..store.sets import ScoreSet
+from .readers import PredictionReader
+
+_STAGE = "masks"
+
+
+@dataclass(frozen=True)
+class PredictionMasks:
+    """Writes the most probable class of every pixel as a mask file a sample.
+
+    Args:
+        samples: images and given masks, whose sizes the predicted ones get
+        reader: the predictions
+        store: where the masks go; those of a finished shard are not made again
+        skip_failures: note bad samples and go on, instead of raising
+    """
+
+    samples: SegmentationSamples
+    reader: PredictionReader
+    store: ScoreSet
+    skip_failures: bool = False
+
+    def run(self, progress: Progress) -> None:
+        """Makes the masks; raises `SampleError` for a bad sample, unless ``skip_failures``."""
+        run_pass(self.store, _STAGE, len(self.samples), self._write_shard, "Writing predicted masks", progress)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The results of each shard, in order: ``ids``, ``folds`` and ``failures``, as `scoring.Scoring.rows`."""
+        for shard in shards_of(len(self.samples)):
+            yield self.store.read_shard(_STAGE, shard)
+
+    def _write_shard(self, shard: int) -> dict[str, Any]:
+        ids, folds, failures = [], [], []
+        for index in members(shard, len(self.samples)):
+            try:
+                fold = self._write(index)
+            except SampleError as error:
+                if not self.skip_failures:
+                    raise
+                failures.append(as_dict(error))
+            else:
+                ids.append(self.samples.ids[index])
+                folds.append(fold)
+        return {"ids": ids, "folds": folds, "failures": failures}
+
+    def _write(self, index: int) -> int | None:
+        sample_id = self.samples.ids[index]
+        height, width = self.samples.load_labels(index).shape
+        predicted = self.reader.read(sample_id, (height, width))
+        classes = predicted.values
+        if not self.reader.labels_only:
+            classes = classes.argmax(axis=0).astype(np.int16)
+        write_predicted_mask(self.store, sample_id, classes, self.samples.class_table)
+        return predicted.fold
+
+
+def write_predicted_mask(store: ScoreSet, sample_id: str, classes: np.ndarray, table: ClassTable) -> None:
+    """Writes predicted classes as a mask of the dataset's own values or colours.
+
+    Args:
+        store: where the file goes
+        sample_id: the sample
+        classes: (H, W) int16 class indices; negative ones get a value that is no class
+        table: the classes
+    """
+    mask = predicted_mask(np.maximum(classes, 0), table)
+    nothing = classes < 0
+    if nothing.any():
+        value = _value_of_nothing(table)
+        mask = mask if table.colors is not None or value <= 255 else mask.astype(np.uint16)
+        mask[nothing] = value if table.colors is None else [value >> 16, value >> 8 & 255, value & 255]
+    store.write_mask(sample_id, mask)
+
+
+def _value_of_nothing(table: ClassTable) -> int:
+    """A mask value that is no class: an ignored one, else a free one, preferably 255."""
+    taken = set(table.ids)
+    return next(value for value in (*table.ignored, 255, *range(LARGEST_ID + 1)) if value >= 0 and value not in taken)

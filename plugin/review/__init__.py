@@ -1,0 +1,1 @@
+"""Verdicts, tags, corrected masks and the hand-over to annotation."""

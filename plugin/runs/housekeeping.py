@@ -1,0 +1,185 @@
+"""Where a run's files and record are, who uses them, and their deletion."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import fiftyone as fo
+from bson import ObjectId
+
+from ..base.errors import LabelQualityError
+from ..dataset.clones import check_uncloned, clones_of, named, needed_sets
+from ..dataset.fields import delete_fields
+from ..dataset.run_record import RunRecord, delete_record, list_records
+from ..dataset.views import delete_views
+from ..store.locks import remove_stale
+from ..store.run_folder import Owner, RunFolder
+from ..store.sets import StoredSet
+from .request import Request
+from .turns import writing
+
+#: Ids that are looked up at a time
+_A_QUERY = 1000
+
+
+def run_root(dataset: fo.Dataset, request: Request, existing: RunRecord | None) -> Path:
+    """The folder of a key's files: where the user said, where they are, or below FiftyOne's dataset folder.
+
+    Of a run of version 0.1.0 they stay where they are, also if it was interrupted before it had a record.
+
+    Raises:
+        LabelQualityError: the run's files are elsewhere than the user says, and may not be replaced
+    """
+    before = own_folder(dataset, existing) if existing is not None else None
+    parent = Path(request.output_dir).expanduser().resolve() if request.output_dir else default_parent()
+    if before is not None and (not request.output_dir or before == parent / before.parent.name / request.key):
+        return before
+    root = dataset_folder(dataset, parent) / request.key
+    if existing is None and not root.exists():
+        unnamed = parent / dataset.slug / request.key
+        root = unnamed if run_folder(dataset, unnamed).sets() else root
+    if before is not None and not request.overwrite:
+        raise LabelQualityError(
+            f"The files of run '{request.key}' are in {before}, and not in {root} as `output_dir` says. Leave "
+            "`output_dir` out, or pass overwrite=True to replace the run and its files."
+        )
+    return root
+
+
+def default_parent() -> Path:
+    """Where the datasets' folders are unless the user says otherwise."""
+    return Path(fo.config.default_dataset_dir) / "label_quality"
+
+
+def dataset_folder(dataset: fo.Dataset, parent: str | os.PathLike[str]) -> Path:
+    """A dataset's own folder: it carries the dataset's id, as others may have had its name, and its name when made."""
+    named = sorted(Path(parent).glob(f"*-{dataset_id(dataset)}"))
+    return named[0] if named else Path(parent) / f"{dataset.slug}-{dataset_id(dataset)}"
+
+
+def run_folder(dataset: fo.Dataset, root: Path, record: RunRecord | None = None) -> RunFolder:
+    """The folder of a key's files, in which no other dataset's are seen, changed or removed.
+
+    Args:
+        dataset: the dataset
+        root: the folder
+        record: of the run whose files are there, if it is known
+    """
+    recorded = record.sets if record is not None and own_folder(dataset, record) == root else frozenset()
+    return RunFolder(root, Owner(dataset_id(dataset), partial(_has_samples, dataset), recorded))
+
+
+def own_folder(dataset: fo.Dataset, record: RunRecord) -> Path | None:
+    """The folder of a run's files; None where it belongs to the dataset that this one was cloned from."""
+    if not record.folder or record.extra.get("dataset", dataset_id(dataset)) != dataset_id(dataset):
+        return None
+    return Path(record.folder)
+
+
+def dataset_id(dataset: fo.Dataset) -> str:
+    """What tells a dataset from its clones, which have the same runs."""
+    return str(dataset._doc.id)
+
+
+def find_record(dataset: fo.Dataset, key: str) -> RunRecord | None:
+    """The record of a run, or None if there is none."""
+    return next((record for record in list_records(dataset) if record.key == key), None)
+
+
+def dependents(dataset: fo.Dataset, key: str) -> list[str]:
+    """Keys of the runs whose scores and masks come from this run's predictions."""
+    return [record.key for record in list_records(dataset) if record.extra.get("predictions_from") == key]
+
+
+def check_unused(dataset: fo.Dataset, key: str) -> None:
+    """Raises `LabelQualityError` if other runs use the run's predictions."""
+    users = dependents(dataset, key)
+    if users:
+        raise LabelQualityError(
+            f"The predictions of run '{key}' are used by {', '.join(users)}. Delete these runs first, or use another "
+            "`key`."
+        )
+
+
+def remove(dataset: fo.Dataset, record: RunRecord, *, break_clones: bool = False) -> list[Path]:
+    """Deletes a run's views, fields, files and record, in an order that can be repeated after it was interrupted.
+
+    Args:
+        dataset: the dataset
+        record: of the run
+        break_clones: delete the files also where clones of the dataset show them
+
+    Returns:
+        files in the run's folder that the run did not make, and that are still there
+
+    Raises:
+        LabelQualityError: other runs use its predictions, clones of the dataset show its files, or it is under way
+    """
+    check_unused(dataset, record.key)
+    folder = own_folder(dataset, record)
+    if not break_clones:
+        check_uncloned(dataset, record.key, folder)
+    files = run_folder(dataset, folder, record) if folder is not None else None
+    # No view of fields that are gone, no field of files that are gone, and nothing without a record to delete it by
+    with contextlib.ExitStack() as stack:
+        if files is not None and files.root.is_dir():
+            stack.enter_context(files)
+            stack.enter_context(writing(dataset, files.root))
+        delete_views(dataset, record.key)
+        delete_fields(dataset, record.key)
+    left = remove_files(files) if files is not None else []
+    delete_record(dataset, record.key)
+    return left
+
+
+def remove_replaced(dataset: fo.Dataset, folder: RunFolder, keep: Sequence[StoredSet] = ()) -> str:
+    """Removes the dataset's sets in a folder, whose lock is held, but for those that clones of the dataset show.
+
+    Args:
+        dataset: the dataset
+        folder: the folder
+        keep: sets that stay in any case
+
+    Returns:
+        a sentence on what clones have kept, or ""
+    """
+    clones = clones_of(dataset, folder.root)
+    needed = needed_sets(clones)
+    kept = {one.path for one in keep}
+    shown = [one for one in folder.sets() if one.path.name in needed and one.path not in kept]
+    folder.remove_sets(keep=[*keep, *shown])
+    return f"Files of before are kept in {folder.root}, as they are shown by {named(clones)}." if shown else ""
+
+
+def remove_files(folder: RunFolder) -> list[Path]:
+    """Deletes what the owner's runs made in a key's folder, and the dataset's folder above it if it is empty then.
+
+    Returns:
+        files that they did not make, and that are still there
+    """
+    left = folder.delete()
+    tidy(folder.root)
+    return left
+
+
+def tidy(folder: Path) -> None:
+    """Removes what is left above a key's folder: a lock that nobody holds, and the dataset's folder if it is empty."""
+    remove_stale(folder.parent)
+    if not folder.exists():
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
+
+
+def _has_samples(dataset: fo.Dataset, sample_ids: Iterable[str]) -> bool:
+    """Whether any of these ids, which are taken some at a time, is that of a sample of the dataset."""
+    remaining = iter(sample_ids)
+    while portion := list(islice(remaining, _A_QUERY)):
+        ids = [ObjectId(one) for one in portion if ObjectId.is_valid(one)]
+        if dataset._sample_collection.find_one({"_id": {"$in": ids}}, {"_id": True}) is not None:
+            return True
+    return False

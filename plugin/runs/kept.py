@@ -1,0 +1,109 @@
+"""What a scored run keeps for the search for suspects: class-pair evidence, and the state of images and masks."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, takewhile
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import SampleError
+from ..samples.inputs import SegmentationSamples, file_state
+from ..scores.class_pair_evidence import PairEvidence, Usual, UsualEvidence
+from ..store.sets import ScoreSet
+
+#: The stage of the shards that the first pass over the samples leaves
+SCORED = "scores"
+_USUAL = "usual"
+
+
+def pack_pairs(images: Sequence[PairEvidence]) -> dict[str, np.ndarray]:
+    """The evidence of n images as a few arrays: ``counts`` (n,) of pairs an image, and its columns, joined."""
+    nothing = PairEvidence.none().to_dict()
+    columns = [one.to_dict() for one in images] or [nothing]
+    joined = {name: np.concatenate([one[name] for one in columns]) for name in nothing}
+    return {"counts": np.array([one.given.size for one in images], np.int64), **joined}
+
+
+def unpack_pairs(packed: Mapping[str, np.ndarray]) -> Iterator[PairEvidence]:
+    """The evidence of each image that `pack_pairs` was given."""
+    ends = packed["counts"].cumsum()
+    for start, end in zip(ends - packed["counts"], ends, strict=True):
+        yield PairEvidence.from_dict({name: packed[name][start:end] for name in packed if name != "counts"})
+
+
+def write_usual(store: ScoreSet, classes: int) -> None:
+    """Finds what evidence is usual for each pair of classes, from the evidence of all images, and keeps it."""
+    total = UsualEvidence(classes)
+    for row in scored_shards(store):
+        for pairs in unpack_pairs(row["pairs"]):
+            total.update(pairs)
+    store.write_shard(_USUAL, 0, total.usual().to_dict())
+
+
+def has_usual(store: ScoreSet) -> bool:
+    """Whether the run keeps what the search for suspects needs."""
+    return store.shard_done(_USUAL, 0)
+
+
+def read_usual(store: ScoreSet) -> Usual:
+    """What `write_usual` has found."""
+    return Usual.from_dict(store.read_shard(_USUAL, 0))
+
+
+def scored_shards(store: ScoreSet) -> Iterator[dict[str, Any]]:
+    """What the first pass left for each shard, in order."""
+    for shard in takewhile(lambda index: store.shard_done(SCORED, index), count()):
+        yield store.read_shard(SCORED, shard)
+
+
+def scored_states(store: ScoreSet) -> dict[str, tuple[int, int]]:
+    """The samples that were scored, in order, and what `sample_state` gave for each then."""
+    return {
+        sample_id: (int(image), int(mask))
+        for row in scored_shards(store)
+        for sample_id, (image, mask) in zip(row["ids"], row["states"], strict=True)
+    }
+
+
+def sample_state(samples: SegmentationSamples, index: int, labels: np.ndarray | None = None) -> tuple[int, int]:
+    """Checksums that change when the image's or the mask's file does (size or time), or a mask in the database.
+
+    Args:
+        samples: the samples
+        index: position of one
+        labels: (H, W) int16, its given mask where that has been loaded
+
+    Returns:
+        of the image, and of the mask
+    """
+    image, path = zlib.crc32(file_state(samples.image_paths[index]).encode()), samples.mask_paths[index]
+    if path is not None:
+        return image, zlib.crc32(file_state(path).encode())
+    return image, zlib.crc32((samples.load_labels(index) if labels is None else labels).tobytes())
+
+
+def check_unchanged(samples: SegmentationSamples, index: int, state: Sequence[int]) -> None:
+    """Raises `SampleError` if the image or the mask is not what it was when its run was scored.
+
+    Args:
+        samples: the samples
+        index: position of one
+        state: what `sample_state` gave then
+    """
+    image, mask = sample_state(samples, index)
+    if image != state[0]:
+        raise SampleError(
+            "its image has changed since the run was scored. Run audit_labels again, with overwrite=True.",
+            sample_id=samples.ids[index],
+            path=samples.image_paths[index],
+        )
+    if mask != state[1]:
+        raise SampleError(
+            "its given mask has changed since the run was scored. Score again, from the predictions that are there: "
+            "score_label_quality with overwrite=True.",
+            sample_id=samples.ids[index],
+            path=samples.mask_paths[index] or samples.image_paths[index],
+        )

@@ -1,0 +1,1 @@
+"""Generated data for the demo, benchmarks and tests."""

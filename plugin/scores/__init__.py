@@ -1,0 +1,1 @@
+"""The eight scores of an image's label quality."""

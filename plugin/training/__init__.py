@@ -1,0 +1,1 @@
+"""Folds and the fits of their models."""

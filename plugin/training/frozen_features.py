@@ -1,0 +1,186 @@
+"""The ``fast`` preset: a frozen encoder's features, computed once, on which every fold trains only a light decoder."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..base.types import IGNORED, Geometry, Prediction, SampleInput
+from ..models.decoders import build_decoder
+from ..models.encoders import MULTIPLE, FrozenEncoder, LogitWriter, upsample
+from ..models.resizing import common_size, fit_image, fit_labels, input_size, pad_image, pad_labels_to
+from ..models.tiled import image_tensor, predict_image_in_tiles, tile_boxes
+from ..models.weights import seeded
+from ..pixels.pooling import pool_labels
+from .config import CrossValidation
+from .fit import Batch
+from .sample_cache import Item, SampleCache
+
+#: Side of the image that shows which maps an encoder gives
+_PROBE = 64
+#: What float16 holds, with room
+_LARGEST = 6e4
+#: Sides of a window, in cells of the coarsest map: 128 pixels at stride 32
+_LEAST_WINDOW = 4
+#: Places to look for a window with a label, where most pixels have none
+_TRIES = 8
+
+
+class FrozenFeatures:
+    """Feeds light decoders with the cached features of a frozen encoder.
+
+    Args:
+        config: resolved, see `cross_validation.resolve_preset`
+        classes: number of classes K
+        cache: where features go: about 0.7 MB an image at 384 × 288 with the default encoder
+        device: where networks run
+    """
+
+    stage = "Encoding images"
+    #: Steps an epoch has at least: 40 batches of 8 windows train a decoder on a few dozen images
+    least_steps = 40
+    #: Trainings of no more epochs have no samples held out to stop them by: wrong labels are not learnt by heart yet,
+    #: and blocks of frames that are not trained on cost more than the best of a few epochs gains
+    unwatched_epochs = 8
+
+    def __init__(self, config: CrossValidation, classes: int, cache: SampleCache, device: torch.device) -> None:
+        self.config, self.classes, self.cache, self.device = config, classes, cache, device
+        self._building = threading.Lock()
+
+    @cached_property
+    def encoder(self) -> FrozenEncoder:
+        """The encoder; its weights are read, or without any drawn by the run's seed, when it is first needed."""
+        # Threads that need it at once would draw from one generator; newer Pythons do not keep them apart
+        with self._building:
+            if "encoder" not in vars(self):
+                with seeded(self.config.seed):
+                    network = FrozenEncoder(str(self.config.encoder), self.config.weights).to(self.device)
+                vars(self)["encoder"] = network
+            return vars(self)["encoder"]
+
+    def encode(self, sample: SampleInput, image: np.ndarray, labels: np.ndarray) -> None:
+        """Stores the features and labels of a sample, a piece a tile.
+
+        Args:
+            sample: the sample
+            image: (H, W, 3) uint8
+            labels: (H, W) int16 class indices
+        """
+        size = input_size(image.shape[:2], self.config.input_size)
+        image, fitted = fit_image(image, size), fit_labels(labels, size)
+        boxes = tile_boxes(size, self.config.tile)
+        self.cache.write(sample.sample_id, [self._piece(image[box], fitted[box]) for box in boxes], labels)
+
+    def check(self) -> None:
+        """Raises `LabelQualityError` if no network can be built, before any image is read."""
+        self.build(pretrained=True)
+
+    def build(self, pretrained: bool) -> nn.Module:
+        """A decoder with random weights."""
+        maps = self.encoder(torch.zeros(1, 3, _PROBE, _PROBE, device=self.device))
+        channels, strides = [level.shape[1] for level in maps], [_PROBE / level.shape[2] for level in maps]
+        config = self.config
+        decoder = build_decoder(config.architecture, channels, strides, self.classes, str(config.encoder))
+        return decoder.to(self.device).to(memory_format=torch.channels_last)
+
+    def batch(self, items: Sequence[Item], rng: np.random.Generator | None) -> Batch:
+        """Reads a window of each piece, half as high and wide; pieces so small that a window would lack context whole.
+
+        Neighbouring pixels teach a decoder much the same, so a quarter of them in each of more steps teaches more in
+        the same time. Windows of different sizes are padded, their edges repeated, and ignored there.
+
+        Args:
+            items: the pieces
+            rng: source of the windows' places; without it each piece has a place of its own
+        """
+        windows = [_window(self.cache.read(item), rng or _own_generator(item)) for item in items]
+        levels = zip(*(maps for maps, _ in windows), strict=True)
+        size = common_size([labels.shape for _, labels in windows])
+        labels = np.stack([pad_labels_to(labels, size) for _, labels in windows])
+        return Batch([_stacked(level) for level in levels], torch.from_numpy(labels))
+
+    def logits(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+        """(N, K, h, w) logits on the features' finest grid."""
+        return model(batch.inputs)
+
+    def parameter_groups(self, model: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
+        """Everything, at the full learning rate."""
+        return [(list(model.parameters()), 1.0)]
+
+    @torch.inference_mode()
+    def predict(self, model: nn.Module, samples: Sequence[SampleInput], writer: LogitWriter) -> list[Prediction]:
+        """Predicts samples whose features have one shape; with tiles from the images, as tiles overlap then."""
+        if self.config.tile is not None:
+            return [self._predict_tiled(model, sample, self.config.tile, writer) for sample in samples]
+        pieces = [self.cache.read(self.cache.summary(sample.sample_id).items[0]) for sample in samples]
+        maps = [_stacked(level).to(self.device) for level in zip(*(piece["maps"] for piece in pieces), strict=True)]
+        geometries = [Geometry(tuple(piece["padded"]), tuple(piece["valid"])) for piece in pieces]
+        return writer.predictions(model(maps), geometries)
+
+    def _piece(self, image: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+        padded = pad_image(image, MULTIPLE)
+        maps = self.encoder(image_tensor(padded[None]).to(self.device))
+        grid = maps[0].shape[2:]
+        pooled = pool_labels(labels, padded.shape[0] // grid[0], self.classes)
+        arrays = [level[0].clamp(-_LARGEST, _LARGEST).half().cpu().contiguous().numpy() for level in maps]
+        return {
+            "maps": arrays,
+            "labels": pad_labels_to(pooled, (grid[0], grid[1])),
+            "padded": list(padded.shape[:2]),
+            "valid": list(image.shape[:2]),
+        }
+
+    def _predict_tiled(self, model: nn.Module, sample: SampleInput, tile: int, writer: LogitWriter) -> Prediction:
+        image = sample.load_image()
+        image = fit_image(image, input_size(image.shape[:2], self.config.input_size))
+
+        def logits(images: torch.Tensor) -> torch.Tensor:
+            maps = self.encoder(images.to(self.device))
+            return upsample(model(maps), (images.shape[2], images.shape[3]), False)
+
+        return predict_image_in_tiles(logits, image, tile, writer)
+
+
+def _own_generator(item: Item) -> np.random.Generator:
+    return np.random.default_rng((zlib.crc32(item.sample_id.encode()), item.number))
+
+
+def _window(piece: dict[str, Any], rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
+    """The same window of all maps and of the labels, on whole cells of the coarsest map."""
+    maps, labels = piece["maps"], piece["labels"]
+    coarsest = maps[-1].shape[1:]
+    finer = [level.shape[1] // coarsest[0] for level in maps]
+    if any(level.shape[1:] != (coarsest[0] * by, coarsest[1] * by) for level, by in zip(maps, finer, strict=True)):
+        return maps, labels
+    sides = [max(min(cells, _LEAST_WINDOW), (cells + 1) // 2) for cells in coarsest]
+    for _ in range(_TRIES):
+        starts = [int(rng.integers(cells - side + 1)) for cells, side in zip(coarsest, sides, strict=True)]
+        part = labels[_box(starts, sides, finer[0])]
+        if (part != IGNORED).any():
+            break
+    return [level[_box(starts, sides, by)] for level, by in zip(maps, finer, strict=True)], part
+
+
+def _box(starts: Sequence[int], sides: Sequence[int], cells: int) -> tuple[Any, ...]:
+    """Where a window lies on a map that has ``cells`` × ``cells`` for one of the coarsest."""
+    places = (slice(start * cells, (start + side) * cells) for start, side in zip(starts, sides, strict=True))
+    return (..., *places)
+
+
+def _stacked(maps: Sequence[np.ndarray]) -> torch.Tensor:
+    """(C, h, w) float16 maps as one (N, C, h, w) float32 tensor, the edges of smaller ones repeated."""
+    height, width = common_size([(level.shape[1], level.shape[2]) for level in maps])
+    padded = [_padded(level, (height, width)) for level in maps]
+    return torch.from_numpy(np.stack(padded)).to(torch.float32, memory_format=torch.channels_last)
+
+
+def _padded(level: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    below, right = size[0] - level.shape[1], size[1] - level.shape[2]
+    return np.pad(level, [(0, 0), (0, below), (0, right)], mode="edge") if below or right else level

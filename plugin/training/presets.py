@@ -1,0 +1,125 @@
+"""What ``fast`` and ``paper`` stand for, and about how long they take."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+
+from ..models.decoders import known_architecture
+from ..models.user_models import torch_device
+from ..models.weights import LITE0
+from .config import CrossValidation
+from .fine_tuning import LARGEST, FineTuning
+from .folds import HELD_OUT
+from .frozen_features import FrozenFeatures
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """A preset's own values of the parameters that are None."""
+
+    architecture: str | None
+    encoder: str
+    input_size: int | None
+    epochs: int
+    batch_size: int
+    learning_rate: float
+
+
+DEFAULTS = {
+    "fast": Defaults(None, LITE0, 384, 6, 8, 8e-3),
+    "paper": Defaults("DeepLabV3Plus", "se_resnext50_32x4d", None, 30, 8, 1e-3),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds a million pixels of input on one CPU core.
+
+    Measured with one thread of an AVX-512 core. ``fast``: EfficientNet-Lite0 and the light decoder at 384 × 288, of
+    which a step of training sees a quarter.
+    ``paper``: DeepLabV3Plus on se_resnext50_32x4d at 384 × 480 (0.22 training steps and 1.0 predictions an image a
+    second); other encoders differ by up to four times.
+    """
+
+    prepare: float
+    train: float
+    predict: float
+
+
+COSTS = {"fast": Cost(0.6, 0.025, 0.06), "paper": Cost(0.05, 24.7, 5.4)}
+#: What a second core adds, as threads wait for one another
+_EXTRA_CORE = 0.6
+#: A guess, not a measurement: a data-centre GPU against one core
+_GPU_SPEEDUP = 100.0
+#: Pixels across an image whose size is not known, and its height over its width
+_USUAL_SIDE, _USUAL_SHAPE = 640, 0.75
+
+
+def resolve_preset(config: CrossValidation) -> CrossValidation:
+    """The config with ``auto`` decided and the preset's own values where it has None.
+
+    Args:
+        config: what the user asks for
+
+    Returns:
+        preset ``fast`` or ``paper``; architecture (None is the light pyramid of ``fast``), encoder, epochs, batch_size
+        (at least 2, as the networks standardise over the batch) and learning_rate given. ``input_size`` stays None
+        where images are seen at their own size: with ``tile``, and with ``paper``, which shrinks them to
+        `fine_tuning.LARGEST` only.
+
+    Raises:
+        LabelQualityError: no such device here, or an architecture that ``fast`` cannot train
+    """
+    preset = config.preset
+    if preset == "auto":
+        preset = "paper" if torch_device(config.device).type == "cuda" else "fast"
+    own = DEFAULTS[preset]
+    architecture = config.architecture or own.architecture
+    if preset == "fast" and architecture is not None:
+        architecture = known_architecture(architecture)
+    size = own.input_size if config.input_size is None and config.tile is None else config.input_size
+    return dataclasses.replace(
+        config,
+        preset=preset,
+        architecture=architecture,
+        encoder=config.encoder or own.encoder,
+        input_size=size,
+        epochs=config.epochs or own.epochs,
+        batch_size=max(2, config.batch_size or own.batch_size),
+        learning_rate=config.learning_rate or own.learning_rate,
+    )
+
+
+def estimate_seconds(config: CrossValidation, images: int, device: str = "auto") -> float:
+    """About how long training and predicting take, for forms: right within a factor of two or three.
+
+    Args:
+        config: resolved or not
+        images: number of images
+        device: as in `CrossValidation`
+
+    Returns:
+        seconds, from the costs in `COSTS`, which were measured on one CPU core; a GPU's are guessed
+    """
+    resolved = resolve_preset(dataclasses.replace(config, device=device))
+    cost = COSTS[resolved.preset]
+    side = resolved.input_size or min(_USUAL_SIDE, LARGEST)
+    megapixels = side * side * _USUAL_SHAPE / 1e6
+    folds = len(resolved.only_folds) if resolved.only_folds is not None else resolved.folds
+    kind: type[FrozenFeatures | FineTuning] = FrozenFeatures if resolved.preset == "fast" else FineTuning
+    least, epochs = kind.least_steps, resolved.epochs or 1
+    learnt_from = 1 - HELD_OUT if epochs > kind.unwatched_epochs else 1.0
+    training = images * (1 - 1 / resolved.folds) * learnt_from
+    seen = max(training, least * (resolved.batch_size or 1)) * epochs
+    seconds = megapixels * (images * cost.prepare + folds * seen * cost.train + images * cost.predict)
+    return seconds / speed(torch_device(device))
+
+
+def speed(device: torch.device) -> float:
+    """How many CPU cores a device is worth, roughly."""
+    if device.type == "cuda":
+        return _GPU_SPEEDUP
+    return 1 + _EXTRA_CORE * (torch.get_num_threads() - 1)

@@ -1,0 +1,355 @@
+"""The command as a user gives it: what it prints, its exit status, its speed, and what Ctrl-C leaves."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from label_quality.plugin.cli.main import main
+from label_quality.plugin.cli.parser import make_parser
+from label_quality.plugin.cli.text import describe, listed, ranking_table
+
+NAMES = ("sky", "road", "car")
+#: The image whose mask has sky and road swapped
+WRONG = 2
+COUNT = 6
+
+
+@pytest.fixture
+def folder(tmp_path: Path, fiftyone: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder ``street`` that is the current one, with ``images``, ``masks``, ``soft`` and ``classes.csv``.
+
+    Mask values are 0, 5 and 9 and, at the top, 255; the datasets made during the test are deleted.
+    """
+    before = set(fiftyone.list_datasets())
+    street = tmp_path / "street"
+    rng = np.random.default_rng(0)
+    for part in ("images", "masks", "soft", "hard"):
+        (street / part).mkdir(parents=True)
+    for index in range(COUNT):
+        truth = rng.integers(0, 3, (3, 4)).repeat(8, axis=0).repeat(8, axis=1)
+        cv2.imwrite(str(street / "images" / f"{index}.png"), np.array([40, 120, 220], np.uint8)[truth])
+        probabilities = np.where(np.arange(3)[:, None, None] == truth, 0.8, 0.1).astype(np.float32)
+        np.save(street / "soft" / f"{index}.npy", probabilities)
+        values = np.array([0, 5, 9], np.uint8)
+        cv2.imwrite(str(street / "hard" / f"{index}.png"), values[truth])
+        mask = np.array([5, 0, 9], np.uint8)[truth] if index == WRONG else values[truth]
+        mask[0] = 255
+        cv2.imwrite(str(street / "masks" / f"{index}_mask.png"), mask)
+    (street / "classes.csv").write_text("id,name\n0,sky\n5,road\n9,car\n")
+    monkeypatch.chdir(street)
+    yield street
+    for name in set(fiftyone.list_datasets()) - before:
+        fiftyone.delete_dataset(name)
+
+
+AUDIT = ("audit", "--images", "images", "--masks", "masks", "--classes", "classes.csv", "--ignored", "255")
+
+
+def label_quality(capsys: Any, *arguments: str) -> tuple[int, str, str]:
+    status = main(arguments)
+    output = capsys.readouterr()
+    return status, output.out, output.err
+
+
+def table_of(output: str) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of the table in the output."""
+    lines = output.splitlines()
+    top = next(number for number, line in enumerate(lines) if line.startswith("----"))
+    rows = lines[top + 1 :]
+    return lines[top - 1].split(), [line.split() for line in rows[: rows.index("") if "" in rows else None]]
+
+
+def test_folders_of_images_masks_and_predictions_become_a_ranking(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    (folder / "masks" / "4_mask.png").unlink()
+    status, out, err = label_quality(capsys, *AUDIT, "--predictions", "soft")
+    assert status == 0
+    assert "1 of 6 images have no mask and are left out: 4.png." in err
+    assert "Writing fields: 5 of 5" in err
+    assert "5 of 5 images scored in" in out and "(run 'lq', 3 classes)." in out
+    header, rows = table_of(out)
+    assert header == ["rank", "quality", "ccp", "tccp", "cil", "clc", "iou", "coco", "softmin", "evidence", "image"]
+    assert len(rows) == 5 and rows[0][0] == "1" and rows[0][-1] == f"images/{WRONG}.png"
+    dataset = fiftyone.load_dataset("street")
+    worst = dataset.match({"filepath": str(folder / "images" / f"{WRONG}.png")}).first()
+    scores = [getattr(worst, f"lq_{name}") for name in header[1:-1]]
+    assert rows[0][1:-1] == [f"{score:.3f}" for score in scores]
+    assert out.endswith("\nOpen the App:  label-quality app street\n")
+    assert dataset.mask_targets["ground_truth"] == {0: "sky", 5: "road", 9: "car"}
+
+
+def test_the_same_command_again_is_quick_and_another_one_is_refused(folder: Path, capsys: Any) -> None:
+    assert label_quality(capsys, *AUDIT, "--predictions", "soft")[0] == 0
+    status, out, err = label_quality(capsys, *AUDIT, "--predictions", "soft", "--worst", "1")
+    assert status == 0 and "Scoring" not in err
+    assert len(table_of(out)[1]) == 1
+    status, out, err = label_quality(capsys, *AUDIT, "--predictions", "soft", "--temperature", "0.2")
+    assert status == 1 and out == ""
+    assert err.startswith("error: Dataset 'street' has a run 'lq' of ")
+    assert err.endswith("Pass --overwrite to replace it, or use another --key to keep both.\n")
+    assert label_quality(capsys, *AUDIT, "--predictions", "soft", "--temperature", "0.2", "--overwrite")[0] == 0
+
+
+def test_suspects_are_told_and_found_again_with_other_thresholds(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--worst", "0", "--max-regions", "1")
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[3].startswith("1 suspect region in 1 image: 1 ")
+    assert "Given and suggested labels have a mean IoU of 0." in lines[3]
+    assert lines[4].startswith("Note: No unlabelled class is known, so no suspect can be a Drop; `unlabelled` names it")
+    assert lines[6] == "Groups of suspects, most evidence first (share is of the given class):"
+    assert lines[8].split() == ["kind", "regions", "images", "share", "group"]
+    assert lines[10].split()[1:3] == ["1", "1"] and lines[10].split()[-3:-1] == ["given", "as"]
+    for path in (folder / "soft").iterdir():
+        path.unlink()
+    status, out, err = label_quality(capsys, "suspects", "street", "--max-regions", "all", "--workers", "1")
+    assert status == 0 and "Finding suspects: 6 of 6" in err
+    found = fiftyone.load_dataset("street").count("lq_suspects.detections")
+    assert out.startswith(f"{found} suspect regions in 1 image: ") and found > 1
+    status, out, _ = label_quality(capsys, "suspects", "street", "--min-area", "1")
+    assert (status, out.splitlines()[0]) == (0, "No suspect regions.")
+    status, out, err = label_quality(capsys, "suspects", "street", "--min-area", "2")
+    assert (status, out, err) == (1, "", "error: Expected --min-area to be in [0, 1], but got 2.0.\n")
+    status, _, err = label_quality(capsys, "suspects", "street", "--key", "two")
+    assert status == 1 and "has no label quality run 'two'. Its runs are: lq." in err
+    status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--no-suspects", "--min-area", "0.1")
+    assert status == 1
+
+
+def test_predicted_masks_and_a_class_map(folder: Path, capsys: Any) -> None:
+    status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "hard", "--key", "hard")
+    assert status == 0
+    assert table_of(out)[0] == ["rank", "quality", "ccp", "iou", "image"]
+    for index in range(COUNT):
+        path = folder / "soft" / f"{index}.npy"
+        np.save(path, np.load(path)[[1, 2, 0]])
+    (folder / "map.json").write_text(json.dumps({"0": "road", "1": 9, "2": "sky"}))
+    status, out, err = label_quality(capsys, *AUDIT, "--predictions", "soft", "--class-map", "map.json")
+    assert status == 0, err
+    header, rows = table_of(out)
+    assert rows[0][-1] == f"images/{WRONG}.png"
+    assert float(rows[1][header.index("softmin")]) == pytest.approx(0.8, abs=0.01)
+
+
+def test_a_dataset_of_fiftyones_runs_and_their_deletion(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    assert label_quality(capsys, *AUDIT, "--name", "my street", "--predictions", "soft")[1].endswith(
+        "label-quality app 'my street'\n"
+    )
+    again = ("audit", "--dataset", "my street", "--field", "prediction_file", "--ignored", "255", "--key", "two")
+    status, out, err = label_quality(capsys, *again, "--scores", "ccp", "softmin", "--no-per-class", "--worst", "0")
+    assert status == 0, err
+    assert "Worst images" not in out
+    status, out, _ = label_quality(capsys, "runs", "my street")
+    assert status == 0
+    assert [line.split()[:6] for line in out.splitlines()[2:]] == [
+        ["lq", "ground_truth", "files", "6", "6", "complete"],
+        ["two", "ground_truth", "files", "6", "6", "complete"],
+    ]
+    assert "my street\n\nkey " in label_quality(capsys, "runs")[1]
+    status, out, _ = label_quality(capsys, "delete", "my street", "two")
+    assert (status, out) == (0, "Run 'two' is deleted: its fields, views, files and record.\n")
+    dataset = fiftyone.load_dataset("my street")
+    assert dataset.list_runs() == ["lq"] and not dataset.has_sample_field("two_quality")
+    status, _, err = label_quality(capsys, "delete", "my street", "two")
+    assert status == 1
+    assert err == "error: Dataset 'my street' has no label quality run 'two'. Its runs are: lq.\n"
+
+
+def test_bad_samples_can_be_left_out(folder: Path, capsys: Any) -> None:
+    (folder / "soft" / "3.npy").unlink()
+    status, _, err = label_quality(capsys, *AUDIT, "--predictions", "soft")
+    assert status == 1
+    assert f"{folder}/images/3.png): has no prediction file in field 'prediction_file'." in err
+    status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--skip-failures")
+    assert status == 0
+    assert "5 of 6 images scored" in out
+    assert "\nLeft out: sample " in out and "images/3.png" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (
+            ["audit"],
+            2,
+            "Give --images DIR and --masks DIR, or --dataset NAME for a dataset that FiftyOne has.",
+        ),
+        (["audit", "--images", "images"], 2, "Give --images DIR and --masks DIR, or --dataset NAME for a dataset "),
+        (
+            ["audit", "--dataset", "street", "--masks", "masks"],
+            2,
+            "--dataset is a dataset that exists; --masks is for making one. Give one of them.",
+        ),
+        (
+            [*AUDIT, "--label-field", "x"],
+            2,
+            "--label-field is for --dataset; masks of --masks go to the field 'ground_truth'.",
+        ),
+        ([*AUDIT, "--predictions", "soft", "--folds", "3"], 2, "--folds cannot be used with --source files."),
+        ([*AUDIT, "--predictions", "soft", "--source", "model"], 2, "--predictions is for --source files, but got "),
+        ([*AUDIT, "--source", "files"], 2, "--source files needs --predictions DIR, or --field FIELD for a field "),
+        ([*AUDIT, "--source", "model"], 2, "--source model needs --model: a checkpoint, or the name of a model."),
+        ([*AUDIT, "--folds", "1"], 1, "Expected --folds to be at least 2, but got 1."),
+        ([*AUDIT, "--group-field", "a", "--blocks"], 1, "Expected --blocks to be False where group_field is given"),
+        ([*AUDIT, "--temperature", "-1"], 1, "Expected --temperature to be positive, but got -1.0."),
+        ([*AUDIT, "--predictions", "nowhere"], 1, "The prediction folder nowhere does not exist."),
+        ([*AUDIT, "--predictions", "soft", "--ignored", "sea"], 1, "No class is called 'sea'; the classes are sky, "),
+        ([*AUDIT, "--predictions", "soft", "--key", "2"], 1, "Expected --key to be a letter followed by up to 63 "),
+        ([*AUDIT, "--classes", "no.csv"], 1, "Cannot read the class file no.csv: [Errno 2] No such file or directory"),
+        (
+            [*AUDIT, "--predictions", "soft", "--class-map", "no.json"],
+            1,
+            "Cannot read the class map no.json: [Errno 2]",
+        ),
+        (["audit", "--dataset", "steet"], 1, "FiftyOne has no dataset named 'steet'. There "),
+        (["app", "steet"], 1, "FiftyOne has no dataset named 'steet'. There "),
+    ],
+)
+def test_mistakes_are_explained(arguments: list[str], status: int, message: str, folder: Path, capsys: Any) -> None:
+    found, out, err = label_quality(capsys, *arguments)
+    assert err.splitlines()[-1].startswith(f"error: {message}")
+    assert (found, out) == (status, "")
+
+
+def test_a_class_map_that_is_none_is_refused(folder: Path, capsys: Any) -> None:
+    for content in ("[1]", "{}", '{"0": null}', '{"0": true}'):
+        (folder / "map.json").write_text(content)
+        status, _, err = label_quality(capsys, *AUDIT, "--predictions", "soft", "--class-map", "map.json")
+        assert status == 1 and 'Expected the class map map.json to hold {"0": "road", "car": 7}' in err
+
+
+def test_options_of_the_wrong_kind_are_usage_errors(capsys: Any) -> None:
+    for arguments, problem in (
+        ([*AUDIT, "--worst", "-1"], "argument --worst: expected a whole number of at least 0, but got '-1'"),
+        ([*AUDIT, "--folds", "x"], "argument --folds: expected a whole number of at least 1, but got 'x'"),
+        ([*AUDIT, "--port", "70000"], "argument --port: expected a port in 1..65535, but got '70000'"),
+        ([*AUDIT, "--fold", "3"], "unrecognized arguments: --fold 3"),
+        ([*AUDIT, "--scores", "best"], "argument --scores: invalid choice: 'best'"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == 2
+        assert problem in capsys.readouterr().err
+
+
+def test_a_taken_port_is_noticed_before_the_work(folder: Path, capsys: Any) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        status, out, err = label_quality(capsys, *AUDIT, "--predictions", "soft", "--app", "--port", port)
+    assert (status, out) == (1, "")
+    assert f"The App cannot have port {port} (Address already in use): another App may be open." in err
+
+
+def test_every_parameter_of_the_engine_is_an_option() -> None:
+    from label_quality.plugin.models.config import ModelSource
+    from label_quality.plugin.predictions.config import FilesSource
+    from label_quality.plugin.runs.request import Request
+    from label_quality.plugin.scores.config import ScoreConfig
+    from label_quality.plugin.training.config import CrossValidation
+
+    commands = make_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    options = {action.dest for action in commands["audit"]._actions}
+    for group in (Request, CrossValidation, ModelSource, FilesSource, ScoreConfig):
+        assert {field.name for field in dataclasses.fields(group)} <= options
+
+
+def test_weights_may_be_none() -> None:
+    options = make_parser().parse_args([*AUDIT, "--weights", "none"])
+    assert options.weights is None
+    assert "weights" not in make_parser().parse_args(AUDIT)
+
+
+def test_help_is_quick_and_imports_neither_fiftyone_nor_torch() -> None:
+    code = """
+import sys
+from label_quality.plugin.cli.main import main
+try:
+    main(["audit", "--help"])
+finally:
+    slow = {"fiftyone", "torch", "cv2", "numba", "numpy"} & set(sys.modules)
+    assert not slow, slow
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--only-folds" in done.stdout
+    usage = subprocess.run([sys.executable, "-m", "label_quality.plugin.cli.main"], capture_output=True, text=True)
+    assert usage.returncode == 2 and usage.stderr.startswith("usage: label-quality ")
+
+
+def test_the_version_is_the_manifests(capsys: Any) -> None:
+    assert main(["--version"]) == 0
+    version = capsys.readouterr().out.split()[1]
+    assert f"version: {version}\n" in (Path(__file__).parents[2] / "fiftyone.yml").read_text()
+
+
+def test_ctrl_c_while_models_train_and_once_more(folder: Path, capsys: Any) -> None:
+    training = (*AUDIT, "--preset", "fast", "--folds", "2", "--epochs", "3", "--input-size", "64")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "label_quality.plugin.cli.main", *training],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Where the tests run in the background, their children would ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stderr is not None
+    said = ""
+    while "Encoding images: 6 of 6" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, ""), err
+    assert err.endswith("\nStopped. Start the same command again to go on from here.\n")
+    assert "Traceback" not in err
+    status, out, err = label_quality(capsys, *training)
+    assert status == 0, err
+    assert len(table_of(out)[1]) == COUNT
+
+
+def test_a_reader_that_goes_away_is_no_error(folder: Path, capsys: Any) -> None:
+    assert label_quality(capsys, *AUDIT, "--predictions", "soft")[0] == 0
+    command = f"{sys.executable} -m label_quality.plugin.cli.main runs street | true"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_long_lists_of_failures_and_names_are_cut() -> None:
+    from label_quality.plugin.runs.summary import RankedImage, RunSummary
+
+    summary = RunSummary("lq", "complete", 20, 6, 3, (), tuple(f"sample {i}" for i in range(14)), "Beware.", 61.0)
+    lines = describe(summary).splitlines()
+    assert lines[1:3] == ["6 of 20 images scored in 61 s (run 'lq', 3 classes).", "Note: Beware."]
+    assert lines[3] == "Left out: sample 0" and lines[12] == "Left out: sample 9"
+    assert lines[13] == "... and 4 more, all in the run's record."
+    assert lines[-1] == "(no image has scores)"
+    assert listed("abcdefg") == "a, b, c, d, e and 2 more"
+    ranked = [RankedImage("1", "/a.png", 0.5, {"ccp": None, "iou": 0.25})]
+    assert ranking_table(ranked).splitlines()[-1].split() == ["1", "0.500", "-", "0.250", "/a.png"]
+
+
+def test_a_run_without_suspects_says_why() -> None:
+    from label_quality.plugin.runs.summary import FoundSuspects, RunSummary
+
+    why = FoundSuspects(notes=("No suspects were looked for: no reason.",))
+    summary = RunSummary("lq", "complete", 20, 6, 3, suspects=why)
+    assert describe(summary, 0).splitlines()[2:] == ["", "Note: No suspects were looked for: no reason."]
+    assert describe(dataclasses.replace(summary, suspects=None), 0).splitlines()[2:] == []

@@ -1,0 +1,469 @@
+"""The panel: what it shows of a run's record, what its clicks ask the App for, how fast at 20,000 images."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+PLUGIN = "@label-quality/segmentation"
+URI = f"{PLUGIN}/label_quality_panel"
+#: Call of a panel's method: name, state, parameters -> context
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def call(dataset: Any) -> Call:
+    """Calls a method of the panel on ``dataset`` as the App does, and returns the context."""
+    import fiftyone.operators as foo
+    from fiftyone.operators.executor import ExecutionContext, Executor
+
+    def run(method: str, state: dict[str, Any] | None = None, view: Any = None, **params: Any) -> Any:
+        arguments = {"panel_id": "panel", "panel_state": state or {}, "__method__": method, **params}
+        request = {"dataset_id": str(dataset._doc.id), "view": view or [], "params": arguments}
+        context = ExecutionContext(request, executor=Executor(), operator_uri=URI)
+        foo.get_operator(URI).execute(context)
+        return context
+
+    return run
+
+
+def requests(context: Any, name: str) -> list[dict[str, Any]]:
+    """The parameters of the App's operators of that name that the panel asked for."""
+    return [one.params for one in context.executor._requests if one.operator_uri == name]
+
+
+def shown(context: Any) -> str:
+    """All that the panel shows, as the JSON that the App gets, in plain letters."""
+    (output,) = requests(context, "show_panel_output")
+    return json.dumps(output, allow_nan=False, ensure_ascii=False)
+
+
+def view_of(fiftyone: Any, dataset: Any, context: Any) -> Any:
+    """The view that the panel opened."""
+    (params,) = requests(context, "set_view")
+    return fiftyone.DatasetView._build(dataset, params["view"])
+
+
+def state(**known: Any) -> dict[str, Any]:
+    """The state that the panel has with the run ``lq``."""
+    return {"page": {"top": {"run": "lq"}, "cards": {"scores": {"score": "quality"}}}, **known}
+
+
+def group(given: str, suggested: str, **known: Any) -> dict[str, Any]:
+    indices = {"unlabelled": 0, "road": 1, "car": 2, "tree": 3}
+    return {
+        "given": indices[given],
+        "suggested": indices[suggested],
+        "given_name": given,
+        "suggested_name": suggested,
+        "title": f"{suggested} given as {given}",
+        "kind": "systematic",
+        "regions": 4,
+        "images": 4,
+        "pixels": 16,
+        "evidence": 9.0,
+        "share": 0.1,
+        "growth": 0.2,
+        "text": "Systematic: the same mistake.",
+        **known,
+    }
+
+
+@pytest.fixture
+def audited(dataset: Any) -> Any:
+    """Four images with a run ``lq``: qualities 0.4, 0.3, 0.2 and 1.0, two regions each in the first two."""
+    import fiftyone as fo
+    from label_quality.plugin.dataset.fields import create_fields
+    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.dataset.suspect_fields import ImageSuspects, write_suspects
+    from label_quality.plugin.dataset.views import save_suspect_views, save_worst_first
+    from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.runs.overview import ScoreOverview, SuspectOverview
+
+    table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
+    ids, quality = dataset.values("id"), np.array([0.4, 0.3, 0.2, 1.0])
+    for name in ("lq_quality", "lq_softmin", "lq_ccp"):
+        create_fields(dataset, "lq", {name: {"ftype": fo.FloatField}})
+        dataset.set_values(name, quality.tolist())
+    images = [
+        ImageSuspects(
+            sample_id=sample_id,
+            size=(24, 32),
+            given=np.array([0, 1][:regions]),
+            suggested=np.array([2, 2][:regions]),
+            kind=["drop", "swap"][:regions],
+            evidence=np.array([5.0 + row, 1.0][:regions]),
+            area=np.array([4, 4][:regions]),
+            confidence=np.array([0.5, 0.5][:regions]),
+            box=np.array([[0, 0, 2, 2], [4, 4, 2, 2]][:regions]).reshape(-1, 4),
+            masks=["/a.png", "/b.png"][:regions],
+        )
+        for row, (sample_id, regions) in enumerate(zip(ids, (2, 2, 0, 0), strict=True))
+    ]
+    write_suspects(dataset, "lq", images, class_table=table, label_field="ground_truth")
+    scores = ScoreOverview("softmin")
+    scores.update(ids, {"softmin": quality, "ccp": quality})
+    overview = scores.to_dict(dict(zip(ids, dataset.values("filepath"), strict=True)))
+    suspects = SuspectOverview(table.names, ids)
+    for one, kind in zip(images, ("drop", "drop", "none", "none"), strict=True):
+        suspects.update(one.sample_id, kind, one.given, one.suggested, one.evidence)
+    suspects.add_to(overview)
+    groups = [group("unlabelled", "car", regions=2, images=2), group("road", "car", regions=2, images=2, evidence=2.0)]
+    before, after, lost = (100, 200, 50, 0), (92, 192, 66, 0), (8, 8, 0, 0)
+    classes = [
+        {
+            "index": index,
+            "name": name,
+            "pixels_before": before[index],
+            "pixels_after": after[index],
+            "suspected_pixels": lost[index],
+            "share": lost[index] / before[index] if before[index] else None,
+            "iou": None,
+        }
+        for index, name in enumerate(table.names)
+    ]
+    views = [save_worst_first(dataset, "lq"), *save_suspect_views(dataset, "lq", groups)]
+    extra = {
+        "overview": overview,
+        "groups": groups,
+        "classes": classes,
+        "suspects": {"status": "complete", "images": 2, "regions": 4, "notes": ["A note on suspects."]},
+        "flagged_pixels": 3,
+        "pooled_pixels": 100,
+    }
+    known = {"samples": 4, "scored": 4, "fields": ["lq_quality"], "views": views, "extra": extra}
+    save_record(dataset, RunRecord("lq", "ground_truth", source="cross_validation", **known))
+    return dataset
+
+
+def test_without_a_run_it_says_what_to_do_first(call: Call, dataset: Any) -> None:
+    text = shown(call("on_load"))
+    assert "Find the masks that are wrong" in text
+    assert "Run audit…" in text
+    assert "Delete run…" not in text
+
+
+def test_without_masks_it_asks_for_them(call: Call, dataset: Any) -> None:
+    dataset.delete_sample_field("ground_truth")
+    text = shown(call("on_load"))
+    assert "There are no masks to check" in text
+    assert "Run audit…" not in text
+
+
+def test_it_opens_on_the_latest_run_with_everything_of_its_record(call: Call, audited: Any) -> None:
+    context = call("on_load")
+    assert context.panel.get_state("page.top.run") == "lq"
+    text = shown(context)
+    for words in (
+        "Masks in “ground_truth” · cross-validated predictions",
+        *("Images checked", "Mean quality", "0.47", "worst image 0.20; 1 is best"),
+        *("Images with suspects", "50 % have a region to look at"),
+        *("Pixels in suspects", "4.6 %", "16; confident learning flags 3.0 %"),
+        *("Quality (softmin)", "Correctly classified pixels"),
+        *("Drop: an object left out", "2 images: click to see them", "A note on suspects."),
+        *("Drop: car given as unlabelled", "002.png", "0.200"),
+        *("car given as road", "Systematic", "Systematic: the same mistake."),
+        *("+32 %", "car: 50 pixels now, 66 corrected"),
+    ):
+        assert words in text, words
+    assert "Class-pair evidence" not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("predicted", "This run has predictions but no scores yet."),
+        ("writing", "This run was interrupted. Start it again with the same name"),
+        ("complete", "This run keeps no overview. Score it again"),
+    ],
+)
+def test_a_run_without_an_overview_says_why(call: Call, dataset: Any, status: str, words: str) -> None:
+    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+
+    save_record(dataset, RunRecord("lq", "ground_truth", status=status))
+    text = shown(call("on_load"))
+    assert words in text
+    assert "Delete run…" in text
+
+
+def test_what_the_user_must_know_comes_first(call: Call, audited: Any) -> None:
+    from label_quality.plugin.dataset.run_record import load_record, save_record
+
+    record = load_record(audited, "lq")
+    record.out_of_sample, record.note = False, "The model may have seen these images."
+    record.failures = [{"sample_id": "1", "path": "/x/9.png", "problem": "The mask is empty."}]
+    save_record(audited, record)
+    text = shown(call("on_load"))
+    assert "The model may have seen these images." in text
+    assert "1 image left out, such as 9.png: The mask is empty." in text
+
+
+def test_a_run_without_suspects_offers_to_find_them(call: Call, audited: Any) -> None:
+    from label_quality.plugin.dataset.run_record import load_record, save_record
+
+    record = load_record(audited, "lq")
+    for part in ("groups", "classes", "suspects"):
+        record.extra.pop(part)
+    record.extra["overview"].pop("images_by_type")
+    save_record(audited, record)
+    text = shown(call("on_load"))
+    assert "No suspects were looked for yet." in text
+    assert "Mistakes that repeat" not in text
+    assert "Pixels flagged" in text
+    assert "by confident learning" in text
+    assert "Leading suspect" not in text
+    record.extra["suspects"] = {"status": "missing", "notes": ["No suspects were looked for: no probabilities."]}
+    save_record(audited, record)
+    text = shown(call("on_load"))
+    assert "No suspects were looked for: no probabilities." in text
+    assert text.count("Find suspects…") == 1
+
+
+def test_a_bar_or_a_range_of_the_distribution_opens_its_images(fiftyone: Any, call: Call, audited: Any) -> None:
+    ids = audited.values("id")
+    # 0.4 is the lower edge of its bin, and 1.0 the upper edge of the last
+    assert view_of(fiftyone, audited, call("open_scores", state(), idx=20)).values("id") == [ids[0]]
+    assert view_of(fiftyone, audited, call("open_scores", state(), idx=49)).values("id") == [ids[3]]
+    dragged = call("select_scores", state(), data=[{"idx": 20}, {"idx": 9}, {"idx": 15}])
+    assert view_of(fiftyone, audited, dragged).values("id") == [ids[2], ids[1], ids[0]]
+    assert not requests(call("select_scores", state(), data=[]), "set_view")
+    assert not requests(call("open_scores", state()), "set_view")
+
+
+def test_another_score_can_be_chosen(call: Call, audited: Any) -> None:
+    context = call("choose_score", state(), value="ccp")
+    assert context.panel.get_state("page.cards.scores.score") == "ccp"
+    chosen = context.panel.state._data
+    (params,) = requests(call("open_scores", chosen, idx=20), "set_view")
+    assert "lq_ccp" in json.dumps(params)
+
+
+def test_a_type_of_error_opens_its_saved_view(fiftyone: Any, call: Call, audited: Any) -> None:
+    assert requests(call("open_type", state(), idx=0), "set_view") == [{"name": "lq: drop suspects"}]
+    assert len(view_of(fiftyone, audited, call("open_type", state(), idx=3))) == 0
+    audited.delete_saved_view("lq: drop suspects")
+    view = view_of(fiftyone, audited, call("open_type", state(), idx=0))
+    assert view.values("lq_quality") == [0.3, 0.4]
+
+
+def test_groups_and_cells_open_their_saved_views(fiftyone: Any, call: Call, audited: Any) -> None:
+    assert requests(call("open_group", state(), row=0), "set_view") == [{"name": "lq: car given as unlabelled"}]
+    # The classes of the matrix are unlabelled, road and car
+    assert requests(call("open_pair", state(), idx=[1, 2]), "set_view") == [{"name": "lq: car given as road"}]
+    assert not requests(call("open_pair", state(), idx=[2, 1]), "set_view")
+    # A click on the head of the table
+    assert not requests(call("open_group", state(), row=-1), "set_view")
+
+
+def test_regions_without_a_saved_view_open_as_well(fiftyone: Any, call: Call, audited: Any) -> None:
+    def regions(method: str, **params: Any) -> list[tuple[str, str]]:
+        view = view_of(fiftyone, audited, call(method, state(), **params))
+        return list(zip(*view.values(["lq_suspects.given", "lq_suspects.suggested"]), strict=True))
+
+    audited.delete_saved_view("lq: car given as road")
+    assert regions("open_group", row=1) == [("road", "car")] * 2
+    # By suspected share: unlabelled, road, car
+    assert regions("open_class", idx=1, trace_idx=0) == [("road", "car")] * 2
+    assert len(regions("open_class", idx=2, trace_idx=1)) == 4
+
+
+def test_a_worst_image_opens_once_the_grid_is_sorted_worst_first(fiftyone: Any, call: Call, audited: Any) -> None:
+    worst = audited.values("id")[2]
+    context = call("open_worst", state(), row=0)
+    ranked = view_of(fiftyone, audited, context)
+    assert ranked.values("lq_quality") == [0.2, 0.3, 0.4, 1.0]
+    assert not requests(context, "open_sample")
+    # First, as it takes the view of the moment for the one to wait for the end of
+    asked = [one.operator_uri for one in context.executor._requests]
+    assert asked.index(f"{PLUGIN}/open_in_next_view") < asked.index("set_view")
+    assert requests(context, f"{PLUGIN}/open_in_next_view") == [{"id": worst}]
+    again = call("open_worst", state(), ranked._serialize(), row=0)
+    assert requests(again, "open_sample") == [{"id": worst, "group_id": None}]
+    assert not requests(again, "set_view")
+    assert view_of(fiftyone, audited, call("show_worst_first", state())).values("lq_quality") == [0.2, 0.3, 0.4, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("method", "operator", "params"),
+    [
+        ("audit", "audit_labels", None),
+        ("find_suspects", "find_suspects", {"key": "lq"}),
+        ("tag", "tag_for_relabelling", {"key": "lq"}),
+        ("delete", "delete_run", {"key": "lq"}),
+    ],
+)
+def test_buttons_open_forms_for_the_run(
+    call: Call, audited: Any, method: str, operator: str, params: dict[str, str] | None
+) -> None:
+    (asked,) = requests(call(method, state()), "prompt_user_for_operation")
+    assert asked["operator_uri"] == f"{PLUGIN}/{operator}"
+    assert asked["params"] == params
+    assert asked["on_success"] == f"{URI}#refresh"
+
+
+def test_a_new_run_is_shown_at_once_and_a_deleted_one_is_left(call: Call, audited: Any) -> None:
+    from label_quality.plugin.audit import delete_run
+    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+
+    known = call("on_load").panel.state._data
+    save_record(audited, RunRecord("next", "ground_truth", created="2030-01-01T00:00:00+00:00"))
+    renewed = call("refresh", known)
+    assert renewed.panel.get_state("page.top.run") == "next"
+    back = call("choose_run", renewed.panel.state._data, value="lq")
+    assert call("refresh", back.panel.state._data).panel.get_state("page.top.run") == "lq"
+    renewed = call("choose_run", back.panel.state._data, value="next")
+    delete_run(audited, "next")
+    assert call("refresh", renewed.panel.state._data).panel.get_state("page.top.run") == "lq"
+    delete_run(audited, "lq")
+    text = shown(call("refresh", known))
+    assert "Find the masks that are wrong" in text
+
+
+def test_it_is_drawn_again_only_where_it_looks_different(call: Call, audited: Any) -> None:
+    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+
+    known = call("on_load").panel.state._data
+    assert not requests(call("show_worst_first", known), "show_panel_output")
+    save_record(audited, RunRecord("next", "ground_truth", created="2030-01-01T00:00:00+00:00"))
+    clicked = call("show_worst_first", known)
+    assert requests(clicked, "set_view")
+    assert "Run “next”" in shown(clicked)
+    # FiftyOne would have it follow the grid with up to four requests a change
+    import fiftyone.operators as foo
+
+    assert not hasattr(foo.get_operator(URI), "on_change_view")
+
+
+def test_what_goes_wrong_is_told_in_a_sentence(call: Call, audited: Any) -> None:
+    audited.delete_sample_field("lq_softmin")
+    chosen = state()
+    chosen["page"]["cards"]["scores"]["score"] = "ccp"
+    audited.delete_sample_field("lq_ccp")
+    (told,) = requests(call("open_scores", chosen, idx=1), "notify")
+    assert told == {
+        "message": "The scores are no longer on the dataset: its field 'lq_ccp' was deleted.",
+        "variant": "error",
+    }
+    chosen["page"]["top"]["run"] = "gone"
+    text = shown(call("choose_score", chosen, value="quality"))
+    assert "has no label quality run 'gone'. Its runs are: lq." in text
+
+
+def test_delegated_operations_are_shown_until_they_end(call: Call, audited: Any) -> None:
+    import fiftyone.operators as foo
+    from fiftyone.operators.delegated import DelegatedOperationService
+    from fiftyone.operators.executor import ExecutionProgress, ExecutionResult
+
+    assert foo.get_operator(f"{PLUGIN}/find_suspects")(audited, delegate=True).delegated
+    service = DelegatedOperationService()
+    (operation,) = service.list_operations(dataset_id=audited._doc.id)
+    text = shown(call("on_load"))
+    assert "Waiting for a worker: none was found on this machine." in text
+    assert "TimerView" in text
+    service.set_running(operation.id)
+    service.set_progress(operation.id, ExecutionProgress(0.25, "Finding suspects: 1 of 4"))
+    text = shown(call("on_load"))
+    assert "Finding suspects: 1 of 4" in text
+    assert '"default": 0.25' in text
+    error = (
+        "Traceback (most recent call last):\n  File x\n"
+        "label_quality.plugin.base.errors.LabelQualityError: The run is gone."
+    )
+    service.set_failed(operation.id, result=ExecutionResult(error=error))
+    text = shown(call("on_load"))
+    assert "failed: The run is gone." in text
+    assert "TimerView" not in text
+    service.delete_operation(operation.id)
+
+
+def test_it_opens_in_well_under_a_second_at_20000_images(call: Call, audited: Any) -> None:
+    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.runs.overview import ScoreOverview
+
+    record, rng, classes = load_record(audited, "lq"), np.random.default_rng(0), 150
+    ids = [f"{index:024x}" for index in range(20_000)]
+    scores = ScoreOverview("softmin")
+    scores.update(ids, {name: rng.beta(8, 2, len(ids)) for name in ("softmin", "ccp", "iou", "clc")})
+    record.extra["overview"] |= scores.to_dict(dict.fromkeys(ids, "/a/long/folder/of/images/name.png"))
+    record.scored = len(ids)
+    record.extra["groups"] = [group("road", "car", title=f"group {index}") for index in range(1000)]
+    record.confident_joint = rng.integers(0, 10**9, (classes, classes)).tolist()
+    record.noise_matrix = rng.random((classes, classes)).tolist()
+    save_record(audited, record)
+    call("on_load")
+    started = time.perf_counter()
+    context = call("on_load")
+    assert time.perf_counter() - started < 1
+    text = shown(context)
+    assert "20,000" in text
+    assert len(text) < 200_000
+    assert "Show one of 980 others…" in text
+    assert text.count("name.png") == 20
+    (asked,) = requests(call("show_groups", state()), "prompt_user_for_operation")
+    assert asked["operator_uri"] == f"{PLUGIN}/show_group"
+
+
+def image_context(
+    audited: Any, sample: int | str | None, method: str = "on_load", view: Any = None, **params: Any
+) -> Any:
+    """Calls a method of the panel beside an open image."""
+    import fiftyone.operators as foo
+    from fiftyone.operators.executor import ExecutionContext, Executor
+
+    uri = f"{PLUGIN}/image_quality_panel"
+    current = audited.values("id")[sample] if isinstance(sample, int) else sample
+    arguments = {"panel_id": "panel", "panel_state": {}, "__method__": method, **params}
+    known = {"dataset_id": str(audited._doc.id), "view": view or [], "current_sample": current, "params": arguments}
+    context = ExecutionContext(known, executor=Executor(), operator_uri=uri)
+    foo.get_operator(uri).execute(context)
+    return context
+
+
+def test_beside_an_image_its_place_suspects_and_scores_are_shown(audited: Any) -> None:
+    text = shown(image_context(audited, 1))
+    for words in ("0.300", "of 4 images", "Softmin", "car given as unlabelled", "car given as road", "Drop", "Swap"):
+        assert words in text, words
+    assert text.index("car given as unlabelled") < text.index("car given as road")
+    assert '"title": "2"' in text
+    assert "No region of this mask is suspected" in shown(image_context(audited, 2))
+
+
+def test_a_region_that_is_clicked_is_marked_in_the_image(audited: Any) -> None:
+    (asked,) = requests(image_context(audited, 1, "select_region", row=1), "set_selected_labels")
+    (label,) = asked["labels"]
+    sample = audited[audited.values("id")[1]]
+    assert label == {"sample_id": sample.id, "label_id": sample.lq_suspects.detections[1].id, "field": "lq_suspects"}
+    assert sample.lq_suspects.detections[1].given == "road"
+    assert not requests(image_context(audited, 1, "select_region", row=-1), "set_selected_labels")
+
+
+def test_a_patch_shows_the_image_that_it_is_of(audited: Any) -> None:
+    from label_quality.plugin.dataset.views import suspect_regions
+
+    patches = suspect_regions(audited, "lq")
+    text = shown(image_context(audited, patches.first().id, view=patches._serialize()))
+    assert "0.300" in text
+
+
+def test_an_image_without_scores_says_so(dataset: Any) -> None:
+    assert "No run has scored this image yet." in shown(image_context(dataset, 0))
+    assert "No run has scored this image yet." in shown(image_context(dataset, None))
+
+
+def test_names_in_plots_are_text_not_markup(fiftyone: Any) -> None:
+    from label_quality.operators.panel import plots as panel_plots
+
+    name = '<a href="https://example.com">x</a> & <b>y</b>'
+    group = {"given_name": name, "suggested_name": "car", "title": f"car given as {name}", "regions": 2, "images": 1}
+    traces, layout, _ = panel_plots.matrix([group], [name, "car"])
+    escaped = '&lt;a href="https://example.com"&gt;x&lt;/a&gt; &amp; &lt;b&gt;y&lt;/b&gt;'
+    assert traces[0]["hovertext"][0][1] == f"car given as {escaped}<br>2 regions in 1 image"
+    assert layout["xaxis"]["ticktext"][0] == '&lt;a href="https://…'
+    effect = {"name": name, "suspected_pixels": 1, "pixels_before": 9, "pixels_after": 8, "share": 0.1}
+    for trace in panel_plots.class_bars([effect])[0]:
+        assert trace["hovertext"][0].startswith(f"{escaped}: ")

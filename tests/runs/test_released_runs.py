@@ -1,0 +1,102 @@
+"""Runs that released versions made open, resume, are searched again and deleted by this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..released_runs import FOLDER, restored
+
+VERSIONS = ["0.1.0"]
+CROSS_VALIDATION = {"preset": "fast", "folds": 2, "epochs": 2, "weights": None, "input_size": 64, "device": "cpu"}
+
+
+@pytest.fixture
+def audit(fiftyone: Any) -> Any:
+    from label_quality.plugin import audit
+
+    return audit
+
+
+@pytest.fixture(params=VERSIONS)
+def released(request: Any, fiftyone: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The dataset that the version left."""
+    monkeypatch.setattr(fiftyone.config, "default_dataset_dir", str(FOLDER / "datasets"))
+    with restored(request.param) as dataset:
+        yield dataset
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def user_files() -> dict[str, bytes]:
+    return {
+        name: content for part in ("images", "masks", "corrected") for name, content in files_of(FOLDER / part).items()
+    }
+
+
+def test_they_open(audit: Any, released: Any) -> None:
+    runs = {run.key: run for run in audit.list_runs(released)}
+    assert {key: run.status for key, run in runs.items()} == {
+        "done": "complete",
+        "folds": "complete",
+        "scored": "complete",
+    }
+    assert all(run.scored == 40 and len(run.noise_matrix) == 4 for run in runs.values())
+    assert released.load_saved_view("done: worst first").count() == 40
+    assert released.load_saved_view("done: suspect regions").count() == released.count("done_suspects.detections")
+    assert released.load_saved_view("mine").count() == 5
+
+
+def test_a_finished_one_is_not_computed_again(audit: Any, released: Any) -> None:
+    before, stages = files_of(FOLDER), set[str]()
+    again = lambda stage, done, total: stages.add(stage)  # noqa: E731
+    audit.audit_labels(released, "ground_truth", key="folds", progress=again, **CROSS_VALIDATION)
+    assert files_of(FOLDER).keys() - before.keys() <= {name for name in files_of(FOLDER) if name.endswith(".lock")}
+    assert {name: content for name, content in files_of(FOLDER).items() if name in before} == before
+    assert stages == set()
+
+
+def test_an_interrupted_one_goes_on(audit: Any, released: Any) -> None:
+    predictions = {name: content for name, content in files_of(FOLDER).items() if "/half/predictions" in name}
+    stages: set[str] = set()
+    again = lambda stage, done, total: stages.add(stage)  # noqa: E731
+    audit.audit_labels(released, "ground_truth", key="half", progress=again, **CROSS_VALIDATION)
+    assert {name: (FOLDER / name).read_bytes() for name in predictions} == predictions
+    assert not any("rain" in stage for stage in stages)
+    assert None not in released.values("half_quality")
+
+
+def test_suspects_are_found_anew_and_verdicts_stay(audit: Any, released: Any) -> None:
+    path = "done_suspects.detections.verdict"
+    before = released.count_values(path)["confirmed"], released.count("done_rejected.detections")
+    audit.find_suspects(released, key="done", min_evidence=0.001)
+    assert (released.count_values(path)["confirmed"], released.count("done_rejected.detections")) == before == (2, 1)
+
+
+def test_scores_are_computed_from_their_predictions(audit: Any, released: Any) -> None:
+    before = released.values("scored_quality")
+    audit.score_label_quality(released, "ground_truth", key="scored", predictions="folds", overwrite=True)
+    assert released.values("scored_quality") == before
+
+
+def test_they_are_deleted_with_their_files_and_nothing_else(audit: Any, released: Any) -> None:
+    from label_quality.plugin.benchmark.run import delete_benchmark
+
+    users = user_files()
+    corrected = [Path(one) for one in released.exists("done_corrected").values("done_corrected.mask_path")]
+    for key in ("scored", "folds", "done"):
+        assert audit.delete_run(released, key) == []
+    assert delete_benchmark(released, "lq_benchmark") == []
+    assert audit.list_runs(released) == [] and released.list_runs() == []
+    assert user_files() == users
+    assert released.list_saved_views() == ["mine"]
+    assert set(released.get_field_schema(flat=False)) >= {"ground_truth", "corrected", "probabilities", "number"}
+    assert not [name for name in released.get_field_schema() if name.startswith(("done_", "folds_", "scored_"))]
+    left = {path for path in (FOLDER / "datasets").rglob("*") if path.is_file() and "/half/" not in str(path)}
+    # Corrected masks outlive the run, with the note whose they are
+    assert left == {*corrected, corrected[0].parent / ".label_quality"}
