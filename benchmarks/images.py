@@ -18,13 +18,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
-# As in `sides`, imported without FiftyOne
-from plugin.config import ScoreConfig
-from plugin.resample import to_probabilities
-from plugin.stored_values import encode_png
-from plugin.types import Geometry, Prediction
+from plugin.base.types import Geometry, Prediction
+from plugin.pixels.resample import to_probabilities
 
-from plugin.scores import score_image
+# As in `sides`, imported without FiftyOne
+from plugin.scores.config import ScoreConfig
+from plugin.scores.image_scores import score_image
+from plugin.store.encoding import encode_png
 
 from .inputs import make_image
 from .processes import print_table

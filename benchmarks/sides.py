@@ -6,14 +6,21 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-# Imported as a top-level package: ``label_quality`` itself would bring FiftyOne with it
-from plugin.confident import ConfidentJoint, ThresholdSums, counts_score, find_cut, flag_candidates, flags_joint
-from plugin.config import SCORES, ScoreConfig
-from plugin.evidence import PairEvidence, UsualEvidence, evidence_score, pair_evidence
-from plugin.pooling import pool_labels, pool_probabilities
-from plugin.stored_values import to_half, to_single
+from plugin.pixels.pooling import pool_labels, pool_probabilities
+from plugin.scores.class_pair_evidence import PairEvidence, UsualEvidence, evidence_score, pair_evidence
 
-from plugin.scores import score_image
+# Imported as a top-level package: ``label_quality`` itself would bring FiftyOne with it
+from plugin.scores.confident_learning import (
+    ConfidentJoint,
+    ThresholdSums,
+    counts_score,
+    find_cut,
+    flag_candidates,
+    flags_joint,
+)
+from plugin.scores.config import SCORES, ScoreConfig
+from plugin.scores.image_scores import score_image
+from plugin.store.encoding import to_half, to_single
 
 Image = tuple[np.ndarray, np.ndarray]
 #: Softmin (N,), and the flags of each image, to be iterated over once

@@ -73,7 +73,7 @@ def _dataset(options: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
 
 
 def _write_scenes(folder: Path, count: int) -> None:
-    from plugin.scenes import SCENE_CLASSES, render_scene
+    from plugin.scenes.scenes import SCENE_CLASSES, render_scene
 
     for part in ("images", "masks"):
         (folder / part).mkdir()

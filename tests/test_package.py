@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -42,16 +45,17 @@ def tracked(*patterns: str) -> list[Path]:
         text=True,
     )
     if listed.returncode:
-        return [path for pattern in patterns for path in ROOT.glob(pattern)]
+        # Git's star goes through folders too
+        return [path for one in patterns for path in ROOT.glob(one.replace("/*", "/**/*"))]
     return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
 
 def modules() -> list[Path]:
-    return tracked("__init__.py", "plugin/**/*.py", "operators/**/*.py")
+    return tracked("__init__.py", "plugin/*.py", "operators/*.py")
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy of the repository with the tools that are here."""
     copy = tmp_path_factory.mktemp("package") / "source"
     data = tracked("fiftyone.yml", "requirements.txt", "setup.py", "pyproject.toml", "README.md", "LICENSE", "assets/*")
@@ -65,25 +69,90 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     done = subprocess.run([*command, "--wheel-dir", "dist", "."], cwd=copy, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (built,) = (copy / "dist").glob("*.whl")
-    return zipfile.ZipFile(built)
+    return built
 
 
-def test_the_wheel_has_every_module_and_file_of_the_plugin(wheel: zipfile.ZipFile) -> None:
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the wheel and, of this one, only the packages that it requires."""
+    environment = tmp_path_factory.mktemp("environment")
+    venv.create(environment, with_pip=False)
+    programs = environment / "bin"
+    (site,) = environment.glob("lib/python*/site-packages")
+    # As a path, not as a site: an editable installation of this repository stays out
+    (site / "required.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    install = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "install", "--quiet", "--no-deps"]
+    done = subprocess.run([*install, "--no-index", "--ignore-installed", str(wheel)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return programs
+
+
+def run_installed(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a program of `installed`, which must not see this repository by other ways."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def test_the_wheel_has_every_module_and_file_of_the_plugin(wheel: Path) -> None:
     expected = [*modules(), *tracked("fiftyone.yml", "requirements.txt", "assets/*")]
     names = {f"label_quality/{path.relative_to(ROOT).as_posix()}" for path in expected}
     assert len(names) > 80 and "label_quality/plugin/audit.py" in names
-    packed = {name for name in wheel.namelist() if name.startswith("label_quality/")}
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("label_quality/")}
     assert packed == names
 
 
-def test_the_wheel_has_the_command_and_the_requirements(wheel: zipfile.ZipFile) -> None:
-    (info,) = {name.partition("/")[0] for name in wheel.namelist() if ".dist-info/" in name}
-    assert "label-quality = label_quality.plugin.cli.main:main" in wheel.read(f"{info}/entry_points.txt").decode()
-    content = wheel.read(f"{info}/METADATA").decode()
-    required = {line.removeprefix("Requires-Dist: ") for line in content.splitlines() if "Requires-Dist" in line}
+def test_the_wheel_has_the_command_and_the_requirements(wheel: Path) -> None:
+    content = zipfile.ZipFile(wheel)
+    (info,) = {name.partition("/")[0] for name in content.namelist() if ".dist-info/" in name}
+    assert "label-quality = label_quality.plugin.cli.main:main" in content.read(f"{info}/entry_points.txt").decode()
+    metadata_text = content.read(f"{info}/METADATA").decode()
+    lines = metadata_text.splitlines()
+    required = {line.removeprefix("Requires-Dist: ") for line in lines if "Requires-Dist" in line}
     plain = {requirement.replace(" ", "") for requirement in required if "extra ==" not in requirement}
     assert {_name(line) for line in plain} == {_name(line) for line in _requirements()}
-    assert f"Version: {_manifest()['version']}\n" in content
+    assert f"Version: {_manifest()['version']}\n" in metadata_text
+
+
+def test_the_installed_command_says_what_it_can_do(installed: Path, tmp_path: Path) -> None:
+    done = run_installed(installed / "label-quality", "--help", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "usage: label-quality" in done.stdout and "audit" in done.stdout
+
+
+def test_every_installed_module_can_be_imported(installed: Path, tmp_path: Path) -> None:
+    code = """
+import importlib, pkgutil, label_quality
+names = [one.name for one in pkgutil.walk_packages(label_quality.__path__, "label_quality.")]
+for name in names:
+    importlib.import_module(name)
+print(label_quality.__file__, len(names))
+"""
+    done = run_installed(installed / "python", "-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    file, count = done.stdout.split()[-2:]
+    assert Path(file).is_relative_to(installed.parent) and int(count) >= len(modules()) - 1
+
+
+def test_the_public_functions_come_from_the_package_without_waiting_for_fiftyone() -> None:
+    code = """
+import sys, label_quality
+print(*sorted({"fiftyone", "torch", "numpy"} & set(sys.modules)))
+missing = [name for name in label_quality.__all__ if not callable(getattr(label_quality, name))]
+print("missing", missing)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [done.stdout.splitlines()[0], done.stdout.splitlines()[-1]] == ["", "missing []"]
+
+
+def test_the_paths_of_released_versions_go_on_working() -> None:
+    from label_quality import audit_labels, benchmark_scores
+    from label_quality.plugin import audit, score_benchmark
+
+    assert audit.audit_labels is audit_labels
+    assert score_benchmark.benchmark_scores is benchmark_scores
+    with pytest.raises(ImportError, match="cannot import name 'audit_everything' from 'label_quality'"):
+        from label_quality import audit_everything  # noqa: F401
 
 
 def test_requirements_can_be_read_and_are_installed() -> None:

@@ -108,7 +108,7 @@ def _import_in_background() -> tuple[threading.Event, dict[str, Any]]:
 
     def target() -> None:
         try:
-            outcome["module"] = importlib.import_module("..plugin.presets", __package__)
+            outcome["module"] = importlib.import_module("...plugin.training.presets", __package__)
         finally:
             done.set()
 
