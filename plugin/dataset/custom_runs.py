@@ -110,6 +110,8 @@ def _replace(run: Any, config: Mapping[str, Any], data: bytes) -> None:
     run.results.grid_id = run.results.gridout = None
     run.results.put(data, content_type="application/json")
     run.config, run.results_meta = dict(config), {}
+    # Of a document that was loaded without results, MongoEngine does not notice that it has some now
+    run._mark_as_changed("results")
     run.save()
     if old is not None:
         run.results.fs.delete(old)

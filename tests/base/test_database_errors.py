@@ -121,3 +121,16 @@ def test_a_record_that_another_process_has_replaced_is_read(fiftyone: Any, datas
     assert odm.get_db_conn()["fs.files"].find_one({"_id": before}) is None
     run.results.grid_id, run.results.gridout = before, None
     assert load_record(dataset, "lq").config == {"a": 2}
+
+
+def test_a_record_that_was_killed_before_it_had_content_gets_some(fiftyone: Any, dataset: Any) -> None:
+    from label_quality.plugin.custom_runs import BENCHMARK, load_content, save_content
+
+    dataset.register_run("killed", dataset.init_run(method=BENCHMARK, format=1))
+    # As another process loads it
+    dataset._doc.runs["killed"] = type(dataset._doc.runs["killed"]).objects.get(id=dataset._doc.runs["killed"].id)
+    assert load_content(dataset, "killed") == {}
+    for number in range(3):
+        save_content(dataset, "killed", BENCHMARK, {}, {"a": number})
+        saved = type(dataset._doc.runs["killed"]).objects.get(id=dataset._doc.runs["killed"].id)
+        assert json.loads(json.loads(saved.results.read())["record"]) == {"a": number}

@@ -6,6 +6,7 @@ FiftyOne's own CVAT backend talks to a stand-in for the server; `test_label_stud
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -99,7 +100,8 @@ def test_a_stopped_call_leaves_nothing_either(dataset: Any, cvat: Any, monkeypat
 
     def stopped(method: str, path: str, content: Any) -> tuple[int, str]:
         if path.endswith("/data"):
-            signal.raise_signal(signal.SIGINT)
+            # To the thread that waits for the answer: raised in the server's own, it may come after the answer
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         return answer(method, path, content)
 
     answer = server.answer
