@@ -124,7 +124,7 @@ def test_a_record_that_another_process_has_replaced_is_read(fiftyone: Any, datas
 
 
 def test_a_record_that_was_killed_before_it_had_content_gets_some(fiftyone: Any, dataset: Any) -> None:
-    from label_quality.plugin.custom_runs import BENCHMARK, load_content, save_content
+    from label_quality.plugin.dataset.custom_runs import BENCHMARK, load_content, save_content
 
     dataset.register_run("killed", dataset.init_run(method=BENCHMARK, format=1))
     # As another process loads it
