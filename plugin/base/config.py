@@ -7,11 +7,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, ClassVar, TypeVar
 
 from .errors import LabelQualityError
 
 C = TypeVar("C", bound="Config")
+
+#: Types, as the fields of a config are annotated, of which only whole numbers are
+_WHOLE = ("int", "int | None")
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,17 @@ class Config:
         """Raises `LabelQualityError` naming the first parameter that is out of range."""
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if field.type in _WHOLE:
+                self._make_whole(field.name)
         self.validate()
+
+    def _make_whole(self, name: str) -> None:
+        value = getattr(self, name)
+        if value is not None:
+            require(isinstance(value, Integral) and not isinstance(value, bool), name, "a whole number", value)
+            # Of another library's types, such as NumPy's, the digest would be another
+            object.__setattr__(self, name, int(value))
 
     @classmethod
     def from_params(cls: type[C], params: Mapping[str, Any]) -> C:
