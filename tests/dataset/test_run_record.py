@@ -180,7 +180,8 @@ def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
         try:
             import fiftyone as fo
             import numpy as np
-            from label_quality.plugin import fields, runs
+            from label_quality.plugin.base.errors import LabelQualityError
+            from label_quality.plugin.dataset import fields
             from label_quality.plugin.base.database_errors import database_errors
             from label_quality.plugin.labels.masks import ClassTable
 
@@ -200,7 +201,7 @@ def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
                     fields.write_results(
                         dataset, "lq", portions(), fields.Columns(("ccp",)), class_table=table, label_field="gt"
                     )
-            except runs.LabelQualityError as error:
+            except LabelQualityError as error:
                 print("TRANSLATED", type(error.__cause__).__name__, error, flush=True)
         except BaseException:
             traceback.print_exc()

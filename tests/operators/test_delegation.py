@@ -108,7 +108,7 @@ def workers_module() -> Any:
     import fiftyone.operators as foo
 
     package = type(foo.get_operator(f"{PLUGIN}/audit_labels")).__module__.rpartition(".")[0]
-    return sys.modules[f"{package}.workers"]
+    return sys.modules[f"{package}.panel.workers"]
 
 
 def command_of(text: str) -> str:
