@@ -170,16 +170,7 @@ def opened(
 
 
 def _usable_samples(collection: Any, label_field: str, request: Request, progress: Progress) -> SegmentationSamples:
-    samples = open_samples(
-        collection,
-        label_field,
-        classes=request.classes,
-        ignored=request.ignored,
-        unlabelled=request.unlabelled,
-        unknown=request.unknown,
-        skip_failures=request.skip_failures,
-        progress=progress,
-    )
+    samples = request.open_samples(collection, label_field, progress)
     table = samples.class_table
     if table.size < 2:
         raise LabelQualityError(

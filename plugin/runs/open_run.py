@@ -22,7 +22,7 @@ from ..predictions.config import PREDICTION_SOURCES, FilesSource, PredictionConf
 from ..predictions.readers import PredictionReader, StoredReader, open_files
 from ..predictions.sources import Origin, open_source, without_prediction
 from ..samples.failures import Failures
-from ..samples.inputs import SegmentationSamples, open_samples
+from ..samples.inputs import SegmentationSamples
 from ..scores.config import ScoreConfig
 from ..store.run_folder import RunFolder, content_digest
 from ..store.sets import PredictionSet, StoredSet
@@ -249,16 +249,7 @@ class PredictionSession:
 
 
 def _open(collection: Any, label_field: str, request: Request, progress: Progress) -> SegmentationSamples:
-    samples = open_samples(
-        collection,
-        label_field,
-        classes=request.classes,
-        ignored=request.ignored,
-        unlabelled=request.unlabelled,
-        unknown=request.unknown,
-        skip_failures=request.skip_failures,
-        progress=progress,
-    )
+    samples = request.open_samples(collection, label_field, progress)
     if samples.class_table.size < 2:
         raise LabelQualityError(
             f"Expected at least two classes, but the class table has only '{samples.class_table.names[0]}': there is "

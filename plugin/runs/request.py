@@ -7,6 +7,8 @@ from typing import Any
 
 from ..base.errors import LabelQualityError
 from ..base.foreign_files import check_path
+from ..base.progress import Progress
+from ..samples.inputs import SegmentationSamples, open_samples
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,19 @@ class Request:
     def describes_classes(self) -> bool:
         """Whether the request says which classes there are."""
         return self.classes is not None or bool(self.ignored) or self.unlabelled is not None
+
+    def open_samples(self, collection: Any, label_field: str, progress: Progress) -> SegmentationSamples:
+        """The samples of the collection that take part, as this request wants them; errors as of `open_samples`."""
+        return open_samples(
+            collection,
+            label_field,
+            classes=self.classes,
+            ignored=self.ignored,
+            unlabelled=self.unlabelled,
+            unknown=self.unknown,
+            skip_failures=self.skip_failures,
+            progress=progress,
+        )
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,6 @@ KEY = "lq"
 
 
 @pytest.fixture
-def fields(fiftyone):
-    from label_quality.plugin.dataset import fields
-
-    return fields
-
-
-@pytest.fixture
-def table():
-    from label_quality.plugin.labels.masks import ClassTable
-
-    return ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
-
-
-@pytest.fixture
 def columns(fields):
     return fields.Columns(("ccp", "softmin"), ("fold", "prediction", "heatmap", "flags", "per_class"))
 

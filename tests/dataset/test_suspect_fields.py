@@ -22,20 +22,6 @@ def suspects(fiftyone):
 
 
 @pytest.fixture
-def fields(fiftyone):
-    from label_quality.plugin.dataset import fields
-
-    return fields
-
-
-@pytest.fixture
-def table():
-    from label_quality.plugin.labels.class_table import ClassTable
-
-    return ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
-
-
-@pytest.fixture
 def image(suspects):
     """A function that makes an image's suspects of rows (given, suggested, kind, evidence, box)."""
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from .calls import errors
+
 PLUGIN = "@label-quality/segmentation"
 URI = f"{PLUGIN}/benchmark_scores"
 #: As little training as can be
@@ -31,10 +33,6 @@ def form(dataset: Any, uri: str = URI, **params: Any) -> dict[str, Any]:
     prop = operator(uri).resolve_type(context(dataset, **params), "inputs")
     prop.to_json()
     return prop.type.properties
-
-
-def errors(properties: dict[str, Any]) -> dict[str, str]:
-    return {name: prop.error_message for name, prop in properties.items() if prop.invalid}
 
 
 def label(properties: dict[str, Any], name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from .. import suspect_run
+from .calls import errors
 
 URI = "@label-quality/segmentation/export_relabelling_queue"
 
@@ -48,10 +49,6 @@ def form(dataset: Any, request: dict[str, Any] | None = None, **params: Any) -> 
     prop = operator().resolve_type(ctx, "inputs")
     prop.to_json()
     return prop.type.properties
-
-
-def errors(properties: dict[str, Any]) -> dict[str, str]:
-    return {name: prop.error_message for name, prop in properties.items() if prop.invalid}
 
 
 def test_csv_has_a_line_a_region_worst_images_first(dataset: Any, queue: Any, pick: Any, tmp_path: Path) -> None:

@@ -10,31 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from .calls import Calls, errors
+
 PLUGIN = "@label-quality/segmentation"
 URI = f"{PLUGIN}/find_suspects"
-
-
-def operator(uri: str = URI) -> Any:
-    import fiftyone.operators as foo
-
-    return foo.get_operator(uri)
-
-
-def context(dataset: Any, **params: Any) -> Any:
-    from fiftyone.operators.executor import ExecutionContext, Executor
-
-    request = {"dataset_name": dataset.name, "params": params, "prompt_id": "a prompt"}
-    return ExecutionContext(request, executor=Executor(), operator_uri=URI)
-
-
-def form(dataset: Any, **params: Any) -> dict[str, Any]:
-    prop = operator().resolve_type(context(dataset, **params), "inputs")
-    prop.to_json()
-    return prop.type.properties
-
-
-def errors(properties: dict[str, Any]) -> dict[str, str]:
-    return {name: prop.error_message for name, prop in properties.items() if prop.invalid}
+CALLS = Calls(URI)
+operator, context, form = CALLS.operator, CALLS.context, CALLS.form
 
 
 def stream(dataset: Any, **params: Any) -> Iterator[dict[str, Any]]:

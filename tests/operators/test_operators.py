@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from packaging.version import Version
 
+from .calls import errors
+
 PLUGIN = "@label-quality/segmentation"
 #: Names that MongoDB could not keep under integer keys
 CLASSES = {0: "a", 3: "b", 7: "c", 20: "d"}
@@ -55,10 +57,6 @@ def form(name: str, dataset: Any, prompt: bool = True, request: dict[str, Any] |
     prop = operator(name).resolve_type(context(name, dataset, params, prompt, **(request or {})), "inputs")
     prop.to_json()
     return prop.type.properties
-
-
-def errors(properties: dict[str, Any]) -> dict[str, str]:
-    return {name: prop.error_message for name, prop in properties.items() if prop.invalid}
 
 
 def sentences(properties: dict[str, Any], prefix: str = "notice_") -> list[str]:

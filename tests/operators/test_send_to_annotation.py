@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from .. import suspect_run
+from .calls import Calls, errors
 
 URI = "@label-quality/segmentation/send_to_annotation"
+CALLS = Calls(URI)
+operator, context, form = CALLS.operator, CALLS.context, CALLS.form
 FIELD = "ground_truth_relabelled"
 
 
@@ -45,31 +48,8 @@ def service(backends: dict[str, Any], tmp_path: Path) -> Path:
     return folder
 
 
-def operator() -> Any:
-    import fiftyone.operators as foo
-
-    return foo.get_operator(URI)
-
-
 def send(collection: Any, *args: Any, **params: Any) -> Any:
     return operator()(collection, *args, progress=False, **params).result
-
-
-def context(dataset: Any, **params: Any) -> Any:
-    from fiftyone.operators.executor import ExecutionContext, Executor
-
-    request = {"dataset_name": dataset.name, "params": params, "prompt_id": "a prompt"}
-    return ExecutionContext(request, executor=Executor(), operator_uri=URI)
-
-
-def form(dataset: Any, **params: Any) -> dict[str, Any]:
-    prop = operator().resolve_type(context(dataset, **params), "inputs")
-    prop.to_json()
-    return prop.type.properties
-
-
-def errors(properties: dict[str, Any]) -> dict[str, str]:
-    return {name: prop.error_message for name, prop in properties.items() if prop.invalid}
 
 
 def given_masks(dataset: Any) -> list[Any]:

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from .calls import Calls, errors
+
 URI = "@label-quality/segmentation/show_group"
+CALLS = Calls(URI)
+operator, context, form = CALLS.operator, CALLS.context, CALLS.form
 
 
 def group(given: int, suggested: int, given_name: str, suggested_name: str, **known: Any) -> dict[str, Any]:
@@ -64,29 +68,6 @@ def grouped(dataset: Any) -> Any:
         save_record(dataset, RunRecord(key, "ground_truth", created=made, extra={"groups": GROUPS}))
     save_record(dataset, RunRecord("bare", "ground_truth", created="2026-01-03T00:00:00+00:00"))
     return dataset
-
-
-def operator() -> Any:
-    import fiftyone.operators as foo
-
-    return foo.get_operator(URI)
-
-
-def context(dataset: Any, **params: Any) -> Any:
-    from fiftyone.operators.executor import ExecutionContext, Executor
-
-    request = {"dataset_name": dataset.name, "params": params, "prompt_id": "a prompt"}
-    return ExecutionContext(request, executor=Executor(), operator_uri=URI)
-
-
-def form(dataset: Any, **params: Any) -> dict[str, Any]:
-    prop = operator().resolve_type(context(dataset, **params), "inputs")
-    prop.to_json()
-    return prop.type.properties
-
-
-def errors(properties: dict[str, Any]) -> dict[str, str]:
-    return {name: prop.error_message for name, prop in properties.items() if prop.invalid}
 
 
 def test_the_form_offers_the_groups_of_the_latest_run_that_has_some(grouped: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from .. import suspect_run
+from .calls import errors
 
 PLUGIN = "@label-quality/segmentation"
 TAG, UNTAG = "tag_for_relabelling", "untag_relabelling"
@@ -30,10 +31,6 @@ def form(dataset: Any, name: str = TAG, request: dict[str, Any] | None = None, *
     prop = operator(name).resolve_type(context(dataset, name, request, **params), "inputs")
     prop.to_json()
     return prop.type.properties
-
-
-def errors(properties: dict[str, Any]) -> dict[str, str]:
-    return {name: prop.error_message for name, prop in properties.items() if prop.invalid}
 
 
 def offered(properties: dict[str, Any], name: str = "choose") -> list[str]:
