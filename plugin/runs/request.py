@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import LabelQualityError
 from ..base.foreign_files import check_path
 from ..base.progress import Progress
-from ..samples.inputs import SegmentationSamples, open_samples
+
+if TYPE_CHECKING:
+    from ..samples.inputs import SegmentationSamples
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class Request:
 
     def open_samples(self, collection: Any, label_field: str, progress: Progress) -> SegmentationSamples:
         """The samples of the collection that take part, as this request wants them; errors as of `open_samples`."""
+        # Here and not above: the command line reads the parameters of this file, and shall not wait for FiftyOne
+        from ..samples.inputs import open_samples
+
         return open_samples(
             collection,
             label_field,
