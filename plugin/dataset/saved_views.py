@@ -89,30 +89,33 @@ def unlisted(dataset: fo.Dataset, names: Collection[str] | None = None) -> list[
     return [_view(one, listed=False) for one in _views().find(wanted)]
 
 
-def save(dataset: fo.Dataset, name: str, view: fo.DatasetView, description: str) -> None:
-    """Saves a view of a name that the dataset does not have.
+def save(dataset: fo.Dataset, views: Sequence[tuple[str, fo.DatasetView, str]]) -> None:
+    """Saves views of names that the dataset does not have, all together: FiftyOne takes as long for one as for ten.
 
     Args:
         dataset: the dataset
-        name: neither it nor its slug are those of another saved view
-        view: what to save
-        description: what it shows
+        views: the name of each, which like its slug is that of no other saved view, what to save, and what it shows
     """
     now = datetime.now(timezone.utc).replace(tzinfo=None)
-    document = odm.SavedViewDocument(
-        dataset_id=dataset._doc.id,
-        name=name,
-        slug=to_slug(name),
-        description=description,
-        view_stages=[json_util.dumps(stage) for stage in view._serialize(include_uuids=False)],
-        created_at=now,
-        last_modified_at=now,
-    )
-    document.save(upsert=True)
-    refer(dataset, [document.id])
+    documents = [
+        odm.SavedViewDocument(
+            id=ObjectId(),
+            dataset_id=dataset._doc.id,
+            name=name,
+            slug=to_slug(name),
+            description=description,
+            view_stages=[json_util.dumps(stage) for stage in view._serialize(include_uuids=False)],
+            created_at=now,
+            last_modified_at=now,
+        ).to_mongo()
+        for name, view, description in views
+    ]
+    _views().insert_many(documents)
+    refer(dataset, [document["_id"] for document in documents])
     # FiftyOne deletes the copies that views of patches are of, unless they are persistent
-    if view._is_generated and not view._dataset.persistent:
-        view._dataset.persistent = True
+    for copy in {view._dataset.name: view._dataset for _, view, _ in views if view._is_generated}.values():
+        if not copy.persistent:
+            copy.persistent = True
 
 
 def refer(dataset: fo.Dataset, ids: Sequence[ObjectId]) -> None:

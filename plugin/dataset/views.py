@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, count
 from typing import Any
 
@@ -62,31 +62,35 @@ def save_worst_first(dataset: fo.Dataset, key: str) -> str:
         LabelQualityError: the user has a view of that name, or the run has no quality
     """
     view = worst_first(dataset, key)
-    return save_view(dataset, key, WORST_FIRST, view, f"All images by {key}_quality, worst first.")
+    return save_views(dataset, key, [(WORST_FIRST, view, f"All images by {key}_quality, worst first.")])[0]
 
 
-def save_view(dataset: fo.Dataset, key: str, title: str, view: fo.DatasetView, description: str) -> str:
-    """Saves a view of a run, in place of an earlier one of the same run and title.
+def save_views(dataset: fo.Dataset, key: str, views: Sequence[tuple[str, fo.DatasetView, str]]) -> list[str]:
+    """Saves views of a run, in place of earlier ones of the same run and titles.
 
     Args:
         dataset: the dataset
         key: the run's key
-        title: the view's name is ``<key>: <title>``
-        view: what to save
-        description: what the view shows; the run is named after it, which is how the view is known as the run's
+        views: the title of each, whose name is ``<key>: <title>``, what to save, and what it shows; the run is named
+            after that, which is how the view is known as the run's
 
     Returns:
-        the saved view's name
+        the saved views' names
 
     Raises:
-        LabelQualityError: there is another view of that name, or of one that differs only in case or punctuation,
-            with which it would share an address in the App
+        LabelQualityError: there is another view of one of the names, or of one that differs only in case or
+            punctuation, with which it would share an address in the App
     """
-    name = view_name(key, title)
-    _check_name(dataset, saved_views.listed(dataset), key, name)
-    saved_views.delete(dataset, [one for one in own_saved_views(dataset, key) if one.name == name])
-    saved_views.save(dataset, name, view, f"{description} {_signature(key)}")
-    return name
+    saved = saved_views.listed(dataset)
+    names = [view_name(key, title) for title, _, _ in views]
+    for name in names:
+        _check_name(dataset, saved, key, name)
+    saved_views.delete(dataset, [one for one in own_saved_views(dataset, key) if one.name in names])
+    signed = [f"{description} {_signature(key)}" for _, _, description in views]
+    saved_views.save(
+        dataset, [(name, view, text) for name, (_, view, _), text in zip(names, views, signed, strict=True)]
+    )
+    return names
 
 
 def suspect_view(dataset: fo.Dataset, key: str, kind: str) -> fo.DatasetView:
@@ -148,15 +152,29 @@ def save_suspect_views(dataset: fo.Dataset, key: str, groups: Sequence[Mapping[s
         LabelQualityError: the user has a view of one of the names, or the run has no suspects
     """
     delete_suspect_views(dataset, key)
-    names = []
-    for kind, title in TYPE_VIEWS.items():
-        text = f"Images whose evidence is mostly that of a {kind}, by {key}_quality, worst first."
-        names.append(save_view(dataset, key, title, suspect_view(dataset, key, kind), text))
-    text = "All suspect regions, the largest evidence first."
     regions = suspect_regions(dataset, key)
-    names.append(save_view(dataset, key, SUSPECT_REGIONS, regions, text))
-    leading = sorted(groups, key=lambda group: -group["evidence"])[:LEADING_GROUPS]
-    return names + [_save_group(dataset, key, regions, group) for group in leading]
+    views = [
+        *(
+            (
+                title,
+                suspect_view(dataset, key, kind),
+                f"Images whose evidence is mostly that of a {kind}, by {key}_quality, worst first.",
+            )
+            for kind, title in TYPE_VIEWS.items()
+        ),
+        (SUSPECT_REGIONS, regions, "All suspect regions, the largest evidence first."),
+    ]
+    slugs = {one.slug for one in saved_views.listed(dataset)} | {
+        to_slug(view_name(key, title)) for title, _, _ in views
+    }
+    for group in sorted(groups, key=lambda group: -group["evidence"])[:LEADING_GROUPS]:
+        title = _free_title(slugs, key, group)
+        slugs.add(to_slug(view_name(key, title)))
+        given, suggested = group["given_name"], group["suggested_name"]
+        seen = f"given as {shortened(given)} where {shortened(suggested)} is seen"
+        text = f"Suspect regions {seen}, the largest evidence first."
+        views.append((title, _of_group(regions, key, given, suggested), text))
+    return save_views(dataset, key, views)
 
 
 def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
@@ -208,24 +226,14 @@ def _of_group(regions: fo.DatasetView, key: str, given: str, suggested: str) -> 
     return regions.match(is_given & is_suggested)
 
 
-def _save_group(dataset: fo.Dataset, key: str, regions: fo.DatasetView, group: Mapping[str, Any]) -> str:
-    given, suggested = group["given_name"], group["suggested_name"]
-    view = _of_group(regions, key, given, suggested)
-    text = (
-        f"Suspect regions given as {shortened(given)} where {shortened(suggested)} is seen, the largest evidence first."
-    )
-    return save_view(dataset, key, _free_title(dataset, key, group), view, text)
-
-
-def _free_title(dataset: fo.Dataset, key: str, group: Mapping[str, Any]) -> str:
+def _free_title(taken: Collection[str], key: str, group: Mapping[str, Any]) -> str:
     """The group's title; with its class indices where a view has a name that makes the same address in the App."""
-    slugs = {one.slug for one in saved_views.listed(dataset)}
     title = str(group["title"])
-    if to_slug(view_name(key, title)) not in slugs:
+    if to_slug(view_name(key, title)) not in taken:
         return title
     longer = f"{title} ({group['suggested']} given as {group['given']})"
     numbered = (f"{longer} {number}" for number in count(2))
-    return next(one for one in chain((longer,), numbered) if to_slug(view_name(key, one)) not in slugs)
+    return next(one for one in chain((longer,), numbered) if to_slug(view_name(key, one)) not in taken)
 
 
 def _check_suspects(dataset: fo.Dataset, key: str) -> None:

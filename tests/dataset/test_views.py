@@ -71,7 +71,7 @@ def test_deletion_takes_only_the_runs_views(views, scored):
     scored.save_view("mine", scored.limit(1))
     views.save_worst_first(scored, "lq")
     views.save_worst_first(scored, "other")
-    views.save_view(scored, "lq", "drop suspects", scored.limit(2), "Something.")
+    views.save_views(scored, "lq", [("drop suspects", scored.limit(2), "Something.")])
     assert views.own_views(scored, "lq") == ["lq: worst first", "lq: drop suspects"]
     assert views.delete_views(scored, "lq") == ["lq: worst first", "lq: drop suspects"]
     assert sorted(scored.list_saved_views()) == ["mine", "other: worst first"]
