@@ -41,8 +41,7 @@ docs: setup
 	@mkdir -p artifacts/docs artifacts/package/label_quality
 	@ln -sfn $(addprefix $(CURDIR)/,README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs) artifacts/docs/
 	@ln -sfn $(addprefix $(CURDIR)/,__init__.py plugin operators) artifacts/package/label_quality/
-	$(VENV)/bin/mkdocs build --strict --quiet
-	@echo "The site: artifacts/site/index.html"
+	$(VENV)/bin/mkdocs build --strict
 
 # Two processes, each with a MongoDB of its own; tests/conftest.py says what stays together
 unit: setup
