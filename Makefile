@@ -14,7 +14,7 @@ DEMO_ENV := FIFTYONE_DEFAULT_DATASET_DIR=$(DEMO_DIR)/datasets FIFTYONE_PLUGINS_D
 
 demo: setup
 	@mkdir -p $(DEMO_DIR)/plugins && ln -sfn $(CURDIR) $(DEMO_DIR)/plugins/label-quality
-	@$(DEMO_ENV) scripts/with_mongod.sh $(DEMO_DIR)/mongo $(VENV)/bin/label-quality demo --directory $(DEMO_DIR)/scenes $(if $(filter 0,$(APP)),--open-with "make demo",--app --port $(PORT)) \
+	@$(DEMO_ENV) $(VENV)/bin/python scripts/mongod.py $(DEMO_DIR)/mongo $(VENV)/bin/label-quality demo --directory $(DEMO_DIR)/scenes $(if $(filter 0,$(APP)),--open-with "make demo",--app --port $(PORT)) \
 	    || { echo "To start the demo afresh: make clean demo"; exit 1; }
 
 test: setup-browser lint typecheck docs unit
