@@ -10,14 +10,14 @@ DEMO_DIR := $(CURDIR)/demo_data
 DEMO_ENV := FIFTYONE_DEFAULT_DATASET_DIR=$(DEMO_DIR)/datasets FIFTYONE_PLUGINS_DIR=$(DEMO_DIR)/plugins \
     FIFTYONE_DATABASE_VALIDATION=false FIFTYONE_DO_NOT_TRACK=true FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true
 
-.PHONY: demo test test-oldest test-label-studio setup setup-browser lint typecheck unit bench clean
+.PHONY: demo test test-oldest test-label-studio setup setup-browser lint typecheck docs unit bench clean
 
 demo: setup
 	@mkdir -p $(DEMO_DIR)/plugins && ln -sfn $(CURDIR) $(DEMO_DIR)/plugins/label-quality
-	@$(DEMO_ENV) scripts/with_mongod.sh $(DEMO_DIR)/mongo $(VENV)/bin/label-quality demo --directory $(DEMO_DIR)/scenes $(if $(filter 0,$(APP)),--open-with "make demo",--app --port $(PORT)) \
+	@$(DEMO_ENV) $(VENV)/bin/python scripts/mongod.py $(DEMO_DIR)/mongo $(VENV)/bin/label-quality demo --directory $(DEMO_DIR)/scenes $(if $(filter 0,$(APP)),--open-with "make demo",--app --port $(PORT)) \
 	    || { echo "To start the demo afresh: make clean demo"; exit 1; }
 
-test: setup-browser lint typecheck unit
+test: setup-browser lint typecheck docs unit
 
 setup:
 	@scripts/setup.sh
@@ -34,6 +34,14 @@ lint: setup
 typecheck: setup
 	@mkdir -p $(VENV)/typecheck && ln -sfn $(CURDIR) $(VENV)/typecheck/label_quality
 	cd $(VENV)/typecheck && MYPYPATH=. ../bin/mypy --config-file $(CURDIR)/pyproject.toml -p label_quality.plugin -p label_quality.operators
+
+# A site of what mkdocs.yml lists, in artifacts/site. Links to the files, so that each lies where its links are right, and
+# to the package's folders alone, as the checkout may have another name and holds environments
+docs: setup
+	@mkdir -p artifacts/docs artifacts/package/label_quality
+	@ln -sfn $(addprefix $(CURDIR)/,README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs) artifacts/docs/
+	@ln -sfn $(addprefix $(CURDIR)/,__init__.py plugin operators) artifacts/package/label_quality/
+	$(VENV)/bin/mkdocs build --strict
 
 # Processes with a MongoDB each; tests/conftest.py says what stays together. One more than cores, as the App's tests mostly
 # wait; in the order of the folders, where these come first: by number of tests, these few long ones would come last

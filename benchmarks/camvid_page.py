@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from label_quality.plugin.benchmark.tables import KIND_NAMES, METRICS, SCORE_NAMES, markdown, metric_table
+from label_quality.plugin.benchmark.tables import KIND_NAMES, METRICS, SCORE_NAMES, metric_table
+from tabulate import tabulate
 
 from .paper_figures import COLUMNS, FIGURES
 
@@ -59,7 +60,8 @@ def tables(record: Mapping[str, Any]) -> list[str]:
     for metric, heading in METRICS.items():
         header, rows = metric_table(results, metric)
         if rows:
-            lines += ["", f"### {heading}", "", *markdown(header, _beside(rows, results, metric))]
+            table = tabulate(_beside(rows, results, metric), header, tablefmt="github", disable_numparse=True)
+            lines += ["", f"### {heading}", "", *table.splitlines()]
     return lines
 
 

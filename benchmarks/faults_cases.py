@@ -101,7 +101,7 @@ def database_read_only(world: World, seconds: float, drawn: Random) -> Iterator[
                 allow([{"role": "read", "db": "fiftyone"}])
 
         def log_in() -> None:
-            _log_in(world.server.uri_of("fiftyone:secret@"))
+            _log_in(world.uri_of("fiftyone:secret@"))
 
         try:
             yield Fault(prepare=log_in, disturb=disturb)
@@ -217,14 +217,14 @@ def _served_with(world: World, options: list[str], login: str) -> Iterator[None]
     world.server.kill(signal.SIGTERM)
     world.server.options = options
     world.server.start()
-    world.connect(world.server.uri_of(login))
+    world.connect(world.uri_of(login))
     try:
         yield
     finally:
         world.server.kill(signal.SIGTERM)
         world.server.options = []
         world.server.start()
-        world.connect(world.server.uri)
+        world.connect(world.uri_of(""))
 
 
 def _log_in(uri: str) -> None:

@@ -16,7 +16,7 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
-from .faults_server import Server
+from scripts.mongod import Mongod, surroundings
 
 #: Values of the masks, which have gaps, and their names
 TARGETS = {0: "unlabelled", 3: "road", 7: "car", 20: "tree"}
@@ -51,9 +51,13 @@ class World:
 
     def __init__(self, home: Path) -> None:
         self.home, self.mine, self.runs = home, home / "mine", home / "datasets"
-        self.server = Server(home / "database")
-        self.connect(self.server.uri)
+        self.server = Mongod(home / "database")
+        self.connect(self.uri_of(""))
         self._snapshots = 0
+
+    def uri_of(self, login: str) -> str:
+        """The database's URI with a login, or none, for clients that wait 2 s for it."""
+        return f"{self.server.uri_of(login)}?serverSelectionTimeoutMS=2000"
 
     def connect(self, uri: str) -> None:
         """Uses this URI for this process's own connection."""
@@ -69,14 +73,8 @@ class World:
             folder.mkdir(parents=True)
         self.server.start()
         os.environ.update(
-            FIFTYONE_CONFIG_PATH=str(self.home / "config.json"),
-            FIFTYONE_APP_CONFIG_PATH=str(self.home / "app_config.json"),
-            FIFTYONE_DATABASE_URI=self.server.uri,
+            surroundings(self.home, self.uri_of("")),
             FIFTYONE_DATABASE_NAME="fiftyone",
-            FIFTYONE_DEFAULT_DATASET_DIR=str(self.runs),
-            FIFTYONE_PLUGINS_DIR=str(self.home / "plugins"),
-            FIFTYONE_DATABASE_VALIDATION="false",
-            FIFTYONE_DO_NOT_TRACK="true",
             FIFTYONE_SHOW_PROGRESS_BARS="false",
         )
 

@@ -21,7 +21,7 @@ from .processes import answer, measure, print_table
 
 KEY, LABEL_FIELD = "lq", "ground_truth"
 CLASSES = 12
-#: Classes that a mask shows, and suspect regions of an image
+#: Classes that a mask shows, and suspects of an image
 SHOWN, REGIONS = 9, 5
 SCORES = ("ccp", "tccp", "cil", "clc", "iou", "coco", "softmin", "evidence")
 PER_CLASS = ("softmin", "ccp", "cil", "iou")

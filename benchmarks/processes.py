@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import Any
 
+from tabulate import tabulate
+
 
 def measure(module: str, **request: Any) -> dict[str, Any]:
     """Runs ``python -m MODULE`` with the request as JSON argument; its last line of output is the answer.
@@ -38,8 +40,4 @@ def peak_memory() -> float:
 
 def print_table(header: list[str], rows: list[list[str]]) -> None:
     """Prints a Markdown table, aligned."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for number, row in enumerate([header, *rows]):
-        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
-        if number == 0:
-            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    print(tabulate(rows, header, tablefmt="github", disable_numparse=True))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up all that `make demo` and `make test` need, from a bare Debian with Python: virtual environment, packages, a
+# Sets up all that `make demo`, `make docs` and `make test` need, from a bare Debian with Python: virtual environment, packages, a
 # mongod for FiftyOne, and (with the argument `browser`) Chromium. Does nothing that is already done.
 # PYTHON, VENV and CONSTRAINTS name another interpreter, another environment, other versions of the packages.
 set -euo pipefail
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 venv=${VENV:-.venv}
 constraints=${CONSTRAINTS:-constraints.txt}
-extras=dev,app-tests
+extras=dev,app-tests,docs
 
 install_debian() {
     local sudo=""

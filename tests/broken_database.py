@@ -21,7 +21,7 @@ import pymongo
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from benchmarks.faults_server import Server  # noqa: E402
+from scripts.mongod import Mongod  # noqa: E402
 
 #: Writes that are killed one after another: more than a save or a deletion takes
 MOST_WRITES = 12
@@ -29,13 +29,13 @@ PLUGIN = "@label-quality/segmentation"
 
 
 def main(folder: Path) -> None:
-    server = Server(folder / "database", ["--auth", "--setParameter", "enableLocalhostAuthBypass=true"])
+    server = Mongod(folder / "database", ["--auth", "--setParameter", "enableLocalhostAuthBypass=true"])
     server.start()
     pymongo.MongoClient(server.uri).admin.command("createUser", "admin", pwd="secret", roles=["root"])
     admin = pymongo.MongoClient(server.uri_of("admin:secret@")).admin
     writing = [{"role": "readWrite", "db": "fiftyone"}]
     admin.command("createUser", "fiftyone", pwd="secret", roles=writing)
-    os.environ["FIFTYONE_DATABASE_URI"] = server.uri_of("fiftyone:secret@").replace("MS=2000", "MS=200")
+    os.environ["FIFTYONE_DATABASE_URI"] = f"{server.uri_of('fiftyone:secret@')}?serverSelectionTimeoutMS=200"
     os.environ["FIFTYONE_DEFAULT_DATASET_DIR"] = str(folder / "datasets")
     dataset = make(folder)
     answer: dict[str, Any] = {"saves": killed_saves(dataset.name), "deletions": killed_deletions(dataset.name)}

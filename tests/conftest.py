@@ -10,14 +10,10 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.abc import MetaPathFinder
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +21,8 @@ import cv2
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from scripts.mongod import Mongod, surroundings
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -40,71 +38,28 @@ def _isolate_fiftyone() -> Path:
     plugins = home / "plugins"
     plugins.mkdir()
     (plugins / "label-quality").symlink_to(REPOSITORY, target_is_directory=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    os.environ.update(
-        FIFTYONE_CONFIG_PATH=str(home / "config.json"),
-        FIFTYONE_APP_CONFIG_PATH=str(home / "app_config.json"),
-        FIFTYONE_DATABASE_DIR=str(home / "database"),
-        FIFTYONE_DATABASE_URI=f"mongodb://127.0.0.1:{port}",
-        FIFTYONE_PLUGINS_DIR=str(plugins),
-        FIFTYONE_DEFAULT_DATASET_DIR=str(home / "datasets"),
-        FIFTYONE_DATABASE_VALIDATION="false",
-        FIFTYONE_DO_NOT_TRACK="true",
-        FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS="true",
-        FIFTYONE_SHOW_PROGRESS_BARS="false",
-    )
-    sys.meta_path.insert(0, _MongoStarter(home, port))
+    server = Mongod(home / "database", remove=home)
+    os.environ.update(surroundings(home, server.uri), FIFTYONE_SHOW_PROGRESS_BARS="false")
+    sys.meta_path.insert(0, _MongoStarter(server))
     return home
 
 
 class _MongoStarter(MetaPathFinder):
     """Starts MongoDB when FiftyOne is first imported; finds no module itself."""
 
-    #: Ends the server and removes the folder when standard input closes: also if this process is killed
-    SCRIPT = """
-        "$1" --dbpath "$2/database" --port "$3" --bind_ip 127.0.0.1 --nounixsocket --wiredTigerCacheSizeGB 0.25 \\
-            >"$2/mongod.log" 2>&1 &
-        read -r _
-        kill $!
-        wait $!
-        rm -rf "$2"
-    """
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.home, self.port = home, port
+    def __init__(self, server: Mongod) -> None:
+        self.server = server
         atexit.register(self._end)
-        self.server: subprocess.Popen[bytes] | None = None
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
         if fullname == "fiftyone":
             sys.meta_path.remove(self)
-            self._start()
-
-    def _start(self) -> None:
-        (self.home / "database").mkdir()
-        command = ["sh", "-c", self.SCRIPT, "sh", _mongod(), str(self.home), str(self.port)]
-        self.server = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-        for _ in range(600):
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise RuntimeError(f"MongoDB did not start:\n{(self.home / 'mongod.log').read_text()[-2000:]}")
+            self.server.start()
 
     def _end(self) -> None:
-        if self.server is None:
-            shutil.rmtree(self.home, ignore_errors=True)
-        elif self.server.stdin is not None:
-            self.server.stdin.close()
-
-
-def _mongod() -> str:
-    """The server that came with FiftyOne, else the one on the path."""
-    spec = find_spec("fiftyone")
-    bundled = Path(next(iter(spec.submodule_search_locations or ["."])) if spec else ".") / "db" / "bin" / "mongod"
-    return str(bundled) if bundled.exists() else shutil.which("mongod") or "mongod"
+        # Where it was started, the folder is removed after it
+        if not self.server.running:
+            shutil.rmtree(self.server.folder.parent, ignore_errors=True)
 
 
 FIFTYONE_HOME = _isolate_fiftyone()

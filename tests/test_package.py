@@ -275,3 +275,21 @@ def _imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
             found.add(node.module.partition(".")[0])
     return found
+
+
+def test_the_package_is_imported_at_once_and_alone() -> None:
+    """As the command and FiftyOne's list of plugins do it; the best of three, as the machine may be busy."""
+    code = """
+import sys, time
+before, begun = set(sys.modules), time.perf_counter()
+import label_quality
+seconds = time.perf_counter() - begun
+loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(seconds, *sorted(loaded - set(sys.stdlib_module_names)))
+"""
+    answers = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(3)
+    ]
+    assert {tuple(loaded) for _, *loaded in answers} == {("label_quality",)}
+    assert min(float(seconds) for seconds, *_ in answers) < 0.2

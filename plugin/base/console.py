@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from tabulate import tabulate
 from tqdm import tqdm
 
 #: Seconds between two lines of one stage where the output is a file
@@ -68,18 +69,12 @@ class TerminalProgress:
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A plain-text table: numbers right-aligned, fractions with three decimals, text left-aligned, None as ``-``."""
-    cells = [[_cell(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
-    numeric = [any(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        aligned = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
-        ]
-        return "  ".join(aligned).rstrip()
-
-    return "\n".join([line(header), line(["-" * width for width in widths]), *map(line, cells)])
+    lines = [list(header), *([_cell(cell) for cell in row] for row in rows)]
+    lines.insert(1, ["-" * max(map(len, column)) for column in zip(*lines, strict=True)])
+    aligned = ["right" if any(isinstance(row[i], int | float) for row in rows) else "left" for i in range(len(header))]
+    # Texts stay as they are, also a run's name such as 1e5; headings of tabulate's own would be set wider
+    table = tabulate(lines, tablefmt="plain", disable_numparse=True, colalign=aligned)
+    return "\n".join(line.rstrip() for line in table.splitlines())
 
 
 def format_seconds(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..base.console import format_table
 from ..scores.config import SCORES
 
 #: Metric to its heading, in the order of the paper's tables
@@ -74,23 +75,10 @@ def describe_benchmark(benchmark: Mapping[str, Any]) -> str:
     for metric, heading in METRICS.items():
         header, rows = metric_table(benchmark["results"], metric, bold="*")
         if rows:
-            lines += ["", heading, "", *aligned(header, rows)]
+            lines += ["", heading, "", format_table(header, rows)]
     left_out = [f"{KIND_NAMES.get(kind, kind)} is left out: {why}" for kind, why in benchmark["left_out"].items()]
     notes = [*left_out, *(f"Note: {note}" for note in benchmark["notes"])]
     return "\n".join([*lines, *([""] if notes else []), *notes])
-
-
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table in plain text, its columns as wide as need be."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _column(result: Mapping[str, Any], metric: str, bold: str, intervals: bool) -> dict[str, str]:

@@ -1,4 +1,10 @@
-"""One run at a time in a folder: a lock file that says who holds it, and that outlives no dead process."""
+"""One run at a time in a folder: a lock file that says who holds it, and that outlives no dead process.
+
+Not filelock, whose locks (4.3) were tried in the cases of ``tests/store/test_locks.py``. Its ``FileLock`` asks only the
+kernel: on a shared file system that passes no locks on, two hosts hold it at once, and nobody is told who does. Its
+``SoftFileLock`` takes over the lock of a running process on another machine of the same name and that of a running
+process of version 0.1.0, and never that of a container which has ended.
+"""
 
 from __future__ import annotations
 

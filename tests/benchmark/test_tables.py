@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from label_quality.plugin.benchmark.tables import describe_benchmark, markdown, metric_table
+from label_quality.plugin.benchmark.tables import describe_benchmark, metric_table
 
 
 def estimate(value: float) -> dict[str, float]:
@@ -61,7 +61,3 @@ def test_a_benchmark_is_told_in_words_and_tables() -> None:
         "Swap is left out: one class.",
         "Note: Small.",
     ]
-
-
-def test_markdown() -> None:
-    assert markdown(["a", "b"], [["1", "2"]]) == ["| a | b |", "| --- | --- |", "| 1 | 2 |"]

@@ -157,26 +157,13 @@ def test_a_key_of_another_plugin_is_refused(runs, dataset):
 def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
     """A second process with a MongoDB of its own, which is killed between two writes."""
     script = """
-        import os, socket, subprocess, sys, time, traceback
+        import os, sys, traceback
         from pathlib import Path
+        from scripts.mongod import Mongod
 
-        folder, mongod = Path(sys.argv[1]), sys.argv[2]
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        (folder / "db").mkdir()
-        server = subprocess.Popen(
-            [mongod, "--dbpath", str(folder / "db"), "--port", str(port), "--bind_ip", "127.0.0.1"],
-            stdout=subprocess.DEVNULL,
-        )
-        for _ in range(200):
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        os.environ["FIFTYONE_DATABASE_URI"] = (
-            f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=2000"
-        )
+        server = Mongod(Path(sys.argv[1]) / "db")
+        server.start()
+        os.environ["FIFTYONE_DATABASE_URI"] = f"{server.uri}?serverSelectionTimeoutMS=2000"
         try:
             import fiftyone as fo
             import numpy as np
@@ -193,7 +180,6 @@ def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
                 for i, sample_id in enumerate(dataset.values("id")):
                     if i:
                         server.kill()
-                        server.wait()
                     yield fields.ResultRows([sample_id], {"ccp": np.ones(1)})
 
             try:
@@ -209,12 +195,12 @@ def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
             server.kill()
             os._exit(0)
     """
-    bundled = Path(fiftyone.__file__).parent / "db" / "bin" / "mongod"
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path), str(bundled) if bundled.exists() else "mongod"],
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=120,
+        cwd=REPOSITORY,
         check=False,
     )
     assert "TRANSLATED" in done.stdout, done.stderr

@@ -2,7 +2,8 @@
 
 It was run once with each release, never with later code; ``test_released_runs.py`` opens what it made::
 
-    scripts/with_mongod.sh DATABASE .venv/bin/python tests/released/make_runs.py tests/released/runs-0.1.0.zip
+    .venv/bin/python scripts/mongod.py DATABASE \\
+        .venv/bin/python tests/released/make_runs.py tests/released/runs-0.1.0.zip
 
 The archive holds the dataset's documents as JSON, and all files of `FOLDER` with their times: a run knows its images
 and masks by absolute path and time. The dataset's runs:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -483,23 +481,14 @@ def test_a_second_run_waits_for_the_first(predicted: Any, audit: Any) -> None:
 
 
 LOST_DATABASE = """
-    import os, socket, subprocess, sys, time, traceback
+    import os, sys, traceback
     from pathlib import Path
+    from scripts.mongod import Mongod
 
-    folder, mongod, port = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-
-    def serve():
-        command = [mongod, "--dbpath", str(folder / "db"), "--port", str(port), "--bind_ip", "127.0.0.1"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        for _ in range(600):
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", port)) == 0:
-                    return process
-            time.sleep(0.05)
-
-    (folder / "db").mkdir()
-    server = serve()
-    os.environ["FIFTYONE_DATABASE_URI"] = f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=2000"
+    folder = Path(sys.argv[1])
+    server = Mongod(folder / "db")
+    server.start()
+    os.environ["FIFTYONE_DATABASE_URI"] = f"{server.uri}?serverSelectionTimeoutMS=2000"
     os.environ["FIFTYONE_DEFAULT_DATASET_DIR"] = str(folder / "datasets")
     try:
         import cv2
@@ -529,15 +518,14 @@ LOST_DATABASE = """
         fiftyone.core.odm.get_db_conn().client.admin.command("fsync")
         for stage in ("Flagging pixels", "Writing fields"):
             def kill(name, done, total):
-                if name == stage and server.poll() is None:
+                if name == stage and server.running:
                     server.kill()
-                    server.wait()
 
             try:
                 audit.audit_labels(dataset, "ground_truth", progress=kill, **run)
             except LabelQualityError as error:
                 print("LOST", stage, error, flush=True)
-            server = serve()
+            server.start()
         summary = audit.audit_labels(dataset, "ground_truth", **run)
         dataset.reload()
         names = ("quality", "softmin", "clc", "ccp", "tccp", "cil", "iou", "coco")
@@ -558,18 +546,13 @@ LOST_DATABASE = """
 
 def test_a_lost_database(fiftyone: Any, tmp_path: Path) -> None:
     """A process with a MongoDB of its own, which is killed in the second pass, and while fields are written."""
-    bundled = Path(fiftyone.__file__).parent / "db" / "bin" / "mongod"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mongod = str(bundled) if bundled.exists() else "mongod"
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(LOST_DATABASE), str(tmp_path), mongod, str(port)],
+        [sys.executable, "-c", textwrap.dedent(LOST_DATABASE), str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
-        env=dict(os.environ),
+        cwd=Path(__file__).parents[2],
     )
     lost = [line for line in done.stdout.splitlines() if line.startswith("LOST")]
     assert len(lost) == 2, done.stdout + done.stderr
