@@ -10,8 +10,8 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.console import format_seconds
 from ..plugin.base.database_errors import database_errors
+from ..plugin.base.json_values import to_json
 from ..plugin.base.progress import Progress
-from ..plugin.dataset.run_record import to_json
 from .execution import EngineOperator
 from .form import benchmark as benchmark_form
 from .form import forms

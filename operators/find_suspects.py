@@ -157,7 +157,7 @@ def _arguments(params: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any
 
 
 def _plan(run: RunRecord) -> str:
-    again = ", in place of those found before" if "suspects" in run.extra else ""
+    again = ", in place of those found before" if run.suspects is not None else ""
     seconds = sum(run.timings.get(stage, 0.0) for stage in _STAGES)
     earlier = f" The search before took {format_seconds(seconds)}." if seconds else ""
     return f"{run.scored:,} images will be searched from the files of run '{run.key}'{again}; no model runs.{earlier}"

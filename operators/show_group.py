@@ -10,8 +10,10 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
+from ..plugin.dataset.record_parts import COMPLETE
 from ..plugin.dataset.run_record import RunRecord, list_records, load_record
 from ..plugin.dataset.views import group_view
+from ..plugin.suspects.issues import Group
 from .form.forms import Form, when
 
 _LABEL = "Show group of suspects"
@@ -69,17 +71,12 @@ class ShowGroup(foo.Operator):
         """Opens the group's patches and returns what is known of it."""
         try:
             record = choose_run(ctx.dataset, ctx.params.get("key"))
-            group = find_group(record.key, groups_of(record), ctx.params.get("group"))
-            view = group_view(ctx.dataset, record.key, group["given_name"], group["suggested_name"])
+            group = find_group(record.key, record.issues, ctx.params.get("group"))
+            view = group_view(ctx.dataset, record.key, group.given_name, group.suggested_name)
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
         ctx.ops.set_view(view=view)
-        return {"key": record.key, **group}
-
-
-def groups_of(record: RunRecord | None) -> list[dict[str, Any]]:
-    """The groups of a run, the most evidence first; none where it has not looked for suspects."""
-    return list(record.extra.get("groups", [])) if record is not None else []
+        return {"key": record.key, **group.to_dict()}
 
 
 def choose_run(dataset: Any, key: str | None) -> RunRecord:
@@ -90,7 +87,7 @@ def choose_run(dataset: Any, key: str | None) -> RunRecord:
     """
     if key:
         run = load_record(dataset, key)
-        if not groups_of(run):
+        if not run.issues:
             raise LabelQualityError(_no_groups(dataset, run))
         return run
     runs = _runs_with_groups(dataset)
@@ -99,43 +96,43 @@ def choose_run(dataset: Any, key: str | None) -> RunRecord:
     return runs[-1]
 
 
-def find_group(key: str, groups: Sequence[dict[str, Any]], title: str | None) -> dict[str, Any]:
+def find_group(key: str, groups: Sequence[Group], title: str | None) -> Group:
     """The group of this title, or the first.
 
     Raises:
         LabelQualityError: no group has the title
     """
-    found = groups[0] if not title else next((group for group in groups if group["title"] == title), None)
+    found = groups[0] if not title else next((group for group in groups if group.title == title), None)
     if found is None:
-        shown = ", ".join(repr(group["title"]) for group in groups[:5])
+        shown = ", ".join(repr(group.title) for group in groups[:5])
         more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
         raise LabelQualityError(f"Run '{key}' has no group {title!r}. Its groups are {shown}{more}.")
     return found
 
 
 def _runs_with_groups(dataset: Any) -> list[RunRecord]:
-    return [run for run in list_records(dataset) if groups_of(run)]
+    return [run for run in list_records(dataset) if run.issues]
 
 
 def _choose_group(form: Form, run: RunRecord) -> None:
     """The choice of a run's group, and in words what the chosen one means."""
-    groups = groups_of(run)
-    labels = {group["title"]: _label(group) for group in groups}
-    title = form.choice("group", "Group", labels, "The most evidence first", groups[0]["title"], check=False)
+    groups = run.issues
+    labels = {group.title: _label(group) for group in groups}
+    title = form.choice("group", "Group", labels, "The most evidence first", groups[0].title, check=False)
     try:
-        form.notice("group", find_group(run.key, groups, title)["text"])
+        form.notice("group", find_group(run.key, groups, title).text)
     except LabelQualityError as error:
         form.fail("group", str(error))
 
 
 def _no_groups(dataset: Any, run: RunRecord | None = None) -> str:
-    if run is not None and "groups" in run.extra:
+    if run is not None and run.suspects is not None and run.suspects.status == COMPLETE:
         return f"Run '{run.key}' has no suspect regions, and therefore no groups."
     of = f"Run '{run.key}'" if run is not None else f"Dataset '{dataset.name}'"
     return f"{of} has no groups of suspects yet: find suspects first, or audit the labels."
 
 
-def _label(group: dict[str, Any]) -> str:
-    regions, images = group["regions"], group["images"]
+def _label(group: Group) -> str:
+    regions, images = group.regions, group.images
     counts = f"{regions:,} region{'s' * (regions != 1)} in {images:,} image{'s' * (images != 1)}"
-    return f"{group['title']} ({_KINDS.get(group['kind'], group['kind'])}, {counts})"
+    return f"{group.title} ({_KINDS.get(group.kind, group.kind)}, {counts})"

@@ -35,6 +35,7 @@ def add_run(dataset: Any, folder: Path, key: str = "lq") -> Any:
     """Writes the run to the dataset, whose masks are of `conftest.TARGETS`, and the regions' masks to a folder."""
     import fiftyone as fo
     from label_quality.plugin.dataset.fields import create_fields
+    from label_quality.plugin.dataset.record_parts import SuspectPart
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
     from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.dataset.views import save_suspect_views, save_worst_first
@@ -49,8 +50,8 @@ def add_run(dataset: Any, folder: Path, key: str = "lq") -> Any:
     groups = [_group(title) for title in GROUPS]
     views = [save_worst_first(dataset, key), *save_suspect_views(dataset, key, groups)]
     record = RunRecord(key, "ground_truth", class_table=table.to_dict(), scored=5, views=views)
-    record.extra = {"groups": groups, "suspects": {"regions": 5, "images": 4}}
-    record.folder, record.extra["score_set"] = _write_states(dataset, table, folder / "runs" / key)
+    record.issues, record.suspects = groups, SuspectPart(regions=5, images=4)
+    record.folder, record.scores.set = _write_states(dataset, table, folder / "runs" / key)
     save_record(dataset, record)
     dataset.reload()
     return dataset
@@ -94,19 +95,31 @@ def _image(sample_id: str, index: int, regions: Any, folder: Path) -> Any:
     )
 
 
-def _group(title: str) -> dict[str, Any]:
+def _group(title: str) -> Any:
     suggested, given = title.split(" given as ")
     all_regions = [(index, region) for index, regions in REGIONS.items() for region in regions]
     found = [(index, region) for index, region in all_regions if region[:2] == (given, suggested)]
-    return {
-        "given": NAMES.index(given),
-        "suggested": NAMES.index(suggested),
-        "given_name": given,
-        "suggested_name": suggested,
-        "title": title,
+    images = len({index for index, _ in found})
+    return issue(given, suggested, regions=len(found), images=images, evidence=sum(one[3] for _, one in found))
+
+
+def issue(given_name: str, suggested_name: str, **known: Any) -> Any:
+    """A `Group` of one region, with what is known of it otherwise; of `NAMES`, classes have their places there."""
+    from label_quality.plugin.suspects.issues import Group
+
+    title = f"{suggested_name} given as {given_name}"
+    given, suggested = (NAMES.index(one) if one in NAMES else len(NAMES) for one in (given_name, suggested_name))
+    values = {
+        "given": given,
+        "suggested": suggested,
         "kind": "systematic",
-        "regions": len(found),
-        "images": len({index for index, _ in found}),
-        "evidence": sum(region[3] for _, region in found),
+        "title": title,
+        "regions": 1,
+        "images": 1,
+        "pixels": 4,
+        "evidence": 9.0,
+        "share": 0.1,
+        "growth": 0.2,
         "text": f"Systematic: {title}.",
     }
+    return Group(given_name=given_name, suggested_name=suggested_name, **{**values, **known})

@@ -125,8 +125,8 @@ def test_the_record_says_what_was_done(predicted: Any, audit: Any) -> None:
     assert joint.shape == (4, 4) and joint.sum() > 0
     np.testing.assert_allclose(np.array(record.noise_matrix).sum(axis=0), 1)
     off_diagonal = joint.sum() - joint.trace()
-    assert record.extra["flagged_pixels"] == off_diagonal
-    assert record.extra["pooled_pixels"] == 3 * 6 * 8 + 3 * 6 * 9
+    assert record.scores.flagged_pixels == off_diagonal
+    assert record.scores.pooled_pixels == 3 * 6 * 8 + 3 * 6 * 9
     assert set(record.timings) == {"Opening samples"} | SCORING_STAGES | LAST_STAGES
     assert all(seconds >= 0 for seconds in record.timings.values())
     assert record.fields == [name for name in predicted.get_field_schema() if name.startswith("lq_")]
@@ -185,8 +185,8 @@ def test_a_model_predicts_and_the_run_says_if_it_may_know_the_labels(
     assert all(image.quality > 0.5 for image in summary.worst[1:])
     assert "may not be out-of-sample" in summary.note
     (record,) = audit.list_runs(dataset)
-    assert not record.out_of_sample and record.extra["model"]["kind"] == "torchscript"
-    assert len(record.extra["model"]["sha256"]) == 64
+    assert not record.out_of_sample and record.predictions.model["kind"] == "torchscript"
+    assert len(record.predictions.model["sha256"]) == 64
     assert "Predicting" in record.timings
     promised = audit.audit_labels(dataset, "ground_truth", key="b", **with_model, out_of_sample=True)
     assert promised.note == "" and values(dataset, "b", ALL_SCORES) == values(dataset, "lq", ALL_SCORES)
@@ -489,7 +489,7 @@ def test_a_subset_of_scores(predicted: Any, audit: Any) -> None:
 def test_no_pooling(predicted: Any, audit: Any) -> None:
     audit.audit_labels(predicted, "ground_truth", **WITH_FILES, pooling=1)
     (record,) = audit.list_runs(predicted)
-    assert record.extra["pooled_pixels"] == 3 * 24 * 32 + 3 * 21 * 35
+    assert record.scores.pooled_pixels == 3 * 24 * 32 + 3 * 21 * 35
     for sample in predicted:
         assert sample.lq_clc == pytest.approx(1 - (sample.lq_flags.get_map() > 0).mean(), abs=1e-12)
 

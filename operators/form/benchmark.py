@@ -8,9 +8,9 @@ from typing import Any
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.benchmark.planted_errors import DROP, ERROR_KINDS, PAPER_RATES, InjectionRules
 from ...plugin.benchmark.records import DEFAULT_KEY, INJECTED, RUNNING, TRUTH, check_benchmark_key, list_benchmarks
+from ...plugin.dataset.record_parts import COMPLETE
 from ...plugin.dataset.run_record import list_records
 from ...plugin.labels.class_table import ClassTable
-from ...plugin.runs.publish import COMPLETE
 from ...plugin.samples.checks import check_label_field, segmentation_fields
 from ...plugin.scores.config import ScoreConfig
 from ...plugin.training.config import CrossValidation

@@ -116,7 +116,7 @@ def _offered(ctx: Any, run: RunRecord | None, tagged: bool) -> dict[str, str]:
         offered |= {choices.WORST: "The worst", choices.THRESHOLD: "All below a quality"}
     if run is not None and ctx.dataset.has_sample_field(field_name(run.key, SUSPECTS)):
         offered[choices.TYPE] = "One type of error"
-        if run.extra.get("groups"):
+        if run.issues:
             offered[choices.GROUP] = "One issue group"
     return offered
 
@@ -143,9 +143,8 @@ def _detail(form: Form, dataset: Any, run: RunRecord, name: str) -> None:
         labels = {kind: f"{_TYPES.get(kind, 'Another')} ({_images(count)})" for kind, count in kinds.items()}
         form.choice("error_type", "Type of error", labels, default=Choice.error_type)
     elif name == choices.GROUP:
-        groups = run.extra["groups"]
-        labels = {group["title"]: f"{group['title']} ({_images(group['images'])})" for group in groups}
-        form.choice("group", "Issue group", labels, "The most evidence first", groups[0]["title"], check=False)
+        labels = {issue.title: f"{issue.title} ({_images(issue.images)})" for issue in run.issues}
+        form.choice("group", "Issue group", labels, "The most evidence first", run.issues[0].title, check=False)
 
 
 def _images(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import fiftyone.operators as foo
@@ -24,6 +24,7 @@ from ...plugin.dataset.views import (
 from ...plugin.runs.overview import bin_range
 from ...plugin.samples.checks import segmentation_fields
 from ...plugin.samples.slices import images_of
+from ...plugin.suspects.issues import Group
 from . import layout, plots, sections
 from . import text as words
 from .benchmark import LEADING_ELSEWHERE, BenchmarkSection
@@ -159,11 +160,10 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
     def open_pair(self, ctx: Any) -> None:
         """Shows the regions of the cell that was clicked."""
         record = self._record(ctx)
-        groups = record.extra["groups"]
-        names = plots.matrix_classes(groups)
+        names = plots.matrix_classes(record.issues)
         pair = tuple(names[place] for place in ctx.params["idx"])
-        for group in groups:
-            if (group["given_name"], group["suggested_name"]) == pair:
+        for group in record.issues:
+            if (group.given_name, group.suggested_name) == pair:
                 _show_group(ctx, record, group)
 
     @told
@@ -172,17 +172,17 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         row = ctx.params.get("row", -1)
         if row >= 0:
             record = self._record(ctx)
-            _show_group(ctx, record, record.extra["groups"][row])
+            _show_group(ctx, record, record.issues[row])
 
     @told
     def open_class(self, ctx: Any) -> None:
         """Shows the regions given a class; those that it is suggested for, where its growth was clicked."""
         record = self._record(ctx)
-        one = plots.leading_classes(record.extra["classes"])[ctx.params["idx"]]
+        one = plots.leading_classes(record.classes)[ctx.params["idx"]]
         side = "suggested" if ctx.params.get("trace_idx") == 1 else "given"
         field = f"{record.key}_suspects"
         # Literally: in an expression, MongoDB reads a name that begins with "$" as a field
-        of_class = F(f"{field}.{side}") == F.literal(one["name"])
+        of_class = F(f"{field}.{side}") == F.literal(one.name)
         ctx.ops.set_view(view=suspect_regions(ctx.dataset, record.key).match(of_class))
 
     @told
@@ -192,7 +192,7 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         if row < 0:
             return
         record = self._record(ctx)
-        sample_id, ranking = sections.overview_of(record)["worst"][row]["id"], worst_first(ctx.dataset, record.key)
+        sample_id, ranking = sections.overview_of(record).worst[row].id, worst_first(ctx.dataset, record.key)
         if _same(ctx.view, ranking):
             ctx.ops.open_sample(id=sample_id)
         else:
@@ -300,9 +300,9 @@ def _show(ctx: Any, record: RunRecord, title: str | None, view: Callable[[], Any
         ctx.ops.set_view(view=view())
 
 
-def _show_group(ctx: Any, record: RunRecord, group: Mapping[str, Any]) -> None:
-    pair = group["given_name"], group["suggested_name"]
-    _show(ctx, record, group["title"], lambda: group_view(ctx.dataset, record.key, *pair))
+def _show_group(ctx: Any, record: RunRecord, group: Group) -> None:
+    pair = group.given_name, group.suggested_name
+    _show(ctx, record, group.title, lambda: group_view(ctx.dataset, record.key, *pair))
 
 
 def _same(view: Any, other: Any) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...plugin.runs.overview import BINS, bin_range
+from ...plugin.suspects.class_effects import ClassEffect
+from ...plugin.suspects.issues import Group
 from .layout import ACCENT, FAINT, PALE_ACCENT, QUIET, TYPE_COLORS
 from .text import TYPE_NAMES, count, in_plot, percent, short
 
@@ -87,7 +89,7 @@ def error_types(images: Mapping[str, int]) -> Plot:
     return [trace], layout, _HEIGHT
 
 
-def matrix_classes(groups: Sequence[Mapping[str, Any]], most: int = MATRIX_CLASSES) -> list[str]:
+def matrix_classes(groups: Sequence[Group], most: int = MATRIX_CLASSES) -> list[str]:
     """The classes with the most evidence in groups, given or suggested, in the order of the class table.
 
     Args:
@@ -96,29 +98,28 @@ def matrix_classes(groups: Sequence[Mapping[str, Any]], most: int = MATRIX_CLASS
     """
     weights: dict[tuple[int, str], float] = {}
     for group in groups:
-        for side in ("given", "suggested"):
-            one = (group[side], group[f"{side}_name"])
-            weights[one] = weights.get(one, 0.0) + group["evidence"]
+        for one in ((group.given, group.given_name), (group.suggested, group.suggested_name)):
+            weights[one] = weights.get(one, 0.0) + group.evidence
     leading = sorted(weights, key=lambda one: (-weights[one], one))[:most]
     return [name for _, name in sorted(leading)]
 
 
-def matrix(groups: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot:
+def matrix(groups: Sequence[Group], names: Sequence[str]) -> Plot:
     """Images by given class (down) and suggested class (across).
 
     Args:
         groups: as the record has them
         names: the classes to show, `matrix_classes`
     """
-    by_pair = {(group["given_name"], group["suggested_name"]): group for group in groups}
+    by_pair = {(group.given_name, group.suggested_name): group for group in groups}
     rows = [[by_pair.get((given, suggested)) for suggested in names] for given in names]
-    most = max((cell["images"] for row in rows for cell in row if cell), default=1)
+    most = max((cell.images for row in rows for cell in row if cell), default=1)
     places = list(range(len(names)))
     trace = {
         "type": "heatmap",
         "x": places,
         "y": places,
-        "z": [[cell["images"] if cell else None for cell in row] for row in rows],
+        "z": [[cell.images if cell else None for cell in row] for row in rows],
         "hovertext": [[_cell_text(cell) if cell else "" for cell in row] for row in rows],
         "hoverinfo": "text",
         "hoverongaps": False,
@@ -137,9 +138,9 @@ def matrix(groups: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot:
             {
                 "x": x,
                 "y": y,
-                "text": count(cell["images"]),
+                "text": count(cell.images),
                 "showarrow": False,
-                "font": _cell_font(cell["images"] / most),
+                "font": _cell_font(cell.images / most),
             }
             for y, row in enumerate(rows)
             for x, cell in enumerate(row)
@@ -149,37 +150,36 @@ def matrix(groups: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Plot:
     return [trace], layout, 120 + _ROW * max(3, len(names))
 
 
-def leading_classes(classes: Sequence[Mapping[str, Any]], most: int = BAR_CLASSES) -> list[Mapping[str, Any]]:
+def leading_classes(classes: Sequence[ClassEffect], most: int = BAR_CLASSES) -> list[ClassEffect]:
     """The classes that the suggestions change most, by pixels lost and gained; the largest suspected share first.
 
     Args:
         classes: effects as the record has them
         most: at most so many
     """
-    changed = [one for one in classes if one["suspected_pixels"] or one["pixels_after"] != one["pixels_before"]]
-    leading = sorted(changed, key=lambda one: (-_change(one), one["index"]))[:most]
-    return sorted(leading, key=lambda one: (-(one["share"] or 0.0), one["index"]))
+    changed = [one for one in classes if one.suspected_pixels or one.pixels_after != one.pixels_before]
+    leading = sorted(changed, key=lambda one: (-_change(one), one.index))[:most]
+    return sorted(leading, key=lambda one: (-(one.share or 0.0), one.index))
 
 
-def class_bars(classes: Sequence[Mapping[str, Any]]) -> Plot:
+def class_bars(classes: Sequence[ClassEffect]) -> Plot:
     """For each class, left the share of its pixels that are suspects, right its growth once all are corrected.
 
     Args:
         classes: effects, `leading_classes`
     """
-    names, places = [short(one["name"]) for one in classes], list(range(len(classes)))
-    shares = [one["share"] or 0.0 for one in classes]
+    names, places = [short(one.name) for one in classes], list(range(len(classes)))
+    shares = [one.share or 0.0 for one in classes]
     growths = [growth(one) for one in classes]
     shown = [0.0 if value is None else value for value in growths]
     bars = {"type": "bar", "orientation": "h", "y": places, "textposition": "outside", "cliponaxis": False}
     left = {
         **bars,
         "x": shares,
-        "text": [percent(one["share"]) for one in classes],
+        "text": [percent(one.share) for one in classes],
         "marker": {"color": ACCENT},
         "hovertext": [
-            f"{in_plot(one['name'])}: {count(one['suspected_pixels'])} of {count(one['pixels_before'])} pixels are "
-            "suspects"
+            f"{in_plot(one.name)}: {count(one.suspected_pixels)} of {count(one.pixels_before)} pixels are suspects"
             for one in classes
         ],
         "hoverinfo": "text",
@@ -190,7 +190,7 @@ def class_bars(classes: Sequence[Mapping[str, Any]]) -> Plot:
         "text": [_growth_text(value) for value in growths],
         "marker": {"color": [TYPE_COLORS["shift"] if value >= 0 else TYPE_COLORS["swap"] for value in shown]},
         "hovertext": [
-            f"{in_plot(one['name'])}: {count(one['pixels_before'])} pixels now, {count(one['pixels_after'])} corrected"
+            f"{in_plot(one.name)}: {count(one.pixels_before)} pixels now, {count(one.pixels_after)} corrected"
             for one in classes
         ],
         "hoverinfo": "text",
@@ -224,10 +224,10 @@ def class_bars(classes: Sequence[Mapping[str, Any]]) -> Plot:
     return [left, right], layout, 60 + _ROW * max(2, len(classes))
 
 
-def growth(one: Mapping[str, Any]) -> float | None:
+def growth(one: ClassEffect) -> float | None:
     """Pixels that a class gains by all suggestions, as a multiple of those it has; None if it has none."""
-    before = one["pixels_before"]
-    return (one["pixels_after"] - before) / before if before else None
+    before = one.pixels_before
+    return (one.pixels_after - before) / before if before else None
 
 
 def _cell_font(strength: float) -> dict[str, Any]:
@@ -251,11 +251,11 @@ def _growth_text(value: float | None) -> str:
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{percent(abs(value))}"
 
 
-def _change(one: Mapping[str, Any]) -> int:
-    lost = one["suspected_pixels"]
-    return int(2 * lost + one["pixels_after"] - one["pixels_before"])
+def _change(one: ClassEffect) -> int:
+    lost = one.suspected_pixels
+    return int(2 * lost + one.pixels_after - one.pixels_before)
 
 
-def _cell_text(group: Mapping[str, Any]) -> str:
-    regions, images = count(group["regions"], "region"), count(group["images"], "image")
-    return f"{in_plot(group['title'])}<br>{regions} in {images}"
+def _cell_text(group: Group) -> str:
+    regions, images = count(group.regions, "region"), count(group.images, "image")
+    return f"{in_plot(group.title)}<br>{regions} in {images}"

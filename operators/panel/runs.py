@@ -13,9 +13,9 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState as State
 
 from ...plugin.dataset.custom_runs import AUDIT
+from ...plugin.dataset.record_parts import WRITING
 from ...plugin.dataset.run_record import RunRecord
 from ...plugin.dataset.saved_views import repair
-from ...plugin.runs.publish import WRITING
 from ...plugin.store.locks import is_locked
 from ..execution import HEARTBEAT
 

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import fiftyone.operators.types as types
 
+from ...plugin.dataset.record_parts import COMPLETE, MISSING, PREDICTED, Overview, WorstImage
 from ...plugin.dataset.run_record import RunRecord
 from ...plugin.runs.overview import estimates
-from ...plugin.runs.publish import COMPLETE, PREDICTED
 from ..output.plain_text import plain
 from . import layout, plots
 from . import text as words
@@ -38,24 +38,24 @@ class Events(Protocol):
     def find_suspects(self, ctx: Any) -> None: ...
 
 
-def overview_of(record: RunRecord) -> dict[str, Any]:
+def overview_of(record: RunRecord) -> Overview:
     """The overview that a finished run keeps; empty where it has none."""
-    found = record.extra.get("overview") or {}
-    return found if found.get("scores") else {}
+    found = record.overview
+    return found if found is not None and found.scores else Overview()
 
 
 def scores_of(record: RunRecord) -> dict[str, str]:
     """The distributions that can be chosen: name to phrase, the ranking score first."""
     overview = overview_of(record)
-    quality = overview.get("quality")
-    names = [name for name in words.SCORE_NAMES if name in overview.get("scores", {}) and name != quality]
+    quality = overview.quality
+    names = [name for name in words.SCORE_NAMES if name in overview.scores and name != quality]
     first = {words.QUALITY: words.score_name(words.QUALITY, quality)} if quality else {}
     return first | {name: words.score_name(name, quality) for name in names}
 
 
 def types_of(record: RunRecord) -> dict[str, int]:
     """Images by leading type of error, in the order of the bars; empty where suspects were not looked for."""
-    images = overview_of(record).get("images_by_type") or {}
+    images = overview_of(record).images_by_type or {}
     return {name: images.get(name, 0) for name in TYPE_ORDER} if images else {}
 
 
@@ -77,7 +77,7 @@ def render(parent: types.Object, record: RunRecord, score: str, events: Events, 
         written: whether a process is just writing the run's results
     """
     _warnings(parent, record)
-    if not overview_of(record):
+    if not overview_of(record).scores:
         parent.view("nothing", types.AlertView(severity="info", label=_why_nothing(record, written)))
         return
     _figures(parent, record)
@@ -85,7 +85,7 @@ def render(parent: types.Object, record: RunRecord, score: str, events: Events, 
     _distribution(cards, record, score, events)
     _types(cards, record, events)
     _worst(cards, record, events)
-    if record.extra.get("groups"):
+    if record.issues:
         _groups(cards, record, events)
         _matrix(cards, record, events)
         _classes(cards, record, events)
@@ -122,15 +122,15 @@ def _figures(parent: types.Object, record: RunRecord) -> None:
 
 def _counted(record: RunRecord) -> list[tuple[str, str, str, str]]:
     """Name, value, label and caption of each figure."""
-    found = estimates(record.scored, record.extra)
+    found = estimates(record)
     overview = overview_of(record)
-    ranking = overview["scores"][overview["quality"]]
+    ranking = overview.scores[str(overview.quality)]
     left_out = len(record.failures)
     caption = f"{words.count(left_out)} left out" if left_out else "none left out"
     figures = [("images", words.count(found.images), "Images checked", caption)]
-    if ranking["mean"] is not None:
-        worst = f"worst image {ranking['lowest']:.2f}; 1 is best"
-        figures.append(("quality", f"{ranking['mean']:.2f}", "Mean quality", worst))
+    if ranking.mean is not None:
+        worst = f"worst image {ranking.lowest:.2f}; 1 is best"
+        figures.append(("quality", f"{ranking.mean:.2f}", "Mean quality", worst))
     if found.suspect_images is not None and found.images:
         share = f"{words.percent(found.suspect_images / found.images)} have a region to look at"
         figures.append(("suspects", words.count(found.suspect_images), "Images with suspects", share))
@@ -150,8 +150,8 @@ def _distribution(cards: types.Object, record: RunRecord, score: str, events: Ev
     if len(labels) > 1:
         layout.choice(block, "score", labels, "Score", events.choose_score)
     overview = overview_of(record)
-    name = overview["quality"] if score == words.QUALITY else score
-    data, look, height = plots.histogram(overview["scores"][name]["histogram"])
+    name = str(overview.quality) if score == words.QUALITY else score
+    data, look, height = plots.histogram(overview.scores[name].histogram)
     layout.plot(block, f"histogram_{record.key}_{score}", data, look, height, events.open_scores, events.select_scores)
 
 
@@ -159,10 +159,10 @@ def _types(cards: types.Object, record: RunRecord, events: Events) -> None:
     images = types_of(record)
     if not images:
         block = layout.card(cards, "types", "What is wrong")
-        notes = record.extra.get("suspects", {}).get("notes") or ["No suspects were looked for yet."]
+        notes = _suspect_notes(record) or ["No suspects were looked for yet."]
         for index, note in enumerate(notes):
             layout.text(block, f"note_{index}", note, color="text.secondary")
-        if record.extra.get("suspects", {}).get("status") != "missing":
+        if record.suspects is None or record.suspects.status != MISSING:
             layout.button(block, "find", "Find suspects…", events.find_suspects, "search", primary=True)
         return
     if not any(images.values()):
@@ -171,13 +171,17 @@ def _types(cards: types.Object, record: RunRecord, events: Events) -> None:
     block = layout.card(cards, "types", "What is wrong", "Images by their leading error; click one to see them")
     data, look, height = plots.error_types(images)
     layout.plot(block, f"types_{record.key}", data, look, height, events.open_type)
-    for index, note in enumerate(record.extra.get("suspects", {}).get("notes", [])):
+    for index, note in enumerate(_suspect_notes(record)):
         layout.text(block, f"note_{index}", note, color="text.secondary", fontSize="0.8125rem")
+
+
+def _suspect_notes(record: RunRecord) -> list[str]:
+    return record.suspects.notes if record.suspects is not None else []
 
 
 def _worst(cards: types.Object, record: RunRecord, events: Events) -> None:
     block = layout.card(cards, "worst", "Worst images", "Click one to open it")
-    worst = overview_of(record).get("worst", [])[:SHOWN_WORST]
+    worst = overview_of(record).worst[:SHOWN_WORST]
     rows = [_worst_row(image, types_of(record)) for image in worst]
     columns = {"image": "Image", "suspect": "Leading suspect", "quality": "Quality"}
     if not types_of(record):
@@ -186,20 +190,20 @@ def _worst(cards: types.Object, record: RunRecord, events: Events) -> None:
     layout.button(block, "all", "Show all in the grid, worst first", events.show_worst_first, "sort")
 
 
-def _worst_row(image: Mapping[str, Any], kinds: Mapping[str, int]) -> dict[str, str]:
-    row = {"image": words.file_name(image["filepath"]), "quality": f"{image['quality']:.3f}"}
+def _worst_row(image: WorstImage, kinds: Mapping[str, int]) -> dict[str, str]:
+    row = {"image": words.file_name(image.filepath), "quality": f"{image.quality:.3f}"}
     return row | ({"suspect": words.leading_suspect(image)} if kinds else {})
 
 
 def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
     block = layout.card(cards, "groups", "Mistakes that repeat", "Click one to see its regions, the strongest first")
-    groups = record.extra["groups"][:SHOWN_GROUPS]
+    groups = record.issues[:SHOWN_GROUPS]
     rows = [
         {
-            "group": group["title"],
-            "kind": words.KIND_NAMES.get(group["kind"], group["kind"]),
-            "images": words.count(group["images"]),
-            "regions": words.count(group["regions"]),
+            "group": group.title,
+            "kind": words.KIND_NAMES.get(group.kind, group.kind),
+            "images": words.count(group.images),
+            "regions": words.count(group.regions),
         }
         for group in groups
     ]
@@ -211,16 +215,16 @@ def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
         rows,
         events.open_group,
         numbers=2,
-        tooltips=[group["text"] for group in groups],
+        tooltips=[group.text for group in groups],
         height=380,
     )
-    others = len(record.extra["groups"]) - len(groups)
+    others = len(record.issues) - len(groups)
     if others > 0:
         layout.button(block, "more", f"Show one of {words.count(others, 'other')}…", events.show_groups, "search")
 
 
 def _matrix(cards: types.Object, record: RunRecord, events: Events) -> None:
-    groups = record.extra["groups"]
+    groups = record.issues
     names = plots.matrix_classes(groups)
     hint = "In how many images; click a cell to see its regions"
     block = layout.card(cards, "matrix", "Which classes are confused", hint)
@@ -229,7 +233,7 @@ def _matrix(cards: types.Object, record: RunRecord, events: Events) -> None:
 
 
 def _classes(cards: types.Object, record: RunRecord, events: Events) -> None:
-    classes = plots.leading_classes(record.extra.get("classes", []))
+    classes = plots.leading_classes(record.classes)
     hint = "Of each class's pixels; click a bar to see the regions given that class"
     block = layout.card(cards, "classes", "Which classes are affected", hint)
     data, look, height = plots.class_bars(classes)

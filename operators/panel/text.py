@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+
+from ...plugin.dataset.record_parts import WorstImage
 
 #: The ranking score's name among the choices of a distribution
 QUALITY = "quality"
@@ -93,14 +93,14 @@ def short(name: str) -> str:
     return in_plot(name if len(name) <= _TICK_LENGTH else f"{name[: _TICK_LENGTH - 1]}…")
 
 
-def leading_suspect(image: Mapping[str, Any]) -> str:
+def leading_suspect(image: WorstImage) -> str:
     """The leading suspect of an image in the list of the worst: "Swap: car given as road"."""
-    kind = image.get("error_type")
+    kind = image.error_type
     if kind is None:
         return "–"
-    if kind == "none" or "given" not in image:
+    if kind == "none" or image.given is None:
         return NO_SUSPECT
-    return f"{kind.capitalize()}: {image['suggested']} given as {image['given']}"
+    return f"{kind.capitalize()}: {image.suggested} given as {image.given}"
 
 
 def file_name(filepath: str) -> str:

@@ -200,7 +200,7 @@ def _truth_state(collection: Any, config: BenchmarkConfig, dataset: fo.Dataset) 
     # Named so that no mask is read for its values; only the files' state counts here
     corrected = open_samples(collection, config.truth_field, classes={0: "any"}, skip_failures=True)
     runs = [record for record in list_records(dataset) if record.key == config.run_key]
-    return [corrected.fingerprint(), *(f"{run.created} {run.extra.get('score_set')}" for run in runs)]
+    return [corrected.fingerprint(), *(f"{run.created} {run.scores.set}" for run in runs)]
 
 
 def _continued(
@@ -257,8 +257,8 @@ def _as_run(before: Mapping[str, Any] | None) -> RunRecord | None:
     """What `run_root` must know of a benchmark to find its folder."""
     if before is None:
         return None
-    extra = {"dataset": before.get("dataset_id")}
-    return RunRecord(before["key"], before["label_field"], folder=before.get("folder"), extra=extra)
+    dataset = before.get("dataset_id") or ""
+    return RunRecord(before["key"], before["label_field"], folder=before.get("folder"), dataset=dataset)
 
 
 def _clear(dataset: fo.Dataset, key: str, before: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from ..base.errors import LabelQualityError
 #: The custom runs' methods: tell this plugin's records from others, and audits from benchmarks
 AUDIT, BENCHMARK = "label_quality", "label_quality_benchmark"
 _CALLED = {AUDIT: "a label quality run", BENCHMARK: "a benchmark"}
-#: Version of the records' layout
+#: Version of how a record is kept: a header, and the rest as JSON, which has a version of its own
 FORMAT = 1
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
@@ -82,11 +82,18 @@ def load_content(dataset: fo.Dataset, key: str) -> dict[str, Any]:
         return {}
     except (CorruptGridFile, ValueError, KeyError, TypeError) as error:
         raise LabelQualityError(
-            f"The record of the custom run '{key}' of dataset '{dataset.name}' is damaged: {error}. Delete it with "
-            f"dataset.delete_run('{key}') in Python, then run again with the same `key`: files that are still whole "
-            "are used."
+            f"The record of the custom run '{key}' of dataset '{dataset.name}' is damaged: {error}. "
+            f"{how_to_replace(key)}"
         ) from error
     return content
+
+
+def how_to_replace(key: str) -> str:
+    """What to do about a record that cannot be read, in a sentence."""
+    return (
+        f"Delete it with dataset.delete_run('{key}') in Python, then run again with the same `key`: files that are "
+        "still whole are used."
+    )
 
 
 def delete_content(dataset: fo.Dataset, key: str) -> None:

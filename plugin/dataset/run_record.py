@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import platform
 import re
 from collections.abc import Mapping
@@ -15,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
-import numpy as np
 
 from ..base.errors import LabelQualityError
-from .custom_runs import AUDIT, check_key, delete_content, load_content, load_header, save_content
+from ..base.json_values import from_json, to_json
+from ..samples.failures import LeftOut
+from ..suspects.class_effects import ClassEffect
+from ..suspects.issues import Group
+from .custom_runs import AUDIT, check_key, delete_content, how_to_replace, load_content, load_header, save_content
+from .record_parts import COMPLETE, Overview, PredictionPart, ScorePart, SuspectPart
 from .saved_views import repair
 
 _PACKAGES = {
@@ -35,6 +38,32 @@ _HEADER = (
 )
 
 
+#: Layout of the stored record. The first, of version 0.1.0, has no number, and is this one without it
+VERSION = 2
+#: Where the stored record has an attribute that is not at its top: the places are those of version 0.1.0
+_PLACES = {
+    "dataset": "dataset",
+    "slices": "slices",
+    "unknown": "unknown",
+    "notes": "notes",
+    "predictions.digest": "prediction_digest",
+    "predictions.set": "prediction_set",
+    "predictions.folder": "prediction_folder",
+    "predictions.run": "predictions_from",
+    "predictions.model": "model",
+    "scores.digest": "score_digest",
+    "scores.set": "score_set",
+    "scores.flagged_pixels": "flagged_pixels",
+    "scores.pooled_pixels": "pooled_pixels",
+    "overview": "overview",
+    "suspects": "suspects",
+    "issues": "groups",
+    "classes": "classes",
+    "label_miou": "label_miou",
+}
+_NESTED = "extra"
+
+
 @dataclass
 class RunRecord:
     """One run, as it is kept with the dataset.
@@ -43,7 +72,7 @@ class RunRecord:
         key: the run's key, the prefix of its fields
         label_field: the field with the given masks
         source: where the predictions come from: ``cross_validation``, ``model`` or ``files``
-        status: how far it is, in a word, such as ``predicted`` or ``complete``
+        status: how far it is: ``predicted``, ``writing`` or ``complete``
         config: parameters by group, such as ``predictions`` and ``scores``
         seed: of the cross-validation
         fingerprint: of the input
@@ -63,13 +92,23 @@ class RunRecord:
         folder: where its files are
         versions: of Python and the packages that decide the results
         created: UTC time, ISO 8601
-        extra: anything else worth keeping, JSON values
+        dataset: id of the dataset; None where it is not known
+        slices: names of the slices that took part, of a dataset with slices
+        unknown: what a mask value outside the classes was: an ``error``, or ignored with ``ignore``
+        notes: the sentences of ``note``
+        predictions: what was predicted
+        scores: what was scored
+        overview: the run at a glance; None where it has no scores
+        suspects: what was found; None where suspects were not asked for
+        issues: suspects by given and suggested class, the most evidence first
+        classes: each class before and after all suggestions
+        label_miou: mean IoU of the given labels with the suggested ones; None where suspects were not looked for
     """
 
     key: str
     label_field: str
     source: str = ""
-    status: str = "complete"
+    status: str = COMPLETE
     config: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
     fingerprint: str = ""
@@ -82,35 +121,86 @@ class RunRecord:
     confident_joint: list[list[int]] = field(default_factory=list)
     noise_matrix: list[list[float]] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
-    failures: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[LeftOut] = field(default_factory=list)
     scores_missing: dict[str, str] = field(default_factory=dict)
     fields: list[str] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
     folder: str | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
     created: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
-    extra: dict[str, Any] = field(default_factory=dict)
+    dataset: str | None = None
+    slices: list[str] | None = None
+    unknown: str = "error"
+    notes: list[str] = field(default_factory=list)
+    predictions: PredictionPart = field(default_factory=PredictionPart)
+    scores: ScorePart = field(default_factory=ScorePart)
+    overview: Overview | None = None
+    suspects: SuspectPart | None = None
+    issues: list[Group] = field(default_factory=list)
+    classes: list[ClassEffect] = field(default_factory=list)
+    label_miou: float | None = None
 
     @property
     def sets(self) -> frozenset[str]:
         """Names of the sets in the folder that hold the run's files."""
-        suspects = self.extra.get("suspects", {})
-        names = (self.extra.get("score_set"), self.extra.get("prediction_set"), suspects.get("set"))
-        return frozenset(name for name in names if name)
+        parts = (self.scores, self.predictions, self.suspects)
+        return frozenset(part.set for part in parts if part is not None and part.set)
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as strict JSON values: arrays become lists; NaN and infinities, 'NaN' and '±Infinity'."""
-        return {item.name: to_json(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        """The record as it is stored, strict JSON: arrays become lists; NaN and infinities, 'NaN' and '±Infinity'."""
+        content = {item.name: to_json(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        nested = {place: _take(content, attribute) for attribute, place in _PLACES.items()}
+        if self.suspects is not None:
+            nested["suspects"]["groups"] = nested["suspects"].pop("issues")
+        own = content.keys() - {attribute.partition(".")[0] for attribute in _PLACES}
+        return {
+            "version": VERSION,
+            **{name: value for name, value in content.items() if name in own},
+            _NESTED: {place: value for place, value in nested.items() if value is not None},
+        }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> RunRecord:
-        """The record that `to_dict` described; parts it does not know, of a later version, are left out."""
-        names = {item.name for item in dataclasses.fields(cls)}
-        record = cls(**{name: value for name, value in content.items() if name in names})
-        record.thresholds = [float(value) for value in record.thresholds]
-        record.noise_matrix = [[float(value) for value in row] for row in record.noise_matrix]
-        record.timings = {stage: float(seconds) for stage, seconds in record.timings.items()}
-        return record
+        """The record that `to_dict` described; entries that it does not know are left out.
+
+        Raises:
+            LabelQualityError: a later version has written it, or a part of it is not what it should be
+        """
+        _check_version(content)
+        name = f"the record of run '{content.get('key')}'"
+        stored = from_json(dict[str, Any], content.get(_NESTED, {}), f"`{_NESTED}` of {name}")
+        parts: dict[str, Any] = {}
+        for attribute, place in _PLACES.items():
+            if stored.get(place) is not None:
+                _put(parts, attribute, stored[place])
+        suspects = parts.get("suspects")
+        if isinstance(suspects, dict):
+            parts["suspects"] = {**suspects, "issues": suspects.get("groups", 0)}
+        return from_json(cls, {**content, **parts}, name)
+
+
+def _check_version(content: Mapping[str, Any]) -> None:
+    version = content.get("version", 1)
+    if not isinstance(version, int) or version > VERSION:
+        raise LabelQualityError(
+            f"Expected the record of run '{content.get('key')}' to be of layout {VERSION} or before, but it is of "
+            f"{version!r}: a later version of this plugin has written it. Update the plugin."
+        )
+
+
+def _take(content: Mapping[str, Any], attribute: str) -> Any:
+    """The value of an attribute such as ``scores.set``; None where there is none."""
+    part, _, name = attribute.partition(".")
+    return content[part].get(name) if name else content[part]
+
+
+def _put(content: dict[str, Any], attribute: str, value: Any) -> None:
+    """Sets the value of an attribute such as ``scores.set``."""
+    part, _, name = attribute.partition(".")
+    if name:
+        content.setdefault(part, {})[name] = value
+    else:
+        content[part] = value
 
 
 def validate_key(dataset: fo.Dataset, key: str) -> None:
@@ -126,9 +216,11 @@ def save_record(dataset: fo.Dataset, record: RunRecord) -> None:
         record: the record
 
     Raises:
-        LabelQualityError: the key is no key, or belongs to another kind of run
+        LabelQualityError: the key is no key, or belongs to another kind of run, or a part is not what it should be
     """
     content = record.to_dict()
+    # What cannot be read again is not written
+    RunRecord.from_dict(content)
     save_content(dataset, record.key, AUDIT, {name: content[name] for name in _HEADER}, content)
 
 
@@ -178,35 +270,16 @@ def versions() -> dict[str, str]:
     return found
 
 
-def to_json(value: Any) -> Any:
-    """A value as strict JSON: NumPy types and arrays, tuples, sets, dataclasses, NaN and infinities included.
-
-    Args:
-        value: what to convert; anything unknown becomes its text
-
-    Returns:
-        dicts with string keys, lists, strings, numbers, booleans and None
-    """
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
-    if isinstance(value, Mapping):
-        return {str(name): to_json(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
-    if isinstance(value, set | frozenset):
-        return sorted((to_json(item) for item in value), key=str)
-    return str(value)
-
-
 def _read(dataset: fo.Dataset, key: str) -> RunRecord | None:
     header = _header(dataset, key)
-    return None if header is None else RunRecord.from_dict({**header, **load_content(dataset, key), "key": key})
+    if header is None:
+        return None
+    content = {**header, **load_content(dataset, key), "key": key}
+    _check_version(content)
+    try:
+        return RunRecord.from_dict(content)
+    except LabelQualityError as error:
+        raise LabelQualityError(f"{error} {how_to_replace(key)}") from error
 
 
 def _header(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:

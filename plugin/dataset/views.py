@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain, count
-from typing import Any
 
 import fiftyone as fo
 from fiftyone import ViewField as F
@@ -12,7 +11,7 @@ from fiftyone.core.utils import to_slug
 
 from ..base.errors import LabelQualityError
 from ..samples.slices import images_of
-from ..suspects.issues import shortened
+from ..suspects.issues import Group, shortened
 from . import saved_views
 from .run_record import list_records
 from .saved_views import SavedView
@@ -139,14 +138,13 @@ def group_view(dataset: fo.Dataset, key: str, given: str, suggested: str) -> fo.
     return _of_group(suspect_regions(dataset, key), key, given, suggested)
 
 
-def save_suspect_views(dataset: fo.Dataset, key: str, groups: Sequence[Mapping[str, Any]]) -> list[str]:
+def save_suspect_views(dataset: fo.Dataset, key: str, issues: Sequence[Group]) -> list[str]:
     """Saves the views of a run's suspects in place of those that it had, and returns their names.
 
     Args:
         dataset: the dataset
         key: the run's key
-        groups: groups of regions with ``given_name``, ``suggested_name``, ``title`` and ``evidence``; the
-            `LEADING_GROUPS` with the most evidence have a view each
+        issues: of the run; the `LEADING_GROUPS` with the most evidence have a view each
 
     Raises:
         LabelQualityError: the user has a view of one of the names, or the run has no suspects
@@ -167,10 +165,10 @@ def save_suspect_views(dataset: fo.Dataset, key: str, groups: Sequence[Mapping[s
     slugs = {one.slug for one in saved_views.listed(dataset)} | {
         to_slug(view_name(key, title)) for title, _, _ in views
     }
-    for group in sorted(groups, key=lambda group: -group["evidence"])[:LEADING_GROUPS]:
-        title = _free_title(slugs, key, group)
+    for issue in sorted(issues, key=lambda issue: -issue.evidence)[:LEADING_GROUPS]:
+        title = _free_title(slugs, key, issue)
         slugs.add(to_slug(view_name(key, title)))
-        given, suggested = group["given_name"], group["suggested_name"]
+        given, suggested = issue.given_name, issue.suggested_name
         seen = f"given as {shortened(given)} where {shortened(suggested)} is seen"
         text = f"Suspect regions {seen}, the largest evidence first."
         views.append((title, _of_group(regions, key, given, suggested), text))
@@ -226,12 +224,12 @@ def _of_group(regions: fo.DatasetView, key: str, given: str, suggested: str) -> 
     return regions.match(is_given & is_suggested)
 
 
-def _free_title(taken: Collection[str], key: str, group: Mapping[str, Any]) -> str:
+def _free_title(taken: Collection[str], key: str, group: Group) -> str:
     """The group's title; with its class indices where a view has a name that makes the same address in the App."""
-    title = str(group["title"])
+    title = group.title
     if to_slug(view_name(key, title)) not in taken:
         return title
-    longer = f"{title} ({group['suggested']} given as {group['given']})"
+    longer = f"{title} ({group.suggested} given as {group.given})"
     numbered = (f"{longer} {number}" for number in count(2))
     return next(one for one in chain((longer,), numbered) if to_slug(view_name(key, one)) not in taken)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..dataset.run_record import RunRecord, list_records, load_record
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
 from ..dataset.verdicts import REJECTED
 from ..samples.slices import images_of
+from ..suspects.issues import Group
 from ..suspects.regions import KINDS, OTHER
 
 SELECTED, VIEW, WORST, THRESHOLD, TYPE, GROUP, TAGGED = CHOICES = (
@@ -194,14 +195,14 @@ def _chosen(
         samples = samples.match(F(field_name(record.key, ERROR_TYPE)) == choice.error_type)
         kind = "of another type" if choice.error_type == OTHER else f"a {choice.error_type}"
         return _with_region(samples, record, region), f"images whose leading suspect is {kind}", region
-    group = find_group(record.key, record.extra.get("groups", []), choice.group)
+    group = find_group(record.key, record.issues, choice.group)
     # Literally: in an expression, MongoDB reads a name that begins with "$" as a field
-    given, suggested = F.literal(group["given_name"]), F.literal(group["suggested_name"])
+    given, suggested = F.literal(group.given_name), F.literal(group.suggested_name)
     region = kept & (F("given") == given) & (F("suggested") == suggested)
-    return _with_region(samples, record, region), f"images with '{group['title']}'", region
+    return _with_region(samples, record, region), f"images with '{group.title}'", region
 
 
-def find_group(key: str, groups: Sequence[Mapping[str, Any]], title: str | None) -> Mapping[str, Any]:
+def find_group(key: str, groups: Sequence[Group], title: str | None) -> Group:
     """The group of this title, or the first.
 
     Raises:
@@ -209,9 +210,9 @@ def find_group(key: str, groups: Sequence[Mapping[str, Any]], title: str | None)
     """
     if not groups:
         raise LabelQualityError(f"Run '{key}' has no issue groups.")
-    found = groups[0] if not title else next((group for group in groups if group["title"] == title), None)
+    found = groups[0] if not title else next((group for group in groups if group.title == title), None)
     if found is None:
-        shown = ", ".join(repr(group["title"]) for group in groups[:5])
+        shown = ", ".join(repr(group.title) for group in groups[:5])
         more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
         raise LabelQualityError(f"Expected parameter `group` to be one of {shown}{more}, but got {title!r}.")
     return found

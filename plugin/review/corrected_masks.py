@@ -205,7 +205,7 @@ def _unchanged(
     skip_failures: bool,
 ) -> tuple[SegmentationSamples, Failures]:
     """The samples to write masks of, less those to correct that are not what they were when the run was scored."""
-    targets, unknown = table.mask_targets(), record.extra.get("unknown", "error")
+    targets, unknown = table.mask_targets(), record.unknown
     samples = open_samples(wanted, record.label_field, classes=targets, unknown=unknown, skip_failures=skip_failures)
     samples.class_table = table
     failures = Failures(

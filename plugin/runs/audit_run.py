@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..dataset.fields import Columns, check_fields
+from ..dataset.record_parts import COMPLETE, WRITING, PredictionPart, ScorePart
 from ..dataset.run_record import RunRecord
 from ..dataset.shown_files import missing_images
 from ..predictions.masks import PredictionMasks
@@ -21,8 +22,6 @@ from .housekeeping import dataset_id
 from .kept import has_usual, scored_states
 from .open_run import PredictionSession
 from .publish import (
-    COMPLETE,
-    WRITING,
     conclude,
     is_published,
     publish,
@@ -53,7 +52,7 @@ class Session(PredictionSession):
             SampleError: a sample cannot be scored, unless ``skip_failures``
         """
         digest = self._score_digest(config, self._origin.digest)
-        self._check_replaceable("score_digest", digest)
+        self._check_replaceable("scores", digest)
         columns = columns_of(config, labels_only=reader.labels_only, has_folds=self._has_folds)
         check_fields(self.dataset, self.request.key, columns)
         store = self._open_scores(digest, {"config": config.to_dict()})
@@ -67,7 +66,7 @@ class Session(PredictionSession):
         if search is not None:
             search.run(self.times)
         elif suspects is not None:
-            record.extra["suspects"] = missing_suspects(reader.labels_only)
+            record.suspects = missing_suspects(reader.labels_only)
         return self._write(record, scoring.rows(), store, columns, search)
 
     def write_predictions(self, reader: PredictionReader) -> RunRecord:
@@ -94,20 +93,20 @@ class Session(PredictionSession):
         if lost and not found.complete:
             # Its shards say that they are done, and are not
             found.discard("shards")
-        replaced = self.request.overwrite and self._is_recorded(found, "score_set")
+        replaced = self.request.overwrite and self._is_recorded(found)
         return (
             self.folder.open_scores(digest, content, overwrite=True) if found.complete and (lost or replaced) else found
         )
 
     def _shows(self, store: ScoreSet) -> bool:
         """Whether the dataset's fields are of these scores, or are being written from them."""
-        return self.existing is not None and self.existing.extra.get("score_set") == store.path.name
+        return self.existing is not None and self.existing.scores.set == store.path.name
 
     def _has_predictions_of(self, record: RunRecord) -> bool:
         """Whether a finished run was made from these very predictions."""
         own = self._origin.own
-        same_set = own is None or record.extra.get("prediction_set") == own.path.name
-        same = record.extra.get("prediction_digest") == self._origin.digest
+        same_set = own is None or record.predictions.set == own.path.name
+        same = record.predictions.digest == self._origin.digest
         replaced = self.request.overwrite and own is None
         written = all(self.dataset.has_sample_field(name) for name in record.fields)
         if record.status == WRITING or not (same and same_set and written) or replaced:
@@ -133,10 +132,10 @@ class Session(PredictionSession):
 
     def _suspects_before(self, store: ScoreSet) -> SuspectConfig | None:
         """What a suspect is in a run of these scores that is to be completed, where it had suspects."""
-        before = self.existing.extra if self.existing is not None else {}
-        known = before.get("suspects", {}).get("config")
-        same = before.get("score_set") == store.path.name
-        return SuspectConfig.from_params(known) if known and same else None
+        before = self.existing
+        if before is None or before.suspects is None or before.scores.set != store.path.name:
+            return None
+        return SuspectConfig.from_params(before.suspects.config) if before.suspects.config else None
 
     def _unchanged(self, store: ScoreSet, config: ScoreConfig, suspects: Suspects | None) -> RunRecord:
         """Leaves a run as it is but for its suspects, where others are wanted."""
@@ -182,21 +181,16 @@ class Session(PredictionSession):
     ) -> RunRecord:
         origin = self._origin
         stored, source = origin.stored, origin.config
-        extra: dict[str, Any] = {
-            "dataset": dataset_id(self.dataset),
-            "slices": slices_of(self.samples.collection),
-            "prediction_digest": origin.digest,
-            "prediction_set": origin.own.path.name if origin.own is not None else None,
-            "prediction_folder": str(stored.path.parent) if stored is not None else None,
-            "predictions_from": origin.run,
-            "score_digest": digest,
-            "score_set": store.path.name,
-            "unknown": self.request.unknown,
-            "notes": self.notes,
-            "model": stored.results.get("model") if stored is not None else None,
-        }
+        predictions = PredictionPart(
+            digest=origin.digest,
+            set=origin.own.path.name if origin.own is not None else None,
+            folder=str(stored.path.parent) if stored is not None else None,
+            run=origin.run,
+            model=stored.results.get("model") if stored is not None else None,
+        )
+        scores = ScorePart(digest, store.path.name)
         if reduction is not None:
-            extra |= {"flagged_pixels": reduction.flagged, "pooled_pixels": reduction.pixels}
+            scores.flagged_pixels, scores.pooled_pixels = reduction.flagged, reduction.pixels
         return RunRecord(
             key=self.request.key,
             label_field=self.samples.label_field,
@@ -215,5 +209,10 @@ class Session(PredictionSession):
             failures=self.failures.to_dicts(),
             scores_missing=dict.fromkeys(missing, NEEDS_PROBABILITIES),
             folder=str(self.folder.root),
-            extra=extra,
+            dataset=dataset_id(self.dataset),
+            slices=slices_of(self.samples.collection),
+            unknown=self.request.unknown,
+            notes=self.notes,
+            predictions=predictions,
+            scores=scores,
         )

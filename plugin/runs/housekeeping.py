@@ -76,7 +76,7 @@ def run_folder(dataset: fo.Dataset, root: Path, record: RunRecord | None = None)
 
 def own_folder(dataset: fo.Dataset, record: RunRecord) -> Path | None:
     """The folder of a run's files; None where it belongs to the dataset that this one was cloned from."""
-    if not record.folder or record.extra.get("dataset", dataset_id(dataset)) != dataset_id(dataset):
+    if not record.folder or record.dataset not in (None, dataset_id(dataset)):
         return None
     return Path(record.folder)
 
@@ -93,7 +93,7 @@ def find_record(dataset: fo.Dataset, key: str) -> RunRecord | None:
 
 def dependents(dataset: fo.Dataset, key: str) -> list[str]:
     """Keys of the runs whose scores and masks come from this run's predictions."""
-    return [record.key for record in list_records(dataset) if record.extra.get("predictions_from") == key]
+    return [record.key for record in list_records(dataset) if record.predictions.run == key]
 
 
 def check_unused(dataset: fo.Dataset, key: str) -> None:

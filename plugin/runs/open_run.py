@@ -13,6 +13,7 @@ from ..base.errors import LabelQualityError
 from ..base.progress import Progress
 from ..base.timing import StageTimes
 from ..dataset.fields import check_fields
+from ..dataset.record_parts import WRITING
 from ..dataset.run_record import RunRecord, load_record, validate_key
 from ..dataset.suspect_fields import check_suspects
 from ..dataset.views import check_views
@@ -28,7 +29,6 @@ from ..store.run_folder import RunFolder, content_digest
 from ..store.sets import PredictionSet, StoredSet
 from ..training.config import CrossValidation
 from .housekeeping import check_unused, find_record, run_folder, run_root, tidy
-from .publish import WRITING
 from .request import Request
 from .results import columns_of
 
@@ -110,7 +110,7 @@ class PredictionSession:
         """
         if isinstance(config, FilesSource):
             reader = self._use_files(config)
-            self._check_replaceable("prediction_digest", self._origin.digest)
+            self._check_replaceable("predictions", self._origin.digest)
             self._check_unused(None)
             return reader
         source = open_source(config)
@@ -118,7 +118,7 @@ class PredictionSession:
         columns = columns_of(scores, labels_only=False, has_folds=isinstance(config, CrossValidation))
         check_fields(self.dataset, self.request.key, columns)
         digest = self._digest("predictions", config.source, config.digest(), source.state(self.samples))
-        self._check_replaceable("prediction_digest", digest)
+        self._check_replaceable("predictions", digest)
         self._check_unused(digest)
         content = {"source": config.source, "config": config.to_dict(), "class_table": self.table.to_dict()}
         stored = self._open_predictions(digest, content, scores)
@@ -138,9 +138,9 @@ class PredictionSession:
             LabelQualityError: its files are gone, or were made for other classes or samples
             SampleError: a sample has no prediction, unless ``skip_failures``
         """
-        if record.extra.get("predictions_from"):
-            record = load_record(self.dataset, record.extra["predictions_from"])
-        if "prediction_digest" not in record.extra:
+        if record.predictions.run:
+            record = load_record(self.dataset, record.predictions.run)
+        if not record.predictions.digest:
             raise LabelQualityError(f"Run '{record.key}' was interrupted. Start it again, so that it is finished.")
         self._use_table(ClassTable.from_dict(record.class_table), record.key)
         config = PREDICTION_SOURCES[record.source].from_params(record.config["predictions"])
@@ -148,7 +148,7 @@ class PredictionSession:
             reader = self._use_files(config)
             self._check_unused(None)
             return reader
-        digest = record.extra["prediction_digest"]
+        digest = record.predictions.digest
         own = record.key == self.request.key
         self._check_unused(digest if own else None)
         stored = _find_predictions(record, digest)
@@ -204,10 +204,11 @@ class PredictionSession:
     def _score_digest(self, config: ScoreConfig, prediction_digest: str) -> str:
         return self._digest("scores", config.digest(), prediction_digest)
 
-    def _check_replaceable(self, name: str, digest: str) -> None:
+    def _check_replaceable(self, part: str, digest: str) -> None:
         """Raises unless the key is free, or its run is the same one, or may be overwritten."""
-        before = self.existing.extra.get(name) if self.existing is not None else None
-        if self.existing is None or not before or before == digest or self.request.overwrite:
+        if self.existing is None or self.request.overwrite:
+            return
+        if getattr(self.existing, part).digest in ("", digest):
             return
         raise LabelQualityError(
             f"Dataset '{self.dataset.name}' has a run '{self.request.key}' of {self.existing.created} with other "
@@ -217,8 +218,8 @@ class PredictionSession:
 
     def _check_unused(self, kept: str | None) -> None:
         """Raises if the run's own predictions would go, all but those of a digest, while other runs use them."""
-        before = self.existing.extra if self.existing is not None else {}
-        if before.get("prediction_set") and before["prediction_digest"] != kept:
+        before = self.existing.predictions if self.existing is not None else None
+        if before is not None and before.set and before.digest != kept:
             check_unused(self.dataset, self.request.key)
 
     def _open_predictions(self, digest: str, content: Mapping[str, Any], scores: ScoreConfig | None) -> PredictionSet:
@@ -228,9 +229,9 @@ class PredictionSession:
         scores only the scores are.
         """
         found = self.folder.open_predictions(digest, content)
-        before = self.existing.extra if self.existing is not None else {}
-        same_scores = scores is None or before.get("score_digest") == self._score_digest(scores, digest)
-        repeated = self._is_recorded(found, "prediction_set") and same_scores
+        before = self.existing.scores.digest if self.existing is not None else ""
+        same_scores = scores is None or before == self._score_digest(scores, digest)
+        repeated = self._is_recorded(found) and same_scores
         if not (self.request.overwrite and found.complete and (repeated or self._unpredicted(found))):
             return found
         self._check_unused(None)
@@ -242,10 +243,10 @@ class PredictionSession:
         samples = zip(self.samples.ids, self.samples.image_paths, strict=True)
         return [sample for sample in samples if sample[0] not in known] if stored.complete else []
 
-    def _is_recorded(self, store: StoredSet, name: str) -> bool:
+    def _is_recorded(self, store: StoredSet) -> bool:
         """Whether a set is the one that the record of a finished run names."""
         before = self.existing
-        return before is not None and before.status != WRITING and before.extra.get(name) == store.path.name
+        return before is not None and before.status != WRITING and store.path.name in before.sets
 
 
 def _open(collection: Any, label_field: str, request: Request, progress: Progress) -> SegmentationSamples:
@@ -261,7 +262,7 @@ def _open(collection: Any, label_field: str, request: Request, progress: Progres
 
 def _find_predictions(record: RunRecord, digest: str) -> PredictionSet:
     """The predictions of a run; raises `LabelQualityError` if its files are gone."""
-    folder = record.extra["prediction_folder"]
+    folder = record.predictions.folder or ""
     found = [one for one in RunFolder(folder).sets() if isinstance(one, PredictionSet) and one.digest == digest]
     if not found:
         raise LabelQualityError(

@@ -10,9 +10,14 @@ import heapq
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ..dataset.record_parts import Distribution, Overview, WorstImage
+
+if TYPE_CHECKING:
+    from ..dataset.run_record import RunRecord
 
 #: Equal steps of a histogram over [0, 1]
 BINS = 50
@@ -42,7 +47,7 @@ class ScoreOverview:
     def __init__(self, quality: str | None, listed: int = LISTED_WORST) -> None:
         self.quality = quality
         self._listed = listed
-        self._scores: dict[str, _Distribution] = {}
+        self._scores: dict[str, _Counts] = {}
         #: The worst images by (quality, place in the run), negated: a heap whose first is the least bad
         self._worst: list[tuple[float, int, str]] = []
         self._images = 0
@@ -55,7 +60,7 @@ class ScoreOverview:
             scores: score name to (n,) floats in [0, 1]; NaN where an image has none
         """
         for name, values in scores.items():
-            self._scores.setdefault(name, _Distribution()).update(np.asarray(values, np.float64))
+            self._scores.setdefault(name, _Counts()).update(np.asarray(values, np.float64))
         if self.quality is not None:
             for place, (sample_id, value) in enumerate(zip(ids, scores[self.quality], strict=True), self._images):
                 self._rank(sample_id, float(value), place)
@@ -66,20 +71,17 @@ class ScoreOverview:
         """Id and quality of the worst images, worst first; of equals the earlier one first."""
         return [(sample_id, -value) for value, _, sample_id in sorted(self._worst, reverse=True)]
 
-    def to_dict(self, filepaths: Mapping[str, str]) -> dict[str, Any]:
-        """The overview as values of strict JSON.
+    def overview(self, filepaths: Mapping[str, str]) -> Overview:
+        """What was counted, for the run's record.
 
         Args:
             filepaths: of the worst images, by id
         """
-        return {
-            "quality": self.quality,
-            "scores": {name: distribution.to_dict() for name, distribution in self._scores.items()},
-            "worst": [
-                {"id": sample_id, "filepath": filepaths.get(sample_id, ""), "quality": value}
-                for sample_id, value in self.worst
-            ],
-        }
+        return Overview(
+            quality=self.quality,
+            scores={name: counted.distribution() for name, counted in self._scores.items()},
+            worst=[WorstImage(one, filepaths.get(one, ""), value) for one, value in self.worst],
+        )
 
     def _rank(self, sample_id: str, value: float, place: int) -> None:
         if math.isnan(value):
@@ -103,7 +105,8 @@ class SuspectOverview:
         self._names = names
         self._listed = set(listed)
         self._images: dict[str, int] = {}
-        self._leading: dict[str, dict[str, Any]] = {}
+        #: Of each listed image its leading type, and the classes of its strongest suspect where it has one
+        self._leading: dict[str, tuple[str, ...]] = {}
 
     def update(self, sample_id: str, kind: str, given: np.ndarray, suggested: np.ndarray, evidence: np.ndarray) -> None:
         """Adds an image.
@@ -117,21 +120,20 @@ class SuspectOverview:
         """
         self._images[kind] = self._images.get(kind, 0) + 1
         if sample_id in self._listed:
-            self._leading[sample_id] = {"error_type": kind, **self._strongest(given, suggested, evidence)}
+            self._leading[sample_id] = (kind, *self._strongest(given, suggested, evidence))
 
-    def add_to(self, overview: dict[str, Any]) -> None:
-        """Writes what was found into what `ScoreOverview.to_dict` gave, in place of earlier suspects."""
-        overview["images_by_type"] = dict(self._images)
-        overview["worst"] = [
-            {name: one[name] for name in ("id", "filepath", "quality")} | self._leading.get(one["id"], {})
-            for one in overview.get("worst", [])
+    def add_to(self, overview: Overview) -> None:
+        """Writes what was found into what `ScoreOverview.overview` gave, in place of earlier suspects."""
+        overview.images_by_type = dict(self._images)
+        overview.worst = [
+            WorstImage(one.id, one.filepath, one.quality, *self._leading.get(one.id, ())) for one in overview.worst
         ]
 
-    def _strongest(self, given: np.ndarray, suggested: np.ndarray, evidence: np.ndarray) -> dict[str, Any]:
+    def _strongest(self, given: np.ndarray, suggested: np.ndarray, evidence: np.ndarray) -> tuple[str, ...]:
         if not len(evidence):
-            return {}
+            return ()
         row = int(np.argmax(evidence))
-        return {"given": self._names[int(given[row])], "suggested": self._names[int(suggested[row])]}
+        return self._names[int(given[row])], self._names[int(suggested[row])]
 
 
 @dataclass(frozen=True)
@@ -166,23 +168,17 @@ class Estimates:
         return round(self.flagged_share * self.pixels)
 
 
-def estimates(images: int, extra: Mapping[str, Any]) -> Estimates:
-    """What a run's record says of how much is wrong.
-
-    Args:
-        images: that were scored
-        extra: the record's extra values
-    """
-    pooled = extra.get("pooled_pixels") or 0
-    flagged = extra["flagged_pixels"] / pooled if pooled else None
-    classes = extra.get("classes")
-    if not classes:
-        return Estimates(images, flagged_share=flagged)
-    pixels = sum(one["pixels_before"] for one in classes)
-    suspected = sum(one["suspected_pixels"] for one in classes)
+def estimates(record: RunRecord) -> Estimates:
+    """What a run's record says of how much is wrong."""
+    found = record.scores
+    flagged = (found.flagged_pixels or 0) / found.pooled_pixels if found.pooled_pixels else None
+    if not record.classes:
+        return Estimates(record.scored, flagged_share=flagged)
+    pixels = sum(one.pixels_before for one in record.classes)
+    suspected = sum(one.suspected_pixels for one in record.classes)
     return Estimates(
-        images=images,
-        suspect_images=extra.get("suspects", {}).get("images", 0),
+        images=record.scored,
+        suspect_images=record.suspects.images if record.suspects is not None else 0,
         pixels=pixels,
         suspect_pixels=suspected,
         suspect_share=suspected / pixels if pixels else None,
@@ -191,7 +187,7 @@ def estimates(images: int, extra: Mapping[str, Any]) -> Estimates:
 
 
 @dataclass
-class _Distribution:
+class _Counts:
     """A score over the images.
 
     Args:
@@ -211,7 +207,8 @@ class _Distribution:
             self.total = math.fsum([self.total, *values.tolist()])
             self.lowest = min(self.lowest, float(values.min()))
 
-    def to_dict(self) -> dict[str, Any]:
-        images = int(self.counts.sum())
-        known = {"mean": self.total / images, "lowest": self.lowest} if images else {"mean": None, "lowest": None}
-        return {"images": images, **known, "histogram": self.counts.tolist()}
+    def distribution(self) -> Distribution:
+        images, histogram = int(self.counts.sum()), self.counts.tolist()
+        if not images:
+            return Distribution(images, None, None, histogram)
+        return Distribution(images, self.total / images, self.lowest, histogram)

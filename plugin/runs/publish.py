@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import fiftyone as fo
@@ -12,6 +13,7 @@ from ..base.timing import StageTimes
 from ..dataset import verdicts
 from ..dataset.fields import Columns, ResultRows, delete_fields, indexed_scores, own_fields, write_results
 from ..dataset.indexes import missing_note
+from ..dataset.record_parts import COMPLETE, PREDICTED, WRITING, Overview, SuspectPart
 from ..dataset.run_record import RunRecord, save_record
 from ..dataset.shown_files import check_shown, missing_images, missing_regions
 from ..dataset.suspect_fields import ImageSuspects, indexed_paths, suspect_names, write_suspects
@@ -35,11 +37,6 @@ from .overview import ScoreOverview, SuspectOverview
 from .search_suspects import SuspectSearch
 from .turns import writing
 
-#: What a record's status says of a run: it has predictions only, its fields are being written, or it has everything
-PREDICTED = "predicted"
-WRITING = "writing"
-COMPLETE = "complete"
-
 
 def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet) -> bool:
     """Whether all that a run with this store would write is on the dataset already, and its files are there."""
@@ -47,7 +44,7 @@ def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet)
         record is not None
         and record.status in (PREDICTED, COMPLETE)
         and store.complete
-        and record.extra.get("score_set") == store.path.name
+        and record.scores.set == store.path.name
         and record.folder == str(store.path.parent)
         and all(dataset.has_sample_field(name) for name in record.fields)
         and set(record.views) <= set(own_views(dataset, record.key))
@@ -58,7 +55,8 @@ def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet)
 def suspects_published(dataset: fo.Dataset, record: RunRecord) -> bool:
     """Whether the run's suspects are on the dataset with their masks, whatever they were found with."""
     return (
-        record.extra.get("suspects", {}).get("status") == COMPLETE
+        record.suspects is not None
+        and record.suspects.status == COMPLETE
         and all(dataset.has_sample_field(name) for name in suspect_names(record.key))
         and set(record.views) <= set(own_views(dataset, record.key))
         and next(missing_regions(dataset, record.key), None) is None
@@ -124,11 +122,11 @@ def _publish(
     )
     record.views = [save_worst_first(dataset, record.key)] if columns.quality is not None else []
     if columns.quality is not None:
-        record.extra["overview"] = overview.to_dict(_filepaths(dataset, [one for one, _ in overview.worst]))
+        record.overview = overview.overview(_filepaths(dataset, [one for one, _ in overview.worst]))
     unsorted = missing_note(dataset, indexed_scores(record.key, columns))
     if unsorted:
         record.note = f"{record.note} {unsorted}".lstrip()
-        record.extra["notes"] = [*record.extra.get("notes", []), unsorted]
+        record.notes = [*record.notes, unsorted]
     times.count("Writing fields")
     if search is not None:
         _write_suspects(dataset, record, search, times)
@@ -161,16 +159,16 @@ def publish_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSear
         the record as it was saved
     """
     with writing(dataset, Path(str(record.folder))):
-        record.extra["suspects"] = {**record.extra.get("suspects", {}), "status": WRITING}
+        record.suspects = replace(record.suspects or SuspectPart(), status=WRITING)
         save_record(dataset, record)
         delete_suspect_views(dataset, record.key)
         # Not by what was deleted just now: an earlier call may have been killed after it had deleted some
         record.views = [name for name in record.views if name == view_name(record.key, WORST_FIRST)]
         _write_suspects(dataset, record, search, times)
         restore_views(dataset, record.key, record.views)
-        record.extra["suspects"]["status"] = WRITING
+        record.suspects.status = WRITING
         _check_files(dataset, record)
-        record.extra["suspects"]["status"] = COMPLETE
+        record.suspects.status = COMPLETE
         record.timings = {**record.timings, **times.seconds}
         save_record(dataset, record)
     return record
@@ -178,14 +176,8 @@ def publish_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSear
 
 def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearch, times: StageTimes) -> None:
     """Writes the fields and views of suspects, and what the record says of them."""
-    found = search.findings().to_extra()
-    found["suspects"] |= {
-        "config": search.config.to_dict(),
-        "set": search.store.path.name,
-        "status": COMPLETE,
-    }
-    overview = record.extra.setdefault("overview", {})
-    suspects = SuspectOverview(search.samples.class_table.names, [one["id"] for one in overview.get("worst", [])])
+    found, overview = search.findings(), record.overview or Overview()
+    suspects = SuspectOverview(search.samples.class_table.names, [one.id for one in overview.worst])
     write_suspects(
         dataset,
         record.key,
@@ -196,11 +188,13 @@ def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearc
         progress=times,
     )
     unsorted = missing_note(dataset, indexed_paths(record.key))
-    found["suspects"]["notes"] = [*found["suspects"]["notes"], *([unsorted] if unsorted else [])]
+    found.write_to(record, search.config, search.store.path.name)
+    if unsorted and record.suspects is not None:
+        record.suspects.notes.append(unsorted)
     suspects.add_to(overview)
-    record.extra |= found
+    record.overview = overview
     record.fields = own_fields(dataset, record.key)
-    record.views = [*record.views, *save_suspect_views(dataset, record.key, found["groups"])]
+    record.views = [*record.views, *save_suspect_views(dataset, record.key, record.issues)]
     times.count("Writing suspects")
 
 
@@ -279,7 +273,7 @@ def conclude(
 
 def recorded_scores(folder: RunFolder, record: RunRecord) -> ScoreSet:
     """The set of the run's scores; raises `LabelQualityError` if it is gone."""
-    scores = next((one for one in folder.sets() if one.path.name == record.extra.get("score_set")), None)
+    scores = next((one for one in folder.sets() if one.path.name == record.scores.set), None)
     if not isinstance(scores, ScoreSet):
         raise LabelQualityError(
             f"The scores of run '{record.key}' are no longer in {folder.root}. Score again: score_label_quality with "
@@ -290,5 +284,5 @@ def recorded_scores(folder: RunFolder, record: RunRecord) -> ScoreSet:
 
 def recorded_suspects(folder: RunFolder, record: RunRecord) -> list[SuspectSet]:
     """The set of the run's suspects, if it has one."""
-    name = record.extra.get("suspects", {}).get("set")
+    name = record.suspects.set if record.suspects is not None else None
     return [one for one in folder.sets() if isinstance(one, SuspectSet) and one.path.name == name]

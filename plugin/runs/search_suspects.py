@@ -18,9 +18,11 @@ import numpy as np
 
 from ..base.errors import SampleError
 from ..base.progress import Progress
+from ..dataset.record_parts import SuspectPart
+from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import ImageSuspects
 from ..labels.class_table import ClassTable
-from ..samples.failures import Failures, as_dict
+from ..samples.failures import Failures, LeftOut, as_dict
 from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import Usual
 from ..store.passes import members, run_pass, shards_of
@@ -103,7 +105,7 @@ class SuspectSearch:
 
     def _search_shard(self, usual: Usual, shard: int) -> dict[str, Any]:
         found: list[tuple[int, tuple[int, ...], list[Region]]] = []
-        failures: list[dict[str, Any]] = []
+        failures: list[LeftOut] = []
         classes = self.samples.class_table.size
         tally, pixels = GroupTally(classes), np.zeros((len(members(shard, len(self.samples))), classes), np.int64)
         for row, index in enumerate(members(shard, len(self.samples))):
@@ -198,7 +200,7 @@ class Findings:
     images: int = 0
     regions: int = 0
     large: int = 0
-    failures: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[LeftOut] = field(default_factory=list)
 
     def add(self, row: dict[str, Any]) -> None:
         """Counts a shard's results."""
@@ -233,25 +235,30 @@ class Findings:
             )
         return notes
 
-    def to_extra(self) -> dict[str, Any]:
-        """The parts of the run's record: ``suspects``, ``groups``, ``classes`` and ``label_miou``."""
+    def write_to(self, record: RunRecord, config: SuspectConfig, set_name: str) -> None:
+        """Writes what was found into the run's record: ``suspects``, ``issues``, ``classes`` and ``label_miou``.
+
+        Args:
+            record: of the run
+            config: what a suspect is
+            set_name: of the set that has the suspects' files
+        """
         names, unlabelled = self.table.names, self.table.unlabelled
         groups = find_groups(self.tally, self.class_pixels, self.class_images, names, unlabelled=unlabelled)
-        effects = class_effects(self.tally, self.class_pixels, names)
-        quality = label_miou(effects)
-        return {
-            "suspects": {
-                "regions": self.regions,
-                "images": self.images,
-                "by_type": self.by_type,
-                "groups": len(groups),
-                "notes": self.notes,
-                "failures": self.failures,
-            },
-            "groups": [group.to_dict() for group in groups[:_KEPT_GROUPS]],
-            "classes": [effect.to_dict() for effect in effects],
-            "label_miou": quality if math.isfinite(quality) else None,
-        }
+        record.issues = groups[:_KEPT_GROUPS]
+        record.classes = class_effects(self.tally, self.class_pixels, names)
+        quality = label_miou(record.classes)
+        record.label_miou = quality if math.isfinite(quality) else None
+        record.suspects = SuspectPart(
+            regions=self.regions,
+            images=self.images,
+            by_type=self.by_type,
+            issues=len(groups),
+            notes=self.notes,
+            failures=self.failures,
+            config=config.to_dict(),
+            set=set_name,
+        )
 
 
 def _columns(regions: Sequence[Region]) -> dict[str, Any]:

@@ -111,16 +111,16 @@ def summarise(dataset: fo.Dataset, record: RunRecord) -> RunSummary:
 
 def found_suspects(record: RunRecord) -> FoundSuspects | None:
     """What a run's record says of its suspects; None where it says nothing."""
-    found = record.extra.get("suspects")
+    found = record.suspects
     if found is None:
         return None
     return FoundSuspects(
-        regions=found.get("regions", 0),
-        images=found.get("images", 0),
-        by_type=dict(found.get("by_type", {})),
-        label_miou=record.extra.get("label_miou"),
-        groups=tuple(record.extra.get("groups", ())[:LISTED_GROUPS]),
-        notes=tuple(found.get("notes", ())),
+        regions=found.regions,
+        images=found.images,
+        by_type=dict(found.by_type),
+        label_miou=record.label_miou,
+        groups=tuple(issue.to_dict() for issue in record.issues[:LISTED_GROUPS]),
+        notes=tuple(found.notes),
     )
 
 

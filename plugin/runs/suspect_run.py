@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import fiftyone as fo
 
@@ -13,6 +12,7 @@ from ..base.errors import LabelQualityError, SampleError
 from ..base.executor import map_shards
 from ..base.progress import Progress
 from ..base.timing import StageTimes
+from ..dataset.record_parts import COMPLETE, MISSING, SuspectPart
 from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.suspect_fields import check_suspects
 from ..dataset.views import check_views
@@ -26,7 +26,7 @@ from ..store.sets import ScoreSet, SuspectSet
 from ..suspects.config import SuspectConfig
 from .housekeeping import own_folder, remove_replaced, run_folder, tidy
 from .kept import check_unchanged, has_usual, scored_states
-from .publish import COMPLETE, publish_suspects, recorded_scores, recorded_suspects, suspects_published
+from .publish import publish_suspects, recorded_scores, recorded_suspects, suspects_published
 from .request import SuspectRequest
 from .results import NEEDS_PROBABILITIES
 from .search_suspects import SuspectSearch
@@ -47,10 +47,10 @@ class Suspects:
     stated: bool = False
 
 
-def missing_suspects(labels_only: bool) -> dict[str, Any]:
+def missing_suspects(labels_only: bool) -> SuspectPart:
     """What the record of a run without suspects says of them."""
     reason = NEEDS_PROBABILITIES if labels_only else NOT_KEPT
-    return {"status": "missing", "notes": [f"No suspects were looked for: {reason}."]}
+    return SuspectPart(status=MISSING, notes=[f"No suspects were looked for: {reason}."])
 
 
 def open_search(
@@ -115,8 +115,9 @@ def find_in_run(dataset: fo.Dataset, request: SuspectRequest, config: SuspectCon
         # All else may belong to a run that is to replace this one and was interrupted
         others = [one for one in folder.sets() if not isinstance(one, SuspectSet)]
         note = remove_replaced(dataset, folder, keep=[search.store, *others])
-        if note and note not in record.extra["suspects"]["notes"]:
-            record.extra["suspects"]["notes"].append(note)
+        assert record.suspects is not None
+        if note and note not in record.suspects.notes:
+            record.suspects.notes.append(note)
             save_record(dataset, record)
     tidy(root)
     return record
@@ -154,7 +155,7 @@ def _scored_samples(
         view,
         record.label_field,
         classes=table.mask_targets(),
-        unknown=record.extra.get("unknown", "error"),
+        unknown=record.unknown,
         skip_failures=request.skip_failures,
     )
     samples.class_table = table

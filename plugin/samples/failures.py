@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from ..base.errors import LabelQualityError, SampleError
+
+
+class LeftOut(TypedDict):
+    """A sample that was left out, as JSON-serialisable values."""
+
+    sample_id: str | None
+    path: str | None
+    problem: str
 
 
 class Failures:
@@ -53,11 +61,11 @@ class Failures:
         """What is wrong with each, in the order of the samples."""
         return tuple(str(self._by_id[sample_id]) for sample_id in self.asked if sample_id in self._by_id)
 
-    def to_dicts(self) -> list[dict[str, Any]]:
+    def to_dicts(self) -> list[LeftOut]:
         """The failures as JSON-serialisable values, in the order of the samples, however they were found."""
         return [as_dict(self._by_id[sample_id]) for sample_id in self.asked if sample_id in self._by_id]
 
 
-def as_dict(error: SampleError) -> dict[str, Any]:
+def as_dict(error: SampleError) -> LeftOut:
     """A failure as JSON-serialisable values: ``sample_id``, ``path`` and ``problem``."""
     return {"sample_id": error.sample_id, "path": error.path, "problem": error.problem}

@@ -34,23 +34,23 @@ def test_groups_of_classes_that_look_like_fields(make_dataset: Any, tmp_path: Pa
     from label_quality.plugin.review.choose_images import Choice, choose
 
     dataset, record = audited(make_dataset, tmp_path, NAMES)
-    groups = record.extra["groups"]
-    assert {one["given_name"] for one in groups} == {one["suggested_name"] for one in groups} == set(NAMES.values())
+    groups = record.issues
+    assert {one.given_name for one in groups} == {one.suggested_name for one in groups} == set(NAMES.values())
     saved = dataset.list_saved_views()
     for group in groups:
-        pair, title = (group["given_name"], group["suggested_name"]), group["title"]
+        pair, title = (group.given_name, group.suggested_name), group.title
         patches = group_view(dataset, "lq", *pair)
-        assert (len(patches), pairs(patches)) == (group["regions"], {pair})
+        assert (len(patches), pairs(patches)) == (group.regions, {pair})
         if f"lq: {title}" in saved:
-            assert len(dataset.load_saved_view(f"lq: {title}")) == group["regions"]
+            assert len(dataset.load_saved_view(f"lq: {title}")) == group.regions
         chosen = choose(dataset, Choice("group", group=title))
-        assert len(chosen.samples) == group["images"]
+        assert len(chosen.samples) == group.images
         regions = chosen.samples.filter_labels(chosen.field, chosen.region)
-        assert regions.count(f"{chosen.field}.detections") == group["regions"]
-    shown = foo.execute_operator(f"{PLUGIN}/show_group", {"dataset": dataset}, params={"group": groups[1]["title"]})
-    assert shown.result["regions"] == groups[1]["regions"]
+        assert regions.count(f"{chosen.field}.detections") == group.regions
+    shown = foo.execute_operator(f"{PLUGIN}/show_group", {"dataset": dataset}, params={"group": groups[1].title})
+    assert shown.result["regions"] == groups[1].regions
     (view,) = [one.params["view"] for one in shown.executor._requests if one.operator_uri == "set_view"]
-    assert len(fiftyone.DatasetView._build(dataset, view)) == groups[1]["regions"]
+    assert len(fiftyone.DatasetView._build(dataset, view)) == groups[1].regions
 
 
 def test_the_panel_opens_a_class_that_looks_like_a_field(make_dataset: Any, tmp_path: Path, fiftyone: Any) -> None:
@@ -59,14 +59,14 @@ def test_the_panel_opens_a_class_that_looks_like_a_field(make_dataset: Any, tmp_
     from label_quality.operators.panel.plots import leading_classes
 
     dataset, record = audited(make_dataset, tmp_path, NAMES)
-    for place, one in enumerate(leading_classes(record.extra["classes"])):
+    for place, one in enumerate(leading_classes(record.classes)):
         params = {"panel_id": "panel", "panel_state": {"page": {"top": {"run": "lq"}}}, "__method__": "open_class"}
         request = {"dataset_id": str(dataset._doc.id), "view": [], "params": {**params, "idx": place}}
         context = ExecutionContext(request, executor=Executor(), operator_uri=f"{PLUGIN}/label_quality_panel")
         foo.get_operator(f"{PLUGIN}/label_quality_panel").execute(context)
         (view,) = [one.params["view"] for one in context.executor._requests if one.operator_uri == "set_view"]
         patches = fiftyone.DatasetView._build(dataset, view)
-        assert {given for given, _ in pairs(patches)} == {one["name"]}
+        assert {given for given, _ in pairs(patches)} == {one.name}
 
 
 def test_tags_and_verdicts_that_look_like_fields(make_dataset: Any, tmp_path: Path) -> None:
@@ -75,14 +75,14 @@ def test_tags_and_verdicts_that_look_like_fields(make_dataset: Any, tmp_path: Pa
     from label_quality.plugin.review.tags import Counts, count, tag_samples
 
     dataset, record = audited(make_dataset, tmp_path, NAMES)
-    group = record.extra["groups"][0]
-    chosen = choose(dataset, Choice("group", group=group["title"]))
+    group = record.issues[0]
+    chosen = choose(dataset, Choice("group", group=group.title))
     for tag in ("$given", "$$ROOT"):
         tag_samples(chosen, tag, regions=True)
-        assert dataset.count_label_tags("lq_suspects")[tag] == group["regions"]
-        assert dataset.count_sample_tags()[tag] == group["images"]
-        assert len(choose(dataset, Choice("tagged", tag=tag)).samples) == group["images"]
-        assert count(chosen, tag, regions=True) == Counts(0, group["images"], 0)
+        assert dataset.count_label_tags("lq_suspects")[tag] == group.regions
+        assert dataset.count_sample_tags()[tag] == group.images
+        assert len(choose(dataset, Choice("tagged", tag=tag)).samples) == group.images
+        assert count(chosen, tag, regions=True) == Counts(0, group.images, 0)
     region = chosen.samples.first().lq_suspects.detections[0]
     name = next(one for one in NAMES.values() if one not in (region.given, region.suggested))
     set_verdict(dataset, "lq", [region.id], "confirmed", corrected_to=name)
@@ -92,14 +92,12 @@ def test_tags_and_verdicts_that_look_like_fields(make_dataset: Any, tmp_path: Pa
 
 def test_titles_of_long_names_are_cut(make_dataset: Any, tmp_path: Path) -> None:
     dataset, record = audited(make_dataset, tmp_path, LONG)
-    groups = record.extra["groups"]
+    groups = record.issues
     road = ("road " * 12)[:59]
     short = ["unlabelled", f"{road}… (1)", f"{road}… (2)", f"{'x' * 59}…"]
-    assert [one["title"] for one in groups] == [
-        f"{short[one['suggested']]} given as {short[one['given']]}" for one in groups
-    ]
-    assert {one["suggested"] for one in groups} == {0, 1, 2, 3} and groups[0]["given_name"] in LONG.values()
-    assert all(len(group["text"]) < 400 for group in groups)
+    assert [one.title for one in groups] == [f"{short[one.suggested]} given as {short[one.given]}" for one in groups]
+    assert {one.suggested for one in groups} == {0, 1, 2, 3} and groups[0].given_name in LONG.values()
+    assert all(len(group.text) < 400 for group in groups)
     assert len(record.views) == 15 and dataset.list_saved_views() == record.views
     assert all(len(dataset.load_saved_view(name)) for name in record.views[5:])
     descriptions = [dataset.get_saved_view_info(name)["description"] for name in record.views]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from ..suspect_run import issue
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -22,6 +25,16 @@ def runs(fiftyone):
 
 
 def full_record(runs, key="lq"):
+    from label_quality.plugin.dataset.record_parts import (
+        Distribution,
+        Overview,
+        PredictionPart,
+        ScorePart,
+        SuspectPart,
+        WorstImage,
+    )
+    from label_quality.plugin.suspects.class_effects import ClassEffect
+
     return runs.RunRecord(
         key=key,
         label_field="ground_truth",
@@ -43,7 +56,22 @@ def full_record(runs, key="lq"):
         fields=["lq_quality"],
         views=["lq: worst first"],
         folder="/files",
-        extra={"flagged": np.uint8(3)},
+        dataset="0123",
+        slices=["left"],
+        unknown="ignore",
+        notes=["The model may have seen these images."],
+        predictions=PredictionPart("d1", "predictions-d1", "/files", "other", {"kind": "torchscript"}),
+        scores=ScorePart("d2", "scores-d2", np.uint8(3), 100),
+        overview=Overview(
+            "softmin",
+            {"softmin": Distribution(2, 0.5, 0.25, [1, 1]), "iou": Distribution(0, None, None, [0, 0])},
+            [WorstImage("1", "/a.png", 0.25, "swap", "a.b", "$c"), WorstImage("2", "/b.png", 0.75, "none")],
+            {"swap": 1, "none": 1},
+        ),
+        suspects=SuspectPart(1, 1, {"swap": 1}, 1, ["A note."], [], {"min_area": 0.1}, "suspects-d3"),
+        issues=[issue("a.b", "$c", growth=None)],
+        classes=[ClassEffect(0, "a.b", 9, 5, 4, 4 / 9, None), ClassEffect(1, "$c", 0, 4, 0, None, 0.0)],
+        label_miou=0.5,
     )
 
 
@@ -56,10 +84,13 @@ def test_a_record_comes_back(runs, dataset):
     assert record.confident_joint == [[3, 1], [0, 2**40]]
     assert record.config == {"predictions": {"class_map": {"$odd.name": 3}}, "scores": {"thresholds": [0.1, 0.5]}}
     assert record.class_table["names"] == ["a.b", "$c"]
-    assert (record.samples, record.scored, record.seed, record.extra) == (4, 3, 51, {"flagged": 3})
+    assert (record.samples, record.scored, record.seed, record.scores.flagged_pixels) == (4, 3, 51, 3)
     assert record.failures == [{"sample_id": "1", "path": "/a.png", "problem": "truncated"}]
     assert record.out_of_sample is False and record.note == "The model may have seen these images."
-    assert record.to_dict() == full_record(runs).to_dict() | {"created": record.created}
+    whole = full_record(runs)
+    assert record.to_dict() == whole.to_dict() | {"created": record.created}
+    for name in ("overview", "suspects", "issues", "classes", "label_miou", "predictions", "scores", "notes", "slices"):
+        assert getattr(record, name) == getattr(whole, name), name
 
 
 def test_the_record_is_strict_json(runs):
@@ -70,6 +101,86 @@ def test_the_record_is_strict_json(runs):
 def test_a_record_of_a_later_version_loads(runs):
     record = runs.RunRecord.from_dict({"key": "lq", "label_field": "gt", "invented_later": 1})
     assert (record.key, record.label_field, record.status) == ("lq", "gt", "complete")
+
+
+def test_the_document_is_that_of_version_0_1_0_and_a_number(runs):
+    document = full_record(runs).to_dict()
+    assert document.pop("version") == runs.VERSION
+    first = ["key", "label_field", "source", "status", "config", "seed", "fingerprint", "class_table", "out_of_sample"]
+    assert list(document)[:9] == first and list(document)[-3:] == ["versions", "created", "extra"]
+    extra = document["extra"]
+    assert {name: extra[name] for name in ("prediction_set", "predictions_from", "score_digest", "flagged_pixels")} == {
+        "prediction_set": "predictions-d1",
+        "predictions_from": "other",
+        "score_digest": "d2",
+        "flagged_pixels": 3,
+    }
+    assert (extra["suspects"]["groups"], extra["groups"][0]["title"]) == (1, "$c given as a.b")
+    assert extra["overview"]["worst"][1] == {"id": "2", "filepath": "/b.png", "quality": 0.75, "error_type": "none"}
+
+
+def test_a_run_that_was_not_scored_has_no_parts_of_scores(runs):
+    record = runs.RunRecord.from_dict({"key": "lq", "label_field": "gt", "extra": {"prediction_digest": "d1"}})
+    assert (record.predictions.digest, record.scores.digest, record.scores.flagged_pixels) == ("d1", "", None)
+    assert (record.overview, record.suspects, record.issues, record.classes, record.label_miou) == (
+        None,
+        None,
+        [],
+        [],
+        None,
+    )
+    assert record.sets == frozenset()
+
+
+def test_a_record_of_a_layout_to_come_is_an_error(runs, dataset):
+    document = runs.RunRecord("lq", "gt").to_dict() | {"version": runs.VERSION + 1}
+    text = (
+        f"Expected the record of run 'lq' to be of layout {runs.VERSION} or before, but it is of {runs.VERSION + 1}: a "
+        "later version of this plugin has written it. Update the plugin."
+    )
+    with pytest.raises(runs.LabelQualityError) as caught:
+        runs.RunRecord.from_dict(document)
+    assert str(caught.value) == text
+    store(dataset, document)
+    for load in (runs.list_records, lambda dataset: runs.load_record(dataset, "lq")):
+        with pytest.raises(runs.LabelQualityError) as caught:
+            load(dataset)
+        assert str(caught.value) == text
+
+
+def store(dataset, document):
+    from label_quality.plugin.dataset.custom_runs import AUDIT, save_content
+
+    save_content(dataset, document["key"], AUDIT, {}, document)
+
+
+@pytest.mark.parametrize(
+    ("extra", "problem"),
+    [
+        ([], "Expected `extra` of the record of run 'lq' to be named values, but got []."),
+        ({"groups": [{"given": 0}]}, "Expected `issues[0].suggested` of the record of run 'lq' to be a whole number"),
+        ({"groups": {"a": 1}}, "Expected `issues` of the record of run 'lq' to be a list, but got {'a': 1}."),
+        ({"suspects": "none"}, "Expected `suspects` of the record of run 'lq' to be named values, but got 'none'."),
+        ({"score_set": 3}, "Expected `scores.set` of the record of run 'lq' to be text, but got 3."),
+        ({"label_miou": "high"}, "Expected `label_miou` of the record of run 'lq' to be a number, but got 'high'."),
+        ({"overview": {"worst": [{"id": "1"}]}}, "Expected `overview.worst[0]."),
+    ],
+)
+def test_a_part_that_is_not_what_it_should_be_is_an_error(runs, dataset, extra, problem):
+    document = {"key": "lq", "label_field": "gt", "extra": extra}
+    with pytest.raises(runs.LabelQualityError, match=re.escape(problem)):
+        runs.RunRecord.from_dict(document)
+    store(dataset, document)
+    advice = r"Delete it with dataset.delete_run('lq') in Python, then run again with the same `key`"
+    with pytest.raises(runs.LabelQualityError, match=f"{re.escape(problem)}.*{re.escape(advice)}"):
+        runs.load_record(dataset, "lq")
+
+
+def test_what_could_not_be_read_again_is_not_written(runs, dataset):
+    runs.save_record(dataset, full_record(runs))
+    with pytest.raises(runs.LabelQualityError, match=r"Expected `issues\[0\].given` of the record of run 'lq'"):
+        runs.save_record(dataset, runs.RunRecord("lq", "gt", issues=[{"title": "x"}]))
+    assert runs.load_record(dataset, "lq").label_field == "ground_truth"
 
 
 def test_versions_name_what_decides_the_results(runs):

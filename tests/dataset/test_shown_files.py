@@ -76,7 +76,7 @@ def test_a_search_makes_removed_masks_again(dataset: Any, audit: Any) -> None:
     removed = removing(root(dataset), "suspects-*/masks/*/*.png", "Writing suspects")
     with pytest.raises(audit.LabelQualityError, match="removed while run 'lq' was under way"):
         audit.find_suspects(dataset, max_regions=1, progress=removed)
-    assert record_of(dataset).extra["suspects"]["status"] == "writing"
+    assert record_of(dataset).suspects.status == "writing"
     audit.find_suspects(dataset)
     assert sorted(files_of(dataset).values()) == sorted(before.values())
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+
+from ..suspect_run import issue
 
 
 @pytest.fixture
@@ -92,14 +96,12 @@ def test_a_run_without_scores_has_no_worst(views, dataset):
         views.worst_first(dataset, "lq")
 
 
-#: Rows of a group as the run record has it; the first two have the same address in the App
+#: The first two have the same address in the App
 GROUPS = [
-    {"given": 1, "suggested": 2, "given_name": "road", "suggested_name": "car", "evidence": 10.0},
-    {"given": 1, "suggested": 3, "given_name": "road", "suggested_name": "Car", "evidence": 5.0},
-    {"given": 0, "suggested": 2, "given_name": "unlabelled", "suggested_name": "car", "evidence": 50.0},
+    issue("road", "car", evidence=10.0),
+    issue("road", "Car", evidence=5.0, suggested=3),
+    issue("unlabelled", "car", evidence=50.0),
 ]
-for _group in GROUPS:
-    _group["title"] = f"{_group['suggested_name']} given as {_group['given_name']}"
 
 
 @pytest.fixture
@@ -201,7 +203,7 @@ def test_only_the_leading_groups_have_views(views, suspected, monkeypatch):
 
 def test_classes_without_latin_letters_have_views(views, suspected):
     groups = [
-        {**group, "title": title} for group, title in zip(GROUPS, ("汽车 ← 路", "车 ← 路", "车 ← 无"), strict=True)
+        replace(group, title=title) for group, title in zip(GROUPS, ("汽车 ← 路", "车 ← 路", "车 ← 无"), strict=True)
     ]
     assert views.save_suspect_views(suspected, "lq", groups)[4:] == [
         "lq: 车 ← 无",

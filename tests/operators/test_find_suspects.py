@@ -44,10 +44,10 @@ def audited(make_dataset: Any, tmp_path: Path) -> Any:
 @pytest.fixture
 def recorded(dataset: Any) -> Any:
     """A dataset with the record of a scored run that has suspects, and of one that has predictions only."""
+    from label_quality.plugin.dataset.record_parts import SuspectPart
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
 
-    suspects = {"regions": 0, "images": 0, "by_type": {}}
-    save_record(dataset, RunRecord("lq", "ground_truth", scored=4, fields=["lq_quality"], extra={"suspects": suspects}))
+    save_record(dataset, RunRecord("lq", "ground_truth", scored=4, fields=["lq_quality"], suspects=SuspectPart()))
     save_record(dataset, RunRecord("half", "ground_truth", status="predicted", fields=["half_prediction"]))
     return dataset
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ..suspect_run import issue
 from .calls import Calls, errors
 
 URI = "@label-quality/segmentation/show_group"
@@ -14,33 +15,13 @@ CALLS = Calls(URI)
 operator, context, form = CALLS.operator, CALLS.context, CALLS.form
 
 
-def group(given: int, suggested: int, given_name: str, suggested_name: str, **known: Any) -> dict[str, Any]:
-    return {
-        "given": given,
-        "suggested": suggested,
-        "given_name": given_name,
-        "suggested_name": suggested_name,
-        "title": f"{suggested_name} given as {given_name}",
-        "kind": "systematic",
-        "regions": 1,
-        "images": 1,
-        "pixels": 4,
-        "evidence": 9.0,
-        "share": 0.1,
-        "growth": 0.2,
-        "text": f"Systematic: {suggested_name}.",
-        **known,
-    }
-
-
-GROUPS = [
-    group(0, 2, "unlabelled", "car", regions=1200, images=3, kind="false_negative"),
-    group(1, 2, "road", "car"),
-]
+@pytest.fixture
+def issues(fiftyone: Any) -> list[Any]:
+    return [issue("unlabelled", "car", regions=1200, images=3, kind="false_negative"), issue("road", "car")]
 
 
 @pytest.fixture
-def grouped(dataset: Any) -> Any:
+def grouped(dataset: Any, issues: list[Any]) -> Any:
     """Runs "old" and "lq" with the same groups, and a later one "bare" that never looked for suspects."""
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
     from label_quality.plugin.dataset.suspect_fields import ImageSuspects, write_suspects
@@ -65,7 +46,7 @@ def grouped(dataset: Any) -> Any:
     for day, key in ((1, "old"), (2, "lq")):
         write_suspects(dataset, key, images, class_table=table, label_field="ground_truth")
         made = f"2026-01-0{day}T00:00:00+00:00"
-        save_record(dataset, RunRecord(key, "ground_truth", created=made, extra={"groups": GROUPS}))
+        save_record(dataset, RunRecord(key, "ground_truth", created=made, issues=issues))
     save_record(dataset, RunRecord("bare", "ground_truth", created="2026-01-03T00:00:00+00:00"))
     return dataset
 
@@ -80,7 +61,7 @@ def test_the_form_offers_the_groups_of_the_latest_run_that_has_some(grouped: Any
         "car given as unlabelled (false negative, 1,200 regions in 3 images)",
         "car given as road (systematic, 1 region in 1 image)",
     ]
-    assert properties["notice_group"].view.label == "Systematic: car."
+    assert properties["notice_group"].view.label == "Systematic: car given as unlabelled."
 
 
 def test_a_group_that_does_not_exist_is_an_error(grouped: Any) -> None:
@@ -91,12 +72,13 @@ def test_a_group_that_does_not_exist_is_an_error(grouped: Any) -> None:
 
 
 def test_a_dataset_without_groups_says_what_to_do(dataset: Any, grouped: Any) -> None:
+    from label_quality.plugin.dataset.record_parts import SuspectPart
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
 
     assert "Run 'bare' has no groups of suspects yet" in errors(form(grouped, key="bare"))["key"]
     with pytest.raises(Exception, match="Run 'bare' has no groups of suspects yet: find suspects first, or audit"):
         operator()(grouped, key="bare")
-    save_record(grouped, RunRecord("clean", "ground_truth", extra={"groups": []}))
+    save_record(grouped, RunRecord("clean", "ground_truth", suspects=SuspectPart()))
     with pytest.raises(Exception, match="Run 'clean' has no suspect regions, and therefore no groups"):
         operator()(grouped, key="clean")
     with pytest.raises(Exception, match=r"has no label quality run 'none'\. Its runs are: old, lq, bare, clean"):
@@ -107,9 +89,9 @@ def test_without_any_run_the_form_says_so(dataset: Any) -> None:
     assert "has no groups of suspects yet: find suspects first" in errors(form(dataset))["error_key"]
 
 
-def test_a_python_call_returns_what_is_known_of_the_group(grouped: Any) -> None:
-    assert operator()(grouped, "car given as road").result == {"key": "lq", **GROUPS[1]}
-    assert operator()(grouped.limit(1), key="old").result == {"key": "old", **GROUPS[0]}
+def test_a_python_call_returns_what_is_known_of_the_group(grouped: Any, issues: list[Any]) -> None:
+    assert operator()(grouped, "car given as road").result == {"key": "lq", **issues[1].to_dict()}
+    assert operator()(grouped.limit(1), key="old").result == {"key": "old", **issues[0].to_dict()}
 
 
 def test_the_app_opens_the_patches_the_strongest_first(fiftyone: Any, grouped: Any) -> None:

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ..suspect_run import issue
+
 pytest.importorskip("fiftyone")
 
 KEY = "lq"
@@ -63,8 +65,7 @@ def search(dataset: Any, tmp_path: Any) -> Any:
         images = [image(index, [row for row in found if row[0] == index]) for index in range(4)]
         delete_suspect_views(dataset, KEY)
         write_suspects(dataset, KEY, images, class_table=table, label_field="ground_truth", **options)
-        groups = [{"given_name": "unlabelled", "suggested_name": "car", "title": "car left out", "evidence": 1.0}]
-        save_suspect_views(dataset, KEY, groups)
+        save_suspect_views(dataset, KEY, [issue("unlabelled", "car", title="car left out", evidence=1.0)])
 
     for index, (_, _, _, _, _, (_, _, width, height)) in enumerate(FOUND):
         mask = np.zeros((height, width), np.uint8)

@@ -52,6 +52,26 @@ def test_they_open(audit: Any, released: Any) -> None:
     assert released.load_saved_view("mine").count() == 5
 
 
+def test_their_records_have_all_attributes(audit: Any, released: Any) -> None:
+    runs = {run.key: run for run in audit.list_runs(released)}
+    for key, run in runs.items():
+        assert run.dataset == str(released._doc.id) and run.slices is None and run.unknown == "error"
+        assert run.overview.quality == "evidence" and run.overview.scores["softmin"].images == 40
+        assert [one.id for one in run.overview.worst] == released.sort_by(f"{key}_quality").values("id")
+        assert run.overview.images_by_type == released.count_values(f"{key}_error_type")
+        found = run.suspects
+        assert (found.status, found.issues, found.config["min_area"]) == ("complete", len(run.issues), 0.001)
+        assert found.regions == sum(found.by_type.values()) == sum(issue.regions for issue in run.issues)
+        assert [issue.evidence for issue in run.issues] == sorted((one.evidence for one in run.issues), reverse=True)
+        assert [one.name for one in run.classes] == run.class_table["names"]
+        assert 0.8 < run.label_miou < 0.9 and run.scores.pooled_pixels == 1920 and run.scores.flagged_pixels > 100
+        names = {run.scores.set, found.set, *([run.predictions.set] if run.predictions.set else [])}
+        assert names == run.sets == {path.name for path in Path(run.folder).iterdir() if path.name != ".lock"}
+    predicted = [runs[key].predictions for key in ("done", "folds", "scored")]
+    assert [one.run for one in predicted] == [None, None, "folds"] and predicted[1].digest == predicted[2].digest
+    assert [one.folder for one in predicted] == [None, runs["folds"].folder, runs["folds"].folder]
+
+
 def test_a_finished_one_is_not_computed_again(audit: Any, released: Any) -> None:
     before, stages = files_of(FOLDER), set[str]()
     again = lambda stage, done, total: stages.add(stage)  # noqa: E731

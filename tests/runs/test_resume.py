@@ -218,7 +218,7 @@ def test_killed_in_every_phase(make_dataset: Any, audit: Any, interrupt: Interru
     assert record_of(dataset, "lq").status == "complete"
     calm, disturbed = record_of(dataset, "calm"), record_of(dataset, "lq")
     assert (calm.thresholds, calm.confident_joint) == (disturbed.thresholds, disturbed.confident_joint)
-    assert calm.extra["groups"] == disturbed.extra["groups"] and calm.extra["groups"]
+    assert calm.issues == disturbed.issues and calm.issues
     assert len(sets(dataset)) == 3 and "lq: worst first" in dataset.list_saved_views()
 
 
@@ -260,7 +260,7 @@ def test_a_killed_search_leaves_the_earlier_suspects(predicted: Any, audit: Any,
     assert {name: after[name] for name in after if name not in ("suspects", "error_type")} == {
         name: before[name] for name in before if name not in ("suspects", "error_type")
     }
-    assert len(sets(predicted)) == 2 and record_of(predicted, "lq").extra["suspects"]["status"] == "complete"
+    assert len(sets(predicted)) == 2 and record_of(predicted, "lq").suspects.status == "complete"
     # The earlier ones again, after a search for others that was killed while it wrote
     assert interrupt(predicted, kill_at=["Writing suspects", 40], function="find_suspects")["signal"] == signal.SIGKILL
     audit.audit_labels(predicted, "ground_truth", **WITH_FILES, max_regions=1)

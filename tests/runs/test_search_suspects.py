@@ -132,18 +132,18 @@ def test_the_record_counts_what_was_found(scenes: Any, audit: Any) -> None:
 
     summary = audit.audit_labels(scenes, "ground_truth", **WITH_FILES)
     record = record_of(scenes)
-    found, by_type = record.extra["suspects"], {"drop": 1, "swap": 1, "shift": 1, "other": 0}
+    found, by_type = record.suspects, {"drop": 1, "swap": 1, "shift": 1, "other": 0}
     assert (found["regions"], found["images"], found["by_type"], found["notes"]) == (3, 3, by_type, [])
     assert found["config"] == SuspectConfig().to_dict()
-    groups = {(group["given_name"], group["suggested_name"]): group for group in record.extra["groups"]}
+    groups = {(group.given_name, group.suggested_name): group for group in record.issues}
     assert set(groups) == {("unlabelled", "car"), ("tree", "car"), ("tree", "road")}
-    assert [group["pixels"] for group in groups.values()] == [8 * 64 - 4 * 16, 256, 256]
-    cars = record.extra["classes"][2]
+    assert [group.pixels for group in groups.values()] == [8 * 64 - 4 * 16, 256, 256]
+    cars = record.classes[2]
     assert (cars["name"], cars["pixels_before"], cars["pixels_after"]) == ("car", 18 * 256, 20 * 256)
-    assert cars["iou"] == 0.9 and 0.5 < record.extra["label_miou"] < 1
+    assert cars.iou == 0.9 and 0.5 < record.label_miou < 1
     assert (summary.suspects.regions, summary.suspects.by_type) == (3, by_type)
-    assert summary.suspects.label_miou == record.extra["label_miou"]
-    assert [group["title"] for group in summary.suspects.groups] == [one["title"] for one in record.extra["groups"]]
+    assert summary.suspects.label_miou == record.label_miou
+    assert [group["title"] for group in summary.suspects.groups] == [one.title for one in record.issues]
     assert {"lq_suspects", "lq_error_type"} <= set(record.fields)
     assert {"lq: worst first", "lq: drop suspects", "lq: suspect regions", "lq: car given as tree"} <= set(record.views)
     assert set(record.views) == set(scenes.list_saved_views())
@@ -168,7 +168,7 @@ def test_other_thresholds_need_neither_predictions_nor_images_scores(
     assert scenes.values("lq_error_type") == ["none", "none", "shift"] + ["none"] * 17
     assert summary.suspects.by_type == {"drop": 0, "swap": 0, "shift": 1, "other": 0}
     after = record_of(scenes)
-    assert after.extra["suspects"]["config"]["min_area"] == 0.1 and len(after.extra["groups"]) == 1
+    assert after.suspects.config["min_area"] == 0.1 and len(after.issues) == 1
     assert scenes.values("lq_quality") == qualities and after.created == created
     assert "lq: car given as tree" not in scenes.list_saved_views()
     assert set(after.views) == set(scenes.list_saved_views()) and set(after.fields) == set(before.fields)
@@ -201,7 +201,7 @@ def test_an_audit_again_keeps_suspects_unless_it_says_which(scenes: Any, audit: 
     assert set(stages) == {"Finding suspects", "Writing suspects"}
     assert scenes.count_values("lq_error_type") == {"none": 17, "drop": 1, "swap": 1, "shift": 1}
     audit.audit_labels(scenes, "ground_truth", **WITH_FILES, suspects=False, overwrite=True)
-    assert not scenes.has_sample_field("lq_suspects") and "suspects" not in record_of(scenes).extra
+    assert not scenes.has_sample_field("lq_suspects") and record_of(scenes).suspects is None
     assert scenes.list_saved_views() == ["lq: worst first"]
     assert not [path for path in folder_of(scenes).iterdir() if path.name.startswith("suspects-")]
     with pytest.raises(audit.LabelQualityError, match="'min_area' are of suspects, which suspects=False leaves out"):
@@ -231,7 +231,7 @@ def test_a_mask_that_has_changed_is_named(make_scenes: Make, audit: Any, storage
     summary = audit.find_suspects(scenes, skip_failures=True)
     assert summary.suspects.notes == ("1 of the samples could not be searched for suspects and has none.",)
     assert scenes.values("lq_error_type") == ["drop", None, "shift", "none", "none"]
-    assert [one["sample_id"] for one in record_of(scenes).extra["suspects"]["failures"]] == [changed.id]
+    assert [one["sample_id"] for one in record_of(scenes).suspects.failures] == [changed.id]
     audit.score_label_quality(scenes, "ground_truth", overwrite=True)
     assert scenes.values("lq_error_type") == ["drop", "drop", "shift", "none", "none"]
 
@@ -263,8 +263,8 @@ def test_a_run_of_a_view_is_searched_whole_and_no_further(scenes: Any, audit: An
 def test_threads_change_nothing(scenes: Any, audit: Any) -> None:
     audit.audit_labels(scenes, "ground_truth", **WITH_FILES, workers=1)
     audit.audit_labels(scenes, "ground_truth", key="b", **WITH_FILES, workers=4)
-    one, other = record_of(scenes).extra, record_of(scenes, "b").extra
-    assert one["groups"] == other["groups"] and one["classes"] == other["classes"]
+    one, other = record_of(scenes), record_of(scenes, "b")
+    assert one.issues == other.issues and one.classes == other.classes
     for name in ("given", "suggested", "evidence", "area", "bounding_box", "confidence"):
         path = f"suspects.detections.{name}"
         assert scenes.values(f"lq_{path}") == scenes.values(f"b_{path}")
@@ -328,7 +328,7 @@ def test_a_damaged_file_is_skipped_where_failures_are(scenes: Any, audit: Any) -
     assert summary.suspects.notes == ("1 of the samples could not be searched for suspects and has none.",)
     assert scenes.values("lq_error_type")[:3] == [None, "swap", "shift"]
     record = record_of(scenes)
-    assert [one["sample_id"] for one in record.extra["suspects"]["failures"]] == [first] and record.failures == []
+    assert [one["sample_id"] for one in record.suspects.failures] == [first] and record.failures == []
     # What is there now has gaps, which is no answer to who wants none
     with pytest.raises(audit.LabelQualityError, match=rf"sample {first} .*Score again: score_label_quality with"):
         audit.find_suspects(scenes, min_area=0.01, overwrite=True)
@@ -373,7 +373,7 @@ def test_two_classes_with_the_same_name_stay_apart(make_scenes: Make, audit: Any
     scenes = make_scenes(targets={0: "unlabelled", 3: "thing", 7: "car", 20: "thing"})
     audit.audit_labels(scenes, "ground_truth", **WITH_FILES)
     assert suspects_of(scenes.skip(2).first()) == [("thing (20)", "thing (3)", "shift")]
-    titles = [group["title"] for group in record_of(scenes).extra["groups"]]
+    titles = [group.title for group in record_of(scenes).issues]
     assert sorted(titles) == ["car given as thing (20)", "car given as unlabelled", "thing (3) given as thing (20)"]
     assert len(scenes.load_saved_view("lq: thing (3) given as thing (20)")) == 1
 

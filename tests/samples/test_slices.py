@@ -73,7 +73,7 @@ def test_a_run_on_one_slice(grouped: Any) -> None:
     assert {"lq_quality", "lq_heatmap", "lq_suspects", "lq_error_type"} <= set(fields)
     assert all(with_values(grouped, name) == ["right"] for name in fields)
     (record,) = list_runs(grouped)
-    assert record.extra["slices"] == ["right"]
+    assert record.slices == ["right"]
     # Whatever slice the App shows
     for shown in ("left", "cloud", "right"):
         grouped.group_slice = shown
@@ -132,7 +132,7 @@ def test_a_run_on_all_slices_of_images(grouped: Any) -> None:
     view = grouped.select_group_slices(["left", "right"])
     assert audit_labels(view, "ground_truth", **WITH_FILES).scored == 6
     assert with_values(grouped, "lq_quality") == ["left", "right"]
-    assert list_runs(grouped)[0].extra["slices"] == ["left", "right"]
+    assert list_runs(grouped)[0].slices == ["left", "right"]
     assert len(grouped.load_saved_view("lq: worst first")) == 6
     with pytest.raises(LabelQualityError, match=r"Select its slices of images, .* `dataset.select_group_slices\('left"):
         audit_labels(grouped, "ground_truth", **WITH_FILES)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ...suspect_run import issue
+
 PLUGIN = "@label-quality/segmentation"
 URI = f"{PLUGIN}/label_quality_panel"
 #: Call of a panel's method: name, state, parameters -> context
@@ -54,24 +56,8 @@ def state(**known: Any) -> dict[str, Any]:
     return {"page": {"top": {"run": "lq"}, "cards": {"scores": {"score": "quality"}}}, **known}
 
 
-def group(given: str, suggested: str, **known: Any) -> dict[str, Any]:
-    indices = {"unlabelled": 0, "road": 1, "car": 2, "tree": 3}
-    return {
-        "given": indices[given],
-        "suggested": indices[suggested],
-        "given_name": given,
-        "suggested_name": suggested,
-        "title": f"{suggested} given as {given}",
-        "kind": "systematic",
-        "regions": 4,
-        "images": 4,
-        "pixels": 16,
-        "evidence": 9.0,
-        "share": 0.1,
-        "growth": 0.2,
-        "text": "Systematic: the same mistake.",
-        **known,
-    }
+def group(given: str, suggested: str, **known: Any) -> Any:
+    return issue(given, suggested, **{"regions": 4, "images": 4, "text": "Systematic: the same mistake.", **known})
 
 
 @pytest.fixture
@@ -79,11 +65,13 @@ def audited(dataset: Any) -> Any:
     """Four images with a run ``lq``: qualities 0.4, 0.3, 0.2 and 1.0, two regions each in the first two."""
     import fiftyone as fo
     from label_quality.plugin.dataset.fields import create_fields
+    from label_quality.plugin.dataset.record_parts import ScorePart, SuspectPart
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
     from label_quality.plugin.dataset.suspect_fields import ImageSuspects, write_suspects
     from label_quality.plugin.dataset.views import save_suspect_views, save_worst_first
     from label_quality.plugin.labels.class_table import ClassTable
     from label_quality.plugin.runs.overview import ScoreOverview, SuspectOverview
+    from label_quality.plugin.suspects.class_effects import ClassEffect
 
     table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
     ids, quality = dataset.values("id"), np.array([0.4, 0.3, 0.2, 1.0])
@@ -108,35 +96,28 @@ def audited(dataset: Any) -> Any:
     write_suspects(dataset, "lq", images, class_table=table, label_field="ground_truth")
     scores = ScoreOverview("softmin")
     scores.update(ids, {"softmin": quality, "ccp": quality})
-    overview = scores.to_dict(dict(zip(ids, dataset.values("filepath"), strict=True)))
+    overview = scores.overview(dict(zip(ids, dataset.values("filepath"), strict=True)))
     suspects = SuspectOverview(table.names, ids)
     for one, kind in zip(images, ("drop", "drop", "none", "none"), strict=True):
         suspects.update(one.sample_id, kind, one.given, one.suggested, one.evidence)
     suspects.add_to(overview)
     groups = [group("unlabelled", "car", regions=2, images=2), group("road", "car", regions=2, images=2, evidence=2.0)]
     before, after, lost = (100, 200, 50, 0), (92, 192, 66, 0), (8, 8, 0, 0)
-    classes = [
-        {
-            "index": index,
-            "name": name,
-            "pixels_before": before[index],
-            "pixels_after": after[index],
-            "suspected_pixels": lost[index],
-            "share": lost[index] / before[index] if before[index] else None,
-            "iou": None,
-        }
-        for index, name in enumerate(table.names)
-    ]
+    shares = [part / whole if whole else None for part, whole in zip(lost, before, strict=True)]
+    columns = zip(range(4), table.names, before, after, lost, shares, strict=True)
+    classes = [ClassEffect(*known, iou=None) for known in columns]
     views = [save_worst_first(dataset, "lq"), *save_suspect_views(dataset, "lq", groups)]
-    extra = {
+    known = {
+        "samples": 4,
+        "scored": 4,
+        "fields": ["lq_quality"],
+        "views": views,
         "overview": overview,
-        "groups": groups,
+        "issues": groups,
         "classes": classes,
-        "suspects": {"status": "complete", "images": 2, "regions": 4, "notes": ["A note on suspects."]},
-        "flagged_pixels": 3,
-        "pooled_pixels": 100,
+        "suspects": SuspectPart(images=2, regions=4, notes=["A note on suspects."]),
+        "scores": ScorePart(flagged_pixels=3, pooled_pixels=100),
     }
-    known = {"samples": 4, "scored": 4, "fields": ["lq_quality"], "views": views, "extra": extra}
     save_record(dataset, RunRecord("lq", "ground_truth", source="cross_validation", **known))
     return dataset
 
@@ -204,12 +185,13 @@ def test_what_the_user_must_know_comes_first(call: Call, audited: Any) -> None:
 
 
 def test_a_run_without_suspects_offers_to_find_them(call: Call, audited: Any) -> None:
+    from label_quality.plugin.dataset.record_parts import SuspectPart, WorstImage
     from label_quality.plugin.dataset.run_record import load_record, save_record
 
     record = load_record(audited, "lq")
-    for part in ("groups", "classes", "suspects"):
-        record.extra.pop(part)
-    record.extra["overview"].pop("images_by_type")
+    record.issues, record.classes, record.suspects = [], [], None
+    record.overview.images_by_type = None
+    record.overview.worst = [WorstImage(one.id, one.filepath, one.quality) for one in record.overview.worst]
     save_record(audited, record)
     text = shown(call("on_load"))
     assert "No suspects were looked for yet." in text
@@ -217,7 +199,8 @@ def test_a_run_without_suspects_offers_to_find_them(call: Call, audited: Any) ->
     assert "Pixels flagged" in text
     assert "by confident learning" in text
     assert "Leading suspect" not in text
-    record.extra["suspects"] = {"status": "missing", "notes": ["No suspects were looked for: no probabilities."]}
+    notes = ["No suspects were looked for: no probabilities."]
+    record.suspects = SuspectPart(status="missing", notes=notes)
     save_record(audited, record)
     text = shown(call("on_load"))
     assert "No suspects were looked for: no probabilities." in text
@@ -389,9 +372,9 @@ def test_it_opens_in_well_under_a_second_at_20000_images(call: Call, audited: An
     ids = [f"{index:024x}" for index in range(20_000)]
     scores = ScoreOverview("softmin")
     scores.update(ids, {name: rng.beta(8, 2, len(ids)) for name in ("softmin", "ccp", "iou", "clc")})
-    record.extra["overview"] |= scores.to_dict(dict.fromkeys(ids, "/a/long/folder/of/images/name.png"))
+    record.overview = scores.overview(dict.fromkeys(ids, "/a/long/folder/of/images/name.png"))
     record.scored = len(ids)
-    record.extra["groups"] = [group("road", "car", title=f"group {index}") for index in range(1000)]
+    record.issues = [group("road", "car", title=f"group {index}") for index in range(1000)]
     record.confident_joint = rng.integers(0, 10**9, (classes, classes)).tolist()
     record.noise_matrix = rng.random((classes, classes)).tolist()
     save_record(audited, record)
@@ -457,13 +440,13 @@ def test_an_image_without_scores_says_so(dataset: Any) -> None:
 
 def test_names_in_plots_are_text_not_markup(fiftyone: Any) -> None:
     from label_quality.operators.panel import plots as panel_plots
+    from label_quality.plugin.suspects.class_effects import ClassEffect
 
     name = '<a href="https://example.com">x</a> & <b>y</b>'
-    group = {"given_name": name, "suggested_name": "car", "title": f"car given as {name}", "regions": 2, "images": 1}
-    traces, layout, _ = panel_plots.matrix([group], [name, "car"])
+    traces, layout, _ = panel_plots.matrix([issue(name, "car", regions=2)], [name, "car"])
     escaped = '&lt;a href="https://example.com"&gt;x&lt;/a&gt; &amp; &lt;b&gt;y&lt;/b&gt;'
     assert traces[0]["hovertext"][0][1] == f"car given as {escaped}<br>2 regions in 1 image"
     assert layout["xaxis"]["ticktext"][0] == '&lt;a href="https://…'
-    effect = {"name": name, "suspected_pixels": 1, "pixels_before": 9, "pixels_after": 8, "share": 0.1}
+    effect = ClassEffect(0, name, pixels_before=9, pixels_after=8, suspected_pixels=1, share=0.1, iou=None)
     for trace in panel_plots.class_bars([effect])[0]:
         assert trace["hovertext"][0].startswith(f"{escaped}: ")

@@ -1,0 +1,133 @@
+"""The parts of a run's record: what it made, what it found, and how that looks at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..samples.failures import LeftOut
+
+#: What a record's status says of a run: it has predictions only, its fields are being written, or it has everything
+PREDICTED = "predicted"
+WRITING = "writing"
+COMPLETE = "complete"
+#: Of suspects: they could not be looked for
+MISSING = "missing"
+
+
+@dataclass
+class PredictionPart:
+    """A run's predictions, and where they are.
+
+    Args:
+        digest: of everything that they depend on; empty where none is known
+        set: name of the run's own set of files; None where it has none
+        folder: of the run that keeps them; None where no run does
+        run: key of the run that they belong to, where it is another one
+        model: what is known of a user's model
+    """
+
+    digest: str = ""
+    set: str | None = None
+    folder: str | None = None
+    run: str | None = None
+    model: dict[str, Any] | None = None
+
+
+@dataclass
+class ScorePart:
+    """A run's scores, and where they are.
+
+    Args:
+        digest: of everything that they depend on; empty where there are none
+        set: name of the run's set of files
+        flagged_pixels: that confident learning flags, of the pooled ones; None where it did not run
+        pooled_pixels: those that it has looked at
+    """
+
+    digest: str = ""
+    set: str | None = None
+    flagged_pixels: int | None = None
+    pooled_pixels: int | None = None
+
+
+@dataclass
+class SuspectPart:
+    """A run's suspects, counted, and where they are.
+
+    Args:
+        regions: number of suspect regions
+        images: images with at least one
+        by_type: regions of each type of error
+        issues: number of issues; the record has at most the first thousand
+        notes: sentences that the user must know
+        failures: samples that could not be searched
+        config: what a suspect is, as `SuspectConfig.to_dict` gives it
+        set: name of the run's set of files
+        status: `COMPLETE`, `WRITING`, or `MISSING` where none could be looked for
+    """
+
+    regions: int = 0
+    images: int = 0
+    by_type: dict[str, int] = field(default_factory=dict)
+    issues: int = 0
+    notes: list[str] = field(default_factory=list)
+    failures: list[LeftOut] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+    set: str | None = None
+    status: str = COMPLETE
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A score over the images.
+
+    Args:
+        images: that have it
+        mean: of the images; None where there is none
+        lowest: the smallest; None where there is none
+        histogram: images by score, in equal steps over [0, 1]
+    """
+
+    images: int
+    mean: float | None
+    lowest: float | None
+    histogram: list[int]
+
+
+@dataclass(frozen=True)
+class WorstImage:
+    """One of the worst images of a run.
+
+    Args:
+        id: the sample
+        filepath: the image
+        quality: in [0, 1]
+        error_type: its leading type of error, ``none`` where it has no suspect; None where none was looked for
+        given: class that the mask says in its strongest suspect
+        suggested: class that the predictions see there
+    """
+
+    id: str
+    filepath: str
+    quality: float
+    error_type: str | None = None
+    given: str | None = None
+    suggested: str | None = None
+
+
+@dataclass
+class Overview:
+    """A run at a glance.
+
+    Args:
+        quality: the score that ranks the images
+        scores: name to distribution
+        worst: the worst images, worst first
+        images_by_type: images by leading type of error; None where suspects were not looked for
+    """
+
+    quality: str | None = None
+    scores: dict[str, Distribution] = field(default_factory=dict)
+    worst: list[WorstImage] = field(default_factory=list)
+    images_by_type: dict[str, int] | None = None
