@@ -9,16 +9,48 @@ from typing import Any
 
 from ..base.config import Config
 from ..base.errors import LabelQualityError
+from ..base.parameters import parameter, repeated
 from ..runs.request import Request
 from ..scores.config import ScoreConfig
 from ..training.config import CrossValidation
-from ..training.presets import resolve_preset
-from .planted_errors import ERROR_KINDS, PAPER_RATES, InjectionRules
-from .records import DEFAULT_KEY, INJECTED, TRUTH
 
+DEFAULT_KEY = "lq_benchmark"
+INJECTED, TRUTH = "injected", "truth"
+DROP, SWAP, SHIFT = ERROR_KINDS = ("drop", "swap", "shift")
+#: The share of the images that the paper gives each kind of error
+PAPER_RATES = {DROP: 0.2, SWAP: 0.3, SHIFT: 0.2}
 _OF_REQUEST = ("classes", "ignored", "unlabelled", "unknown", "skip_failures", "output_dir")
 _OF_PREDICTIONS = {one.name for one in dataclasses.fields(CrossValidation)} - {"seed", "architecture", "only_folds"}
 _OF_SCORES = {one.name for one in dataclasses.fields(ScoreConfig)}
+
+
+@dataclass(frozen=True)
+class BenchmarkRequest(Config):
+    """What a benchmark is asked beside what it measures.
+
+    Args:
+        key: of the benchmark's record
+        kinds: of errors to plant, or None for all that have a rate
+        rates: kind to the share of the images that gets one, in (0, 1), or None for the paper's
+        overwrite: replace another benchmark of that key; with the same parameters, measure anew
+        rescore: score finished audits again (of an earlier call with ``keep_runs``)
+        keep_runs: leave the audits and their datasets for ``rescore``, until the benchmark is deleted
+    """
+
+    key: str = parameter(DEFAULT_KEY, "The test's name, that of its record", label="Name of the test", short=True)
+    kinds: tuple[str, ...] | None = parameter(
+        None, "Kinds of errors to plant", label="Kinds of errors", choices=ERROR_KINDS, empty="all that have a rate"
+    )
+    rates: Mapping[str, float] | None = parameter(
+        None,
+        "The share of the images that get an error of the kind; kinds without one are left out",
+        label="Rates",
+        empty=" ".join(f"{kind}={rate}" for kind, rate in PAPER_RATES.items()),
+        unit="KIND=RATE",
+    )
+    overwrite: bool = parameter(False, "With the same choices, it is measured anew", label="Replace the test")
+    rescore: bool = parameter(False, "", label="Score audits again that were kept")
+    keep_runs: bool = parameter(False, "Until the test is deleted", label="Keep the audits, to score them again")
 
 
 @dataclass(frozen=True)
@@ -41,15 +73,46 @@ class BenchmarkConfig(Config):
     """
 
     rates: Mapping[str, float] = field(default_factory=lambda: dict(PAPER_RATES))
-    severity: float = InjectionRules.severity
-    min_fraction: float = InjectionRules.min_fraction
-    seed: int = 51
-    architectures: tuple[str | None, ...] = (None,)
-    truth_field: str | None = None
-    run_key: str | None = None
-    min_difference: float = 0.001
-    resamples: int = 1000
-    suspects: bool = True
+    severity: float = parameter(
+        0.1,
+        "Of displaced edges: the largest displacement, as a share of the image's longer side",
+        label="Severity",
+        within="(0, 1]",
+        unit="S",
+    )
+    min_fraction: float = parameter(
+        0.01,
+        "The least share of an image's pixels that an error changes",
+        label="Least size",
+        within="(0, 1]",
+        unit="F",
+    )
+    seed: int = repeated(CrossValidation, "seed", CrossValidation.seed)
+    architectures: tuple[str | None, ...] = parameter(
+        (None,),
+        "Decoders of segmentation-models-pytorch, such as DeepLabV3Plus, FPN; own is the preset's own",
+        label="Architectures",
+        empty="the preset's own",
+        none="own",
+        unit="NAME",
+    )
+    truth_field: str | None = parameter(
+        None, "The field with the masks as they should be", label="Corrected masks", empty="errors that are planted"
+    )
+    run_key: str | None = parameter(
+        None, "The run whose scores are compared with the truth", label="Scores", empty="a new audit", unit="KEY"
+    )
+    min_difference: float = parameter(
+        0.001,
+        "A mask is wrong where at least this share of its pixels differs from the corrected one",
+        label="Least difference",
+        within="[0, 1)",
+        unit="D",
+    )
+    resamples: int = parameter(
+        1000, "Of the bootstrap that the 95 % intervals come from", label="Resamples", within="[1, inf)"
+    )
+    suspects: bool = parameter(True, "", label="Also judge the suspect regions of planted errors")
     predictions: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
 
@@ -65,13 +128,6 @@ class BenchmarkConfig(Config):
 
     def validate(self) -> None:
         self._check_rates()
-        InjectionRules(min_fraction=self.min_fraction, severity=self.severity)
-        if not 0 <= self.min_difference < 1:
-            raise LabelQualityError(
-                f"Expected parameter `min_difference` to be in [0, 1), but got {self.min_difference!r}."
-            )
-        if self.resamples < 1:
-            raise LabelQualityError(f"Expected parameter `resamples` to be at least 1, but got {self.resamples!r}.")
         if self.run_key is not None and self.truth_field is None:
             raise LabelQualityError(
                 f"Parameter `run_key` ({self.run_key!r}) names a run to judge by corrected masks: give their field in "
@@ -81,6 +137,8 @@ class BenchmarkConfig(Config):
 
     def cross_validation(self, architecture: str | None) -> CrossValidation:
         """The predictions of one architecture, the preset decided."""
+        from ..training.presets import resolve_preset
+
         parameters = {**self.predictions, "seed": self.seed, "architecture": architecture}
         return resolve_preset(CrossValidation.from_params(parameters))
 
@@ -117,7 +175,7 @@ class BenchmarkConfig(Config):
                 "one of the two out."
             )
         for architecture in self.architectures:
-            _check_known(self.cross_validation(architecture))
+            self.cross_validation(architecture).check()
         ScoreConfig.from_params(self.scores)
 
 
@@ -154,16 +212,3 @@ def rates_of(kinds: Any, rates: Mapping[str, float] | None) -> dict[str, float]:
     if unfit:
         raise LabelQualityError(f"Expected rates only of the kinds {list(kinds)}, but got some of {', '.join(unfit)}.")
     return {kind: known.get(kind, 0.5) for kind in kinds}
-
-
-def _check_known(config: CrossValidation) -> None:
-    """Raises `LabelQualityError` for an architecture that no network is built of."""
-    if config.preset == "fast" or config.architecture is None:
-        return
-    import segmentation_models_pytorch as smp
-
-    known = [one.__name__ for one in smp.MODEL_ARCHITECTURES_MAPPING.values()]
-    if config.architecture.lower() not in (name.lower() for name in known):
-        raise LabelQualityError(
-            f"Expected parameter `architecture` to be one of {', '.join(known)}, but got {config.architecture!r}."
-        )

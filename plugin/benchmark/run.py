@@ -26,11 +26,10 @@ import numpy as np
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress, named, silent
 from .assess import LIFT_COUNT
-from .config import BenchmarkConfig, rates_of, split_parameters
+from .config import DEFAULT_KEY, ERROR_KINDS, INJECTED, BenchmarkConfig, rates_of, split_parameters
 from .corrected_truth import measure_truth
 from .noisy_dataset import NoisyMask, NothingToPlant, chosen_images, plant_errors
-from .planted_errors import ERROR_KINDS, InjectionRules
-from .records import DEFAULT_KEY, INJECTED, MASKS, delete_benchmark, list_benchmarks, load_benchmark
+from .records import MASKS, delete_benchmark, list_benchmarks, load_benchmark
 from .state import Benchmark, opened
 from .tables import KIND_NAMES, describe_benchmark
 
@@ -94,15 +93,15 @@ def benchmark_scores(
     key: str = DEFAULT_KEY,
     kinds: Sequence[str] | None = None,
     rates: Mapping[str, float] | None = None,
-    severity: float = InjectionRules.severity,
-    min_fraction: float = InjectionRules.min_fraction,
-    seed: int = 51,
-    architectures: Sequence[str | None] = (None,),
+    severity: float = BenchmarkConfig.severity,
+    min_fraction: float = BenchmarkConfig.min_fraction,
+    seed: int = BenchmarkConfig.seed,
+    architectures: Sequence[str | None] = BenchmarkConfig.architectures,
     truth_field: str | None = None,
     run_key: str | None = None,
-    min_difference: float = 0.001,
-    resamples: int = 1000,
-    suspects: bool = True,
+    min_difference: float = BenchmarkConfig.min_difference,
+    resamples: int = BenchmarkConfig.resamples,
+    suspects: bool = BenchmarkConfig.suspects,
     overwrite: bool = False,
     rescore: bool = False,
     keep_runs: bool = False,

@@ -6,8 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..base.config import Config, require
+from ..base.config import Config
 from ..base.foreign_files import check_path
+from ..base.parameters import parameter, require
+
+_KINDS = {
+    "auto": "Tell by the file",
+    "smp": "segmentation-models-pytorch checkpoint",
+    "torchscript": "TorchScript file",
+    "fiftyone": "FiftyOne zoo model",
+    "huggingface": "Hugging Face model",
+}
+_OF_WEIGHTS = "Of segmentation-models-pytorch, for a checkpoint that holds only weights"
 
 
 @dataclass(frozen=True)
@@ -34,25 +44,68 @@ class ModelSource(Config):
     source: ClassVar[str] = "model"
     execution_only: ClassVar[tuple[str, ...]] = ("device", "batch_size")
 
-    model: str = ""
-    kind: str = "auto"
-    architecture: str | None = None
-    encoder: str | None = None
-    class_map: Mapping[str, str | int] | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    input_size: int | None = None
-    tile: int | None = None
-    batch_size: int = 8
-    device: str = "auto"
-    out_of_sample: bool = False
-    trust: bool = False
+    model: str = parameter(
+        "",
+        "A checkpoint's path, a FiftyOne zoo model's name, or a Hugging Face model's name or folder",
+        label="Model",
+    )
+    kind: str = parameter("auto", "What the model is", label="Kind of model", choices=_KINDS)
+    architecture: str | None = parameter(None, _OF_WEIGHTS, label="Architecture", short=True)
+    encoder: str | None = parameter(None, _OF_WEIGHTS, label="Encoder", short=True)
+    class_map: Mapping[str, str | int] | None = parameter(
+        None,
+        "The model's class (name or number) to the dataset's (name or value), as '0: road, 1: car', or a JSON file",
+        label="Class map",
+        empty="equal names",
+        unit="MAP",
+    )
+    mean: tuple[float, ...] | None = parameter(
+        None,
+        "Of the model's input, per channel, for pixels in 0..1",
+        label="Mean",
+        empty="the model's own or ImageNet's",
+        short=True,
+    )
+    std: tuple[float, ...] | None = parameter(
+        None,
+        "Likewise the standard deviation",
+        label="Standard deviation",
+        empty="the model's own or ImageNet's",
+        short=True,
+    )
+    input_size: int | None = parameter(
+        None,
+        "Longest side of an image as the model sees it, in pixels",
+        label="Input size",
+        within="[32, inf)",
+        empty="the model's or the image's own",
+        unit="PIXELS",
+    )
+    tile: int | None = parameter(
+        None,
+        "Side of the tiles that larger images are cut into, in pixels",
+        label="Tile size",
+        within="[64, inf)",
+        empty="none",
+        unit="PIXELS",
+    )
+    batch_size: int = parameter(8, "Images a step", label="Batch size", within="[1, inf)")
+    device: str = parameter("auto", "auto, cpu, cuda or cuda:N", label="Device", short=True)
+    out_of_sample: bool = parameter(False, "", label="The model has never seen these samples in its training")
+    trust: bool = parameter(
+        False,
+        "Some files can only be loaded so; say yes to files you trust",
+        label="Run code from the model's file",
+    )
 
     def validate(self) -> None:
-        kinds = ("auto", "smp", "torchscript", "fiftyone", "huggingface")
         require(bool(self.model), "model", "a path or a name", self.model)
         check_path(self.model, "model")
-        require(self.kind in kinds, "kind", f"one of {', '.join(kinds)}", self.kind)
-        for name, least in (("input_size", 32), ("tile", 64), ("batch_size", 1)):
-            value = getattr(self, name)
-            require(value is None or value >= least, name, f"at least {least}", value)
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            require(values is None or len(values) == 3, name, "three numbers, one a colour channel", values)
+
+    def check(self) -> None:
+        from .user_models import check_model
+
+        check_model(self)

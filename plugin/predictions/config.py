@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..base.config import Config, require
+from ..base.config import Config
+from ..base.parameters import parameter, repeated, require
 from ..models.config import ModelSource
 from ..training.config import CrossValidation
 
@@ -25,15 +26,15 @@ class FilesSource(Config):
 
     source: ClassVar[str] = "files"
 
-    field: str = ""
-    content: str = "auto"
-    class_map: Mapping[str, str | int] | None = None
-    out_of_sample: bool = True
+    field: str = parameter("", "Paths of probability files, or predicted masks", label="Field of the predictions")
+    content: str = parameter(
+        "auto", "What the files hold", label="The arrays hold", choices=("auto", "probabilities", "logits")
+    )
+    class_map: Mapping[str, str | int] | None = repeated(ModelSource, "class_map", empty="the same number")
+    out_of_sample: bool = parameter(True, "", label="No prediction comes from a model trained on that same sample")
 
     def validate(self) -> None:
         require(bool(self.field), "field", "the name of a field", self.field)
-        contents = ("auto", "probabilities", "logits")
-        require(self.content in contents, "content", f"one of {', '.join(contents)}", self.content)
 
 
 PredictionConfig = CrossValidation | ModelSource | FilesSource

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..base.config import Config, require
+from ..base.config import Config
+from ..base.parameters import parameter, require
 
 #: The seven methods of the paper, in its order, and class-pair evidence; each is the field ``<key>_<name>``
 SCORES = ("ccp", "tccp", "cil", "clc", "iou", "coco", "softmin", "evidence")
@@ -35,23 +36,37 @@ class ScoreConfig(Config):
 
     execution_only: ClassVar[tuple[str, ...]] = ("workers",)
 
-    scores: tuple[str, ...] = SCORES
-    temperature: float = 0.1
-    thresholds: tuple[float, ...] = DEFAULT_THRESHOLDS
-    pooling: int = 4
-    clc_rule: str = "cleanlab"
-    coco_average: str = "components"
-    per_class: bool = True
-    workers: int | None = None
+    scores: tuple[str, ...] = parameter(
+        SCORES, f"Some of {', '.join(SCORES)}", label="Which scores", choices=SCORES, empty="all", unit="SCORE"
+    )
+    temperature: float = parameter(
+        0.1, "Of softmin; smaller is closer to the minimum", label="Softmin temperature", within="(0, inf)", unit="T"
+    )
+    thresholds: tuple[float, ...] = parameter(
+        DEFAULT_THRESHOLDS,
+        "Of thresholded CCP, each in (0, 1)",
+        label="TCCP thresholds",
+        empty=f"{DEFAULT_THRESHOLDS[0]}, {DEFAULT_THRESHOLDS[1]}, …, {DEFAULT_THRESHOLDS[-1]}",
+        unit="T",
+    )
+    pooling: int = parameter(
+        4, "Side of the blocks of CLC and CoCo; 1 for full resolution", label="Pooling", within="[1, inf)"
+    )
+    clc_rule: str = parameter(
+        "cleanlab",
+        "Which pixels confident learning flags",
+        label="Confident learning flags",
+        choices={
+            "cleanlab": "as many of the lowest pixels (cleanlab)",
+            "joint": "off the diagonal of the confident joint",
+        },
+    )
+    coco_average: str = parameter(
+        "components", "What CoCo averages over", label="CoCo averages over", choices=("components", "classes")
+    )
+    per_class: bool = parameter(True, "", label="Also score every class of every image")
+    workers: int | None = parameter(None, "Threads that score", label="Threads", within="[1, inf)", empty="one a core")
 
     def validate(self) -> None:
-        unknown = [score for score in self.scores if score not in SCORES]
-        require(bool(self.scores) and not unknown, "scores", f"some of {', '.join(SCORES)}", list(self.scores))
-        require(self.temperature > 0, "temperature", "positive", self.temperature)
         thresholds = list(self.thresholds)
         require(bool(thresholds) and all(0 < t < 1 for t in thresholds), "thresholds", "each in (0, 1)", thresholds)
-        require(self.pooling >= 1, "pooling", "at least 1", self.pooling)
-        require(self.clc_rule in ("joint", "cleanlab"), "clc_rule", "'joint' or 'cleanlab'", self.clc_rule)
-        averages = ("components", "classes")
-        require(self.coco_average in averages, "coco_average", "'components' or 'classes'", self.coco_average)
-        require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)

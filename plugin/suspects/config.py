@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..base.config import Config, require
+from ..base.config import Config
+from ..base.parameters import parameter
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,21 @@ class SuspectConfig(Config):
 
     execution_only: ClassVar[tuple[str, ...]] = ("workers",)
 
-    min_evidence: float = 0.0075
-    min_area: float = 0.001
-    max_regions: int | None = 50
-    workers: int | None = None
-
-    def validate(self) -> None:
-        require(self.min_evidence >= 0, "min_evidence", "at least 0", self.min_evidence)
-        require(0 <= self.min_area <= 1, "min_area", "in [0, 1]", self.min_area)
-        some = self.max_regions is None or self.max_regions >= 1
-        require(some, "max_regions", "at least 1, or None for all", self.max_regions)
-        require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
+    min_evidence: float = parameter(
+        0.0075,
+        "The least evidence of a region, summed over it, in nats per pixel of the image",
+        label="Least evidence",
+        within="[0, inf)",
+        unit="E",
+    )
+    min_area: float = parameter(
+        0.001, "The least share of an image that a region covers", label="Least area", within="[0, 1]", unit="A"
+    )
+    max_regions: int | None = parameter(
+        50,
+        "Most regions of an image, those of the most evidence; 0 for all",
+        label="Regions an image",
+        within="[1, inf)",
+        none="all",
+    )
+    workers: int | None = parameter(None, "Threads that search", label="Threads", within="[1, inf)", empty="one a core")

@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..base.config import Config, require
+from ..base.config import Config
 from ..base.foreign_files import check_path
+from ..base.parameters import parameter, repeated, require
+from ..models.config import ModelSource
+
+_PRESETS = {
+    "auto": "Automatic: paper where a GPU is, else fast",
+    "fast": "Fast: frozen encoder, a light decoder for each fold",
+    "paper": "Paper: full fine-tuning, the most accurate, wants a GPU",
+}
+_OWN = "the preset's own"
 
 
 @dataclass(frozen=True)
@@ -39,33 +48,76 @@ class CrossValidation(Config):
     source: ClassVar[str] = "cross_validation"
     execution_only: ClassVar[tuple[str, ...]] = ("device", "only_folds")
 
-    folds: int = 5
-    seed: int = 51
-    group_field: str | None = None
-    blocks: bool = False
-    block_size: int | None = None
-    order_field: str = "filepath"
-    preset: str = "auto"
-    architecture: str | None = None
-    encoder: str | None = None
-    weights: str | None = "imagenet"
-    input_size: int | None = None
-    tile: int | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    augment: bool = True
-    device: str = "auto"
-    only_folds: tuple[int, ...] | None = None
+    folds: int = parameter(
+        5, "Number of models; each predicts the part it was not trained on", label="Folds", within="[2, inf)", unit="K"
+    )
+    seed: int = parameter(51, "The same seed gives the same folds and weights", label="Seed", within="[0, inf)")
+    group_field: str | None = parameter(
+        None,
+        "Samples with the same value of this field (patient, scene, video) stay in one fold",
+        label="Group by",
+        unit="FIELD",
+    )
+    blocks: bool = parameter(False, "Keeps neighbouring frames in one fold", label="The images are frames of a video")
+    block_size: int | None = parameter(
+        None,
+        "So many neighbouring frames stay in one fold",
+        label="Frames a block",
+        within="[1, inf)",
+        empty="a quarter of a fold",
+    )
+    order_field: str = parameter(
+        "filepath", "The field that orders the frames", label="Order of the frames", unit="FIELD"
+    )
+    preset: str = parameter(
+        "auto",
+        "fast trains a light decoder on a frozen encoder, paper the whole network; auto is paper where a GPU is",
+        label="Preset",
+        choices=_PRESETS,
+    )
+    architecture: str | None = parameter(
+        None,
+        "Decoder of segmentation-models-pytorch; preset fast takes FPN or DeepLabV3Plus",
+        label="Architecture",
+        empty=_OWN,
+        short=True,
+    )
+    encoder: str | None = parameter(
+        None,
+        "Of segmentation-models-pytorch, such as se_resnext50_32x4d",
+        label="Encoder",
+        empty=_OWN,
+        short=True,
+    )
+    weights: str | None = parameter(
+        "imagenet", "imagenet, a weights file, or none", label="Encoder weights", none="none"
+    )
+    input_size: int | None = repeated(ModelSource, "input_size", empty=_OWN)
+    tile: int | None = repeated(ModelSource, "tile")
+    epochs: int | None = parameter(
+        None, "Most epochs that a model trains", label="Epochs at most", within="[1, inf)", empty=_OWN
+    )
+    batch_size: int | None = repeated(ModelSource, "batch_size", empty=_OWN)
+    learning_rate: float | None = parameter(
+        None, "The learning rate at its peak", label="Learning rate", within="(0, inf)", empty=_OWN, unit="RATE"
+    )
+    augment: bool = parameter(True, "Only with preset paper", label="Augment the training images")
+    device: str = repeated(ModelSource, "device", "auto")
+    only_folds: tuple[int, ...] | None = parameter(
+        None,
+        "Train and predict these folds now, of 0, 1, …, and others in a later run",
+        label="Only these folds",
+        empty="all",
+        unit="FOLD",
+    )
 
     def validate(self) -> None:
-        require(self.folds >= 2, "folds", "at least 2", self.folds)
-        require(self.preset in ("auto", "fast", "paper"), "preset", "'auto', 'fast' or 'paper'", self.preset)
         require(not (self.blocks and self.group_field), "blocks", "False where group_field is given", self.blocks)
-        for name, least in (("block_size", 1), ("input_size", 32), ("tile", 64), ("epochs", 1), ("batch_size", 1)):
-            value = getattr(self, name)
-            require(value is None or value >= least, name, f"at least {least}", value)
-        require(self.learning_rate is None or self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
         check_path(self.weights, "weights")
         folds = self.only_folds or ()
         require(all(0 <= f < self.folds for f in folds), "only_folds", f"folds of 0..{self.folds - 1}", folds)
+
+    def check(self) -> None:
+        from .presets import check_trainable
+
+        check_trainable(self)
