@@ -4,7 +4,7 @@ Command line, forms and checks are made from it, so that a default, a choice and
 
     @dataclass(frozen=True)
     class SuspectConfig(Config):
-        min_area: float = parameter(0.001, "The least share of an image that a region covers", label="Least area")
+        min_area: float = parameter(0.001, "Least area", "The least share of an image that a region covers")
 
     table(SuspectConfig)["min_area"].default
 """
@@ -12,7 +12,7 @@ Command line, forms and checks are made from it, so that a default, a choice and
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
@@ -31,8 +31,8 @@ class Parameter:
     """What the user is told of a parameter, and which values it takes.
 
     Args:
-        help: a sentence, the same in forms and on the command line; of a flag it goes on from the label
         label: its name in forms
+        help: a sentence, the same in forms and on the command line; of a flag it goes on from the label
         choices: the values that it takes, or that each item of a list is; a mapping has words for forms
         within: the interval that a number is in, such as ``(0, 1]`` or ``[2, inf)``; "" for any
         empty: what it is where it is left out, if its default does not say that by itself
@@ -44,8 +44,8 @@ class Parameter:
         default: of the field
     """
 
-    help: str
     label: str
+    help: str = ""
     choices: Mapping[str, str] | Sequence[str] = ()
     within: str = ""
     empty: str = ""
@@ -93,6 +93,8 @@ class Parameter:
             value = int(value)
         if self.kind == NUMBER:
             require(isinstance(value, Real) and not isinstance(value, bool), self.name, "a number", value)
+        if self.kind == LIST:
+            self._check_items(value)
         if self.within:
             wanted = _words(self.within) + (f", or None for {self.none}" if self.none else "")
             require(_inside(value, self.within), self.name, wanted, value)
@@ -103,17 +105,24 @@ class Parameter:
             require(value in self.choices, self.name, f"one of {', '.join(self.choices)}", value)
         return value
 
+    def _check_items(self, value: Any) -> None:
+        listed = isinstance(value, Iterable) and not isinstance(value, str | Mapping)
+        kinds = {WHOLE: (Integral, "whole numbers"), NUMBER: (Real, "numbers")}
+        kind, items = kinds.get(self.item, (object, "values"))
+        some = listed and all(isinstance(item, kind) and not isinstance(item, bool) for item in value)
+        require(some, self.name, f"a list of {items}", value)
 
-def parameter(default: Any, help: str, *, label: str, **details: Any) -> Any:
+
+def parameter(default: Any, label: str, help: str = "", **details: Any) -> Any:
     """A dataclass field with its entry in the table.
 
     Args:
         default: of the field
-        help: as of `Parameter`
         label: as of `Parameter`
+        help: as of `Parameter`
         **details: others of `Parameter`
     """
-    return dataclasses.field(default=default, metadata={_ENTRY: Parameter(help, label, **details)})
+    return dataclasses.field(default=default, metadata={_ENTRY: Parameter(label, help, **details)})
 
 
 def repeated(group: type, name: str, default: Any = None, **details: Any) -> Any:

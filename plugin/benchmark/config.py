@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.config import Config
 from ..base.errors import LabelQualityError
-from ..base.parameters import parameter, repeated
+from ..base.parameters import parameter, repeated, table
 from ..runs.request import Request
 from ..scores.config import ScoreConfig
 from ..training.config import CrossValidation
@@ -19,38 +18,27 @@ INJECTED, TRUTH = "injected", "truth"
 DROP, SWAP, SHIFT = ERROR_KINDS = ("drop", "swap", "shift")
 #: The share of the images that the paper gives each kind of error
 PAPER_RATES = {DROP: 0.2, SWAP: 0.3, SHIFT: 0.2}
-_OF_REQUEST = ("classes", "ignored", "unlabelled", "unknown", "skip_failures", "output_dir")
-_OF_PREDICTIONS = {one.name for one in dataclasses.fields(CrossValidation)} - {"seed", "architecture", "only_folds"}
-_OF_SCORES = {one.name for one in dataclasses.fields(ScoreConfig)}
+_NOT_OF_PREDICTIONS = ("seed", "architecture", "only_folds")
 
 
 @dataclass(frozen=True)
 class BenchmarkRequest(Config):
-    """What a benchmark is asked beside what it measures.
+    """What a benchmark is asked beside what it measures."""
 
-    Args:
-        key: of the benchmark's record
-        kinds: of errors to plant, or None for all that have a rate
-        rates: kind to the share of the images that gets one, in (0, 1), or None for the paper's
-        overwrite: replace another benchmark of that key; with the same parameters, measure anew
-        rescore: score finished audits again (of an earlier call with ``keep_runs``)
-        keep_runs: leave the audits and their datasets for ``rescore``, until the benchmark is deleted
-    """
-
-    key: str = parameter(DEFAULT_KEY, "The test's name, that of its record", label="Name of the test", short=True)
+    key: str = parameter(DEFAULT_KEY, "Name of the test", "The test's name, that of its record", short=True)
     kinds: tuple[str, ...] | None = parameter(
-        None, "Kinds of errors to plant", label="Kinds of errors", choices=ERROR_KINDS, empty="all that have a rate"
+        None, "Kinds of errors", "Kinds of errors to plant", choices=ERROR_KINDS, empty="all that have a rate"
     )
     rates: Mapping[str, float] | None = parameter(
         None,
+        "Rates",
         "The share of the images that get an error of the kind; kinds without one are left out",
-        label="Rates",
         empty=" ".join(f"{kind}={rate}" for kind, rate in PAPER_RATES.items()),
         unit="KIND=RATE",
     )
-    overwrite: bool = parameter(False, "With the same choices, it is measured anew", label="Replace the test")
-    rescore: bool = parameter(False, "", label="Score audits again that were kept")
-    keep_runs: bool = parameter(False, "Until the test is deleted", label="Keep the audits, to score them again")
+    overwrite: bool = parameter(False, "Replace the test", "With the same choices, it is measured anew")
+    rescore: bool = parameter(False, "Score audits again that were kept")
+    keep_runs: bool = parameter(False, "Keep the audits, to score them again", "Until the test is deleted")
 
 
 @dataclass(frozen=True)
@@ -59,15 +47,6 @@ class BenchmarkConfig(Config):
 
     Args:
         rates: kind of error to the share of the images that gets one, in (0, 1); each kind is planted by itself
-        severity: the largest side of the kernel that shifts an edge, as a share of the image's longer side
-        min_fraction: the least share of an image that an error changes
-        seed: of errors, folds, training and bootstrap
-        architectures: decoders that are trained; None is the preset's own
-        truth_field: the field with corrected masks, or None to plant errors
-        run_key: the run whose scores are judged by the corrected masks, or None to audit
-        min_difference: the least share of its pixels in which a mask that is wrong differs from the corrected one
-        resamples: of the bootstrap
-        suspects: also judge the suspect regions of planted errors
         predictions: other parameters of `CrossValidation`
         scores: parameters of `ScoreConfig`
     """
@@ -75,44 +54,40 @@ class BenchmarkConfig(Config):
     rates: Mapping[str, float] = field(default_factory=lambda: dict(PAPER_RATES))
     severity: float = parameter(
         0.1,
+        "Severity",
         "Of displaced edges: the largest displacement, as a share of the image's longer side",
-        label="Severity",
         within="(0, 1]",
         unit="S",
     )
     min_fraction: float = parameter(
-        0.01,
-        "The least share of an image's pixels that an error changes",
-        label="Least size",
-        within="(0, 1]",
-        unit="F",
+        0.01, "Least size", "The least share of an image's pixels that an error changes", within="(0, 1]", unit="F"
     )
     seed: int = repeated(CrossValidation, "seed", CrossValidation.seed)
     architectures: tuple[str | None, ...] = parameter(
         (None,),
+        "Architectures",
         "Decoders of segmentation-models-pytorch, such as DeepLabV3Plus, FPN; own is the preset's own",
-        label="Architectures",
         empty="the preset's own",
         none="own",
         unit="NAME",
     )
     truth_field: str | None = parameter(
-        None, "The field with the masks as they should be", label="Corrected masks", empty="errors that are planted"
+        None, "Corrected masks", "The field with the masks as they should be", empty="errors that are planted"
     )
     run_key: str | None = parameter(
-        None, "The run whose scores are compared with the truth", label="Scores", empty="a new audit", unit="KEY"
+        None, "Scores", "The run whose scores are compared with the truth", empty="a new audit", unit="KEY"
     )
     min_difference: float = parameter(
         0.001,
+        "Least difference",
         "A mask is wrong where at least this share of its pixels differs from the corrected one",
-        label="Least difference",
         within="[0, 1)",
         unit="D",
     )
     resamples: int = parameter(
-        1000, "Of the bootstrap that the 95 % intervals come from", label="Resamples", within="[1, inf)"
+        1000, "Resamples", "Of the bootstrap that the 95 % intervals come from", within="[1, inf)"
     )
-    suspects: bool = parameter(True, "", label="Also judge the suspect regions of planted errors")
+    suspects: bool = parameter(True, "Also judge the suspect regions of planted errors")
     predictions: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
 
@@ -179,24 +154,40 @@ class BenchmarkConfig(Config):
         ScoreConfig.from_params(self.scores)
 
 
-def split_parameters(parameters: Mapping[str, Any]) -> tuple[Request, dict[str, Any], dict[str, Any]]:
-    """The request, the parameters of the predictions and those of the scores.
+def asked(parameters: Mapping[str, Any]) -> tuple[Request, BenchmarkRequest, BenchmarkConfig]:
+    """The parameters of `benchmark_scores` in their groups.
 
     Raises:
-        LabelQualityError: a parameter that belongs to none of them
+        LabelQualityError: a parameter that belongs to none of them, or that cannot be as it is
     """
-    known = {*_OF_REQUEST, *_OF_PREDICTIONS, *_OF_SCORES}
+    scores, request, own, config = map(set, map(table, (ScoreConfig, Request, BenchmarkRequest, BenchmarkConfig)))
+    predictions = set(table(CrossValidation)).difference(_NOT_OF_PREDICTIONS)
+    known = set().union(scores, request, own, config, predictions)
     unknown = sorted(set(parameters) - known)
     if unknown:
         raise LabelQualityError(
             f"Unknown parameter {', '.join(map(repr, unknown))}; expected some of {', '.join(sorted(known))}."
         )
-    request = Request(**{"key": DEFAULT_KEY, **{name: parameters[name] for name in _OF_REQUEST if name in parameters}})
-    predictions = {name: value for name, value in parameters.items() if name in _OF_PREDICTIONS}
-    return request, predictions, {name: value for name, value in parameters.items() if name in _OF_SCORES}
+    given = {name: value for name, value in parameters.items() if value is not None or name not in own}
+    if given.get("truth_field") is not None and ("kinds" in given or "rates" in given):
+        raise LabelQualityError(
+            "Parameters `kinds` and `rates` are of errors to plant, and with `truth_field` none are planted. Leave "
+            "them or `truth_field` out."
+        )
+
+    def of(names: set[str]) -> dict[str, Any]:
+        return {name: given[name] for name in given if name in names}
+
+    planted = BenchmarkRequest.from_params(of(own))
+    measured = {"rates": rates_of(planted.kinds, planted.rates), "predictions": of(predictions), "scores": of(scores)}
+    return (
+        Request.from_params({"key": planted.key} | of(request)),
+        planted,
+        BenchmarkConfig.from_params(of(config) | measured),
+    )
 
 
-def rates_of(kinds: Any, rates: Mapping[str, float] | None) -> dict[str, float]:
+def rates_of(kinds: Sequence[str] | None, rates: Mapping[str, float] | None) -> dict[str, float]:
     """Kind of error to its rate: the paper's where only the kinds are given.
 
     Args:
@@ -205,8 +196,6 @@ def rates_of(kinds: Any, rates: Mapping[str, float] | None) -> dict[str, float]:
     """
     if kinds is None:
         return dict(PAPER_RATES if rates is None else rates)
-    if isinstance(kinds, str):
-        raise LabelQualityError(f"Expected `kinds` to be a list of kinds of errors, but got {kinds!r}.")
     known = {**PAPER_RATES, **(rates or {})}
     unfit = sorted(set(rates or {}) - set(kinds))
     if unfit:

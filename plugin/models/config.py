@@ -24,78 +24,57 @@ _OF_WEIGHTS = "Of segmentation-models-pytorch, for a checkpoint that holds only 
 class ModelSource(Config):
     """Predictions of a model that the user has.
 
-    Args:
-        model: a checkpoint's path, a FiftyOne zoo model's name, or a Hugging Face model's name or folder
-        kind: ``smp``, ``torchscript``, ``fiftyone``, ``huggingface``, or ``auto`` to tell by the file
-        architecture: of segmentation-models-pytorch, for a checkpoint that holds only weights
-        encoder: likewise
-        class_map: the model's class (name or output index, as a string) to a class name or mask value of the dataset;
-            None maps equal names, or index to index where the model has no names and as many outputs as classes
-        mean: per-channel mean of the model's input, for pixel values in [0, 1]; None for the model's own or ImageNet's
-        std: likewise the standard deviation
-        input_size: longest side of an image as the model sees it, or None for the image's own size
-        tile: side of the tiles that larger images are cut into, or None for no tiling
-        batch_size: images a forward pass
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``
-        out_of_sample: the user's word that the model was not trained on these samples
-        trust: allow files that run code when they are loaded
+    ``class_map=None`` maps equal names, or index to index where the model has no names and as many outputs as classes;
+    an output's index is a string there. Mean and standard deviation are of pixel values in [0, 1].
     """
 
     source: ClassVar[str] = "model"
     execution_only: ClassVar[tuple[str, ...]] = ("device", "batch_size")
 
     model: str = parameter(
-        "",
-        "A checkpoint's path, a FiftyOne zoo model's name, or a Hugging Face model's name or folder",
-        label="Model",
+        "", "Model", "A checkpoint's path, a FiftyOne zoo model's name, or a Hugging Face model's name or folder"
     )
-    kind: str = parameter("auto", "What the model is", label="Kind of model", choices=_KINDS)
-    architecture: str | None = parameter(None, _OF_WEIGHTS, label="Architecture", short=True)
-    encoder: str | None = parameter(None, _OF_WEIGHTS, label="Encoder", short=True)
+    kind: str = parameter("auto", "Kind of model", "What the model is", choices=_KINDS)
+    architecture: str | None = parameter(None, "Architecture", _OF_WEIGHTS, short=True)
+    encoder: str | None = parameter(None, "Encoder", _OF_WEIGHTS, short=True)
     class_map: Mapping[str, str | int] | None = parameter(
         None,
+        "Class map",
         "The model's class (name or number) to the dataset's (name or value), as '0: road, 1: car', or a JSON file",
-        label="Class map",
         empty="equal names",
         unit="MAP",
     )
     mean: tuple[float, ...] | None = parameter(
         None,
+        "Mean",
         "Of the model's input, per channel, for pixels in 0..1",
-        label="Mean",
         empty="the model's own or ImageNet's",
         short=True,
     )
     std: tuple[float, ...] | None = parameter(
-        None,
-        "Likewise the standard deviation",
-        label="Standard deviation",
-        empty="the model's own or ImageNet's",
-        short=True,
+        None, "Standard deviation", "Likewise the standard deviation", empty="the model's own or ImageNet's", short=True
     )
     input_size: int | None = parameter(
         None,
+        "Input size",
         "Longest side of an image as the model sees it, in pixels",
-        label="Input size",
         within="[32, inf)",
         empty="the model's or the image's own",
         unit="PIXELS",
     )
     tile: int | None = parameter(
         None,
+        "Tile size",
         "Side of the tiles that larger images are cut into, in pixels",
-        label="Tile size",
         within="[64, inf)",
         empty="none",
         unit="PIXELS",
     )
-    batch_size: int = parameter(8, "Images a step", label="Batch size", within="[1, inf)")
-    device: str = parameter("auto", "auto, cpu, cuda or cuda:N", label="Device", short=True)
-    out_of_sample: bool = parameter(False, "", label="The model has never seen these samples in its training")
+    batch_size: int = parameter(8, "Batch size", "Images a step", within="[1, inf)")
+    device: str = parameter("auto", "Device", "auto, cpu, cuda or cuda:N", short=True)
+    out_of_sample: bool = parameter(False, "The model has never seen these samples in its training")
     trust: bool = parameter(
-        False,
-        "Some files can only be loaded so; say yes to files you trust",
-        label="Run code from the model's file",
+        False, "Run code from the model's file", "Some files can only be loaded so; say yes to files you trust"
     )
 
     def validate(self) -> None:

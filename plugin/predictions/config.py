@@ -16,22 +16,18 @@ from ..training.config import CrossValidation
 class FilesSource(Config):
     """Predictions that the user has stored.
 
-    Args:
-        field: a string field with the path of each sample's ``.npy`` / ``.npz`` array (K, H, W), or a segmentation
-            field with predicted masks
-        content: ``probabilities``, ``logits``, or ``auto`` to tell by the values
-        class_map: as in `ModelSource`, from the file's channel index
-        out_of_sample: the user's word that no prediction comes from a model trained on that same sample
+    ``field`` is a string field with the path of each sample's ``.npy`` / ``.npz`` array (K, H, W), or a segmentation
+    field with predicted masks; ``class_map`` is from the array's channel.
     """
 
     source: ClassVar[str] = "files"
 
-    field: str = parameter("", "Paths of probability files, or predicted masks", label="Field of the predictions")
+    field: str = parameter("", "Field of the predictions", "Paths of probability files, or predicted masks")
     content: str = parameter(
-        "auto", "What the files hold", label="The arrays hold", choices=("auto", "probabilities", "logits")
+        "auto", "The arrays hold", "What the files hold", choices=("auto", "probabilities", "logits")
     )
     class_map: Mapping[str, str | int] | None = repeated(ModelSource, "class_map", empty="the same number")
-    out_of_sample: bool = parameter(True, "", label="No prediction comes from a model trained on that same sample")
+    out_of_sample: bool = parameter(True, "No prediction comes from a model trained on that same sample")
 
     def validate(self) -> None:
         require(bool(self.field), "field", "the name of a field", self.field)

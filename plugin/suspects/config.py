@@ -13,32 +13,27 @@ from ..base.parameters import parameter
 class SuspectConfig(Config):
     """Which regions of an image are suspects. Sizes are shares of the image, so that its resolution does not matter.
 
-    Args:
-        min_evidence: the least evidence of all of an image's regions of the same two classes, summed over their pixels,
-            in nats per pixel of the image; each has at least a fifth of it. 0.0075 is 0.3 % of the image that the model
-            contradicts by 90 to 5 percent, or 3.6 % of it by 60 to 30 percent
-        min_area: the least share of the image's pixels that a region covers
-        max_regions: at most so many of an image, those of the most evidence; None for all
-        workers: threads that search; None for one a core
+    ``min_evidence`` is of all of an image's regions of the same two classes; each has at least a fifth of it. 0.0075 is
+    0.3 % of the image that the model contradicts by 90 to 5 percent, or 3.6 % of it by 60 to 30 percent.
     """
 
     execution_only: ClassVar[tuple[str, ...]] = ("workers",)
 
     min_evidence: float = parameter(
         0.0075,
+        "Least evidence",
         "The least evidence of a region, summed over it, in nats per pixel of the image",
-        label="Least evidence",
         within="[0, inf)",
         unit="E",
     )
     min_area: float = parameter(
-        0.001, "The least share of an image that a region covers", label="Least area", within="[0, 1]", unit="A"
+        0.001, "Least area", "The least share of an image that a region covers", within="[0, 1]", unit="A"
     )
     max_regions: int | None = parameter(
         50,
+        "Regions an image",
         "Most regions of an image, those of the most evidence; 0 for all",
-        label="Regions an image",
         within="[1, inf)",
         none="all",
     )
-    workers: int | None = parameter(None, "Threads that search", label="Threads", within="[1, inf)", empty="one a core")
+    workers: int | None = parameter(None, "Threads", "Threads that search", within="[1, inf)", empty="one a core")

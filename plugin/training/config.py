@@ -22,91 +22,64 @@ _OWN = "the preset's own"
 class CrossValidation(Config):
     """Out-of-sample predictions by K-fold cross-validation.
 
-    Args:
-        folds: number of folds K, at least 2
-        seed: seed of the fold assignment, the initial weights and the batches
-        group_field: samples with the same value of this field stay in one fold (patient, scene, video)
-        blocks: the samples are frames in order; blocks of consecutive frames stay in one fold
-        block_size: frames a block; by default a block is a quarter of a fold
-        order_field: the field that orders the frames
-        preset: ``fast`` (frozen encoder, cached features, a light decoder a fold), ``paper`` (full fine-tuning), or
-            ``auto`` (``paper`` where a GPU is, else ``fast``)
-        architecture: decoder of segmentation-models-pytorch, ``DeepLabV3Plus`` or ``FPN`` for ``fast``, or None for the
-            preset's own: a light pyramid for ``fast``, ``DeepLabV3Plus`` for ``paper``
-        encoder: encoder name of segmentation-models-pytorch, or None for the preset's own
-        weights: ``imagenet``, a weights file, or None for random initialisation
-        input_size: longest side of an image as the model sees it, in pixels, or None for the preset's own
-        tile: side of the tiles that larger images are cut into, in pixels, or None for no tiling
-        epochs: most epochs a fold trains, or None for the preset's own
-        batch_size: images a training step, or None for the preset's own
-        learning_rate: peak learning rate, or None for the preset's own
-        augment: random flips, crops and photometric changes while training; only for ``paper``
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``
-        only_folds: train and predict these folds now and leave the others for a later call
+    Where it is None, preset ``fast`` has a light pyramid for an architecture, ``paper`` DeepLabV3Plus. ``weights=None``
+    is random initialisation. Folds are numbered from 0.
     """
 
     source: ClassVar[str] = "cross_validation"
     execution_only: ClassVar[tuple[str, ...]] = ("device", "only_folds")
 
     folds: int = parameter(
-        5, "Number of models; each predicts the part it was not trained on", label="Folds", within="[2, inf)", unit="K"
+        5, "Folds", "Number of models; each predicts the part it was not trained on", within="[2, inf)", unit="K"
     )
-    seed: int = parameter(51, "The same seed gives the same folds and weights", label="Seed", within="[0, inf)")
+    seed: int = parameter(51, "Seed", "The same seed gives the same folds and weights", within="[0, inf)")
     group_field: str | None = parameter(
         None,
+        "Group by",
         "Samples with the same value of this field (patient, scene, video) stay in one fold",
-        label="Group by",
         unit="FIELD",
     )
-    blocks: bool = parameter(False, "Keeps neighbouring frames in one fold", label="The images are frames of a video")
+    blocks: bool = parameter(False, "The images are frames of a video", "Keeps neighbouring frames in one fold")
     block_size: int | None = parameter(
         None,
+        "Frames a block",
         "So many neighbouring frames stay in one fold",
-        label="Frames a block",
         within="[1, inf)",
         empty="a quarter of a fold",
     )
-    order_field: str = parameter(
-        "filepath", "The field that orders the frames", label="Order of the frames", unit="FIELD"
-    )
+    order_field: str = parameter("filepath", "Order of the frames", "The field that orders the frames", unit="FIELD")
     preset: str = parameter(
         "auto",
+        "Preset",
         "fast trains a light decoder on a frozen encoder, paper the whole network; auto is paper where a GPU is",
-        label="Preset",
         choices=_PRESETS,
     )
     architecture: str | None = parameter(
         None,
+        "Architecture",
         "Decoder of segmentation-models-pytorch; preset fast takes FPN or DeepLabV3Plus",
-        label="Architecture",
         empty=_OWN,
         short=True,
     )
     encoder: str | None = parameter(
-        None,
-        "Of segmentation-models-pytorch, such as se_resnext50_32x4d",
-        label="Encoder",
-        empty=_OWN,
-        short=True,
+        None, "Encoder", "Of segmentation-models-pytorch, such as se_resnext50_32x4d", empty=_OWN, short=True
     )
-    weights: str | None = parameter(
-        "imagenet", "imagenet, a weights file, or none", label="Encoder weights", none="none"
-    )
+    weights: str | None = parameter("imagenet", "Encoder weights", "imagenet, a weights file, or none", none="none")
     input_size: int | None = repeated(ModelSource, "input_size", empty=_OWN)
     tile: int | None = repeated(ModelSource, "tile")
     epochs: int | None = parameter(
-        None, "Most epochs that a model trains", label="Epochs at most", within="[1, inf)", empty=_OWN
+        None, "Epochs at most", "Most epochs that a model trains", within="[1, inf)", empty=_OWN
     )
     batch_size: int | None = repeated(ModelSource, "batch_size", empty=_OWN)
     learning_rate: float | None = parameter(
-        None, "The learning rate at its peak", label="Learning rate", within="(0, inf)", empty=_OWN, unit="RATE"
+        None, "Learning rate", "The learning rate at its peak", within="(0, inf)", empty=_OWN, unit="RATE"
     )
-    augment: bool = parameter(True, "Only with preset paper", label="Augment the training images")
+    augment: bool = parameter(True, "Augment the training images", "Only with preset paper")
     device: str = repeated(ModelSource, "device", "auto")
     only_folds: tuple[int, ...] | None = parameter(
         None,
+        "Only these folds",
         "Train and predict these folds now, of 0, 1, …, and others in a later run",
-        label="Only these folds",
         empty="all",
         unit="FOLD",
     )
