@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ..plugin.base.progress import Progress
+from ..plugin.runs.request import Request, Stages
 from .run_operator import RunOperator
 
 
@@ -22,8 +23,8 @@ class AuditLabels(RunOperator):
         self,
         sample_collection: Any,
         label_field: str,
-        key: str = "lq",
-        source: str = "cross_validation",
+        key: str = Request.key,
+        source: str = Stages.source,
         delegate: bool = False,
         progress: bool = True,
         **params: Any,
@@ -37,9 +38,7 @@ class AuditLabels(RunOperator):
             source: ``cross_validation``, ``model`` or ``files``
             delegate: queue the run for ``fiftyone delegated launch`` instead of running it now
             progress: draw progress bars
-            **params: of the source (`CrossValidation`, `ModelSource` or `FilesSource`), of the scores (`ScoreConfig`),
-                and ``classes``, ``ignored``, ``unlabelled``, ``unknown``, ``skip_failures``, ``overwrite``,
-                ``output_dir``
+            **params: others of `label_quality.audit_labels`, such as ``folds``, ``field`` or ``min_evidence``
 
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result`` is the run's summary

@@ -12,6 +12,8 @@ from ..plugin.base.console import format_seconds
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.json_values import to_json
 from ..plugin.base.progress import Progress
+from ..plugin.benchmark.config import DEFAULT_KEY
+from ..plugin.parameters import PARAMETERS
 from .execution import EngineOperator
 from .form import benchmark as benchmark_form
 from .form import forms
@@ -37,7 +39,7 @@ class BenchmarkScores(EngineOperator):
         self,
         sample_collection: Any,
         label_field: str,
-        key: str = "lq_benchmark",
+        key: str = DEFAULT_KEY,
         truth_field: str | None = None,
         delegate: bool = False,
         progress: bool = True,
@@ -58,8 +60,8 @@ class BenchmarkScores(EngineOperator):
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result`` has the test's ``results``, ``left_out`` and ``notes``
         """
-        given = {"key": key, **({"truth_field": truth_field} if truth_field is not None else {}), **params}
-        request = {"label_field": label_field, **to_request(given, benchmark_form.NAMES)}
+        given = {"key": key, "truth_field": truth_field, **params}
+        request = {"label_field": label_field, **to_request(given, PARAMETERS[self.operator_name])}
         return self.call({"view": sample_collection.view()}, request, delegate, progress)
 
     def resolve_execution_options(self, ctx: Any) -> foo.ExecutionOptions:

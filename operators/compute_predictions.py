@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..plugin.base.progress import Progress
+from ..plugin.runs.request import Request, Stages
 from .run_operator import RunOperator
 
 
@@ -21,8 +22,8 @@ class ComputePredictions(RunOperator):
         self,
         sample_collection: Any,
         label_field: str,
-        key: str = "lq",
-        source: str = "cross_validation",
+        key: str = Request.key,
+        source: str = Stages.source,
         delegate: bool = False,
         progress: bool = True,
         **params: Any,
@@ -36,8 +37,7 @@ class ComputePredictions(RunOperator):
             source: ``cross_validation``, ``model`` or ``files``
             delegate: queue the run for ``fiftyone delegated launch`` instead of running it now
             progress: draw progress bars
-            **params: of the source (`CrossValidation`, `ModelSource` or `FilesSource`), and ``classes``, ``ignored``,
-                ``unlabelled``, ``unknown``, ``skip_failures``, ``overwrite``, ``output_dir``
+            **params: others of `label_quality.compute_predictions`, such as ``folds`` or ``field``
 
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result`` is the run's summary

@@ -23,6 +23,7 @@ from ..plugin.base.console import TerminalProgress
 from ..plugin.base.database_errors import database_errors, explain
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.progress import Progress, silent
+from .form.parameters import in_labels, labels_of
 from .output.plain_text import plain
 
 logger = logging.getLogger(__name__)
@@ -197,7 +198,7 @@ class EngineOperator(foo.Operator, ABC):
         yield ctx.ops.show_output(self.output(summary).to_json(), summary)
 
     def _failed(self, ctx: Any, error: BaseException) -> Iterator[GeneratedMessage]:
-        text = failure_text(error)
+        text = in_labels(failure_text(error), labels_of(self.operator_name))
         outputs = types.Object()
         outputs.view("error", types.Error(label=plain(text)))
         yield ctx.ops.show_output(types.Property(outputs).to_json(), {})

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import fiftyone.operators.types as types
 
 from ..plugin.base.console import format_seconds
 from ..plugin.base.database_errors import database_errors
-from ..plugin.base.errors import LabelQualityError
+from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
 from ..plugin.dataset.run_record import RunRecord, list_records
 from ..plugin.dataset.views import worst_first
+from ..plugin.parameters import PARAMETERS
+from ..plugin.runs.request import SuspectRequest
 from ..plugin.runs.summary import FoundSuspects, RunSummary
 from ..plugin.suspects.config import SuspectConfig
 from .execution import EngineOperator
 from .form.forms import Form, when
-from .form.parameters import names_of, to_arguments, to_request
+from .form.parameters import to_arguments, to_request
 from .output import outputs
 from .output.plain_text import plain
 
 _LABEL = "Find suspects"
-#: Written in a form or in MongoDB where Python has ``max_regions=None``: an empty field is the default
-_ALL_REGIONS = 0
 #: Of a run's timings, those of a search
 _STAGES = ("Finding suspects", "Writing suspects")
-_NAMES = ("key", "skip_failures", "overwrite", *names_of(SuspectConfig))
 
 
 class FindSuspects(EngineOperator):
@@ -39,7 +38,12 @@ class FindSuspects(EngineOperator):
     icon = "/assets/suspects.svg"
 
     def __call__(
-        self, sample_collection: Any, key: str = "lq", delegate: bool = False, progress: bool = True, **params: Any
+        self,
+        sample_collection: Any,
+        key: str = SuspectRequest.key,
+        delegate: bool = False,
+        progress: bool = True,
+        **params: Any,
     ) -> Any:
         """Finds a run's suspects anew, from what the run keeps in its files.
 
@@ -53,9 +57,7 @@ class FindSuspects(EngineOperator):
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result`` says what was found
         """
-        request = to_request({"key": key, **params}, _NAMES)
-        if "max_regions" in request and request["max_regions"] is None:
-            request["max_regions"] = _ALL_REGIONS
+        request = to_request({"key": key, **params}, PARAMETERS[self.operator_name])
         return self.call({"dataset": sample_collection._root_dataset}, request, delegate, progress)
 
     @database_errors()
@@ -67,10 +69,11 @@ class FindSuspects(EngineOperator):
             form.fail("key", "There are no scored runs yet: audit this dataset first.")
             return form.property(_LABEL, "Find")
         labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
-        key = form.choice("key", "Run", labels, default=runs[-1].key)
+        key = form.choice("key", table(SuspectRequest)["key"].label, labels, default=runs[-1].key)
         if form.flag("advanced", "Advanced options"):
-            _thresholds(form)
-        _check(form)
+            form.ask(SuspectConfig, *table(SuspectConfig))
+            form.ask(SuspectRequest, "overwrite", "skip_failures")
+        form.config(SuspectConfig, fallback="key")
         if form.valid:
             form.notice("plan", _plan(next(run for run in runs if run.key == key)))
         return form.property(_LABEL, "Find")
@@ -84,7 +87,7 @@ class FindSuspects(EngineOperator):
         from ..plugin.audit import find_suspects
 
         started = time.monotonic()
-        arguments = _arguments(ctx.params, _NAMES)
+        arguments = to_arguments(ctx.params, PARAMETERS[self.operator_name])
         key = arguments.pop("key", None) or _scored_runs(ctx.dataset)[-1].key
         summary = find_suspects(ctx.dataset, key=key, progress=progress, **arguments)
         return summarise(summary, time.monotonic() - started)
@@ -128,32 +131,6 @@ def summarise(summary: RunSummary, seconds: float) -> dict[str, Any]:
 
 def _scored_runs(dataset: Any) -> list[RunRecord]:
     return [run for run in list_records(dataset) if f"{run.key}_quality" in run.fields]
-
-
-def _thresholds(form: Form) -> None:
-    evidence = "The least of a region, summed over it, in nats per pixel of the image"
-    form.number("min_evidence", "Least evidence", evidence, SuspectConfig.min_evidence)
-    form.number("min_area", "Least area", "The least share of an image that a region covers", SuspectConfig.min_area)
-    most = "At most, those of the most evidence; 0 for all"
-    form.whole("max_regions", "Regions an image", most, SuspectConfig.max_regions)
-    form.whole("workers", "Threads", "That search; empty for one a core")
-    form.flag("overwrite", "Search again although suspects of these thresholds are there")
-    form.flag("skip_failures", "Leave out samples that have changed since or cannot be read")
-
-
-def _check(form: Form) -> None:
-    try:
-        SuspectConfig.from_params(_arguments(form.ctx.params, names_of(SuspectConfig)))
-    except LabelQualityError as error:
-        form.fail_as(error, fallback="key")
-
-
-def _arguments(params: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """The engine's keyword arguments of these names; where `_ALL_REGIONS` were asked for, it takes None."""
-    arguments = to_arguments(params, names)
-    if arguments.get("max_regions") == _ALL_REGIONS:
-        arguments["max_regions"] = None
-    return arguments
 
 
 def _plan(run: RunRecord) -> str:

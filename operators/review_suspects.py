@@ -25,7 +25,8 @@ from ..plugin.review.decide import (
     set_verdict,
     suspects_owner,
 )
-from .form.forms import DEFAULT_KEY, Form
+from ..plugin.runs.request import Request
+from .form.forms import Form
 
 _LABEL = "Review suspects"
 _CONFIRM, _CHANGE, _REJECT, _UNDO = "confirm", "change", "reject", "undo"
@@ -80,7 +81,7 @@ class ReviewSuspects(foo.Operator):
         region_ids: Sequence[str],
         decision: str = _CONFIRM,
         corrected_to: str | None = None,
-        key: str = DEFAULT_KEY,
+        key: str = Request.key,
         reviewer: str | None = None,
     ) -> Any:
         """Reviews regions.
@@ -197,7 +198,7 @@ def choose(ctx: Any) -> Chosen | None:
         LabelQualityError: regions of two runs are chosen
     """
     if ctx.params.get("region_ids"):
-        return Chosen(ctx.params.get("key") or DEFAULT_KEY, list(ctx.params["region_ids"]))
+        return Chosen(ctx.params.get("key") or Request.key, list(ctx.params["region_ids"]))
     key = _patches_key(ctx)
     if key is not None:
         # Before the selected labels: one that was selected in an earlier patch still is
@@ -236,7 +237,7 @@ def _in_image(ctx: Any) -> Chosen | None:
 
 def _required(chosen: Chosen | None) -> Chosen:
     if chosen is None or not chosen.ids:
-        raise LabelQualityError(_NONE_CHOSEN.format(key=chosen.key if chosen is not None else DEFAULT_KEY))
+        raise LabelQualityError(_NONE_CHOSEN.format(key=chosen.key if chosen is not None else Request.key))
     return chosen
 
 

@@ -10,17 +10,22 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
+from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
 from ..plugin.dataset.views import worst_first
-from ..plugin.predictions.config import FilesSource
+from ..plugin.parameters import PARAMETERS
+from ..plugin.predictions.config import PREDICTION_SOURCES, FilesSource
+from ..plugin.runs.request import Stages
+from ..plugin.suspects.config import SuspectConfig
 from .execution import EngineOperator
 from .form import forms
-from .form import prediction as prediction_form
 from .form import run as run_form
 from .form.forms import Form
-from .form.parameters import COMMON, score_names, source_names, to_arguments, to_request
+from .form.parameters import to_arguments, to_request
 from .output import outputs
 from .panel.workers import delegates_first
+
+_THRESHOLDS = set(table(SuspectConfig)) - set(SuspectConfig.execution_only)
 
 
 class RunOperator(EngineOperator):
@@ -41,7 +46,7 @@ class RunOperator(EngineOperator):
 
     def resolve_execution_options(self, ctx: Any) -> foo.ExecutionOptions:
         """Immediate or delegated, as the user likes; where models run, delegated comes first if a worker is there."""
-        long = self.predicts and (ctx.params.get("source") or prediction_form.DEFAULT) != FilesSource.source
+        long = self.predicts and (ctx.params.get("source") or Stages.source) != FilesSource.source
         return foo.ExecutionOptions(
             allow_immediate_execution=True,
             allow_delegated_execution=True,
@@ -76,14 +81,19 @@ class RunOperator(EngineOperator):
         samples = ctx.target_view()
         label_field = ctx.params.get("label_field") or forms.given_fields(samples)[0]
         arguments = to_arguments(ctx.params, self.engine_names(ctx.params))
+        if arguments.get("suspects") is False:
+            # What a form hides then, and has sent before
+            arguments = {name: value for name, value in arguments.items() if name not in _THRESHOLDS}
         return outputs.summarise(self.engine(samples, label_field, progress, arguments))
 
     def engine_names(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The parameters that the engine takes, for the source that was chosen."""
-        predictions = (
-            source_names(params.get("source") or prediction_form.DEFAULT) if self.predicts else ("predictions",)
-        )
-        return (*COMMON, *(("source",) if self.predicts else ()), *predictions, *(score_names() if self.scores else ()))
+        names = list(PARAMETERS[self.operator_name])
+        if self.predicts:
+            chosen = PREDICTION_SOURCES[Stages(params.get("source") or Stages.source).source]
+            others = {name for source in PREDICTION_SOURCES.values() for name in table(source)} - set(table(chosen))
+            names = [name for name in names if name not in others]
+        return tuple(names)
 
     def run_from_python(
         self, samples: Any, label_field: str, key: str, delegate: bool, progress: bool, given: dict[str, Any]

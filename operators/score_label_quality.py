@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..plugin.base.progress import Progress
+from ..plugin.runs.request import Request
 from .run_operator import RunOperator
 
 
@@ -21,7 +22,7 @@ class ScoreLabelQuality(RunOperator):
         self,
         sample_collection: Any,
         label_field: str,
-        key: str = "lq",
+        key: str = Request.key,
         predictions: str | None = None,
         delegate: bool = False,
         progress: bool = True,
@@ -36,8 +37,7 @@ class ScoreLabelQuality(RunOperator):
             predictions: key of the run whose predictions to use; by default ``key``
             delegate: queue the run for ``fiftyone delegated launch`` instead of running it now
             progress: draw progress bars
-            **params: of the scores (`ScoreConfig`), and ``classes``, ``ignored``, ``unlabelled``, ``unknown``,
-                ``skip_failures``, ``overwrite``, ``output_dir``
+            **params: others of `label_quality.score_label_quality`, such as ``scores`` or ``min_evidence``
 
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result`` is the run's summary

@@ -23,8 +23,8 @@ from .base.progress import Progress, silent
 from .dataset.run_record import RunRecord, list_records, load_record
 from .predictions.config import PREDICTION_SOURCES, PredictionConfig
 from .runs.audit_run import Session
-from .runs.housekeeping import remove
-from .runs.request import Request, SuspectRequest
+from .runs.housekeeping import remove, remove_begun
+from .runs.request import Request, Stages, SuspectRequest
 from .runs.summary import RunSummary, summarise
 from .runs.suspect_run import Suspects, find_in_run
 from .scores.config import ScoreConfig
@@ -37,8 +37,8 @@ def audit_labels(
     collection: Collection,
     label_field: str,
     *,
-    source: str = "cross_validation",
-    suspects: bool = True,
+    source: str = Stages.source,
+    suspects: bool = Stages.suspects,
     progress: Progress = silent,
     **parameters: Any,
 ) -> RunSummary:
@@ -68,6 +68,7 @@ def audit_labels(
     request, predictions, scores, regions = _split(parameters, Request, source_type, ScoreConfig, SuspectConfig)
     prediction_config: PredictionConfig = source_type.from_params(predictions)
     score_config, wanted = ScoreConfig.from_params(scores), _suspects(suspects, regions)
+    prediction_config.check()
     with database_errors(), Session.opened(collection, label_field, Request(**request), progress) as session:
         reader = session.predict(prediction_config, score_config)
         record = session.score(reader, score_config, wanted)
@@ -78,7 +79,7 @@ def compute_predictions(
     collection: Collection,
     label_field: str,
     *,
-    source: str = "cross_validation",
+    source: str = Stages.source,
     progress: Progress = silent,
     **parameters: Any,
 ) -> RunSummary:
@@ -101,6 +102,7 @@ def compute_predictions(
     source_type = _source_type(source)
     request, predictions = _split(parameters, Request, source_type)
     prediction_config: PredictionConfig = source_type.from_params(predictions)
+    prediction_config.check()
     with database_errors(), Session.opened(collection, label_field, Request(**request), progress) as session:
         record = session.write_predictions(session.predict(prediction_config))
         return summarise(session.dataset, record)
@@ -111,7 +113,7 @@ def score_label_quality(
     label_field: str,
     *,
     predictions: str | None = None,
-    suspects: bool = True,
+    suspects: bool = Stages.suspects,
     progress: Progress = silent,
     **parameters: Any,
 ) -> RunSummary:
@@ -180,7 +182,8 @@ def delete_run(dataset: fo.Dataset, key: str, *, break_clones: bool = False) -> 
 
     Args:
         dataset: the dataset
-        key: the run's key
+        key: the run's key; also of a first run that was stopped before it had a record, if its files are where they go
+            by default
         break_clones: delete the files also where clones of the dataset show them
 
     Returns:
@@ -191,14 +194,13 @@ def delete_run(dataset: fo.Dataset, key: str, *, break_clones: bool = False) -> 
             files
     """
     with database_errors():
-        return [str(path) for path in remove(dataset, load_record(dataset, key), break_clones=break_clones)]
+        begun = remove_begun(dataset, key)
+        left = remove(dataset, load_record(dataset, key), break_clones=break_clones) if begun is None else begun
+        return [str(path) for path in left]
 
 
 def _source_type(source: str) -> Any:
-    if source not in PREDICTION_SOURCES:
-        expected = ", ".join(map(repr, PREDICTION_SOURCES))
-        raise LabelQualityError(f"Expected parameter `source` to be one of {expected}, but got {source!r}.")
-    return PREDICTION_SOURCES[source]
+    return PREDICTION_SOURCES[Stages(source).source]
 
 
 def _suspects(wanted: bool, parameters: Mapping[str, Any]) -> Suspects | None:

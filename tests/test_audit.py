@@ -505,7 +505,7 @@ def test_threads_change_nothing(predicted: Any, audit: Any) -> None:
 def test_unknown_parameters_are_named(predicted: Any, audit: Any) -> None:
     with pytest.raises(audit.LabelQualityError, match=r"Unknown parameter 'temprature'; expected .*temperature"):
         audit.audit_labels(predicted, "ground_truth", **WITH_FILES, temprature=1)
-    with pytest.raises(audit.LabelQualityError, match=r"Expected parameter `source` to be one of 'cross_val"):
+    with pytest.raises(audit.LabelQualityError, match=r"Expected parameter `source` to be one of cross_val"):
         audit.audit_labels(predicted, "ground_truth", source="magic")
     with pytest.raises(audit.LabelQualityError, match=r"Expected parameter `ignored` to be a list .* but got 255"):
         audit.audit_labels(predicted, "ground_truth", **WITH_FILES, ignored=255)

@@ -6,13 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...plugin.base.errors import LabelQualityError
-from ...plugin.benchmark.planted_errors import DROP, ERROR_KINDS, PAPER_RATES, InjectionRules
-from ...plugin.benchmark.records import DEFAULT_KEY, INJECTED, RUNNING, TRUTH, check_benchmark_key, list_benchmarks
+from ...plugin.base.parameters import table
+from ...plugin.benchmark.config import (
+    DEFAULT_KEY,
+    DROP,
+    ERROR_KINDS,
+    INJECTED,
+    PAPER_RATES,
+    TRUTH,
+    BenchmarkConfig,
+    BenchmarkRequest,
+    asked,
+)
+from ...plugin.benchmark.records import RUNNING, check_benchmark_key, list_benchmarks
 from ...plugin.dataset.record_parts import COMPLETE
 from ...plugin.dataset.run_record import list_records
 from ...plugin.labels.class_table import ClassTable
+from ...plugin.parameters import PARAMETERS
 from ...plugin.samples.checks import check_label_field, segmentation_fields
-from ...plugin.scores.config import ScoreConfig
 from ...plugin.training.config import CrossValidation
 from ..output.benchmark_text import KINDS
 from . import forms
@@ -20,17 +31,12 @@ from . import prediction as prediction_form
 from . import score as score_form
 from .estimates import describe_benchmark, engine
 from .forms import Form, when
-from .parameters import COMMON, names_of, parse_list, to_arguments
+from .parameters import to_arguments
 
 _HOW = {INJECTED: "Plant errors in a copy of the masks", TRUTH: "Compare with masks that I have corrected"}
 #: Stands for a new audit among the runs whose scores can be judged; no run can be called so
 NEW_AUDIT = "-"
 _RATES = {kind: f"{kind}_rate" for kind in ERROR_KINDS}
-_OWN = ("severity", "min_fraction", "seed", "truth_field", "run_key", "min_difference", "resamples", "suspects")
-_ENGINE = (*_OWN, "kinds", "rates", "architectures", "rescore", "keep_runs")
-_PREDICTIONS = tuple(name for name in names_of(CrossValidation) if name not in ("architecture", "only_folds"))
-#: What a call from Python may give
-NAMES = tuple(dict.fromkeys((*COMMON, *_ENGINE, *_PREDICTIONS, *names_of(ScoreConfig))))
 _PURPOSE = {
     INJECTED: "Plants known errors in a copy of your masks, audits the copy and sees which scores find them.",
     TRUTH: "Compares your masks with those that you have corrected, and sees which scores find what was wrong.",
@@ -50,9 +56,7 @@ def to_engine(params: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         LabelQualityError: a text that cannot be read as the list or mapping that it stands for
     """
-    arguments = to_arguments(params, NAMES)
-    if isinstance(arguments.get("architectures"), str):
-        arguments["architectures"] = [str(name) for name in parse_list(arguments["architectures"])]
+    arguments = to_arguments(params, PARAMETERS["benchmark_scores"])
     if mode_of(params) == TRUTH:
         if arguments.get("run_key") == NEW_AUDIT:
             del arguments["run_key"]
@@ -115,14 +119,8 @@ def _truth(form: Form, samples: Any, label_field: str) -> str | None:
     given = forms.given_fields(samples)
     corrected = [name for name in segmentation_fields(samples) if name.endswith("_corrected") and name not in given]
     fields = [name for name in (*corrected, *given) if name != label_field]
-    name = form.choice(
-        "truth_field",
-        "Corrected masks",
-        fields,
-        "The field with the masks as they should be",
-        next(iter(fields), None),
-        check=False,
-    )
+    one = table(BenchmarkConfig)["truth_field"]
+    name = form.choice("truth_field", one.label, fields, one.help, next(iter(fields), None), check=False)
     if name is None:
         form.fail("truth_field", "The dataset has no second field of masks. Add the corrected ones to it.")
         return None
@@ -145,29 +143,28 @@ def _run(form: Form, label_field: str) -> str | None:
         return None
     labels = {one.key: f"of run {one.key} ({when(one)})" for one in reversed(runs)} | {NEW_AUDIT: "of a new audit"}
     default = next(iter(labels)) if form.interactive else NEW_AUDIT
-    key = form.choice("run_key", "Scores", labels, "Which are compared with the truth", default)
+    one = table(BenchmarkConfig)["run_key"]
+    key = form.choice("run_key", one.label, labels, one.help, default)
     return None if key == NEW_AUDIT else key
 
 
 def _advanced(form: Form, samples: Any, mode: str, run_key: str | None) -> None:
     form.heading("errors", "What is wrong")
     if mode == TRUTH:
-        differs = "A mask is wrong where at least this share of its pixels differs from the corrected one"
-        form.number("min_difference", "Least difference", differs, 0.001)
+        form.ask(BenchmarkConfig, "min_difference")
     else:
         for kind, name in _RATES.items():
             words = f"{KINDS[kind]}: the share of images that get one; 0 leaves this kind out"
             form.number(name, f"Rate of {kind.capitalize()}", words, PAPER_RATES[kind])
-        largest = "Of displaced edges: the largest displacement, as a share of the image's longer side"
-        form.number("severity", "Severity", largest, InjectionRules.severity)
-        least = "The least share of an image's pixels that an error changes"
-        form.number("min_fraction", "Least size", least, InjectionRules.min_fraction)
+        form.ask(BenchmarkConfig, "severity", "min_fraction", "suspects")
     if run_key is None:
         prediction_form.cross_validation(form, samples, several=True)
     score_form.classes(form)
+    score_form.scores(form)
     form.heading("test", "Test")
-    form.whole("resamples", "Resamples", "Of the bootstrap that the 95 % intervals come from", 1000)
-    form.text("key", "Name of the test", None, default_key(form.ctx.dataset), half=True)
+    form.ask(BenchmarkConfig, "resamples")
+    form.ask(BenchmarkRequest, "key", default=default_key(form.ctx.dataset))
+    form.ask(BenchmarkRequest, "keep_runs", "rescore")
     score_form.writing(form)
 
 
@@ -187,7 +184,11 @@ def _key(form: Form) -> None:
         return
     benchmarks = {one["key"]: one for one in list_benchmarks(form.ctx.dataset)}
     # From Python the engine decides: with the same parameters it goes on, or gives the finished test's results again
-    if key not in benchmarks or not form.interactive or form.flag("overwrite", f"Replace the test '{key}'"):
+    if (
+        key not in benchmarks
+        or not form.interactive
+        or form.ask(BenchmarkRequest, "overwrite", label=f"Replace the test '{key}'")
+    ):
         return
     if benchmarks[key]["status"] == RUNNING:
         form.notice(
@@ -249,20 +250,9 @@ def _plan(form: Form, images: int, kinds: int) -> None:
         form.notice("plan", "Models will be trained for each kind of error, and their scores tested.")
         return
     try:
-        config = _config(to_engine(form.ctx.params))
+        _, _, config = asked(to_engine(form.ctx.params))
         audits = [config.cross_validation(architecture) for architecture in config.architectures]
         form.notice("plan", describe_benchmark(presets, audits, images, kinds))
     except LabelQualityError as error:
         # The form asks for several architectures; what the engine says is of one of them
         form.fail_as(LabelQualityError(str(error).replace("`architecture`", "`architectures`")), fallback="how")
-
-
-def _config(arguments: Mapping[str, Any]) -> Any:
-    from ...plugin.benchmark.config import BenchmarkConfig, rates_of, split_parameters
-
-    own = {name: arguments[name] for name in _OWN if name in arguments}
-    rest = {name: value for name, value in arguments.items() if name not in (*_ENGINE, "key", "overwrite")}
-    _, predictions, scores = split_parameters(rest)
-    rates = rates_of(arguments.get("kinds"), arguments.get("rates"))
-    architectures = tuple(arguments.get("architectures") or (None,))
-    return BenchmarkConfig(rates=rates, architectures=architectures, predictions=predictions, scores=scores, **own)

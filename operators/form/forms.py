@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Mapping, Sequence, Set
@@ -13,13 +14,14 @@ import fiftyone.operators.types as types
 
 from ...plugin.base.config import Config
 from ...plugin.base.errors import LabelQualityError
+from ...plugin.base.parameters import FLAG, LIST, NUMBER, WHOLE, Parameter, table
 from ...plugin.dataset.fields import owner
 from ...plugin.dataset.run_record import RunRecord, validate_key
+from ...plugin.runs.request import Request
 from ...plugin.samples.checks import check_collection, check_label_field, segmentation_fields
 from ..output.plain_text import plain
-from .parameters import names_of, to_arguments
+from .parameters import in_labels, labels_of, to_arguments
 
-DEFAULT_KEY = "lq"
 _NAMED_PARAMETER = re.compile(r"parameter `(\w+)`")
 #: What a Python call may send where the form has a text; the engine checks those itself
 _STRUCTURED = (list, dict)
@@ -38,6 +40,12 @@ class Form:
         self.valid = True
         #: Whether a person fills it in: the App's prompts have an id, calls from Python do not
         self.interactive = ctx.prompt_id is not None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What the inputs are called, and those that are not shown."""
+        shown = {name: prop.view.label for name, prop in self.inputs.properties.items() if prop.view is not None}
+        return labels_of(str(self.ctx.operator_uri)) | {name: label for name, label in shown.items() if label}
 
     def value(self, name: str, default: Any = None) -> Any:
         """What was entered, or the default where the field is empty."""
@@ -89,6 +97,33 @@ class Form:
             self.fail(name, f"Expected parameter `{name}` to be one of {', '.join(labels)}, but got {value!r}.")
         return value
 
+    def ask(self, group: type[Config], *names: str, **changes: Any) -> Any:
+        """The inputs of parameters, as the table has them.
+
+        Args:
+            group: the parameters' group
+            names: which of them
+            **changes: of `Parameter`, where the form knows better
+
+        Returns:
+            what was entered for the last of them
+        """
+        value: Any = None
+        for name in names:
+            one = dataclasses.replace(table(group)[name], **changes)
+            value = self._input(one, _described(one) or None)
+        return value
+
+    def _input(self, one: Parameter, about: str | None) -> Any:
+        if one.kind == FLAG:
+            return self.flag(one.name, one.label, one.help or None, bool(one.default))
+        if one.choices and one.kind != LIST:
+            return self.choice(one.name, one.label, one.choices, about, one.default)
+        if one.kind in (WHOLE, NUMBER):
+            return (self.whole if one.kind == WHOLE else self.number)(one.name, one.label, about, one.default)
+        default = one.default if isinstance(one.default, str) and one.default else None
+        return self.text(one.name, one.label, about, default, half=one.short)
+
     def heading(self, name: str, label: str) -> None:
         """A line above a group of inputs."""
         self.inputs.view(f"heading_{name}", types.Header(label=label, divider=True))
@@ -104,6 +139,8 @@ class Form:
     def fail(self, name: str, text: str) -> None:
         """Marks the input invalid with this text, or shows the text alone where the form has no such input."""
         self.valid = False
+        if self.interactive:
+            text = in_labels(text, self.labels)
         prop = self.inputs.get_property(name)
         if prop is None:
             prop = self.inputs.view(f"error_{name}", types.Error(label=plain(text)))
@@ -119,11 +156,9 @@ class Form:
     def config(self, config: type[Config], fallback: str) -> Config | None:
         """The parameter group as entered, or None where it is invalid, which the form then shows."""
         try:
-            return config.from_params(to_arguments(self.ctx.params, names_of(config)))
+            return config.from_params(to_arguments(self.ctx.params, table(config)))
         except LabelQualityError as error:
             self.fail_as(error, fallback)
-        except TypeError:
-            self.fail(fallback, "A number was expected where a text was entered.")
         return None
 
     def existing_path(self, name: str) -> None:
@@ -135,6 +170,12 @@ class Form:
     def property(self, label: str, button: str = "Execute") -> types.Property:
         """The finished form."""
         return types.Property(self.inputs, view=types.PromptView(label=label, submit_button_label=button))
+
+
+def _described(one: Parameter) -> str:
+    """The sentence below an input, and what it may be left empty for."""
+    parts = [one.help, "separated by commas" if one.kind == LIST else "", f"empty for {one.empty}" if one.empty else ""]
+    return "; ".join(filter(None, parts))
 
 
 def target(form: Form, action: str) -> Any | None:
@@ -202,7 +243,7 @@ def images_with_masks(form: Form, samples: Any, label_field: str) -> int:
     images, total = len(samples.exists(label_field)), len(samples)
     if images == 0:
         form.fail("label_field", f"None of the {total} samples has a mask in '{label_field}'.")
-    elif images < total and not form.flag("skip_failures", "Leave out samples that cannot be processed"):
+    elif images < total and not form.ask(Request, "skip_failures"):
         form.fail(
             "skip_failures",
             f"{total - images} of the {total} samples have no mask in '{label_field}'. Choose to leave them out, or a "
@@ -225,15 +266,14 @@ def run_key(form: Form, runs: Sequence[RunRecord]) -> None:
     """
     finished = {run.key for run in runs if run.status == "complete"}
     # A call from Python that gives no name means the default one, whatever is there
-    default = free_key(DEFAULT_KEY, finished) if form.interactive else DEFAULT_KEY
-    key = form.text("key", "Name of the run", "Prefix of the fields it writes", default)
+    key = form.ask(Request, "key", default=free_key(Request.key, finished) if form.interactive else Request.key)
     try:
         validate_key(form.ctx.dataset, key)
     except LabelQualityError as error:
         form.fail("key", str(error))
         return
     existing = next((run for run in runs if run.key == key and run.status == "complete"), None)
-    if existing is None or form.flag("overwrite", f"Overwrite the run '{key}'"):
+    if existing is None or form.ask(Request, "overwrite", label=f"Overwrite the run '{key}'"):
         return
     # From Python the engine decides: with the same parameters it gives the finished run's results again
     if form.interactive:

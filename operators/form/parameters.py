@@ -7,51 +7,51 @@ neither tuples nor integer keys.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ...plugin.base.config import Config
 from ...plugin.base.errors import LabelQualityError
-from ...plugin.labels.class_files import load_classes
-from ...plugin.predictions.config import PREDICTION_SOURCES
-from ...plugin.scores.config import ScoreConfig
+from ...plugin.base.parameters import LIST, NUMBER, Parameter
+from ...plugin.labels.class_files import parse_class_map, parse_classes
+from ...plugin.parameters import PARAMETERS
 
-#: Parameters of every run, whatever its source and scores
-COMMON = (
-    "key",
-    "classes",
-    "ignored",
-    "unlabelled",
-    "unknown",
-    "skip_failures",
-    "overwrite",
-    "output_dir",
-)
-#: Written in a form or in MongoDB where Python has ``weights=None``
-RANDOM_WEIGHTS = "none"
-_LISTS = ("ignored", "scores", "only_folds", "mean", "std")
-_NUMBER_LISTS = ("thresholds",)
+#: All parameters by name; those of one name are read alike
+_TABLE: dict[str, Parameter] = {name: one for parameters in PARAMETERS.values() for name, one in parameters.items()}
+_NAME = re.compile(r"(?:parameter )?`(\w+)`")
+_SETTING = re.compile(r"(?P<pass>[Pp]ass )?\b(?P<name>\w+)=(?P<value>'[^']*'|\w+)")
 
 
-def names_of(config: type[Config]) -> tuple[str, ...]:
-    """The names of a config's parameters."""
-    return tuple(field.name for field in dataclasses.fields(config))
+def labels_of(operator: str) -> dict[str, str]:
+    """The names that the parameters of an operator have in its form.
+
+    Args:
+        operator: its name, with the plugin's or without
+    """
+    return {name: one.label for name, one in PARAMETERS.get(operator.rpartition("/")[2], {}).items()}
 
 
-def source_names(source: str) -> tuple[str, ...]:
-    """The names of a prediction source's parameters; raises `LabelQualityError` for a source that does not exist."""
-    if source not in PREDICTION_SOURCES:
-        expected = ", ".join(map(repr, PREDICTION_SOURCES))
-        raise LabelQualityError(f"Expected parameter `source` to be one of {expected}, but got {source!r}.")
-    return names_of(PREDICTION_SOURCES[source])
+def in_labels(text: str, labels: Mapping[str, str]) -> str:
+    """An error of the engine as whoever sees a form understands it: labels instead of names.
 
+    Args:
+        text: the error, with names as in "parameter `key`" or "overwrite=True"
+        labels: parameter to what the form calls it; other names stay
+    """
 
-def score_names() -> tuple[str, ...]:
-    """The names of the scores' parameters."""
-    return names_of(ScoreConfig)
+    def setting(match: re.Match[str]) -> str:
+        name, value = match["name"], match["value"]
+        if name not in labels:
+            return match[0]
+        if value in ("True", "False"):
+            verb = "tick" if value == "True" else "do not tick"
+            return f"{verb.capitalize() if (match['pass'] or '')[:1] == 'P' else verb} “{labels[name]}”"
+        empty = _TABLE[name].none or "empty" if name in _TABLE else "empty"
+        return f"{match['pass'] or ''}“{labels[name]}” {empty if value == 'None' else value}"
+
+    text = _NAME.sub(lambda match: f"“{labels[match[1]]}”" if match[1] in labels else match[0], text)
+    return _SETTING.sub(setting, text)
 
 
 def to_request(given: Mapping[str, Any], allowed: Iterable[str]) -> dict[str, Any]:
@@ -73,10 +73,10 @@ def to_request(given: Mapping[str, Any], allowed: Iterable[str]) -> dict[str, An
         raise LabelQualityError(
             f"Unknown parameter {', '.join(map(repr, unknown))}; expected one of {', '.join(sorted(allowed))}."
         )
-    request = {name: _plain(value) for name, value in given.items()}
-    if "weights" in request and request["weights"] is None:
-        request["weights"] = RANDOM_WEIGHTS
-    return request
+    return {
+        name: _TABLE[name].stands_for_none if value is None and name in _TABLE else _plain(value)
+        for name, value in given.items()
+    }
 
 
 def to_arguments(params: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -90,70 +90,39 @@ def to_arguments(params: Mapping[str, Any], names: Iterable[str]) -> dict[str, A
         LabelQualityError: a text that cannot be read as the list or mapping that it stands for
     """
     given = {name: params[name] for name in names if params.get(name) not in (None, "", [], {})}
-    return {name: _parse(name, value) for name, value in given.items()}
+    return {name: _parse(_TABLE[name], value) if name in _TABLE else value for name, value in given.items()}
 
 
-def parse_mapping(name: str, text: str) -> dict[str, str]:
-    """Reads ``0: road, 1: car`` or a JSON object.
-
-    Args:
-        name: the parameter, for the error
-        text: comma- or line-separated ``key: value`` pairs, or JSON
-
-    Raises:
-        LabelQualityError: a part without a colon, or text that is not JSON after all
-    """
-    if text.lstrip().startswith("{"):
-        try:
-            return {str(key): value for key, value in json.loads(text).items()}
-        except json.JSONDecodeError as error:
-            raise LabelQualityError(f"Expected parameter `{name}` to be valid JSON, but {error}.") from None
-    pairs = [part.partition(":") for part in text.replace("\n", ",").split(",") if part.strip()]
-    wrong = [key for key, colon, value in pairs if not (colon and key.strip() and value.strip())]
-    if wrong:
-        raise LabelQualityError(
-            f"Expected parameter `{name}` to be pairs such as '0: road, 1: car', but got {wrong[0].strip()!r}."
-        )
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def parse_list(text: str) -> list[Any]:
-    """Reads ``255, void`` as [255, 'void']: integers where the parts are, else text."""
-    return [_integer(part.strip()) for part in text.split(",") if part.strip()]
-
-
-def _parse(name: str, value: Any) -> Any:
-    if name == "weights" and value == RANDOM_WEIGHTS:
+def _parse(one: Parameter, value: Any) -> Any:
+    if one.none and one.kind != LIST and value == one.stands_for_none:
         return None
-    if name == "classes":
+    if one.kind == LIST and isinstance(value, str):
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        return [None if one.none and part == one.none else _number(one, part) for part in parts]
+    if one.name == "classes":
         return _classes(value)
-    if name == "class_map":
-        return parse_mapping(name, value) if isinstance(value, str) else dict(value)
-    if name in _LISTS and isinstance(value, str):
-        return parse_list(value)
-    if name in _NUMBER_LISTS and isinstance(value, str):
-        return _numbers(name, value)
-    if name == "unlabelled" and isinstance(value, str):
-        return _integer(value.strip())
-    return value
+    if one.name == "class_map" and isinstance(value, str):
+        return parse_class_map(value)
+    return _integer(value.strip()) if one.name == "unlabelled" and isinstance(value, str) else value
 
 
-def _classes(value: str | Mapping[str, str]) -> dict[Any, str]:
-    """Class names given as a mapping, as text, or as the path of a file that holds them."""
-    if not isinstance(value, str):
-        return {_integer(key): name for key, name in value.items()}
-    if ":" not in value or os.path.isfile(os.path.expanduser(value)):
-        return load_classes(os.path.expanduser(value))
-    return {_integer(key): name for key, name in parse_mapping("classes", value).items()}
-
-
-def _numbers(name: str, text: str) -> list[float]:
+def _number(one: Parameter, text: str) -> Any:
+    """An item of a list: a number where it takes only numbers, else an integer where it is one, or text."""
+    if one.item != NUMBER:
+        return _integer(text)
     try:
-        return [float(part) for part in text.split(",") if part.strip()]
+        return float(text)
     except ValueError:
         raise LabelQualityError(
-            f"Expected parameter `{name}` to be numbers separated by commas, but got {text!r}."
+            f"Expected parameter `{one.name}` to be numbers separated by commas, but got {text!r}."
         ) from None
+
+
+def _classes(value: Any) -> Any:
+    """Class names as a list, a mapping whose keys MongoDB has made text, or text."""
+    if isinstance(value, str):
+        return parse_classes(value)
+    return {_integer(key): name for key, name in value.items()} if isinstance(value, Mapping) else value
 
 
 def _integer(text: str) -> int | str:

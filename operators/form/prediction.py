@@ -9,42 +9,24 @@ from typing import Any
 import fiftyone as fo
 
 from ...plugin.base.errors import LabelQualityError
+from ...plugin.base.parameters import table
+from ...plugin.benchmark.config import BenchmarkConfig
 from ...plugin.dataset.run_record import RunRecord
 from ...plugin.models.config import ModelSource
 from ...plugin.predictions.config import PREDICTION_SOURCES, FilesSource
+from ...plugin.runs.request import Stages
 from ...plugin.samples.checks import segmentation_fields
 from ...plugin.training.config import CrossValidation
 from .estimates import describe_cross_validation, describe_model, describe_scoring
 from .forms import Form, fields_of, when
 
-SOURCES = {
-    CrossValidation.source: "Train models on this dataset (cross-validation)",
-    ModelSource.source: "Use a model I have",
-    FilesSource.source: "Use predictions I have stored",
-}
-DEFAULT = CrossValidation.source
-_PRESETS = {
-    "auto": "Automatic: paper where a GPU is, else fast",
-    "fast": "Fast: frozen encoder, a light decoder for each fold",
-    "paper": "Paper: full fine-tuning, the most accurate, wants a GPU",
-}
-_ARCHITECTURES = {
-    "auto": "Of segmentation-models-pytorch; empty for the preset's own",
-    "fast": "Of the decoder: FPN or DeepLabV3Plus; empty for a light pyramid",
-    "paper": "Of segmentation-models-pytorch; empty for DeepLabV3Plus",
-}
-_KINDS = {
-    "auto": "Tell by the file",
-    "smp": "segmentation-models-pytorch checkpoint",
-    "torchscript": "TorchScript file",
-    "fiftyone": "FiftyOne zoo model",
-    "huggingface": "Hugging Face model",
-}
+_SIZES = ("input_size", "tile", "batch_size", "device")
 
 
 def source(form: Form) -> str:
     """The choice of the source; an unknown one is an error in the form."""
-    return form.choice("source", "Predictions", SOURCES, "What the given masks are compared with", DEFAULT, radio=True)
+    one = table(Stages)["source"]
+    return form.choice("source", one.label, one.choices, one.help, one.default, radio=True)
 
 
 def essentials(form: Form, chosen: str, samples: Any, label_field: str) -> None:
@@ -60,7 +42,8 @@ def stored(form: Form, runs: list[RunRecord]) -> None:
     labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
     waiting = [run.key for run in runs if run.status == "predicted"]
     default = next(reversed(waiting or list(labels)), None)
-    key = form.choice("predictions", "Predictions of run", labels, default=default, check=False)
+    one = table(Stages)["predictions"]
+    key = form.choice("predictions", one.label, labels, default=default, check=False)
     if not labels:
         form.fail("predictions", "There are no stored predictions yet: compute them first, or audit the dataset.")
     elif key not in labels:
@@ -74,8 +57,7 @@ def advanced(form: Form, chosen: str, samples: Any) -> None:
     elif chosen == ModelSource.source:
         _model_details(form)
     elif chosen == FilesSource.source:
-        form.choice("content", "The arrays hold", ("auto", "probabilities", "logits"), default="auto")
-        form.text("class_map", "Class map", "Channel to class, as '0: road, 1: car'; empty where they are the same")
+        form.ask(FilesSource, "content", "class_map")
 
 
 def cross_validation(form: Form, samples: Any, several: bool = False) -> None:
@@ -87,6 +69,8 @@ def cross_validation(form: Form, samples: Any, several: bool = False) -> None:
         several: whether the predictions of several architectures are asked for
     """
     _folds(form, samples)
+    if not several:
+        form.ask(CrossValidation, "only_folds")
     _training(form, several)
 
 
@@ -130,15 +114,12 @@ def check_folds(form: Form, config: CrossValidation, samples: Any, images: int) 
 
 
 def _model(form: Form) -> None:
-    model = form.text(
-        "model", "Model", "A checkpoint's path, a FiftyOne zoo model's name, or a Hugging Face model's name or folder"
-    )
+    model = form.ask(ModelSource, "model")
     if not model:
         form.fail("model", "Enter the path or the name of the model.")
     elif _looks_like_file(model):
         form.existing_path("model")
-    out_of_sample = form.flag("out_of_sample", "The model has never seen these samples in its training")
-    if not out_of_sample:
+    if not form.ask(ModelSource, "out_of_sample"):
         form.warning(
             "out_of_sample",
             "A model that was trained on these samples has learned their errors, and finds fewer of them. Unless you "
@@ -153,18 +134,10 @@ def _looks_like_file(model: str) -> bool:
 
 
 def _model_details(form: Form) -> None:
-    kind = form.choice("kind", "Kind of model", _KINDS, default="auto")
+    kind = form.ask(ModelSource, "kind")
     if kind == "huggingface" and importlib.util.find_spec("transformers") is None:
         form.fail("kind", "Hugging Face models need the package transformers: pip install transformers")
-    form.text(
-        "architecture", "Architecture", "Of segmentation-models-pytorch, for a checkpoint that holds only weights"
-    )
-    form.text("encoder", "Encoder", "Likewise, such as resnet34")
-    form.text("class_map", "Class map", "The model's class to the dataset's, as '0: road, 1: car'; empty matches names")
-    _sizes(form)
-    form.text("mean", "Mean", "Per channel, as '0.485, 0.456, 0.406'", half=True)
-    form.text("std", "Standard deviation", "Likewise", half=True)
-    form.flag("trust", "Run code from the model's file", "Some files can only be loaded so; say yes to files you trust")
+    form.ask(ModelSource, "architecture", "encoder", "class_map", *_SIZES, "mean", "std", "trust")
 
 
 def _files(form: Form, samples: Any, label_field: str) -> None:
@@ -172,9 +145,8 @@ def _files(form: Form, samples: Any, label_field: str) -> None:
     masks = [name for name in segmentation_fields(samples) if name != label_field]
     labels = {name: f"{name} (paths of .npy or .npz files)" for name in paths}
     labels |= {name: f"{name} (predicted masks)" for name in masks}
-    name = form.choice(
-        "field", "Field of the predictions", labels, "Paths of probability files, or predicted masks", check=False
-    )
+    one = table(FilesSource)["field"]
+    name = form.choice("field", one.label, labels, one.help, check=False)
     if not labels:
         form.fail("field", "The dataset has no string field with paths and no second segmentation field.")
     elif name is None:
@@ -185,7 +157,7 @@ def _files(form: Form, samples: Any, label_field: str) -> None:
         form.notice("masks", "Predicted masks without probabilities give two of the scores: CCP and IoU.")
     else:
         _check_first_file(form, samples, name)
-    if not form.flag("out_of_sample", "No prediction comes from a model trained on that same sample", default=True):
+    if not form.ask(FilesSource, "out_of_sample"):
         form.warning("out_of_sample", "The run will be marked as maybe not out-of-sample.")
 
 
@@ -215,15 +187,9 @@ def _check_first_file(form: Form, samples: Any, name: str) -> None:
 
 def _folds(form: Form, samples: Any) -> None:
     form.heading("folds", "Cross-validation")
-    form.whole(
-        "folds", "Folds", "Number of models; each predicts the part it was not trained on", CrossValidation.folds
-    )
-    form.whole("seed", "Seed", "The same seed gives the same folds and weights", CrossValidation.seed)
-    blocks = form.flag("blocks", "The images are frames of a video", "Keeps neighbouring frames in one fold")
-    if blocks:
-        form.whole("block_size", "Frames a block", "Empty: a quarter of a fold")
-        form.text("order_field", "Order of the frames", "The field that orders them", default="filepath")
-        order = form.value("order_field", "filepath")
+    form.ask(CrossValidation, "folds", "seed")
+    if form.ask(CrossValidation, "blocks"):
+        order = form.ask(CrossValidation, "block_size", "order_field")
         if not samples.has_field(order):
             form.fail("order_field", f"The dataset has no field '{order}'.")
     else:
@@ -235,36 +201,17 @@ def _folds(form: Form, samples: Any) -> None:
 def _group_field(form: Form, samples: Any, fields: list[str]) -> None:
     name = form.value("group_field")
     known = name is not None and samples.has_field(name)
-    form.choice(
-        "group_field",
-        "Group by",
-        [*fields, name] if known and name not in fields else fields,
-        "Samples with the same value (patient, scene, video) stay in one fold",
-        check=False,
-    )
+    one = table(CrossValidation)["group_field"]
+    offered = [*fields, name] if known and name not in fields else fields
+    form.choice("group_field", one.label, offered, one.help, check=False)
     if name is not None and not known:
         form.fail("group_field", f"The dataset has no field '{name}'. Group by one of {', '.join(fields) or 'none'}.")
 
 
 def _training(form: Form, several: bool) -> None:
     form.heading("training", "Training")
-    preset = form.choice("preset", "Preset", _PRESETS, default="auto")
-    which = _ARCHITECTURES.get(preset, _ARCHITECTURES["auto"])
-    if several:
-        form.text("architectures", "Architectures", f"Separated by commas. {which}")
-    else:
-        form.text("architecture", "Architecture", which, half=True)
-    form.text("encoder", "Encoder", "Empty for the preset's own", half=True)
-    form.text("weights", "Encoder weights", "imagenet, a weights file, or none", CrossValidation.weights)
-    _sizes(form)
-    form.whole("epochs", "Epochs at most", "Empty for the preset's own")
-    form.number("learning_rate", "Learning rate", "Empty for the preset's own")
+    preset = form.ask(CrossValidation, "preset")
+    form.ask(*((BenchmarkConfig, "architectures") if several else (CrossValidation, "architecture")))
+    form.ask(CrossValidation, "encoder", "weights", *_SIZES, "epochs", "learning_rate")
     if preset != "fast":
-        form.flag("augment", "Augment the training images", default=True)
-
-
-def _sizes(form: Form) -> None:
-    form.whole("input_size", "Input size", "Longest side of an image as the model sees it, in pixels")
-    form.whole("tile", "Tile size", "Side of the tiles that larger images are cut into; empty for none")
-    form.whole("batch_size", "Batch size", "Images a step")
-    form.text("device", "Device", "auto, cpu, cuda or cuda:N", "auto", half=True)
+        form.ask(CrossValidation, "augment")

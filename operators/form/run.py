@@ -6,6 +6,7 @@ from typing import Any
 
 from ...plugin.dataset.run_record import list_records
 from ...plugin.scores.config import ScoreConfig
+from ...plugin.suspects.config import SuspectConfig
 from . import forms
 from . import prediction as prediction_form
 from . import score as score_form
@@ -40,6 +41,7 @@ def fill(form: Form, predict: bool, score: bool) -> None:
     score_form.describe_classes(form, label_field)
     if score:
         form.config(ScoreConfig, fallback="scores")
+        form.config(SuspectConfig, fallback="suspects")
     if source is not None:
         prediction_form.check(form, source, samples, images)
     elif form.valid:
@@ -52,4 +54,5 @@ def _advanced(form: Form, source: str | None, samples: Any, score: bool) -> None
     score_form.classes(form)
     if score:
         score_form.scores(form)
+        score_form.suspects(form)
     score_form.writing(form)

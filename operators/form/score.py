@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ...plugin.base.errors import LabelQualityError
+from ...plugin.base.parameters import table
 from ...plugin.labels.class_table import ClassTable
+from ...plugin.runs.request import Request, Stages
 from ...plugin.samples.checks import class_targets
-from ...plugin.scores.config import DEFAULT_THRESHOLDS, SCORES, ScoreConfig
+from ...plugin.scores.config import ScoreConfig
+from ...plugin.suspects.config import SuspectConfig
 from .forms import Form
 from .parameters import to_arguments
 
@@ -22,15 +25,7 @@ _SOURCES = {
 def classes(form: Form) -> None:
     """Which mask values are classes and which take part in nothing."""
     form.heading("classes", "Classes")
-    form.text("classes", "Classes", "As '0: road, 1: car', or a file's path; empty for the dataset's mask targets")
-    form.text("ignored", "Ignored", "Values or names that take part in nothing, as '255, void'", half=True)
-    form.text("unlabelled", "Unlabelled class", "Its name or value; empty to find it by its name", half=True)
-    form.choice(
-        "unknown",
-        "A mask value outside the classes",
-        {"error": "is an error", "ignore": "is ignored"},
-        default="error",
-    )
+    form.ask(Request, "classes", "ignored", "unlabelled", "unknown")
 
 
 def describe_classes(form: Form, label_field: str) -> ClassTable | None:
@@ -68,24 +63,19 @@ def _class_sentence(table: ClassTable, label_field: str) -> str:
 def scores(form: Form) -> None:
     """The scores' choices that the paper leaves open."""
     form.heading("scores", "Scores")
-    form.text("scores", "Which scores", f"Some of {', '.join(SCORES)}; empty for all")
-    form.number("temperature", "Softmin temperature", "Smaller is closer to the minimum", ScoreConfig.temperature)
-    form.whole("pooling", "Pooling", "Side of the blocks of CLC and CoCo; 1 for full resolution", ScoreConfig.pooling)
-    form.choice(
-        "clc_rule",
-        "Confident learning flags",
-        {"cleanlab": "as many of the lowest pixels (cleanlab)", "joint": "off the diagonal of the confident joint"},
-        default="cleanlab",
-    )
-    form.choice("coco_average", "CoCo averages over", ("components", "classes"), default="components")
-    thresholds = f"{DEFAULT_THRESHOLDS[0]}, {DEFAULT_THRESHOLDS[1]}, …, {DEFAULT_THRESHOLDS[-1]}"
-    form.text("thresholds", "TCCP thresholds", f"In (0, 1), separated by commas; empty for {thresholds}")
-    form.flag("per_class", "Also score every class of every image", default=True)
+    form.ask(ScoreConfig, *(name for name in table(ScoreConfig) if name != "workers"))
+
+
+def suspects(form: Form) -> None:
+    """Whether suspects are found too, and which."""
+    form.heading("suspects", "Suspects")
+    if form.ask(Stages, "suspects"):
+        form.ask(SuspectConfig, *(name for name in table(SuspectConfig) if name != "workers"))
 
 
 def writing(form: Form) -> None:
     """What happens to bad samples, and where files go."""
     form.heading("writing", "Run")
-    form.flag("skip_failures", "Leave out samples that cannot be processed", "They are listed in the run's record")
-    form.text("output_dir", "Folder for heatmaps and predictions", "Empty for the default, beside FiftyOne's datasets")
-    form.whole("workers", "Threads", "That score; empty for one a core")
+    form.ask(Request, "skip_failures", "output_dir")
+    if "workers" in form.labels:
+        form.ask(ScoreConfig, "workers")

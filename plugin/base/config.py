@@ -7,15 +7,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, ClassVar, TypeVar
 
 from .errors import LabelQualityError
+from .parameters import table
 
 C = TypeVar("C", bound="Config")
-
-#: Types, as the fields of a config are annotated, of which only whole numbers are
-_WHOLE = ("int", "int | None")
 
 
 @dataclass(frozen=True)
@@ -26,20 +23,18 @@ class Config:
     execution_only: ClassVar[tuple[str, ...]] = ()
 
     def validate(self) -> None:
-        """Raises `LabelQualityError` naming the first parameter that is out of range."""
+        """Raises `LabelQualityError` naming the first parameter that does not go with the others."""
+
+    def check(self) -> None:
+        """Raises `LabelQualityError` for what cannot be used here, such as a file that is not there.
+
+        For the moment before the work: it may import PyTorch, which takes seconds.
+        """
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            if field.type in _WHOLE:
-                self._make_whole(field.name)
+        for name, entry in table(type(self)).items():
+            object.__setattr__(self, name, entry.checked(getattr(self, name)))
         self.validate()
-
-    def _make_whole(self, name: str) -> None:
-        value = getattr(self, name)
-        if value is not None:
-            require(isinstance(value, Integral) and not isinstance(value, bool), name, "a whole number", value)
-            # Of another library's types, such as NumPy's, the digest would be another
-            object.__setattr__(self, name, int(value))
 
     @classmethod
     def from_params(cls: type[C], params: Mapping[str, Any]) -> C:
@@ -60,12 +55,6 @@ class Config:
         """Twelve hex digits that change exactly when a parameter that affects the results does."""
         content = {name: value for name, value in self.to_dict().items() if name not in self.execution_only}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def require(condition: bool, name: str, expected: str, found: object) -> None:
-    """Raises `LabelQualityError` where a parameter is not as expected."""
-    if not condition:
-        raise LabelQualityError(f"Expected parameter `{name}` to be {expected}, but got {found!r}.")
 
 
 def _hashable(value: Any) -> Any:

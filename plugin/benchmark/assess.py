@@ -14,7 +14,7 @@ import numpy as np
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress, silent
 from ..suspects.regions import KINDS, NO_ERROR, Region
-from .planted_errors import DROP, ERROR_KINDS, SWAP
+from .config import DROP, ERROR_KINDS, SWAP
 from .ranking_metrics import Metric, auroc, average_precision, bootstrap_interval, lift_at, precision_recall
 
 #: The T of Lift@T, besides the number of errors

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.config import Config
 from ..base.errors import LabelQualityError
+from ..base.parameters import parameter, repeated, table
 from ..runs.request import Request
 from ..scores.config import ScoreConfig
 from ..training.config import CrossValidation
-from ..training.presets import resolve_preset
-from .planted_errors import ERROR_KINDS, PAPER_RATES, InjectionRules
-from .records import DEFAULT_KEY, INJECTED, TRUTH
 
-_OF_REQUEST = ("classes", "ignored", "unlabelled", "unknown", "skip_failures", "output_dir")
-_OF_PREDICTIONS = {one.name for one in dataclasses.fields(CrossValidation)} - {"seed", "architecture", "only_folds"}
-_OF_SCORES = {one.name for one in dataclasses.fields(ScoreConfig)}
+DEFAULT_KEY = "lq_benchmark"
+INJECTED, TRUTH = "injected", "truth"
+DROP, SWAP, SHIFT = ERROR_KINDS = ("drop", "swap", "shift")
+#: The share of the images that the paper gives each kind of error
+PAPER_RATES = {DROP: 0.2, SWAP: 0.3, SHIFT: 0.2}
+_NOT_OF_PREDICTIONS = ("seed", "architecture", "only_folds")
+
+
+@dataclass(frozen=True)
+class BenchmarkRequest(Config):
+    """What a benchmark is asked beside what it measures."""
+
+    key: str = parameter(DEFAULT_KEY, "Name of the test", "The test's name, that of its record", short=True)
+    kinds: tuple[str, ...] | None = parameter(
+        None, "Kinds of errors", "Kinds of errors to plant", choices=ERROR_KINDS, empty="all that have a rate"
+    )
+    rates: Mapping[str, float] | None = parameter(
+        None,
+        "Rates",
+        "The share of the images that get an error of the kind; kinds without one are left out",
+        empty=" ".join(f"{kind}={rate}" for kind, rate in PAPER_RATES.items()),
+        unit="KIND=RATE",
+    )
+    overwrite: bool = parameter(False, "Replace the test", "With the same choices, it is measured anew")
+    rescore: bool = parameter(False, "Score audits again that were kept")
+    keep_runs: bool = parameter(False, "Keep the audits, to score them again", "Until the test is deleted")
 
 
 @dataclass(frozen=True)
@@ -27,29 +47,47 @@ class BenchmarkConfig(Config):
 
     Args:
         rates: kind of error to the share of the images that gets one, in (0, 1); each kind is planted by itself
-        severity: the largest side of the kernel that shifts an edge, as a share of the image's longer side
-        min_fraction: the least share of an image that an error changes
-        seed: of errors, folds, training and bootstrap
-        architectures: decoders that are trained; None is the preset's own
-        truth_field: the field with corrected masks, or None to plant errors
-        run_key: the run whose scores are judged by the corrected masks, or None to audit
-        min_difference: the least share of its pixels in which a mask that is wrong differs from the corrected one
-        resamples: of the bootstrap
-        suspects: also judge the suspect regions of planted errors
         predictions: other parameters of `CrossValidation`
         scores: parameters of `ScoreConfig`
     """
 
     rates: Mapping[str, float] = field(default_factory=lambda: dict(PAPER_RATES))
-    severity: float = InjectionRules.severity
-    min_fraction: float = InjectionRules.min_fraction
-    seed: int = 51
-    architectures: tuple[str | None, ...] = (None,)
-    truth_field: str | None = None
-    run_key: str | None = None
-    min_difference: float = 0.001
-    resamples: int = 1000
-    suspects: bool = True
+    severity: float = parameter(
+        0.1,
+        "Severity",
+        "Of displaced edges: the largest displacement, as a share of the image's longer side",
+        within="(0, 1]",
+        unit="S",
+    )
+    min_fraction: float = parameter(
+        0.01, "Least size", "The least share of an image's pixels that an error changes", within="(0, 1]", unit="F"
+    )
+    seed: int = repeated(CrossValidation, "seed", CrossValidation.seed)
+    architectures: tuple[str | None, ...] = parameter(
+        (None,),
+        "Architectures",
+        "Decoders of segmentation-models-pytorch, such as DeepLabV3Plus, FPN; own is the preset's own",
+        empty="the preset's own",
+        none="own",
+        unit="NAME",
+    )
+    truth_field: str | None = parameter(
+        None, "Corrected masks", "The field with the masks as they should be", empty="errors that are planted"
+    )
+    run_key: str | None = parameter(
+        None, "Scores", "The run whose scores are compared with the truth", empty="a new audit", unit="KEY"
+    )
+    min_difference: float = parameter(
+        0.001,
+        "Least difference",
+        "A mask is wrong where at least this share of its pixels differs from the corrected one",
+        within="[0, 1)",
+        unit="D",
+    )
+    resamples: int = parameter(
+        1000, "Resamples", "Of the bootstrap that the 95 % intervals come from", within="[1, inf)"
+    )
+    suspects: bool = parameter(True, "Also judge the suspect regions of planted errors")
     predictions: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
 
@@ -65,13 +103,6 @@ class BenchmarkConfig(Config):
 
     def validate(self) -> None:
         self._check_rates()
-        InjectionRules(min_fraction=self.min_fraction, severity=self.severity)
-        if not 0 <= self.min_difference < 1:
-            raise LabelQualityError(
-                f"Expected parameter `min_difference` to be in [0, 1), but got {self.min_difference!r}."
-            )
-        if self.resamples < 1:
-            raise LabelQualityError(f"Expected parameter `resamples` to be at least 1, but got {self.resamples!r}.")
         if self.run_key is not None and self.truth_field is None:
             raise LabelQualityError(
                 f"Parameter `run_key` ({self.run_key!r}) names a run to judge by corrected masks: give their field in "
@@ -81,6 +112,8 @@ class BenchmarkConfig(Config):
 
     def cross_validation(self, architecture: str | None) -> CrossValidation:
         """The predictions of one architecture, the preset decided."""
+        from ..training.presets import resolve_preset
+
         parameters = {**self.predictions, "seed": self.seed, "architecture": architecture}
         return resolve_preset(CrossValidation.from_params(parameters))
 
@@ -117,28 +150,44 @@ class BenchmarkConfig(Config):
                 "one of the two out."
             )
         for architecture in self.architectures:
-            _check_known(self.cross_validation(architecture))
+            self.cross_validation(architecture).check()
         ScoreConfig.from_params(self.scores)
 
 
-def split_parameters(parameters: Mapping[str, Any]) -> tuple[Request, dict[str, Any], dict[str, Any]]:
-    """The request, the parameters of the predictions and those of the scores.
+def asked(parameters: Mapping[str, Any]) -> tuple[Request, BenchmarkRequest, BenchmarkConfig]:
+    """The parameters of `benchmark_scores` in their groups.
 
     Raises:
-        LabelQualityError: a parameter that belongs to none of them
+        LabelQualityError: a parameter that belongs to none of them, or that cannot be as it is
     """
-    known = {*_OF_REQUEST, *_OF_PREDICTIONS, *_OF_SCORES}
+    scores, request, own, config = map(set, map(table, (ScoreConfig, Request, BenchmarkRequest, BenchmarkConfig)))
+    predictions = set(table(CrossValidation)).difference(_NOT_OF_PREDICTIONS)
+    known = set().union(scores, request, own, config, predictions)
     unknown = sorted(set(parameters) - known)
     if unknown:
         raise LabelQualityError(
             f"Unknown parameter {', '.join(map(repr, unknown))}; expected some of {', '.join(sorted(known))}."
         )
-    request = Request(**{"key": DEFAULT_KEY, **{name: parameters[name] for name in _OF_REQUEST if name in parameters}})
-    predictions = {name: value for name, value in parameters.items() if name in _OF_PREDICTIONS}
-    return request, predictions, {name: value for name, value in parameters.items() if name in _OF_SCORES}
+    given = {name: value for name, value in parameters.items() if value is not None or name not in own}
+    if given.get("truth_field") is not None and ("kinds" in given or "rates" in given):
+        raise LabelQualityError(
+            "Parameters `kinds` and `rates` are of errors to plant, and with `truth_field` none are planted. Leave "
+            "them or `truth_field` out."
+        )
+
+    def of(names: set[str]) -> dict[str, Any]:
+        return {name: given[name] for name in given if name in names}
+
+    planted = BenchmarkRequest.from_params(of(own))
+    measured = {"rates": rates_of(planted.kinds, planted.rates), "predictions": of(predictions), "scores": of(scores)}
+    return (
+        Request.from_params({"key": planted.key} | of(request)),
+        planted,
+        BenchmarkConfig.from_params(of(config) | measured),
+    )
 
 
-def rates_of(kinds: Any, rates: Mapping[str, float] | None) -> dict[str, float]:
+def rates_of(kinds: Sequence[str] | None, rates: Mapping[str, float] | None) -> dict[str, float]:
     """Kind of error to its rate: the paper's where only the kinds are given.
 
     Args:
@@ -147,23 +196,8 @@ def rates_of(kinds: Any, rates: Mapping[str, float] | None) -> dict[str, float]:
     """
     if kinds is None:
         return dict(PAPER_RATES if rates is None else rates)
-    if isinstance(kinds, str):
-        raise LabelQualityError(f"Expected `kinds` to be a list of kinds of errors, but got {kinds!r}.")
     known = {**PAPER_RATES, **(rates or {})}
     unfit = sorted(set(rates or {}) - set(kinds))
     if unfit:
         raise LabelQualityError(f"Expected rates only of the kinds {list(kinds)}, but got some of {', '.join(unfit)}.")
     return {kind: known.get(kind, 0.5) for kind in kinds}
-
-
-def _check_known(config: CrossValidation) -> None:
-    """Raises `LabelQualityError` for an architecture that no network is built of."""
-    if config.preset == "fast" or config.architecture is None:
-        return
-    import segmentation_models_pytorch as smp
-
-    known = [one.__name__ for one in smp.MODEL_ARCHITECTURES_MAPPING.values()]
-    if config.architecture.lower() not in (name.lower() for name in known):
-        raise LabelQualityError(
-            f"Expected parameter `architecture` to be one of {', '.join(known)}, but got {config.architecture!r}."
-        )

@@ -20,7 +20,8 @@ from ..labels.class_table import ClassTable
 from ..labels.masks import predicted_mask
 from ..store.containers import write_bytes
 from ..store.run_folder import content_digest
-from .planted_errors import DROP, ERROR_KINDS, InjectedError, InjectionRules, choose_errors, inject_error
+from .config import DROP, ERROR_KINDS
+from .planted_errors import InjectedError, InjectionRules, choose_errors, inject_error
 
 if TYPE_CHECKING:
     from ..samples.inputs import SegmentationSamples

@@ -11,12 +11,10 @@ import numpy as np
 from scipy import ndimage
 
 from ..base.errors import LabelQualityError
+from ..base.parameters import table
 from ..base.types import IGNORED
+from .config import DROP, ERROR_KINDS, PAPER_RATES, SHIFT, SWAP, BenchmarkConfig
 
-DROP, SWAP, SHIFT = "drop", "swap", "shift"
-ERROR_KINDS = (DROP, SWAP, SHIFT)
-#: The share of the images that the paper gives each kind of error
-PAPER_RATES = {DROP: 0.2, SWAP: 0.3, SHIFT: 0.2}
 _SHIFT_TRIALS = 24
 _SHAPES = (cv2.MORPH_RECT, cv2.MORPH_ELLIPSE, cv2.MORPH_CROSS)
 
@@ -34,13 +32,12 @@ class InjectionRules:
 
     unlabelled: int = 0
     ignored: tuple[int, ...] = (IGNORED,)
-    min_fraction: float = 0.01
-    severity: float = 0.1
+    min_fraction: float = BenchmarkConfig.min_fraction
+    severity: float = BenchmarkConfig.severity
 
     def __post_init__(self) -> None:
         for name in ("min_fraction", "severity"):
-            if not 0 < getattr(self, name) <= 1:
-                raise LabelQualityError(f"Expected parameter `{name}` to be in (0, 1], but got {getattr(self, name)}.")
+            table(BenchmarkConfig)[name].checked(getattr(self, name))
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,10 @@ from ..runs.housekeeping import dataset_id
 from ..store.locks import LOCK_NAME
 from ..store.run_folder import RunFolder, content_digest
 from ..store.sets import files_under
+from .config import DEFAULT_KEY
 from .noisy_dataset import delete_masks
 
-DEFAULT_KEY = "lq_benchmark"
 RUNNING, COMPLETE = "running", "complete"
-INJECTED, TRUTH = "injected", "truth"
 #: Below a benchmark's folder: the copies of masks, and the folders of the audits
 MASKS, RUNS = "masks", "runs"
 #: What the App's list of runs shows, and what is known of a record whose saving was interrupted

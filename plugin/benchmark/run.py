@@ -17,7 +17,7 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +26,10 @@ import numpy as np
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress, named, silent
 from .assess import LIFT_COUNT
-from .config import BenchmarkConfig, rates_of, split_parameters
+from .config import ERROR_KINDS, INJECTED, BenchmarkConfig, asked
 from .corrected_truth import measure_truth
 from .noisy_dataset import NoisyMask, NothingToPlant, chosen_images, plant_errors
-from .planted_errors import ERROR_KINDS, InjectionRules
-from .records import DEFAULT_KEY, INJECTED, MASKS, delete_benchmark, list_benchmarks, load_benchmark
+from .records import MASKS, delete_benchmark, list_benchmarks, load_benchmark
 from .state import Benchmark, opened
 from .tables import KIND_NAMES, describe_benchmark
 
@@ -91,21 +90,6 @@ def benchmark_scores(
     collection: Any,
     label_field: str,
     *,
-    key: str = DEFAULT_KEY,
-    kinds: Sequence[str] | None = None,
-    rates: Mapping[str, float] | None = None,
-    severity: float = InjectionRules.severity,
-    min_fraction: float = InjectionRules.min_fraction,
-    seed: int = 51,
-    architectures: Sequence[str | None] = (None,),
-    truth_field: str | None = None,
-    run_key: str | None = None,
-    min_difference: float = 0.001,
-    resamples: int = 1000,
-    suspects: bool = True,
-    overwrite: bool = False,
-    rescore: bool = False,
-    keep_runs: bool = False,
     progress: Progress = silent,
     **parameters: Any,
 ) -> BenchmarkSummary:
@@ -120,25 +104,11 @@ def benchmark_scores(
     Args:
         collection: an image dataset or a view of one
         label_field: its `fo.Segmentation` field with the given masks
-        key: of the benchmark's record
-        kinds: of errors to plant: some of ``drop``, ``swap`` and ``shift``; by default all
-        rates: kind to the share of the images that gets one, in (0, 1); by default the paper's 0.2, 0.3 and 0.2
-        severity: the largest side of the kernel that shifts an edge, as a share of the image's longer side
-        min_fraction: the least share of an image's pixels that an error changes
-        seed: of errors, folds, training and bootstrap
-        architectures: decoders to train, see `CrossValidation`; None is the preset's own
-        truth_field: field with corrected masks, in place of planted errors; images without one are not counted
-        run_key: with ``truth_field``: a finished run whose scores are judged, in place of an audit
-        min_difference: with ``truth_field``: a mask is wrong where at least this share of its pixels differs
-        resamples: of the bootstrap for the 95 % intervals
-        suspects: also judge the suspect regions of planted errors
-        overwrite: replace another benchmark of that key; with the same parameters, measure anew
-        rescore: score finished audits again (of an earlier call with ``keep_runs``)
-        keep_runs: leave the audits and their datasets for ``rescore``, until the benchmark is deleted
         progress: told how far it is; stages begin with the kind of error and the architecture
-        **parameters: others of `CrossValidation` (preset, folds, blocks, group_field, …), of
-            `ScoreConfig`, and classes, ignored, unlabelled, unknown, skip_failures and output_dir of
-            `request.Request`
+        **parameters: of `BenchmarkRequest` (key, kinds, rates, overwrite, rescore, keep_runs), of `BenchmarkConfig`
+            (architectures, truth_field, run_key, severity, min_fraction, seed, …), others of `CrossValidation` (preset,
+            folds, blocks, group_field, …), of `ScoreConfig`, and classes, ignored, unlabelled, unknown, skip_failures
+            and output_dir of `request.Request`
 
     Returns:
         the summary; the record has the same and more, see `load_benchmark`
@@ -147,28 +117,8 @@ def benchmark_scores(
         LabelQualityError: bad input, with what was expected, what was found and what to do
         SampleError: a sample cannot be used, and ``skip_failures`` is not set
     """
-    request, predictions, scores = split_parameters(parameters)
-    if truth_field is not None and (kinds is not None or rates is not None):
-        raise LabelQualityError(
-            "Parameters `kinds` and `rates` are of errors to plant, and with `truth_field` none are planted. Leave "
-            "them or `truth_field` out."
-        )
-    config = BenchmarkConfig(
-        rates=rates_of(kinds, rates),
-        severity=severity,
-        min_fraction=min_fraction,
-        seed=seed,
-        architectures=tuple(architectures),
-        truth_field=truth_field,
-        run_key=run_key,
-        min_difference=min_difference,
-        resamples=resamples,
-        suspects=suspects,
-        predictions=predictions,
-        scores=scores,
-    )
-    request = dataclasses.replace(request, key=key, overwrite=overwrite)
-    options = {"rescore": rescore, "keep_runs": keep_runs}
+    request, asked_of, config = asked(parameters)
+    options = {"rescore": asked_of.rescore, "keep_runs": asked_of.keep_runs}
     with opened(collection, label_field, config, request, progress, **options) as benchmark:
         if not benchmark.finished:
             benchmark.save()

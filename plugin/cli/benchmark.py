@@ -3,64 +3,49 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
-from ..benchmark.tables import OWN_DECODER
+from ..base.parameters import table
+from ..benchmark.config import ERROR_KINDS, BenchmarkConfig, BenchmarkRequest
+from ..parameters import PARAMETERS
+from ..runs.request import Request
+from ..scores.config import ScoreConfig
+from ..training.config import CrossValidation
 from .data import UsageError, check_data, open_data, started_fiftyone
+from .options import add_parameter, add_parameters, data_options, described
 
-#: Parameters of `benchmark_scores` that are options of this command alone
-PARAMETERS = (
-    *("kinds", "rates", "severity", "min_fraction", "architectures", "truth_field", "run_key", "min_difference"),
-    *("resamples", "rescore", "keep_runs"),
-)
 #: The field that notes the corrected masks of a folder
 CORRECTED_FIELD = "corrected_mask"
-_OWN = OWN_DECODER.split()[0]
-_KINDS = ("drop", "swap", "shift")
-#: Parameters whose option has another name
-_RENAMED = {"truth": "truth_field", "run": "run_key"}
+#: Parameter to the option that has another name, and takes folders too
+RENAMED = {"truth_field": "truth", "run_key": "run"}
 
 
-def add_options(group: Any) -> None:
-    """The options of what is measured."""
-    group.add_argument("--kinds", nargs="+", choices=_KINDS, help="of errors to plant (default: all)")
-    group.add_argument(
-        "--rates",
-        nargs="+",
-        type=_rate,
-        metavar="KIND=RATE",
-        help="share of the images that gets one (default: drop=0.2 swap=0.3 shift=0.2); kinds not named are left out",
-    )
-    group.add_argument(
-        "--severity",
-        type=float,
-        metavar="S",
-        help="largest kernel that shifts an edge, as a share of the image's longer side (default: 0.1)",
-    )
-    group.add_argument(
-        "--min-fraction", type=float, metavar="F", help="least share of an image that an error changes (default: 0.01)"
-    )
-    group.add_argument(
-        "--architectures",
-        nargs="+",
-        metavar="NAME",
-        help=f"decoders, such as DeepLabV3Plus and FPN; '{_OWN}' is the preset's own (default: {_OWN})",
-    )
-    group.add_argument(
-        "--truth",
-        metavar="FIELD|DIR",
-        help="plant nothing: a mask is wrong where this field, or this folder of masks, differs",
-    )
-    group.add_argument("--run", metavar="KEY", help="with --truth: judge this run's scores instead of an audit's")
-    group.add_argument(
-        "--min-difference", type=float, metavar="D", help="with --truth: least share that differs (default: 0.001)"
-    )
-    group.add_argument("--resamples", type=int, metavar="N", help="of the bootstrap (default: 1000)")
-    group.add_argument("--json", metavar="FILE", type=Path, help="also write the record to this file")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.usage = "label-quality benchmark (--images DIR --masks DIR [--classes FILE] | --dataset NAME) [options]"
+    data_options(parser)
+    own = table(BenchmarkConfig)
+    measured = parser.add_argument_group("what is measured")
+    add_parameter(measured, table(BenchmarkRequest)["kinds"])
+    add_parameter(measured, table(BenchmarkRequest)["rates"], type=_rate, nargs="+")
+    add_parameters(measured, own, without=("seed", *RENAMED))
+    truth = "plant nothing: a mask is wrong where this field, or this folder of masks, differs"
+    measured.add_argument("--truth", metavar="FIELD|DIR", help=truth)
+    run_key = dataclasses.replace(own["run_key"], name="run")
+    add_parameter(measured, run_key, f"with --truth: {described(run_key)}")
+    measured.add_argument("--json", metavar="FILE", type=Path, help="also write the record to this file")
+    training = parser.add_argument_group("the models that are trained")
+    add_parameters(training, table(CrossValidation), without=("architecture", "only_folds"))
+    add_parameters(parser.add_argument_group("scores"), table(ScoreConfig), without=("workers",))
+    benchmark = parser.add_argument_group("the benchmark")
+    add_parameters(benchmark, table(BenchmarkRequest), without=("kinds", "rates"))
+    add_parameters(benchmark, table(Request), ("skip_failures", "output_dir"))
+    add_parameters(benchmark, table(ScoreConfig), ("workers",))
 
 
 def run(options: argparse.Namespace) -> None:
@@ -97,10 +82,8 @@ def delete(dataset: Any, key: str) -> list[str] | None:
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     """The engine's parameters that were given."""
-    others = {"command", "version", "images", "masks", "name", "dataset", "label_field", "classes", "json", "truth"}
-    given = {_RENAMED.get(name, name): value for name, value in vars(options).items() if name not in others}
-    if "architectures" in given:
-        given["architectures"] = tuple(None if name == _OWN else name for name in given["architectures"])
+    names = {RENAMED.get(name, name): name for name in PARAMETERS["benchmark_scores"] if name != "truth_field"}
+    given = {names[name]: value for name, value in vars(options).items() if name in names and name != "classes"}
     if "rates" in given:
         given["rates"] = dict(given["rates"])
     if "run_key" in given and "truth" not in options:
@@ -140,8 +123,8 @@ def _rate(text: str) -> tuple[str, float]:
         rate = float(share)
     except ValueError:
         rate = 0.0
-    if kind not in _KINDS or not 0 < rate < 1:
+    if kind not in ERROR_KINDS or not 0 < rate < 1:
         raise argparse.ArgumentTypeError(
-            f"expected {', '.join(_KINDS)} with a rate in (0, 1), as drop=0.2, but got {text!r}"
+            f"expected {', '.join(ERROR_KINDS)} with a rate in (0, 1), as drop=0.2, but got {text!r}"
         )
     return kind, rate

@@ -61,10 +61,10 @@ def open_data(options: argparse.Namespace, parameters: dict[str, Any]) -> tuple[
     Raises:
         LabelQualityError: no such dataset, folder or file, or one that cannot be used
     """
-    from ..labels.class_files import load_classes
+    from ..labels.class_files import parse_classes
     from ..samples.folders import LABEL_FIELD, dataset_from_folders
 
-    classes = load_classes(options.classes) if "classes" in options else {}
+    classes = parse_classes(options.classes) if "classes" in options else {}
     if "images" not in options:
         dataset = load_dataset(options.dataset)
         parameters |= {"classes": classes} if classes else {}

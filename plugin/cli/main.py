@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import re
 import shlex
@@ -14,8 +13,10 @@ from typing import Any
 
 from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
-from ..predictions.config import PREDICTION_SOURCES
-from ..runs.request import Request, SuspectRequest
+from ..base.parameters import table
+from ..parameters import PARAMETERS
+from ..predictions.config import PREDICTION_SOURCES, FilesSource
+from ..runs.request import Request, Stages
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
 from . import benchmark as cli_benchmark
@@ -23,16 +24,10 @@ from .data import UsageError, check_data, load_dataset, open_data, started_fifty
 from .parser import make_parser
 from .text import counted, describe, listed, runs_table, suspects_text
 
-#: Parameters of the engine that are options here
-_PARAMETERS = {
-    field.name
-    for group in (Request, ScoreConfig, SuspectConfig, *PREDICTION_SOURCES.values())
-    for field in dataclasses.fields(group)
-} | {"suspects"}
 #: Names that errors may give in backticks and that are options here
-_OPTIONS = _PARAMETERS | {"tag", "worst", "below", "error_type", "group", "break_clones", *cli_benchmark.PARAMETERS}
-#: Options whose name is not the parameter's
-_NAMED = {"truth_field": "truth", "run_key": "run"}
+_OPTIONS = {name for parameters in PARAMETERS.values() for name in parameters} | {
+    *("tag", "worst", "below", "error_type", "group", "break_clones")
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,9 +83,8 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 def _suspects(options: argparse.Namespace) -> None:
-    request, config = ({field.name for field in dataclasses.fields(group)} for group in (SuspectRequest, SuspectConfig))
-    parameters = {name: value for name, value in vars(options).items() if name in request | config}
-    SuspectConfig.from_params({name: value for name, value in parameters.items() if name in config})
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["find_suspects"]}
+    SuspectConfig.from_params({name: value for name, value in parameters.items() if name in table(SuspectConfig)})
     with started_fiftyone():
         from ..audit import find_suspects
 
@@ -186,7 +180,7 @@ def _source(options: argparse.Namespace) -> str:
     if said and implied and said != implied:
         given = "predictions" if "predictions" in options else "field" if "field" in options else "model"
         raise UsageError(f"--{given} is for --source {implied}, but got --source {said}.")
-    source = said or implied or "cross_validation"
+    source = said or implied or Stages.source
     if source == "files" and not implied:
         raise UsageError("--source files needs --predictions DIR, or --field FIELD for a field that has them.")
     if source == "model" and not implied:
@@ -197,15 +191,15 @@ def _source(options: argparse.Namespace) -> str:
 def _parameters(options: argparse.Namespace, source: str) -> dict[str, Any]:
     """The engine's parameters that were given; raises before anything is loaded if one does not fit or is wrong."""
     groups = (Request, ScoreConfig, PREDICTION_SOURCES[source], SuspectConfig)
-    known = {field.name for group in groups for field in dataclasses.fields(group)} - {"classes"} | {"suspects"}
-    given = {name: value for name, value in vars(options).items() if name in _PARAMETERS - {"classes"}}
+    known = {"suspects"}.union(*map(table, groups))
+    given = {name: value for name, value in vars(options).items() if name in PARAMETERS["audit_labels"]}
+    given = {name: value for name, value in given.items() if name not in ("source", "classes")}
     unfit = [f"--{name.replace('_', '-')}" for name in given if name not in known]
     if unfit:
         raise UsageError(f"{', '.join(unfit)} cannot be used with --source {source}.")
-    for group in groups[1:]:
-        names = {field.name for field in dataclasses.fields(group)}
-        placeholder = {"field": "-"} if source == "files" and group is groups[2] else {}
-        group.from_params({**placeholder, **{name: value for name, value in given.items() if name in names}})
+    for group in groups:
+        placeholder = {"field": "-"} if group is FilesSource else {}
+        group.from_params(placeholder | {name: value for name, value in given.items() if name in table(group)})
     return given
 
 
@@ -238,7 +232,7 @@ def _as_options(message: str) -> str:
     """An error of the engine, whose parameters have other names on the command line."""
 
     def option(match: re.Match[str]) -> str:
-        name = _NAMED.get(match[1], match[1])
+        name = cli_benchmark.RENAMED.get(match[1], match[1])
         return f"--{name.replace('_', '-')}" if match[1] in _OPTIONS else match[0]
 
     message = re.sub(r"(?:parameter )?`(\w+)`", option, message)

@@ -56,6 +56,68 @@ def load_classes(path: str | Path) -> dict[Target, str]:
     return classes
 
 
+def parse_classes(text: str) -> dict[Target, str]:
+    """Classes given as pairs, such as ``0: road, 1: car``, or as the path of a file, see `load_classes`.
+
+    Raises:
+        LabelQualityError: neither
+    """
+    path = Path(text).expanduser()
+    if ":" not in text or path.is_file():
+        return load_classes(path)
+    return {_integer(key): str(name) for key, name in parse_mapping("classes", text).items()}
+
+
+def parse_class_map(text: str) -> dict[str, str | int]:
+    """A class map given as pairs, such as ``0: road, 1: car``, or as the path of a JSON file.
+
+    Raises:
+        LabelQualityError: neither, or a file that holds something else
+    """
+    path = Path(text).expanduser()
+    if ":" in text and not path.is_file():
+        return dict(parse_mapping("class_map", text))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise LabelQualityError(f"Cannot read the class map {text}: {error}. Expected a JSON file.") from None
+    values = content.values() if isinstance(content, dict) else [None]
+    if not content or not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):
+        raise LabelQualityError(
+            f'Expected the class map {text} to hold {{"0": "road", "car": 7}}: the model\'s class name or output '
+            "number to the dataset's class name or mask value."
+        )
+    return content
+
+
+def parse_mapping(name: str, text: str) -> dict[str, str]:
+    """Reads ``0: road, 1: car`` or a JSON object.
+
+    Args:
+        name: the parameter, for the error
+        text: comma- or line-separated ``key: value`` pairs, or JSON
+
+    Raises:
+        LabelQualityError: a part without a colon, or text that is not JSON after all
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            return {str(key): value for key, value in json.loads(text).items()}
+        except json.JSONDecodeError as error:
+            raise LabelQualityError(f"Expected parameter `{name}` to be valid JSON, but {error}.") from None
+    pairs = [part.partition(":") for part in text.replace("\n", ",").split(",") if part.strip()]
+    wrong = [key for key, colon, value in pairs if not (colon and key.strip() and value.strip())]
+    if wrong:
+        raise LabelQualityError(
+            f"Expected parameter `{name}` to be pairs such as '0: road, 1: car', but got {wrong[0].strip()!r}."
+        )
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _integer(text: str) -> Target:
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
 def _from_json(text: str, path: str | Path) -> dict[Target, str]:
     try:
         content = json.loads(text)

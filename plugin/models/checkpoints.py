@@ -257,7 +257,7 @@ def _build_saved(saved: Mapping[str, Any], folder: Path) -> nn.Module:
     """The untrained model that SMP's ``config.json`` describes."""
     params = {name: value for name, value in saved.items() if not name.startswith("_")}
     params.update(encoder_weights=None, aux_params=None)
-    return _built(lambda: _architecture(str(saved["_model_class"]))(**params), f"{folder}/config.json")
+    return _built(lambda: known_model(str(saved["_model_class"]))(**params), f"{folder}/config.json")
 
 
 def _build_named(config: ModelSource, weights: Mapping[str, torch.Tensor], path: Path) -> nn.Module:
@@ -269,17 +269,22 @@ def _build_named(config: ModelSource, weights: Mapping[str, torch.Tensor], path:
         )
     heads = [value for name, value in weights.items() if name.startswith(_HEAD) and value.ndim == 4]
     params = {"encoder_name": config.encoder, "encoder_weights": None, "classes": len(heads[-1]) if heads else 1}
-    architecture = _architecture(config.architecture)
+    architecture = known_model(config.architecture)
     return _built(lambda: architecture(**params), f"architecture={config.architecture!r}, encoder={config.encoder!r}")
 
 
-def _architecture(name: str) -> Callable[..., nn.Module]:
+def known_model(name: str) -> Callable[..., nn.Module]:
+    """What builds an architecture of segmentation-models-pytorch; raises `LabelQualityError` for one that it has not.
+
+    Args:
+        name: of the architecture, in upper or lower case
+    """
     import segmentation_models_pytorch as smp
 
     known = smp.MODEL_ARCHITECTURES_MAPPING
     if name.lower() not in known:
         names = ", ".join(architecture.__name__ for architecture in known.values())
-        raise LabelQualityError(f"Expected architecture to be one of {names}, but got {name!r}.")
+        raise LabelQualityError(f"Expected parameter `architecture` to be one of {names}, but got {name!r}.")
     return known[name.lower()]
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..base.errors import LabelQualityError, SampleError
+from ..base.errors import SampleError
 from ..base.types import Geometry, Prediction
 from ..labels.class_mapping import NO_LOGIT
-from .checkpoints import encoder_normalisation
+from .checkpoints import encoder_normalisation, known_model
 from .weights import build_encoder, built, fill_encoder, hub_weights
 
 #: Sides of a network's input are multiples of this, which suits every encoder of segmentation-models-pytorch
@@ -137,14 +137,7 @@ def upsample(logits: torch.Tensor, size: tuple[int, int], align_corners: bool) -
 
 
 def _smp_model(architecture: str, encoder: str, weights: str | None, classes: int) -> nn.Module:
-    import segmentation_models_pytorch as smp
-
-    known = smp.MODEL_ARCHITECTURES_MAPPING
-    if architecture.lower() not in known:
-        names = ", ".join(model.__name__ for model in known.values())
-        raise LabelQualityError(f"Expected parameter `architecture` to be one of {names}, but got {architecture!r}.")
-    source = hub_weights(encoder, weights)
-    build = known[architecture.lower()]
+    source, build = hub_weights(encoder, weights), known_model(architecture)
     model = built(lambda: build(encoder_name=encoder, encoder_weights=source, classes=classes), encoder, source)
     if source is None:
         fill_encoder(model.encoder, encoder, weights)

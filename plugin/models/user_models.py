@@ -16,11 +16,12 @@ from ..base.types import Prediction
 from ..labels.class_mapping import ClassMapping
 from ..labels.class_table import ClassTable
 from ..pixels.resample import to_probabilities
-from .checkpoints import file_content, load_smp, load_torchscript, module_network, sha256
+from .checkpoints import file_content, known_model, load_smp, load_torchscript, module_network, sha256
 from .config import ModelSource
 from .huggingface import load_huggingface
 from .networks import Network, NetworkPredictor, fit_longest, resized
 from .tiling import predict_tiled
+from .weights import check_encoder
 from .zoo import FiftyOnePredictor, in_zoo, load_zoo_model
 
 _FILE_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".ts", ".torchscript", ".safetensors")
@@ -154,6 +155,16 @@ def torch_device(name: str) -> torch.device:
             "device='auto' or 'cpu', or install a PyTorch build and driver for the GPU."
         )
     return device
+
+
+def check_model(config: ModelSource) -> None:
+    """Raises `LabelQualityError` where the model or the device is not there, or no model is called so."""
+    torch_device(config.device)
+    if model_kind(config) == "smp":
+        if config.architecture is not None:
+            known_model(config.architecture)
+        if config.encoder is not None:
+            check_encoder(config.encoder, None)
 
 
 def model_kind(config: ModelSource) -> str:

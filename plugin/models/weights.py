@@ -19,6 +19,10 @@ LITE0 = "tu-tf_efficientnet_lite0"
 #: Where training frameworks put the weights in a file
 _NESTED = ("state_dict", "model_state_dict", "model", "weights")
 _SHOWN_KEYS = 3
+_ENCODERS = (
+    "Its encoders are listed at https://smp.readthedocs.io/en/latest/encoders.html; those of timm are named with 'tu-' "
+    "in front."
+)
 
 M = TypeVar("M")
 
@@ -57,6 +61,42 @@ def build_encoder(name: str, weights: str | None) -> nn.Module:
     return encoder
 
 
+def check_encoder(name: str, weights: str | None) -> None:
+    """Raises `LabelQualityError` where no encoder is called so, or has no such weights; nothing is built or fetched.
+
+    Args:
+        name: of segmentation-models-pytorch
+        weights: as of `build_encoder`; whether a file is there and fits is not looked at
+    """
+    import segmentation_models_pytorch as smp
+    import timm
+
+    known = smp.encoders.encoders.get(name)
+    # Names that begin with timm- are old ones, of which some stand for others; with a colon, models of a hub
+    elsewhere = ":" in name or (timm.is_model(name[3:]) if name.startswith("tu-") else name.startswith("timm-"))
+    if known is None and not elsewhere:
+        raise LabelQualityError(
+            f"Expected parameter `encoder` to be one of segmentation-models-pytorch, but got {name!r}. {_ENCODERS}"
+        )
+    if known is not None and weights == "imagenet" and weights not in known["pretrained_settings"]:
+        raise LabelQualityError(
+            f"Encoder {name} has no ImageNet weights. Give a file of weights as parameter `weights`, or weights=None "
+            "for random initialisation."
+        )
+    if name == LITE0 and weights == "imagenet":
+        lite0_file()
+
+
+def weights_file(weights: str) -> Path:
+    """The file of weights that a parameter names; raises `LabelQualityError` if there is none."""
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise LabelQualityError(
+            f"Expected parameter `weights` to be 'imagenet', None or a file of weights, but there is no file {path}."
+        )
+    return path
+
+
 def hub_weights(name: str, weights: str | None) -> str | None:
     """What segmentation-models-pytorch itself is to load from its hub: ``imagenet``, or None where nothing is."""
     return "imagenet" if weights == "imagenet" and name != LITE0 else None
@@ -93,11 +133,7 @@ def fill_encoder(encoder: nn.Module, name: str, weights: str | None) -> None:
     """
     if weights is None:
         return
-    path = lite0_file() if weights == "imagenet" else Path(weights).expanduser()
-    if not path.is_file():
-        raise LabelQualityError(
-            f"Expected parameter `weights` to be 'imagenet', None or a file of weights, but there is no file {path}."
-        )
+    path = lite0_file() if weights == "imagenet" else weights_file(weights)
     found = _unnested(read_weights(path, trust=False))
     tensors = {key: value for key, value in found.items() if torch.is_tensor(value)}
     encoder.load_state_dict(_matched(tensors, encoder.state_dict(), name, path))
@@ -171,7 +207,4 @@ def _no_hub(encoder: str, error: Exception) -> LabelQualityError:
 
 def _unknown(encoder: str, error: Exception) -> LabelQualityError:
     reason = str(error.args[0] if error.args else error)[:200]
-    return LabelQualityError(
-        f"segmentation-models-pytorch cannot build encoder {encoder!r}: {reason}. Its encoders are listed at "
-        "https://smp.readthedocs.io/en/latest/encoders.html; those of timm are named with 'tu-' in front."
-    )
+    return LabelQualityError(f"segmentation-models-pytorch cannot build encoder {encoder!r}: {reason}. {_ENCODERS}")

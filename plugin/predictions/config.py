@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..base.config import Config, require
+from ..base.config import Config
+from ..base.parameters import parameter, repeated, require
 from ..models.config import ModelSource
 from ..training.config import CrossValidation
 
@@ -15,25 +16,21 @@ from ..training.config import CrossValidation
 class FilesSource(Config):
     """Predictions that the user has stored.
 
-    Args:
-        field: a string field with the path of each sample's ``.npy`` / ``.npz`` array (K, H, W), or a segmentation
-            field with predicted masks
-        content: ``probabilities``, ``logits``, or ``auto`` to tell by the values
-        class_map: as in `ModelSource`, from the file's channel index
-        out_of_sample: the user's word that no prediction comes from a model trained on that same sample
+    ``field`` is a string field with the path of each sample's ``.npy`` / ``.npz`` array (K, H, W), or a segmentation
+    field with predicted masks; ``class_map`` is from the array's channel.
     """
 
     source: ClassVar[str] = "files"
 
-    field: str = ""
-    content: str = "auto"
-    class_map: Mapping[str, str | int] | None = None
-    out_of_sample: bool = True
+    field: str = parameter("", "Field of the predictions", "Paths of probability files, or predicted masks")
+    content: str = parameter(
+        "auto", "The arrays hold", "What the files hold", choices=("auto", "probabilities", "logits")
+    )
+    class_map: Mapping[str, str | int] | None = repeated(ModelSource, "class_map", empty="the same number")
+    out_of_sample: bool = parameter(True, "No prediction comes from a model trained on that same sample")
 
     def validate(self) -> None:
         require(bool(self.field), "field", "the name of a field", self.field)
-        contents = ("auto", "probabilities", "logits")
-        require(self.content in contents, "content", f"one of {', '.join(contents)}", self.content)
 
 
 PredictionConfig = CrossValidation | ModelSource | FilesSource

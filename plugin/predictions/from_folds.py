@@ -39,8 +39,12 @@ class CrossValidated:
         self, samples: SegmentationSamples, predictions: PredictionSet, failures: Failures, progress: Progress
     ) -> None:
         """Trains and predicts what is not in the store yet, and finishes the set when every fold is done."""
+        from ..models.weights import weights_file
         from ..training.cross_validation import cross_validate
 
+        # Before the masks are read, and not before it is known that there is something to train
+        if self.config.weights not in (None, "imagenet"):
+            weights_file(self.config.weights)
         fold_by_id = self._folds(samples, predictions, failures, progress)
         usable = _with_ids(samples, fold_by_id)
         stream = cross_validate(

@@ -15,11 +15,11 @@ from bson import ObjectId
 from ..base.errors import LabelQualityError
 from ..dataset.clones import check_uncloned, clones_of, named, needed_sets
 from ..dataset.fields import delete_fields
-from ..dataset.run_record import RunRecord, delete_record, list_records
+from ..dataset.run_record import RunRecord, delete_record, list_records, validate_key
 from ..dataset.views import delete_views
 from ..store.locks import remove_stale
 from ..store.run_folder import Owner, RunFolder
-from ..store.sets import StoredSet
+from ..store.sets import StoredSet, files_under
 from .request import Request
 from .turns import writing
 
@@ -135,6 +135,34 @@ def remove(dataset: fo.Dataset, record: RunRecord, *, break_clones: bool = False
     left = remove_files(files) if files is not None else []
     delete_record(dataset, record.key)
     return left
+
+
+def remove_begun(dataset: fo.Dataset, key: str) -> list[Path] | None:
+    """Deletes the files of a first run that was stopped before it had a record.
+
+    Args:
+        dataset: the dataset
+        key: of the run, whose files are where they go by default
+
+    Returns:
+        files that are left, as of `remove`; None where there is no such run
+    """
+    validate_key(dataset, key)
+    if find_record(dataset, key) is not None:
+        return None
+    folder = run_folder(dataset, dataset_folder(dataset, default_parent()) / key)
+    return remove_files(folder) if folder.sets() else None
+
+
+def drop_empty(folder: RunFolder) -> None:
+    """Removes the sets that a first run which failed has begun, unless it can go on from something in one of them.
+
+    Args:
+        folder: of the run, which has no record yet; its lock is held
+    """
+    begun = folder.sets()
+    if not any(one.complete or len(list(islice(files_under(one.path), 2))) > 1 for one in begun):
+        folder.remove_sets()
 
 
 def remove_replaced(dataset: fo.Dataset, folder: RunFolder, keep: Sequence[StoredSet] = ()) -> str:

@@ -28,7 +28,7 @@ from ..scores.config import ScoreConfig
 from ..store.run_folder import RunFolder, content_digest
 from ..store.sets import PredictionSet, StoredSet
 from ..training.config import CrossValidation
-from .housekeeping import check_unused, find_record, run_folder, run_root, tidy
+from .housekeeping import check_unused, drop_empty, find_record, run_folder, run_root, tidy
 from .request import Request
 from .results import columns_of
 
@@ -93,7 +93,12 @@ class PredictionSession:
         failures = Failures(request.skip_failures, collection.values("id"), samples.failures)
         try:
             with run_folder(dataset, root, existing) as folder:
-                yield cls(samples, request, times, folder, existing, fingerprint, failures, notes)
+                try:
+                    yield cls(samples, request, times, folder, existing, fingerprint, failures, notes)
+                except LabelQualityError:
+                    if existing is None:
+                        drop_empty(folder)
+                    raise
         finally:
             tidy(root)
 

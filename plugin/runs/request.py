@@ -2,54 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import LabelQualityError
+from ..base.config import Config
 from ..base.foreign_files import check_path
+from ..base.parameters import parameter
 from ..base.progress import Progress
+from ..models.config import ModelSource
+from ..predictions.config import FilesSource
+from ..training.config import CrossValidation
 
 if TYPE_CHECKING:
     from ..samples.inputs import SegmentationSamples
 
 
 @dataclass(frozen=True)
-class Request:
-    """What every run is asked, whatever its predictions and scores.
+class Stages(Config):
+    """Which stages a run has, and where its predictions come from."""
 
-    Args:
-        key: the run's key, the prefix of its fields
-        classes: class names, or None for the dataset's
-        ignored: mask values, colours or names that take part in nothing
-        unlabelled: the class of unlabelled pixels, or None to find it by name
-        unknown: a mask value outside the classes is an ``error``, or ``ignore``
-        skip_failures: leave bad samples out, instead of raising
-        overwrite: replace an existing run of that key; with parameters that are all the same, compute it anew
-        output_dir: where the run's files go, or None for FiftyOne's dataset folder
+    source: str = parameter(
+        CrossValidation.source,
+        "Predictions",
+        "What the given masks are compared with",
+        choices={
+            CrossValidation.source: "Train models on this dataset (cross-validation)",
+            ModelSource.source: "Use a model I have",
+            FilesSource.source: "Use predictions I have stored",
+        },
+    )
+    suspects: bool = parameter(True, "Find suspect regions too")
+    predictions: str | None = parameter(
+        None, "Predictions of run", "The run whose predictions are scored again", empty="the same run"
+    )
 
-    Raises:
-        LabelQualityError: a parameter of another kind
-    """
 
-    key: str = "lq"
-    classes: Any = None
-    ignored: tuple[Any, ...] = ()
-    unlabelled: Any = None
-    unknown: str = "error"
-    skip_failures: bool = False
-    overwrite: bool = False
-    output_dir: str | None = None
+@dataclass(frozen=True)
+class Request(Config):
+    """What every run is asked, whatever its predictions and scores."""
 
-    def __post_init__(self) -> None:
-        if self.unknown not in ("error", "ignore"):
-            raise LabelQualityError(
-                f"Expected parameter `unknown` to be 'error' or 'ignore', but got {self.unknown!r}."
-            )
+    key: str = parameter("lq", "Name of the run", "The run's name, the prefix of the fields it writes")
+    classes: Mapping[Any, str] | Sequence[str] | None = parameter(
+        None,
+        "Classes",
+        "As '0: road, 1: car', or a file: JSON, or a line a class: 'id,name', '#rrggbb,name', 'r g b name' or 'name'",
+        empty="the dataset's mask targets, else the values that the masks hold",
+    )
+    ignored: tuple[Any, ...] = parameter(
+        (), "Ignored", "Mask values or names that take part in nothing, such as 255 or void", unit="CLASS", short=True
+    )
+    unlabelled: str | int | None = parameter(
+        None,
+        "Unlabelled class",
+        "Name or value of the class of unlabelled pixels",
+        empty="the one that is called so",
+        unit="CLASS",
+        short=True,
+    )
+    unknown: str = parameter(
+        "error",
+        "A mask value outside the classes",
+        "What a mask value outside the classes is",
+        choices={"error": "is an error", "ignore": "is ignored"},
+    )
+    skip_failures: bool = parameter(
+        False, "Leave out samples that cannot be processed", "They are listed in the run's record"
+    )
+    overwrite: bool = parameter(False, "Overwrite the run", "If its parameters are the same, it is computed anew")
+    output_dir: str | None = parameter(
+        None,
+        "Folder for heatmaps and predictions",
+        "Where the run's files go",
+        empty="the default, beside FiftyOne's datasets",
+        unit="DIR",
+    )
+
+    def validate(self) -> None:
         check_path(self.output_dir, "output_dir")
-        if not isinstance(self.ignored, list | tuple | set | frozenset):
-            raise LabelQualityError(
-                f"Expected parameter `ignored` to be a list of mask values, colours or names, but got {self.ignored!r}."
-            )
 
     @property
     def describes_classes(self) -> bool:
@@ -74,15 +104,9 @@ class Request:
 
 
 @dataclass(frozen=True)
-class SuspectRequest:
-    """What the search for suspects in a run that has scores is asked, whatever a suspect is.
+class SuspectRequest(Config):
+    """What the search for suspects in a run that has scores is asked, whatever a suspect is."""
 
-    Args:
-        key: the run's key
-        skip_failures: leave samples out that have changed since or cannot be read, instead of raising
-        overwrite: search again although suspects of the same parameters are there
-    """
-
-    key: str = "lq"
-    skip_failures: bool = False
-    overwrite: bool = False
+    key: str = parameter(Request.key, "Run", "The run that is searched")
+    skip_failures: bool = parameter(False, "Leave out samples that have changed since or cannot be read")
+    overwrite: bool = parameter(False, "Search again although suspects of these thresholds are there")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..base.config import Config, require
+from ..base.config import Config
+from ..base.parameters import parameter, require
 
 #: The seven methods of the paper, in its order, and class-pair evidence; each is the field ``<key>_<name>``
 SCORES = ("ccp", "tccp", "cil", "clc", "iou", "coco", "softmin", "evidence")
@@ -20,38 +21,44 @@ DEFAULT_THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 class ScoreConfig(Config):
     """Which scores, and the choices that the paper leaves open.
 
-    Args:
-        scores: any subset of `SCORES`
-        temperature: of softmin; smaller is closer to the minimum
-        thresholds: of thresholded CCP, each in (0, 1)
-        pooling: side of the blocks that CLC and CoCo pool over; 1 for full resolution
-        clc_rule: which pixels confident learning flags: ``cleanlab`` (as many of the lowest as are confidently of
-            another class, which ranks images better by AUROC and AUPRC for all three kinds of injected errors) or
-            ``joint`` (off-diagonal of the confident joint)
-        coco_average: ``components``, or ``classes`` to average within each given class first
-        per_class: also write CCP, CIL, softmin and IoU per given class
-        workers: threads that decode, score and write; None for one a core
+    Of confident learning, ``cleanlab`` flags as many of the lowest pixels as are confidently of another class, which
+    ranks images better by AUROC and AUPRC for all three kinds of injected errors, ``joint`` the off-diagonal of the
+    confident joint. ``coco_average="classes"`` averages within each given class first.
     """
 
     execution_only: ClassVar[tuple[str, ...]] = ("workers",)
 
-    scores: tuple[str, ...] = SCORES
-    temperature: float = 0.1
-    thresholds: tuple[float, ...] = DEFAULT_THRESHOLDS
-    pooling: int = 4
-    clc_rule: str = "cleanlab"
-    coco_average: str = "components"
-    per_class: bool = True
-    workers: int | None = None
+    scores: tuple[str, ...] = parameter(
+        SCORES, "Which scores", f"Some of {', '.join(SCORES)}", choices=SCORES, empty="all", unit="SCORE"
+    )
+    temperature: float = parameter(
+        0.1, "Softmin temperature", "Of softmin; smaller is closer to the minimum", within="(0, inf)", unit="T"
+    )
+    thresholds: tuple[float, ...] = parameter(
+        DEFAULT_THRESHOLDS,
+        "TCCP thresholds",
+        "Of thresholded CCP, each in (0, 1)",
+        empty=f"{DEFAULT_THRESHOLDS[0]}, {DEFAULT_THRESHOLDS[1]}, …, {DEFAULT_THRESHOLDS[-1]}",
+        unit="T",
+    )
+    pooling: int = parameter(
+        4, "Pooling", "Side of the blocks of CLC and CoCo; 1 for full resolution", within="[1, inf)"
+    )
+    clc_rule: str = parameter(
+        "cleanlab",
+        "Confident learning flags",
+        "Which pixels confident learning flags",
+        choices={
+            "cleanlab": "as many of the lowest pixels (cleanlab)",
+            "joint": "off the diagonal of the confident joint",
+        },
+    )
+    coco_average: str = parameter(
+        "components", "CoCo averages over", "What CoCo averages over", choices=("components", "classes")
+    )
+    per_class: bool = parameter(True, "Also score every class of every image")
+    workers: int | None = parameter(None, "Threads", "Threads that score", within="[1, inf)", empty="one a core")
 
     def validate(self) -> None:
-        unknown = [score for score in self.scores if score not in SCORES]
-        require(bool(self.scores) and not unknown, "scores", f"some of {', '.join(SCORES)}", list(self.scores))
-        require(self.temperature > 0, "temperature", "positive", self.temperature)
         thresholds = list(self.thresholds)
         require(bool(thresholds) and all(0 < t < 1 for t in thresholds), "thresholds", "each in (0, 1)", thresholds)
-        require(self.pooling >= 1, "pooling", "at least 1", self.pooling)
-        require(self.clc_rule in ("joint", "cleanlab"), "clc_rule", "'joint' or 'cleanlab'", self.clc_rule)
-        averages = ("components", "classes")
-        require(self.coco_average in averages, "coco_average", "'components' or 'classes'", self.coco_average)
-        require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)

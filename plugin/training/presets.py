@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
+from ..models.checkpoints import known_model
 from ..models.decoders import known_architecture
 from ..models.user_models import torch_device
-from ..models.weights import LITE0
+from ..models.weights import LITE0, check_encoder
 from .config import CrossValidation
 from .fine_tuning import LARGEST, FineTuning
 from .folds import HELD_OUT
@@ -91,6 +92,14 @@ def resolve_preset(config: CrossValidation) -> CrossValidation:
         batch_size=max(2, config.batch_size or own.batch_size),
         learning_rate=config.learning_rate or own.learning_rate,
     )
+
+
+def check_trainable(config: CrossValidation) -> None:
+    """Raises `LabelQualityError` where no model can be built as the parameters say; nothing is built or fetched."""
+    resolved = resolve_preset(config)
+    if resolved.preset == "paper" and resolved.architecture is not None:
+        known_model(resolved.architecture)
+    check_encoder(str(resolved.encoder), resolved.weights)
 
 
 def estimate_seconds(config: CrossValidation, images: int, device: str = "auto") -> float:

@@ -240,8 +240,8 @@ def write_perfect_suspects(samples: Any, noisy: Any, key: str, positions: list[i
         ({"rates": {"drop": 1.5}}, "Expected the rate of drop errors to be in (0, 1), but got 1.5: it is the share"),
         ({"rates": {"drop": 0}}, "Expected the rate of drop errors to be in (0, 1), but got 0: it is the share"),
         ({"rates": {"smear": 0.1}}, "Expected kinds of errors of drop, swap, shift, but got 'smear'."),
-        ({"kinds": []}, "Expected kinds of errors of drop, swap, shift, but got none."),
-        ({"kinds": "drop"}, "Expected `kinds` to be a list of kinds of errors, but got 'drop'."),
+        ({"kinds": []}, "Expected parameter `kinds` to be some of drop, swap, shift, but got []."),
+        ({"kinds": "drop"}, "Expected parameter `kinds` to be a list of values, but got 'drop'."),
         (
             {"kinds": ["drop"], "rates": {"swap": 0.1}},
             "Expected rates only of the kinds ['drop'], but got some of",

@@ -232,7 +232,7 @@ def test_a_class_map_that_is_none_is_refused(folder: Path, capsys: Any) -> None:
 def test_options_of_the_wrong_kind_are_usage_errors(capsys: Any) -> None:
     for arguments, problem in (
         ([*AUDIT, "--worst", "-1"], "argument --worst: expected a whole number of at least 0, but got '-1'"),
-        ([*AUDIT, "--folds", "x"], "argument --folds: expected a whole number of at least 1, but got 'x'"),
+        ([*AUDIT, "--folds", "x"], "argument --folds: expected a whole number, but got 'x'"),
         ([*AUDIT, "--port", "70000"], "argument --port: expected a port in 1..65535, but got '70000'"),
         ([*AUDIT, "--fold", "3"], "unrecognized arguments: --fold 3"),
         ([*AUDIT, "--scores", "best"], "argument --scores: invalid choice: 'best'"),

@@ -490,7 +490,7 @@ def test_weights_that_do_not_fit(smp_model: nn.Module, tmp_path: Path) -> None:
     ("params", "message"),
     [
         ({}, r"holds weights without saying of which model\. Give architecture and encoder"),
-        ({"architecture": "Unett", "encoder": ENCODER}, "architecture to be one of Unet, .*, but got 'Unett'"),
+        ({"architecture": "Unett", "encoder": ENCODER}, "`architecture` to be one of Unet, .*, but got 'Unett'"),
         ({"architecture": "FPN", "encoder": "resnet1"}, "cannot build the model of .*Wrong encoder name `resnet1`"),
         ({"kind": "torchscript"}, "kind='torchscript' was asked for, but .* holds pickle content; use .* 'smp'"),
     ],
@@ -548,7 +548,7 @@ def test_classes_that_do_not_match() -> None:
 
 
 def test_mean_of_the_wrong_length() -> None:
-    with pytest.raises(LabelQualityError, match="Expected mean to be three numbers"):
+    with pytest.raises(LabelQualityError, match="Expected parameter `mean` to be three numbers"):
         load(PixelModel(), mean=(0.5,))
 
 

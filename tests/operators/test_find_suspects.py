@@ -85,10 +85,10 @@ def test_advanced_options_show_every_threshold(recorded: Any) -> None:
 @pytest.mark.parametrize(
     ("params", "name", "text"),
     [
-        ({"min_evidence": -1}, "min_evidence", "Expected parameter `min_evidence` to be at least 0, but got -1."),
-        ({"min_area": 2}, "min_area", "Expected parameter `min_area` to be in [0, 1], but got 2."),
-        ({"max_regions": -3}, "max_regions", "Expected parameter `max_regions` to be at least 1, or None for all"),
-        ({"key": "nope"}, "key", "Expected parameter `key` to be one of lq, but got 'nope'."),
+        ({"min_evidence": -1}, "min_evidence", "Expected “Least evidence” to be at least 0, but got -1."),
+        ({"min_area": 2}, "min_area", "Expected “Least area” to be in [0, 1], but got 2."),
+        ({"max_regions": -3}, "max_regions", "Expected “Regions an image” to be at least 1, or None for all"),
+        ({"key": "nope"}, "key", "Expected “Run” to be one of lq, but got 'nope'."),
     ],
 )
 def test_invalid_input_is_marked_as_it_is_typed(recorded: Any, params: dict[str, Any], name: str, text: str) -> None:

@@ -116,11 +116,11 @@ def test_a_choice_can_be_narrowed_to_the_view(dataset: Any) -> None:
 @pytest.mark.parametrize(
     ("params", "name", "text"),
     [
-        ({"worst": 0}, "worst", "Expected parameter `worst` to be at least 1 image, but got 0."),
-        ({"choose": "threshold", "below": 2}, "below", "Expected parameter `below` to be a quality above 0 and at"),
-        ({"choose": "group", "group": "x"}, "group", "Expected parameter `group` to be one of 'car given as road'"),
-        ({"choose": "best"}, "choose", "Expected parameter `choose` to be one of view, worst, threshold, error_type"),
-        ({"tag": " "}, "tag", "Expected parameter `tag` to be a name of up to 100 characters"),
+        ({"worst": 0}, "worst", "Expected “How many” to be at least 1 image, but got 0."),
+        ({"choose": "threshold", "below": 2}, "below", "Expected “Quality below” to be a quality above 0 and at"),
+        ({"choose": "group", "group": "x"}, "group", "Expected “Issue group” to be one of 'car given as road'"),
+        ({"choose": "best"}, "choose", "Expected “Images” to be one of view, worst, threshold, error_type"),
+        ({"tag": " "}, "tag", "Expected “Tag” to be a name of up to 100 characters"),
     ],
 )
 def test_invalid_input_is_marked_as_it_is_typed(dataset: Any, params: dict[str, Any], name: str, text: str) -> None:

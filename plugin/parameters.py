@@ -1,0 +1,24 @@
+"""All parameters: which groups each public function takes, and so the operator and the command of its name."""
+
+from __future__ import annotations
+
+from .base.parameters import merged
+from .benchmark.config import BenchmarkConfig, BenchmarkRequest
+from .predictions.config import PREDICTION_SOURCES
+from .runs.request import Request, Stages, SuspectRequest
+from .scores.config import ScoreConfig
+from .suspects.config import SuspectConfig
+from .training.config import CrossValidation
+
+_SOURCES = tuple(PREDICTION_SOURCES.values())
+#: Function to its parameters by name
+PARAMETERS = {
+    "audit_labels": merged(Stages, Request, *_SOURCES, ScoreConfig, SuspectConfig, without=("predictions",)),
+    "compute_predictions": merged(Stages, Request, *_SOURCES, without=("suspects", "predictions")),
+    "score_label_quality": merged(Stages, Request, ScoreConfig, SuspectConfig, without=("source",)),
+    "find_suspects": merged(SuspectRequest, SuspectConfig),
+    "benchmark_scores": merged(
+        *(BenchmarkRequest, BenchmarkConfig, CrossValidation, ScoreConfig, Request),
+        without=("architecture", "only_folds"),
+    ),
+}

@@ -1,0 +1,195 @@
+"""The one table of parameters: what functions, command and operators say and take of each is the same."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytest
+from label_quality.plugin.base.errors import LabelQualityError
+from label_quality.plugin.base.parameters import FLAG, LIST, Parameter, lower, table
+from label_quality.plugin.cli.parser import make_parser
+from label_quality.plugin.models.config import ModelSource
+from label_quality.plugin.parameters import PARAMETERS
+from label_quality.plugin.predictions.config import PREDICTION_SOURCES
+
+COMMANDS = {"audit_labels": "audit", "find_suspects": "suspects", "benchmark_scores": "benchmark"}
+#: Parameters whose option has another name, or that the command has a way of its own to say
+RENAMED = {"truth_field": "truth", "run_key": "run"}
+
+
+def options(function: str) -> dict[str, argparse.Action]:
+    commands = make_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    return {action.dest: action for action in commands[COMMANDS[function]]._actions}
+
+
+def said_default(one: Parameter) -> str:
+    if one.kind == FLAG:
+        return "yes" if one.default else "no"
+    return one.empty or str(one.default)
+
+
+@pytest.mark.parametrize("function", COMMANDS)
+def test_the_command_has_every_parameter_with_its_sentence_default_and_choices(function: str) -> None:
+    found = options(function)
+    for name, one in PARAMETERS[function].items():
+        option = found[RENAMED.get(name, name)]
+        assert option.default == argparse.SUPPRESS, "a default would stand twice"
+        text = (option.help or "").replace("%%", "%")
+        if name != "truth_field":
+            assert lower(one.sentence) in text, name
+            if said_default(one) not in ("None", "", "()"):
+                assert f"(default: {said_default(one)}" in text, name
+        assert tuple(option.choices or ()) == tuple(one.choices), name
+
+
+@pytest.mark.parametrize("function", PARAMETERS)
+def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset: Any, function: str) -> None:
+    from label_quality.plugin import audit
+    from label_quality.plugin.benchmark.run import benchmark_scores
+
+    called = {"benchmark_scores": benchmark_scores}.get(function) or getattr(audit, function)
+    given = (dataset,) if function == "find_suspects" else (dataset, "ground_truth")
+    with pytest.raises(LabelQualityError, match="Unknown parameter 'nonsense'") as caught:
+        called(*given, nonsense=1)
+    known = set(str(caught.value).partition("expected some of ")[2].rstrip(".").split(", "))
+    named = {"source", "suspects", "predictions", "key"} & set(PARAMETERS[function])
+    others = {name for source in ("model", "files") for name in table(PREDICTION_SOURCES[source])}
+    of_source = others - set(table(PREDICTION_SOURCES["cross_validation"]))
+    assert known | named | (of_source if "source" in PARAMETERS[function] else set()) == set(PARAMETERS[function])
+
+
+FORMS: dict[str, list[dict[str, Any]]] = {
+    "audit_labels": [{}, {"blocks": True}, {"source": "model", "model": "a/b"}, {"source": "files"}],
+    "compute_predictions": [{}, {"blocks": True}, {"source": "model", "model": "a/b"}, {"source": "files"}],
+    "score_label_quality": [{}],
+    "find_suspects": [{}],
+    "benchmark_scores": [{}, {"blocks": True}, {"how": "truth"}],
+}
+#: A form has a rate for each kind of error, and offers to overwrite what is there
+NOT_IN_FORMS = {"kinds", "rates", "overwrite"}
+
+
+@pytest.fixture
+def scored(make_dataset: Any) -> Any:
+    """Ten samples with corrected masks and a run ``lq`` that has scores."""
+    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+
+    dataset = make_dataset(count=10)
+    dataset.clone_sample_field("ground_truth", "corrected")
+    save_record(dataset, RunRecord("lq", "ground_truth", scored=10, fields=["lq_quality"]))
+    return dataset
+
+
+def properties(function: str, dataset: Any, params: dict[str, Any]) -> dict[str, Any]:
+    import fiftyone.operators as foo
+    from fiftyone.operators.executor import ExecutionContext, Executor
+
+    uri = f"@label-quality/segmentation/{function}"
+    request = {"dataset_name": dataset.name, "params": {"advanced": True, **params}, "prompt_id": "a prompt"}
+    context = ExecutionContext(request, executor=Executor(), operator_uri=uri)
+    return foo.get_operator(uri).resolve_type(context, "inputs").type.properties
+
+
+@pytest.mark.parametrize("function", FORMS)
+def test_the_form_asks_for_every_parameter_with_its_label_sentence_and_default(scored: Any, function: str) -> None:
+    seen = set()
+    for params in FORMS[function]:
+        own = table(PREDICTION_SOURCES[params.get("source", "cross_validation")])
+        for name, prop in properties(function, scored, params).items():
+            one = own.get(name) or PARAMETERS[function].get(name)
+            if one is None:
+                continue
+            seen.add(name)
+            assert prop.view.label == one.label or name == "overwrite"
+            about = prop.view.description or ""
+            own_choices = name in ("key", "truth_field", "run_key", "predictions", "group_field", "field")
+            assert about.startswith(one.help) or own_choices, name
+            plain = one.kind != LIST and one.default not in (None, "")
+            if plain and not own_choices:
+                assert prop.default == one.default, name
+            if one.choices and one.kind != LIST:
+                assert prop.type.values == list(one.choices), name
+    assert seen | NOT_IN_FORMS >= set(PARAMETERS[function])
+
+
+@pytest.mark.parametrize("function", PARAMETERS)
+def test_the_operator_takes_every_parameter_from_python(
+    scored: Any, function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fiftyone.operators as foo
+
+    operator = foo.get_operator(f"@label-quality/segmentation/{function}")
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(operator, "call", lambda ctx, params, delegate, progress: sent.append(params))
+    given = (scored,) if function == "find_suspects" else (scored, "ground_truth")
+    sources = list(PREDICTION_SOURCES) if "source" in PARAMETERS[function] else [None]
+    for source in sources:
+        extra = {"source": source} if source else {}
+        names = set(operator.engine_names(extra)) if source else set(PARAMETERS[function])
+        values = {name: PARAMETERS[function][name].default for name in names} | extra
+        operator(*given, **values)
+        assert set(sent[-1]) - {"label_field"} == names
+        # FiftyOne has loaded the plugin's modules a second time, under names of its own
+        with pytest.raises(Exception, match="Unknown parameter 'nonsense'"):
+            operator(*given, nonsense=1)
+    assert set().union(*sent) - {"label_field"} == set(PARAMETERS[function])
+
+
+def test_an_operator_audits_with_thresholds_of_suspects(make_dataset: Any, tmp_path: Path) -> None:
+    import fiftyone.operators as foo
+    import numpy as np
+
+    dataset = make_dataset(count=4)
+    for index, sample in enumerate(dataset):
+        mask = sample.ground_truth.get_mask()
+        seen = np.where(mask == 7, 3, np.where(mask == 3, 7, mask))
+        np.save(tmp_path / f"{index}.npy", np.stack([np.where(seen == value, 0.85, 0.05) for value in (0, 3, 7, 20)]))
+        sample["probabilities"] = str(tmp_path / f"{index}.npy")
+        sample.save()
+    audit = foo.get_operator("@label-quality/segmentation/audit_labels")
+    source = {"source": "files", "field": "probabilities", "progress": False, "min_area": 0.0}
+
+    def regions(**thresholds: Any) -> int:
+        return audit(dataset, "ground_truth", overwrite=True, **source, **thresholds).result["suspects"]["regions"]
+
+    assert regions(min_evidence=1e6) == 0
+    one = regions(min_evidence=0.0, max_regions=1)
+    assert 0 < one <= 4 < regions(min_evidence=0.0, max_regions=None)
+
+
+def test_texts_of_forms_are_read_by_the_type_of_the_parameter(fiftyone: Any) -> None:
+    from label_quality.operators.form.parameters import to_arguments
+
+    texts = {"mean": "0.485, 0.456,0.406", "only_folds": "0, 2", "ignored": "255, void", "architectures": "own, FPN"}
+    assert to_arguments(texts, texts) == {
+        "mean": [0.485, 0.456, 0.406],
+        "only_folds": [0, 2],
+        "ignored": [255, "void"],
+        "architectures": [None, "FPN"],
+    }
+    assert ModelSource.from_params({"model": "m", **to_arguments(texts, ["mean"])}).mean == (0.485, 0.456, 0.406)
+    assert to_arguments({"max_regions": 0, "weights": "none"}, ["max_regions", "weights"]) == {
+        "max_regions": None,
+        "weights": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Expected parameter `folds` to be at least 2.", "Expected “Folds” to be at least 2."),
+        (
+            "Pass overwrite=True to replace it, or use another `key` to keep both.",
+            "Tick “Overwrite the run” to replace it, or use another “Name of the run” to keep both.",
+        ),
+        ("give weights=FILE, or take weights=None", "give “Encoder weights” FILE, or take “Encoder weights” none"),
+        ("Expected parameter `nonsense` to be x=1.", "Expected parameter `nonsense` to be x=1."),
+        ("which suspects=False leaves out", "which do not tick “Find suspect regions too” leaves out"),
+    ],
+)
+def test_errors_in_forms_have_the_forms_labels(fiftyone: Any, text: str, expected: str) -> None:
+    from label_quality.operators.form.parameters import in_labels, labels_of
+
+    assert in_labels(text, labels_of("@label-quality/segmentation/audit_labels")) == expected
