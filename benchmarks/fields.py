@@ -90,9 +90,10 @@ def _dataset(name: str, samples: int) -> list[str]:
 
 def _ours(name: str, ids: list[str]) -> tuple[float, float]:
     import fiftyone as fo
-    from label_quality.plugin.dataset.fields import Columns, write_results
+    from label_quality.plugin.dataset.fields import write_results
     from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.scores.results import Columns
 
     dataset = fo.load_dataset(name)
     table = ClassTable.from_targets({index: f"class {index}" for index in range(CLASSES)})
@@ -172,7 +173,7 @@ def _class_labels(rows: Any, row: int) -> Any:
 
 
 def _rows(ids: list[str]) -> Iterator[Any]:
-    from label_quality.plugin.dataset.fields import ResultRows
+    from label_quality.plugin.scores.results import ResultRows
 
     rng = np.random.default_rng(0)
     pixels = np.where(np.arange(CLASSES) < SHOWN, 14_400, 0)
@@ -192,7 +193,7 @@ def _rows(ids: list[str]) -> Iterator[Any]:
 
 
 def _suspects(ids: list[str]) -> Iterator[Any]:
-    from label_quality.plugin.dataset.suspect_fields import ImageSuspects
+    from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     rng = np.random.default_rng(1)
     for one in ids:

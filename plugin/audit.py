@@ -22,11 +22,15 @@ from .base.errors import LabelQualityError
 from .base.progress import Progress, silent
 from .dataset.run_record import RunRecord, list_records, load_record
 from .predictions.config import PREDICTION_SOURCES, PredictionConfig
-from .runs.audit_run import Session
 from .runs.housekeeping import remove, remove_begun
+from .runs.predict import predict, use_predictions
+from .runs.publish import publish, publish_suspects
+from .runs.reopen import reopen_run
 from .runs.request import Request, Stages, SuspectRequest
+from .runs.run import open_run
+from .runs.score import draw_masks, score
+from .runs.search import Wanted, search, search_again
 from .runs.summary import RunSummary, summarise
-from .runs.suspect_run import Suspects, find_in_run
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
 
@@ -65,14 +69,15 @@ def audit_labels(
         SampleError: a sample cannot be used, and ``skip_failures`` is not set
     """
     source_type = _source_type(source)
-    request, predictions, scores, regions = _split(parameters, Request, source_type, ScoreConfig, SuspectConfig)
-    prediction_config: PredictionConfig = source_type.from_params(predictions)
-    score_config, wanted = ScoreConfig.from_params(scores), _suspects(suspects, regions)
+    request, predicted, scored, regions = _split(parameters, Request, source_type, ScoreConfig, SuspectConfig)
+    prediction_config: PredictionConfig = source_type.from_params(predicted)
+    score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
     prediction_config.check()
-    with database_errors(), Session.opened(collection, label_field, Request(**request), progress) as session:
-        reader = session.predict(prediction_config, score_config)
-        record = session.score(reader, score_config, wanted)
-        return summarise(session.dataset, record)
+    with database_errors(), open_run(collection, label_field, Request(**request), progress) as run:
+        predictions = predict(run, prediction_config, score_config)
+        scores = score(run, predictions, score_config)
+        found = search(run, scores, wanted)
+        return summarise(run.dataset, publish(run, scores, found))
 
 
 def compute_predictions(
@@ -100,12 +105,12 @@ def compute_predictions(
         SampleError: a sample cannot be used, and ``skip_failures`` is not set
     """
     source_type = _source_type(source)
-    request, predictions = _split(parameters, Request, source_type)
-    prediction_config: PredictionConfig = source_type.from_params(predictions)
+    request, predicted = _split(parameters, Request, source_type)
+    prediction_config: PredictionConfig = source_type.from_params(predicted)
     prediction_config.check()
-    with database_errors(), Session.opened(collection, label_field, Request(**request), progress) as session:
-        record = session.write_predictions(session.predict(prediction_config))
-        return summarise(session.dataset, record)
+    with database_errors(), open_run(collection, label_field, Request(**request), progress) as run:
+        predictions = predict(run, prediction_config)
+        return summarise(run.dataset, publish(run, draw_masks(run, predictions)))
 
 
 def score_label_quality(
@@ -134,13 +139,14 @@ def score_label_quality(
         LabelQualityError: bad input, or no such predictions
         SampleError: a sample cannot be used, and ``skip_failures`` is not set
     """
-    request, scores, regions = _split(parameters, Request, ScoreConfig, SuspectConfig)
-    score_config, wanted = ScoreConfig.from_params(scores), _suspects(suspects, regions)
+    request, scored, regions = _split(parameters, Request, ScoreConfig, SuspectConfig)
+    score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
     with database_errors():
         record = load_record(collection._root_dataset, predictions or request.get("key", Request.key))
-        with Session.opened(collection, label_field, Request(**request), progress) as session:
-            reader = session.use_predictions(record)
-            return summarise(session.dataset, session.score(reader, score_config, wanted))
+        with open_run(collection, label_field, Request(**request), progress) as run:
+            scores = score(run, use_predictions(run, record), score_config)
+            found = search(run, scores, wanted)
+            return summarise(run.dataset, publish(run, scores, found))
 
 
 def find_suspects(
@@ -166,9 +172,10 @@ def find_suspects(
     """
     request, regions = _split(parameters | {"key": key}, SuspectRequest, SuspectConfig)
     config = SuspectConfig.from_params(regions)
-    with database_errors():
-        dataset = collection._root_dataset
-        return summarise(dataset, find_in_run(dataset, SuspectRequest(**request), config, progress))
+    dataset = collection._root_dataset
+    with database_errors(), reopen_run(dataset, SuspectRequest(**request), progress) as run:
+        found = search_again(run, config)
+        return summarise(dataset, publish_suspects(run, found))
 
 
 def list_runs(dataset: fo.Dataset) -> list[RunRecord]:
@@ -203,14 +210,14 @@ def _source_type(source: str) -> Any:
     return PREDICTION_SOURCES[Stages(source).source]
 
 
-def _suspects(wanted: bool, parameters: Mapping[str, Any]) -> Suspects | None:
+def _wanted(wanted: bool, parameters: Mapping[str, Any]) -> Wanted | None:
     """Which suspects to find, or None; ``workers`` says how, not which."""
     stated = bool(set(parameters) - set(SuspectConfig.execution_only))
     if stated and not wanted:
         raise LabelQualityError(
             f"Parameters {', '.join(map(repr, sorted(parameters)))} are of suspects, which suspects=False leaves out."
         )
-    return Suspects(SuspectConfig.from_params(parameters), stated) if wanted else None
+    return Wanted(SuspectConfig.from_params(parameters), stated) if wanted else None
 
 
 def _split(

@@ -74,7 +74,7 @@ def _write_states(dataset: Any, table: Any, root: Path) -> tuple[str, str]:
 
 
 def _image(sample_id: str, index: int, regions: Any, folder: Path) -> Any:
-    from label_quality.plugin.dataset.suspect_fields import ImageSuspects
+    from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     folder.mkdir(parents=True, exist_ok=True)
     masks = [str(folder / f"{index}-{number}.png") for number in range(len(regions))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...plugin.dataset.fields import QUALITY_ORDER
+from ...plugin.scores.results import QUALITY_ORDER
 from ..panel.text import SCORE_NAMES, count, percent, when
 
 Benchmark = Mapping[str, Any]

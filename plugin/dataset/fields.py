@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import fiftyone as fo
@@ -14,6 +13,7 @@ from ..base.errors import LabelQualityError
 from ..base.progress import Progress, silent
 from ..labels.masks import ClassTable
 from ..scores.config import PER_CLASS_SCORES, SCORES
+from ..scores.results import QUALITY_ORDER, Columns, ResultRows
 from . import display
 from .documents import Document, classification, classifications, heatmap, segmentation, write_samples
 from .indexes import RESERVE, create_indexes, drop_indexes
@@ -21,9 +21,6 @@ from .schema import add_fields
 
 #: Key of a field's ``info`` under which it says which run made it
 MARKER = "label_quality"
-#: `<key>_quality` is the first of these scores that a run has: by AUROC over injected errors, softmin is the best of
-#: the paper's seven on average, and of the two that need no probabilities CCP is
-QUALITY_ORDER = ("evidence", "softmin", "clc", "ccp", "tccp", "cil", "coco", "iou")
 #: Suspicion that the App draws, of 0..255: it leaves out what is below the range, so that the photo shows through where
 #: nothing is wrong
 SHOWN = (64, 255)
@@ -54,48 +51,6 @@ _PER_CLASS_ATTRIBUTES = {
     **{name: fo.FloatField for name in PER_CLASS_SCORES if name != "softmin"},
     "pixels": fo.IntField,
 }
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which fields a run writes.
-
-    Args:
-        scores: names of image scores; with at least one there is a ``quality`` too
-        others: any of ``fold``, ``prediction``, ``heatmap``, ``flags``, ``per_class``
-    """
-
-    scores: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-
-    @property
-    def quality(self) -> str | None:
-        """The score that ``quality`` equals, or None where there is no score."""
-        return next((score for score in QUALITY_ORDER if score in self.scores), None)
-
-    def suffixes(self) -> tuple[str, ...]:
-        """The field names less ``<key>_``, the one to sort by first."""
-        quality = ("quality",) if self.quality else ()
-        return (*quality, *(s for s in SCORES if s in self.scores), *(o for o in _OTHER_TEXTS if o in self.others))
-
-
-@dataclass(frozen=True)
-class ResultRows:
-    """Results of some samples, column by column, in the same order.
-
-    Args:
-        ids: sample ids, n of them
-        scores: score name to (n,) floats; NaN is written as None
-        others: ``fold`` to n ints or None; ``prediction``, ``heatmap``, ``flags`` to n file paths or None
-        per_class: ``softmin``, ``ccp``, ``cil``, ``iou`` to (n, K) floats, NaN for a class that the mask does not show
-        class_pixels: (n, K) pixels of each class in the given mask, where there is ``per_class``
-    """
-
-    ids: Sequence[str]
-    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
-    others: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    per_class: Mapping[str, np.ndarray] = field(default_factory=dict)
-    class_pixels: np.ndarray | None = None
 
 
 def field_name(key: str, suffix: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from ..base.progress import Progress, silent
 from ..labels.class_table import ClassTable
+from ..suspects.image_suspects import ImageSuspects
 from ..suspects.regions import OTHER, leading_kind
 from . import display, verdicts
 from .documents import Document, detection, detections, write_samples
@@ -35,35 +35,6 @@ _ATTRIBUTES = {
 }
 _SUSPECTS_TEXT = "Regions where the given class is probably wrong, labelled with the suggested class; strongest first."
 _ERROR_TYPE_TEXT = "Type with the most evidence in the image: drop, swap, shift or other; none without a suspect."
-
-
-@dataclass(frozen=True)
-class ImageSuspects:
-    """The suspect regions of one image, n of them, in any order.
-
-    Args:
-        sample_id: the sample
-        size: (height, width) of its mask in pixels
-        given: (n,) class indices
-        suggested: (n,) class indices
-        kind: n of ``drop``, ``swap``, ``shift`` and ``other``
-        evidence: (n,) nats
-        area: (n,) pixels
-        confidence: (n,) mean probability of the suggested class, in [0, 1]
-        box: (n, 4) left, top, width and height in pixels
-        masks: n paths of images with the region inside its box, 0 or 255
-    """
-
-    sample_id: str
-    size: tuple[int, int]
-    given: np.ndarray
-    suggested: np.ndarray
-    kind: Sequence[str]
-    evidence: np.ndarray
-    area: np.ndarray
-    confidence: np.ndarray
-    box: np.ndarray
-    masks: Sequence[str]
 
 
 def suspect_names(key: str) -> list[str]:

@@ -12,8 +12,9 @@ from ..base.errors import SampleError
 from ..base.progress import Progress
 from ..labels.class_table import LARGEST_ID, ClassTable
 from ..labels.masks import predicted_mask
-from ..samples.failures import as_dict
+from ..samples.failures import LeftOut, as_dict
 from ..samples.inputs import SegmentationSamples
+from ..scores.results import ResultRows
 from ..store.passes import members, run_pass, shards_of
 from ..store.sets import ScoreSet
 from .readers import PredictionReader
@@ -41,8 +42,18 @@ class PredictionMasks:
         """Makes the masks; raises `SampleError` for a bad sample, unless ``skip_failures``."""
         run_pass(self.store, _STAGE, len(self.samples), self._write_shard, "Writing predicted masks", progress)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """The results of each shard, in order: ``ids``, ``folds`` and ``failures``, as `scoring.Scoring.rows`."""
+    def outcome(self) -> tuple[int, list[LeftOut]]:
+        """How many samples have masks, and those that were left out."""
+        shards = list(self._shards())
+        return sum(len(row["ids"]) for row in shards), [one for row in shards for one in row["failures"]]
+
+    def rows(self) -> Iterator[ResultRows]:
+        """The results of each shard, in order."""
+        for row in self._shards():
+            masks = [str(self.store.file("masks", sample_id)) for sample_id in row["ids"]]
+            yield ResultRows(row["ids"], others={"fold": row["folds"], "prediction": masks})
+
+    def _shards(self) -> Iterator[dict[str, Any]]:
         for shard in shards_of(len(self.samples)):
             yield self.store.read_shard(_STAGE, shard)
 

@@ -25,7 +25,7 @@ from ..dataset.verdicts import CONFIRMED, REJECTED
 from ..labels.class_table import ClassTable
 from ..runs.housekeeping import dataset_folder, dataset_id, default_parent
 from ..runs.kept import check_unchanged, scored_states
-from ..runs.publish import recorded_scores, recorded_suspects
+from ..runs.published import recorded_scores, recorded_suspects
 from ..runs.search_suspects import found_masks
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples, open_samples

@@ -1,4 +1,4 @@
-"""The last stage of a run: its fields, views and record, and the removal of what they replace."""
+"""The last stage of a run: its record, fields and views, and the removal of what they replace."""
 
 from __future__ import annotations
 
@@ -11,114 +11,152 @@ import fiftyone as fo
 from ..base.errors import LabelQualityError
 from ..base.timing import StageTimes
 from ..dataset import verdicts
-from ..dataset.fields import Columns, ResultRows, delete_fields, indexed_scores, own_fields, write_results
+from ..dataset.fields import delete_fields, indexed_scores, own_fields, write_results
 from ..dataset.indexes import missing_note
-from ..dataset.record_parts import COMPLETE, PREDICTED, WRITING, Overview, SuspectPart
+from ..dataset.record_parts import COMPLETE, PREDICTED, WRITING, Overview, PredictionPart, ScorePart, SuspectPart
 from ..dataset.run_record import RunRecord, save_record
-from ..dataset.shown_files import check_shown, missing_images, missing_regions
-from ..dataset.suspect_fields import ImageSuspects, indexed_paths, suspect_names, write_suspects
+from ..dataset.shown_files import check_shown
+from ..dataset.suspect_fields import indexed_paths, suspect_names, write_suspects
 from ..dataset.views import (
     WORST_FIRST,
     delete_suspect_views,
     delete_views,
-    own_views,
     restore_views,
     save_suspect_views,
     save_worst_first,
     view_name,
 )
-from ..labels.class_table import ClassTable
-from ..samples.slices import images_of
-from ..store.run_folder import RunFolder
+from ..samples.slices import images_of, slices_of
+from ..scores.results import ResultRows
 from ..store.sets import PredictionSet, ScoreSet, StoredSet, SuspectSet
+from ..suspects.image_suspects import ImageSuspects
 from ..suspects.regions import leading_kind
-from .housekeeping import own_folder, remove_replaced, run_folder, tidy
+from .housekeeping import dataset_id, own_folder, remove_replaced, run_folder, tidy
 from .overview import ScoreOverview, SuspectOverview
+from .published import recorded_suspects
+from .results import NEEDS_PROBABILITIES, joined
+from .run import Run
+from .score import Scores
 from .search_suspects import SuspectSearch
 from .turns import writing
 
 
-def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet) -> bool:
-    """Whether all that a run with this store would write is on the dataset already, and its files are there."""
-    return (
-        record is not None
-        and record.status in (PREDICTED, COMPLETE)
-        and store.complete
-        and record.scores.set == store.path.name
-        and record.folder == str(store.path.parent)
-        and all(dataset.has_sample_field(name) for name in record.fields)
-        and set(record.views) <= set(own_views(dataset, record.key))
-        and next(missing_images(dataset, record.key), None) is None
-    )
+def publish(run: Run, scores: Scores | None, found: SuspectSearch | SuspectPart | None = None) -> RunRecord:
+    """Writes a run's record, fields and views, and removes what they replace.
 
-
-def suspects_published(dataset: fo.Dataset, record: RunRecord) -> bool:
-    """Whether the run's suspects are on the dataset with their masks, whatever they were found with."""
-    return (
-        record.suspects is not None
-        and record.suspects.status == COMPLETE
-        and all(dataset.has_sample_field(name) for name in suspect_names(record.key))
-        and set(record.views) <= set(own_views(dataset, record.key))
-        and next(missing_regions(dataset, record.key), None) is None
-    )
-
-
-def publish(
-    dataset: fo.Dataset,
-    record: RunRecord,
-    before: RunRecord | None,
-    rows: Iterable[ResultRows],
-    columns: Columns,
-    table: ClassTable,
-    times: StageTimes,
-    search: SuspectSearch | None = None,
-) -> RunRecord:
-    """Writes record, fields and views; started again after a kill, it does the same once more.
+    Started again after a kill, it does the same once more. What is on the dataset already stays as it is.
 
     Args:
-        dataset: the dataset
-        record: of the run, without fields, views and timings
-        before: the key's earlier record, if there is one
-        rows: the fields' values
-        columns: which fields
-        table: the classes
-        times: told of the writing, and asked for the timings
-        search: the suspects, where they were searched for
+        run: the run
+        scores: what `score.score` or `score.draw_masks` gave
+        found: what `search.search` gave
+
+    Returns:
+        the record as it was saved
+
+    Raises:
+        LabelQualityError: files that the fields show are gone
+    """
+    if scores is None:
+        return run.finished
+    search = found if isinstance(found, SuspectSearch) else None
+    if scores.published:
+        record = run.finished
+        suspects = _replace_suspects(run, record, search)
+    else:
+        record = _record(run, scores, found if isinstance(found, SuspectPart) else None)
+        with writing(run.dataset, run.folder.root):
+            _write(run, record, scores, search)
+        suspects = [search.store] if search is not None else []
+    own = scores.predictions.origin.own
+    _conclude(run, record, [scores.store, *suspects, *([own] if own is not None else [])])
+    return record
+
+
+def publish_suspects(run: Run, search: SuspectSearch | None) -> RunRecord:
+    """Writes the suspects of a run that was opened again, and removes those that they replace; all else stays.
+
+    Args:
+        run: the run
+        search: what `search.search_again` gave
 
     Returns:
         the record as it was saved
     """
-    with writing(dataset, Path(str(record.folder))):
-        _publish(dataset, record, before, rows, columns, table, times, search)
+    record = run.finished
+    kept = _replace_suspects(run, record, search)
+    # All else may belong to a run that is to replace this one and was interrupted
+    others = [one for one in run.folder.sets() if not isinstance(one, SuspectSet)]
+    note = remove_replaced(run.dataset, run.folder, keep=[*kept, *others])
+    if note and record.suspects is not None and note not in record.suspects.notes:
+        record.suspects.notes.append(note)
+        save_record(run.dataset, record)
     return record
 
 
-def _publish(
-    dataset: fo.Dataset,
-    record: RunRecord,
-    before: RunRecord | None,
-    rows: Iterable[ResultRows],
-    columns: Columns,
-    table: ClassTable,
-    times: StageTimes,
-    search: SuspectSearch | None,
-) -> None:
+def _record(run: Run, scores: Scores, suspects: SuspectPart | None) -> RunRecord:
+    """The run's record, without fields, views and timings."""
+    origin, reduction = scores.predictions.origin, scores.reduction
+    stored, source = origin.stored, origin.config
+    config = scores.config.to_dict() if scores.config is not None else {}
+    return RunRecord(
+        key=run.key,
+        label_field=run.samples.label_field,
+        source=source.source,
+        config={"predictions": source.to_dict(), "scores": config},
+        seed=getattr(source, "seed", None),
+        fingerprint=run.fingerprint,
+        class_table=run.table.to_dict(),
+        out_of_sample=getattr(source, "out_of_sample", True),
+        note=" ".join(run.notes),
+        samples=len(run.failures.asked),
+        scored=len(set(run.samples.ids) - run.failures.ids),
+        thresholds=[] if reduction is None else reduction.thresholds.tolist(),
+        confident_joint=[] if reduction is None else reduction.joint.tolist(),
+        noise_matrix=[] if reduction is None else reduction.noise.tolist(),
+        failures=run.failures.to_dicts(),
+        scores_missing=dict.fromkeys(scores.missing, NEEDS_PROBABILITIES),
+        folder=str(run.folder.root),
+        dataset=dataset_id(run.dataset),
+        slices=slices_of(run.samples.collection),
+        unknown=run.request.unknown,
+        notes=run.notes,
+        predictions=PredictionPart(
+            digest=origin.digest,
+            set=origin.own.path.name if origin.own is not None else None,
+            folder=str(stored.path.parent) if stored is not None else None,
+            run=origin.run,
+            model=stored.results.get("model") if stored is not None else None,
+        ),
+        scores=ScorePart(
+            digest=scores.digest,
+            set=scores.store.path.name,
+            flagged_pixels=reduction.flagged if reduction is not None else None,
+            pooled_pixels=reduction.pixels if reduction is not None else None,
+        ),
+        suspects=suspects,
+    )
+
+
+def _write(run: Run, record: RunRecord, scores: Scores, search: SuspectSearch | None) -> None:
+    """Writes record, fields and views, in that order: whatever a kill leaves, the record is there to delete it by."""
+    dataset, columns = run.dataset, scores.columns
     record.status = WRITING
     save_record(dataset, record)
-    if before is not None:
+    if run.existing is not None:
         # Samples that have no value any more, and columns that this run does not have, must not keep the old ones
-        delete_fields(dataset, record.key, keep=_verdicts(dataset, record, before))
+        delete_fields(dataset, record.key, keep=_verdicts(dataset, record, run.existing))
         delete_views(dataset, record.key)
     overview = ScoreOverview(columns.quality)
     record.fields = write_results(
         dataset,
         record.key,
-        _counted(rows, overview),
+        _counted(joined(scores.rows), overview),
         columns,
-        class_table=table,
+        class_table=run.table,
         label_field=record.label_field,
         total=record.scored,
-        progress=times,
+        progress=run.times,
     )
     record.views = [save_worst_first(dataset, record.key)] if columns.quality is not None else []
     if columns.quality is not None:
@@ -127,10 +165,10 @@ def _publish(
     if unsorted:
         record.note = f"{record.note} {unsorted}".lstrip()
         record.notes = [*record.notes, unsorted]
-    times.count("Writing fields")
+    run.times.count("Writing fields")
     if search is not None:
-        _write_suspects(dataset, record, search, times)
-    record.timings = dict(times.seconds)
+        _write_suspects(dataset, record, search, run.times)
+    record.timings = dict(run.times.seconds)
 
 
 def _verdicts(dataset: fo.Dataset, record: RunRecord, before: RunRecord) -> list[str]:
@@ -143,40 +181,42 @@ def _verdicts(dataset: fo.Dataset, record: RunRecord, before: RunRecord) -> list
     return [verdicts.rejected_name(record.key)]
 
 
-def publish_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearch, times: StageTimes) -> RunRecord:
+def _replace_suspects(run: Run, record: RunRecord, search: SuspectSearch | None) -> list[SuspectSet]:
     """Writes suspects to a finished run in place of those that it has; all else stays as it is.
 
     Started again after a kill, it does the same once more. Until the record is saved at the end, the files of the
     earlier suspects are there.
 
     Args:
-        dataset: the dataset
+        run: the run
         record: of the run
-        search: its new suspects
-        times: told of the writing, and asked for the timings
+        search: its new suspects; None where it keeps those that it has
 
     Returns:
-        the record as it was saved
+        the set of the run's suspects, if it has any
     """
+    if search is None:
+        return recorded_suspects(run.folder, record)
+    dataset = run.dataset
     with writing(dataset, Path(str(record.folder))):
         record.suspects = replace(record.suspects or SuspectPart(), status=WRITING)
         save_record(dataset, record)
         delete_suspect_views(dataset, record.key)
         # Not by what was deleted just now: an earlier call may have been killed after it had deleted some
         record.views = [name for name in record.views if name == view_name(record.key, WORST_FIRST)]
-        _write_suspects(dataset, record, search, times)
+        found = _write_suspects(dataset, record, search, run.times)
         restore_views(dataset, record.key, record.views)
-        record.suspects.status = WRITING
+        found.status = WRITING
         _check_files(dataset, record)
-        record.suspects.status = COMPLETE
-        record.timings = {**record.timings, **times.seconds}
+        found.status = COMPLETE
+        record.timings = {**record.timings, **run.times.seconds}
         save_record(dataset, record)
-    return record
+    return [search.store]
 
 
-def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearch, times: StageTimes) -> None:
-    """Writes the fields and views of suspects, and what the record says of them."""
-    found, overview = search.findings(), record.overview or Overview()
+def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearch, times: StageTimes) -> SuspectPart:
+    """Writes the fields and views of suspects, and what the record says of them, which it returns."""
+    overview = record.overview or Overview()
     suspects = SuspectOverview(search.samples.class_table.names, [one.id for one in overview.worst])
     write_suspects(
         dataset,
@@ -188,14 +228,14 @@ def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearc
         progress=times,
     )
     unsorted = missing_note(dataset, indexed_paths(record.key))
-    found.write_to(record, search.config, search.store.path.name)
-    if unsorted and record.suspects is not None:
-        record.suspects.notes.append(unsorted)
+    found = search.write_findings(record)
+    found.notes += [unsorted] if unsorted else []
     suspects.add_to(overview)
     record.overview = overview
     record.fields = own_fields(dataset, record.key)
     record.views = [*record.views, *save_suspect_views(dataset, record.key, record.issues)]
     times.count("Writing suspects")
+    return found
 
 
 def _check_files(dataset: fo.Dataset, record: RunRecord) -> None:
@@ -224,25 +264,18 @@ def _filepaths(dataset: fo.Dataset, ids: Sequence[str]) -> Mapping[str, str]:
     return dict(zip(*images_of(dataset).select(ids).values(["id", "filepath"]), strict=True))
 
 
-def conclude(
-    dataset: fo.Dataset,
-    record: RunRecord,
-    before: RunRecord | None,
-    folder: RunFolder,
-    kept: Sequence[StoredSet],
-) -> None:
+def _conclude(run: Run, record: RunRecord, kept: Sequence[StoredSet]) -> None:
     """Marks a run whose fields are written as finished, and removes the files of what it replaces.
 
     Args:
-        dataset: the dataset
-        record: of the run
-        before: the key's earlier record, if there is one
-        folder: the run's folder
-        kept: its sets of files: scores and images, its own predictions, suspects
+        run: the run
+        record: its record
+        kept: its sets of files: scores and images, suspects, its own predictions
 
     Raises:
         LabelQualityError: files that its fields show are gone
     """
+    dataset = run.dataset
     if record.status == WRITING:
         _check_files(dataset, record)
     for one in kept:
@@ -253,36 +286,19 @@ def conclude(
         record.status = COMPLETE if record.config.get("scores") else PREDICTED
         restore_views(dataset, record.key, record.views)
         save_record(dataset, record)
-    notes = [remove_replaced(dataset, folder, kept)]
+    notes = [remove_replaced(dataset, run.folder, kept)]
     for one in kept:
         # Only the second pass reads these; and what trained is removed when it is done, unless it was killed just then
         if isinstance(one, ScoreSet):
             one.discard("pooled")
         elif isinstance(one, PredictionSet) and one.complete:
             one.discard("work")
-    old = own_folder(dataset, before) if before is not None else None
-    if old is not None and old != folder.root and old.is_dir():
-        with run_folder(dataset, old, before) as elsewhere:
+    old = own_folder(dataset, run.existing) if run.existing is not None else None
+    if old is not None and old != run.folder.root and old.is_dir():
+        with run_folder(dataset, old, run.existing) as elsewhere:
             notes.append(remove_replaced(dataset, elsewhere))
         tidy(old)
     new = [note for note in notes if note and note not in record.note]
     if new:
         record.note = " ".join([record.note, *new]).strip()
         save_record(dataset, record)
-
-
-def recorded_scores(folder: RunFolder, record: RunRecord) -> ScoreSet:
-    """The set of the run's scores; raises `LabelQualityError` if it is gone."""
-    scores = next((one for one in folder.sets() if one.path.name == record.scores.set), None)
-    if not isinstance(scores, ScoreSet):
-        raise LabelQualityError(
-            f"The scores of run '{record.key}' are no longer in {folder.root}. Score again: score_label_quality with "
-            "overwrite=True."
-        )
-    return scores
-
-
-def recorded_suspects(folder: RunFolder, record: RunRecord) -> list[SuspectSet]:
-    """The set of the run's suspects, if it has one."""
-    name = record.suspects.set if record.suspects is not None else None
-    return [one for one in folder.sets() if isinstance(one, SuspectSet) and one.path.name == name]

@@ -1,18 +1,14 @@
-"""From what the passes found to what is written: which fields a run has, and their values."""
+"""Which columns a run has, and its rows in portions for writing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
-
-import numpy as np
 
 from ..base.errors import LabelQualityError
-from ..dataset.fields import Columns, ResultRows
 from ..scores.config import LABEL_ONLY_SCORES, PER_CLASS_SCORES, ScoreConfig
+from ..scores.results import Columns, ResultRows
 from ..store.passes import SHARD_SIZE
-from ..store.sets import ScoreSet
 
 NEEDS_PROBABILITIES = "the predictions are masks without probabilities"
 #: Shards whose results are written together: bulk writes cost much the same whatever their size
@@ -45,32 +41,8 @@ def columns_of(config: ScoreConfig | None, *, labels_only: bool, has_folds: bool
     return Columns(scores=scores, others=tuple(others))
 
 
-def result_rows(shards: Iterable[Mapping[str, Any]], store: ScoreSet, columns: Columns) -> Iterator[ResultRows]:
-    """The values of a run's fields, some shards at a time.
-
-    Args:
-        shards: as `scoring.Scoring.rows` or `prediction_masks.PredictionMasks.rows` gives them
-        store: where the images of the samples are
-        columns: which fields
-    """
-    remaining = iter(shards)
+def joined(rows: Iterable[ResultRows]) -> Iterator[ResultRows]:
+    """The same rows, some shards at a time."""
+    remaining = iter(rows)
     while together := list(islice(remaining, _SHARDS_A_WRITE)):
-        ids = [sample_id for shard in together for sample_id in shard["ids"]]
-        others: dict[str, list[Any]] = {
-            "prediction": [str(store.file("masks", sample_id)) for sample_id in ids],
-            "heatmap": [str(store.file("heatmaps", sample_id)) for sample_id in ids],
-            "flags": [str(store.file("flags", sample_id)) for sample_id in ids],
-            "fold": [fold for shard in together for fold in shard["folds"]],
-        }
-        yield ResultRows(
-            ids=ids,
-            scores=_joined(together, "scores"),
-            others={name: others[name] for name in columns.others if name in others},
-            per_class=_joined(together, "per_class"),
-            class_pixels=np.concatenate([shard["class_pixels"] for shard in together]) if columns.scores else None,
-        )
-
-
-def _joined(shards: list[Mapping[str, Any]], group: str) -> dict[str, np.ndarray]:
-    names = shards[0].get(group, {})
-    return {name: np.concatenate([shard[group][name] for shard in shards]) for name in names}
+        yield ResultRows.joined(together)

@@ -6,7 +6,7 @@ a few numbers a shard. Sums are taken in the order of the samples, so results do
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,12 +19,13 @@ from ..base.progress import Progress
 from ..base.types import IGNORED
 from ..predictions.masks import write_predicted_mask
 from ..predictions.readers import PredictionReader
-from ..samples.failures import as_dict
+from ..samples.failures import LeftOut, as_dict
 from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import INGREDIENTS, PairEvidence, Usual, evidence_score, pair_evidence
 from ..scores.confident_learning import ConfidentJoint, ConfidentLearning, Image, LowestCut, ThresholdSums, counts_score
 from ..scores.config import LABEL_ONLY_SCORES, PER_CLASS_SCORES, SCORES, ScoreConfig
 from ..scores.image_scores import ImageScores, score_image, score_labels_only
+from ..scores.results import ResultRows
 from ..store.encoding import to_half, to_single
 from ..store.passes import members, run_pass, shards_of
 from ..store.sets import ScoreSet
@@ -132,23 +133,37 @@ class Scoring:
         self.store.write_shard(_REDUCED, 0, vars(reduction))
         return reduction
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """The results of each shard, in order.
+    def outcome(self) -> tuple[int, list[LeftOut]]:
+        """How many samples have scores, and those that were left out."""
+        scored, failures = 0, []
+        for shard in self._shards:
+            row = self.store.read_shard(SCORED, shard)
+            scored += len(row["ids"])
+            failures += row["failures"]
+        return scored, failures
 
-        Yields:
-            ``ids`` (a list of n sample ids), ``failures`` (a list of dicts with ``sample_id``, ``path`` and
-            ``problem``), ``folds`` (a list), ``sizes`` (n, 2), ``scores`` (name to (n,) float64), ``per_class`` (name
-            to (n, K) float64) and ``class_pixels`` (n, K) int64
-        """
+    def rows(self) -> Iterator[ResultRows]:
+        """The results of each shard, in order."""
         usual = read_usual(self.store) if "evidence" in self.config.scores and self.keeps_pooled else None
         for shard in self._shards:
             row = self.store.read_shard(SCORED, shard)
+            scores, ids = row["scores"], row["ids"]
             if self.flags_pixels:
-                row["scores"]["clc"] = self.store.read_shard(_SECOND, shard)["clc"]
+                scores["clc"] = self.store.read_shard(_SECOND, shard)["clc"]
             if usual is not None:
-                row["scores"]["evidence"] = self._evidence(row, usual)
-            row["scores"] = {name: row["scores"][name] for name in self._wanted}
-            yield row
+                scores["evidence"] = self._evidence(row, usual)
+            yield ResultRows(
+                ids=ids,
+                scores={name: scores[name] for name in self._wanted},
+                others={"fold": row["folds"], **self._images(ids)},
+                per_class=row["per_class"],
+                class_pixels=row["class_pixels"],
+            )
+
+    def _images(self, ids: Sequence[str]) -> dict[str, list[str]]:
+        """Files of the samples' images, by column."""
+        parts = {"prediction": "masks", "heatmap": "heatmaps", **({"flags": "flags"} if self.flags_pixels else {})}
+        return {column: [str(self.store.file(part, one)) for one in ids] for column, part in parts.items()}
 
     @property
     def _wanted(self) -> list[str]:
@@ -175,7 +190,7 @@ class Scoring:
 
     def _score_shard(self, shard: int) -> dict[str, Any]:
         found: list[_Scored] = []
-        failures: list[dict[str, Any]] = []
+        failures: list[LeftOut] = []
         sums = ThresholdSums(self._classes)
         for index in members(shard, len(self.samples)):
             try:
@@ -211,7 +226,7 @@ class Scoring:
         state = sample_state(self.samples, index, labels)
         return _Scored(sample_id, labels.shape, predicted.fold, _without_arrays(scores), state, pairs)
 
-    def _payload(self, found: list[_Scored], failures: list[dict[str, Any]], sums: ThresholdSums) -> dict[str, Any]:
+    def _payload(self, found: list[_Scored], failures: list[LeftOut], sums: ThresholdSums) -> dict[str, Any]:
         scores = [one.scores for one in found]
         per_class = [name for name in PER_CLASS_SCORES if name in self._wanted] if self.config.per_class else []
         return {

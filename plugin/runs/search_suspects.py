@@ -1,6 +1,6 @@
 """The search for suspect regions: from a scored run's pooled arrays and the given masks, without predictions or model.
 
-As in `scoring`, every shard of samples leaves its results in the store, so a killed search goes on with the next one.
+As in `score_samples`, every shard of samples leaves its results in the store, so a killed search goes on with the next.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from ..base.errors import SampleError
 from ..base.progress import Progress
 from ..dataset.record_parts import SuspectPart
 from ..dataset.run_record import RunRecord
-from ..dataset.suspect_fields import ImageSuspects
 from ..labels.class_table import ClassTable
 from ..samples.failures import Failures, LeftOut, as_dict
 from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import Usual
 from ..store.passes import members, run_pass, shards_of
 from ..store.sets import ScoreSet, SuspectSet
-from ..suspects.class_effects import class_effects, label_miou
+from ..suspects.class_effects import ClassEffect, class_effects, label_miou
 from ..suspects.config import SuspectConfig
-from ..suspects.issues import GroupTally, find_groups
+from ..suspects.image_suspects import ImageSuspects
+from ..suspects.issues import Group, GroupTally, find_groups
 from ..suspects.regions import KINDS, Region, find_regions
 from .kept import read_usual
 
 _STAGE = "regions"
-#: Groups in the run's record, those of the most evidence: there may be a group for every two classes
-_KEPT_GROUPS = 1000
+#: Issues in the run's record, those of the most evidence: there may be one for every two classes
+_KEPT_ISSUES = 1000
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,26 @@ class SuspectSearch:
         """Whether masks of regions that were found have been removed since."""
         return any(not os.path.exists(path) for image in self.images() for path in image.masks)
 
-    def findings(self) -> Findings:
-        """What was found in all samples together."""
+    def write_findings(self, record: RunRecord) -> SuspectPart:
+        """Writes what was found in all samples together into a run's record, and returns the part on suspects."""
+        total = self._findings()
+        issues = total.issues()
+        record.issues, record.classes = issues[:_KEPT_ISSUES], total.classes()
+        quality = label_miou(record.classes)
+        record.label_miou = quality if math.isfinite(quality) else None
+        record.suspects = SuspectPart(
+            regions=total.regions,
+            images=total.images,
+            by_type=total.by_type,
+            issues=len(issues),
+            notes=total.notes,
+            failures=total.failures,
+            config=self.config.to_dict(),
+            set=self.store.path.name,
+        )
+        return record.suspects
+
+    def _findings(self) -> Findings:
         table = self.samples.class_table
         total = Findings(table, GroupTally(table.size), np.zeros(table.size, np.int64), np.zeros(table.size, np.int64))
         for row in self._rows():
@@ -235,30 +253,14 @@ class Findings:
             )
         return notes
 
-    def write_to(self, record: RunRecord, config: SuspectConfig, set_name: str) -> None:
-        """Writes what was found into the run's record: ``suspects``, ``issues``, ``classes`` and ``label_miou``.
-
-        Args:
-            record: of the run
-            config: what a suspect is
-            set_name: of the set that has the suspects' files
-        """
+    def issues(self) -> list[Group]:
+        """The regions by given and suggested class, the most evidence first."""
         names, unlabelled = self.table.names, self.table.unlabelled
-        groups = find_groups(self.tally, self.class_pixels, self.class_images, names, unlabelled=unlabelled)
-        record.issues = groups[:_KEPT_GROUPS]
-        record.classes = class_effects(self.tally, self.class_pixels, names)
-        quality = label_miou(record.classes)
-        record.label_miou = quality if math.isfinite(quality) else None
-        record.suspects = SuspectPart(
-            regions=self.regions,
-            images=self.images,
-            by_type=self.by_type,
-            issues=len(groups),
-            notes=self.notes,
-            failures=self.failures,
-            config=config.to_dict(),
-            set=set_name,
-        )
+        return find_groups(self.tally, self.class_pixels, self.class_images, names, unlabelled=unlabelled)
+
+    def classes(self) -> list[ClassEffect]:
+        """Each class before and after all suggestions."""
+        return class_effects(self.tally, self.class_pixels, self.table.names)
 
 
 def _columns(regions: Sequence[Region]) -> dict[str, Any]:

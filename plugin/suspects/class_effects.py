@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,15 +33,6 @@ class ClassEffect:
     suspected_pixels: int
     share: float | None
     iou: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The effect as values of strict JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> ClassEffect:
-        """The effect that `to_dict` described."""
-        return cls(**content)
 
 
 def class_effects(tally: GroupTally, class_pixels: np.ndarray, names: Sequence[str]) -> list[ClassEffect]:

@@ -219,11 +219,6 @@ class Group:
         """The group as values of strict JSON."""
         return asdict(self)
 
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Group:
-        """The group that `to_dict` described."""
-        return cls(**content)
-
 
 def find_groups(
     tally: GroupTally,

@@ -205,7 +205,8 @@ def test_suspects_are_read_back_and_judged(make_dataset: Any, tmp_path: Path, fi
 
 def write_perfect_suspects(samples: Any, noisy: Any, key: str, positions: list[int], folder: Path) -> None:
     """Suspects that are just the changed pixels, one for each direction of the swap."""
-    from label_quality.plugin.dataset.suspect_fields import ImageSuspects, write_suspects
+    from label_quality.plugin.dataset.suspect_fields import write_suspects
+    from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     images = []
     for position in positions:

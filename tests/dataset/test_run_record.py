@@ -198,6 +198,8 @@ def test_the_app_sees_what_matters(runs, dataset):
     config = dataset.get_run_info("lq").config
     assert (config.method, config.label_field, config.fields) == ("label_quality", "ground_truth", ["lq_quality"])
     assert config.out_of_sample is False and config.scores_missing == {"cil": "no probabilities"}
+    document = json.loads(dataset.load_run_results("lq").record)
+    assert (document["version"], document["extra"]["label_miou"]) == (runs.VERSION, 0.5)
 
 
 def test_saving_again_replaces_the_record(runs, dataset):

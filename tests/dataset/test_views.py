@@ -109,8 +109,9 @@ def suspected(scored, views):
     """The first sample has a swap and a weaker drop, the third and fourth a drop each; the second was not scored."""
     import numpy as np
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
-    from label_quality.plugin.dataset.suspect_fields import ImageSuspects, write_suspects
+    from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     found = {0: [(1, 2, "swap", 9.0), (0, 2, "drop", 4.0)], 2: [(0, 2, "drop", 7.0)], 3: [(0, 2, "drop", 39.0)]}
     ids = scored.values("id")

@@ -24,8 +24,9 @@ def issues(fiftyone: Any) -> list[Any]:
 def grouped(dataset: Any, issues: list[Any]) -> Any:
     """Runs "old" and "lq" with the same groups, and a later one "bare" that never looked for suspects."""
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
-    from label_quality.plugin.dataset.suspect_fields import ImageSuspects, write_suspects
+    from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
     images = [

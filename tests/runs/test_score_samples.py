@@ -64,8 +64,9 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 def joined(scoring: Any, group: str) -> dict[str, np.ndarray]:
-    rows = list(scoring.rows())
-    return {name: np.concatenate([row[group][name] for row in rows]) for name in rows[0][group]}
+    from label_quality.plugin.scores.results import ResultRows
+
+    return dict(getattr(ResultRows.joined(list(scoring.rows())), group))
 
 
 def files(scoring: Any) -> dict[str, bytes]:
@@ -193,8 +194,9 @@ def test_bad_samples_are_left_out_of_everything(scored: Any, open_scoring: Open)
         open_scoring(scored, "strict").run(silent)
     skipping = open_scoring(scored, "skipping", skip_failures=True)
     reduction = skipping.run(silent)
-    rows = list(skipping.rows())
-    assert [failure["sample_id"] for row in rows for failure in row["failures"]] == [bad]
+    scored_samples, failures = skipping.outcome()
+    assert (scored_samples, [failure["sample_id"] for failure in failures]) == (35, [bad])
+    assert [one for row in skipping.rows() for one in row.ids] == [one for one in scored.values("id") if one != bad]
     without = open_scoring(scored.exclude(bad), "without")
     expected = without.run(silent)
     for name, value in vars(expected).items():
@@ -240,6 +242,21 @@ def test_evidence_is_relative_to_what_is_usual_in_all_images(scored: Any, open_s
     expected = [evidence_score(pairs, usual.usual(), low) for pairs, low in zip(images, softmins, strict=True)]
     np.testing.assert_array_equal(joined(scoring, "scores")["evidence"], expected)
     assert len(set(expected)) > 10 and np.argmin(expected) % 5 == 0
+
+
+def test_an_audit_computes_evidence_once_an_image(scored: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from label_quality.plugin.audit import audit_labels
+    from label_quality.plugin.runs import score_samples
+
+    computed, of_image = [], score_samples.evidence_score
+
+    def counted(*arguments: Any) -> float:
+        computed.append(of_image(*arguments))
+        return computed[-1]
+
+    monkeypatch.setattr(score_samples, "evidence_score", counted)
+    audit_labels(scored, "ground_truth", source="files", field="probabilities", output_dir=str(tmp_path / "runs"))
+    assert computed == scored.values("lq_evidence") and len(computed) == 36
 
 
 def test_evidence_does_not_depend_on_the_order_of_the_samples(scored: Any, open_scoring: Open) -> None:

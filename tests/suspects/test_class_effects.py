@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from label_quality.plugin.base.json_values import from_json, to_json
 from label_quality.plugin.suspects.class_effects import ClassEffect, class_effects, label_miou
 from label_quality.plugin.suspects.issues import GroupTally
 
@@ -26,7 +27,7 @@ def test_effects_by_hand():
         ClassEffect(3, "lamp", 0, 20, 0, None, 0.0),
     ]
     assert label_miou(effects) == pytest.approx((70 / 105 + 45 / 60 + 0) / 3)
-    assert [ClassEffect.from_dict(json.loads(json.dumps(e.to_dict(), allow_nan=False))) for e in effects] == effects
+    assert from_json(list[ClassEffect], json.loads(json.dumps(to_json(effects), allow_nan=False)), "") == effects
 
 
 def test_without_regions_the_labels_are_perfect():

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from label_quality.plugin.base.errors import LabelQualityError
+from label_quality.plugin.base.json_values import from_json
 from label_quality.plugin.labels.class_table import ClassTable
 from label_quality.plugin.store.containers import pack, unpack
 from label_quality.plugin.suspects.issues import KINDS, Group, GroupRules, GroupTally, find_groups
@@ -171,7 +172,7 @@ def test_groups_are_sorted_by_evidence_then_class():
 
 def test_a_group_survives_strict_json():
     for group in groups_of([[(COUCH, PILLOW, 600, 30.0), (WALL, LAMP, 7, 2.0)]]).values():
-        assert Group.from_dict(json.loads(json.dumps(group.to_dict(), allow_nan=False))) == group
+        assert from_json(Group, json.loads(json.dumps(group.to_dict(), allow_nan=False)), "") == group
 
 
 def test_classes_given_for_one_another_are_ambiguous():

@@ -67,11 +67,12 @@ def audited(dataset: Any) -> Any:
     from label_quality.plugin.dataset.fields import create_fields
     from label_quality.plugin.dataset.record_parts import ScorePart, SuspectPart
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
-    from label_quality.plugin.dataset.suspect_fields import ImageSuspects, write_suspects
+    from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.dataset.views import save_suspect_views, save_worst_first
     from label_quality.plugin.labels.class_table import ClassTable
     from label_quality.plugin.runs.overview import ScoreOverview, SuspectOverview
     from label_quality.plugin.suspects.class_effects import ClassEffect
+    from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
     ids, quality = dataset.values("id"), np.array([0.4, 0.3, 0.2, 1.0])

@@ -1,0 +1,57 @@
+"""What of a run is on its dataset and in its folder already, by its record."""
+
+from __future__ import annotations
+
+import fiftyone as fo
+
+from ..base.errors import LabelQualityError
+from ..dataset.record_parts import COMPLETE, PREDICTED
+from ..dataset.run_record import RunRecord
+from ..dataset.shown_files import missing_images, missing_regions
+from ..dataset.suspect_fields import suspect_names
+from ..dataset.views import own_views
+from ..store.run_folder import RunFolder
+from ..store.sets import ScoreSet, SuspectSet
+
+
+def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet) -> bool:
+    """Whether all that a run with this store would write is on the dataset already, and its files are there."""
+    return (
+        record is not None
+        and record.status in (PREDICTED, COMPLETE)
+        and store.complete
+        and record.scores.set == store.path.name
+        and record.folder == str(store.path.parent)
+        and all(dataset.has_sample_field(name) for name in record.fields)
+        and set(record.views) <= set(own_views(dataset, record.key))
+        and next(missing_images(dataset, record.key), None) is None
+    )
+
+
+def suspects_published(dataset: fo.Dataset, record: RunRecord | None) -> bool:
+    """Whether the run's suspects are on the dataset with their masks, whatever they were found with."""
+    return (
+        record is not None
+        and record.suspects is not None
+        and record.suspects.status == COMPLETE
+        and all(dataset.has_sample_field(name) for name in suspect_names(record.key))
+        and set(record.views) <= set(own_views(dataset, record.key))
+        and next(missing_regions(dataset, record.key), None) is None
+    )
+
+
+def recorded_scores(folder: RunFolder, record: RunRecord) -> ScoreSet:
+    """The set of the run's scores; raises `LabelQualityError` if it is gone."""
+    scores = next((one for one in folder.sets() if one.path.name == record.scores.set), None)
+    if not isinstance(scores, ScoreSet):
+        raise LabelQualityError(
+            f"The scores of run '{record.key}' are no longer in {folder.root}. Score again: score_label_quality with "
+            "overwrite=True."
+        )
+    return scores
+
+
+def recorded_suspects(folder: RunFolder, record: RunRecord | None) -> list[SuspectSet]:
+    """The set of the run's suspects, if it has one."""
+    name = record.suspects.set if record is not None and record.suspects is not None else None
+    return [one for one in folder.sets() if isinstance(one, SuspectSet) and one.path.name == name]
