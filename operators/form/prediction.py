@@ -17,7 +17,7 @@ from ...plugin.predictions.config import PREDICTION_SOURCES, FilesSource
 from ...plugin.runs.request import Stages
 from ...plugin.samples.checks import segmentation_fields
 from ...plugin.training.config import CrossValidation
-from .estimates import describe_cross_validation, describe_model, describe_scoring
+from .estimates import describe_cross_validation, describe_model, describe_scoring, engine
 from .forms import Form, fields_of, when
 
 _SIZES = ("input_size", "tile", "batch_size", "device")
@@ -84,6 +84,8 @@ def check(form: Form, chosen: str, samples: Any, images: int) -> None:
     if not form.valid:
         return
     try:
+        if (form.value("encoder") or form.value("architecture")) and engine() is not None:
+            config.check()
         form.notice("plan", _plan(config, images))
     except LabelQualityError as error:
         form.fail_as(error, fallback="device")

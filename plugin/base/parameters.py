@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -131,7 +130,6 @@ def repeated(group: type, name: str, default: Any = None, **details: Any) -> Any
     return dataclasses.field(default=default, metadata={_ENTRY: dataclasses.replace(entry, **details)})
 
 
-@cache
 def table(group: type) -> dict[str, Parameter]:
     """The parameters of a group by name, in its order; fields without an entry are none of the user's."""
     return {

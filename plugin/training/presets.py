@@ -95,8 +95,9 @@ def resolve_preset(config: CrossValidation) -> CrossValidation:
 
 
 def check_trainable(config: CrossValidation) -> None:
-    """Raises `LabelQualityError` where no model can be built as the parameters say; nothing is built or fetched."""
+    """Raises `LabelQualityError` where no such models can be trained here; nothing is built or fetched."""
     resolved = resolve_preset(config)
+    torch_device(resolved.device)
     if resolved.preset == "paper" and resolved.architecture is not None:
         known_model(resolved.architecture)
     check_encoder(str(resolved.encoder), resolved.weights)
