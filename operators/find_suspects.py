@@ -15,6 +15,7 @@ from ..plugin.base.progress import Progress
 from ..plugin.dataset.run_record import RunRecord, list_records
 from ..plugin.dataset.views import worst_first
 from ..plugin.runs.summary import FoundSuspects, RunSummary
+from ..plugin.samples.private_fiftyone import root_of
 from ..plugin.suspects.config import SuspectConfig
 from .execution import EngineOperator
 from .form.forms import Form, when
@@ -31,11 +32,11 @@ _NAMES = ("key", "skip_failures", "overwrite", *names_of(SuspectConfig))
 
 
 class FindSuspects(EngineOperator):
-    """Finds suspect regions and groups of a run that has scores, in place of those that it had."""
+    """Finds suspects and groups of a run that has scores, in place of those that it had."""
 
     operator_name = "find_suspects"
     title = _LABEL
-    description = "Find suspect regions, their type of error and the class that they should be, with thresholds"
+    description = "Find suspects, their type of error and the class that they should be, with thresholds"
     icon = "/assets/suspects.svg"
 
     def __call__(
@@ -56,7 +57,7 @@ class FindSuspects(EngineOperator):
         request = to_request({"key": key, **params}, _NAMES)
         if "max_regions" in request and request["max_regions"] is None:
             request["max_regions"] = _ALL_REGIONS
-        return self.call({"dataset": sample_collection._root_dataset}, request, delegate, progress)
+        return self.call({"dataset": root_of(sample_collection)}, request, delegate, progress)
 
     @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
@@ -131,11 +132,11 @@ def _scored_runs(dataset: Any) -> list[RunRecord]:
 
 
 def _thresholds(form: Form) -> None:
-    evidence = "The least of a region, summed over it, in nats per pixel of the image"
+    evidence = "The least of a suspect, summed over its region, in nats per pixel of the image"
     form.number("min_evidence", "Least evidence", evidence, SuspectConfig.min_evidence)
-    form.number("min_area", "Least area", "The least share of an image that a region covers", SuspectConfig.min_area)
+    form.number("min_area", "Least area", "The least share of an image that a suspect covers", SuspectConfig.min_area)
     most = "At most, those of the most evidence; 0 for all"
-    form.whole("max_regions", "Regions an image", most, SuspectConfig.max_regions)
+    form.whole("max_regions", "Suspects an image", most, SuspectConfig.max_regions)
     form.whole("workers", "Threads", "That search; empty for one a core")
     form.flag("overwrite", "Search again although suspects of these thresholds are there")
     form.flag("skip_failures", "Leave out samples that have changed since or cannot be read")

@@ -117,7 +117,7 @@ def _offered(ctx: Any, run: RunRecord | None, tagged: bool) -> dict[str, str]:
     if run is not None and ctx.dataset.has_sample_field(field_name(run.key, SUSPECTS)):
         offered[choices.TYPE] = "One type of error"
         if run.extra.get("groups"):
-            offered[choices.GROUP] = "One issue group"
+            offered[choices.GROUP] = "One issue"
     return offered
 
 
@@ -145,7 +145,7 @@ def _detail(form: Form, dataset: Any, run: RunRecord, name: str) -> None:
     elif name == choices.GROUP:
         groups = run.extra["groups"]
         labels = {group["title"]: f"{group['title']} ({_images(group['images'])})" for group in groups}
-        form.choice("group", "Issue group", labels, "The most evidence first", groups[0]["title"], check=False)
+        form.choice("group", "Issue", labels, "The most evidence first", groups[0]["title"], check=False)
 
 
 def _images(count: int) -> str:

@@ -35,7 +35,7 @@ class BenchmarkConfig(Config):
         run_key: the run whose scores are judged by the corrected masks, or None to audit
         min_difference: the least share of its pixels in which a mask that is wrong differs from the corrected one
         resamples: of the bootstrap
-        suspects: also judge the suspect regions of planted errors
+        suspects: also judge the suspects of planted errors
         predictions: other parameters of `CrossValidation`
         scores: parameters of `ScoreConfig`
     """

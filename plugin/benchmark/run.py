@@ -131,7 +131,7 @@ def benchmark_scores(
         run_key: with ``truth_field``: a finished run whose scores are judged, in place of an audit
         min_difference: with ``truth_field``: a mask is wrong where at least this share of its pixels differs
         resamples: of the bootstrap for the 95 % intervals
-        suspects: also judge the suspect regions of planted errors
+        suspects: also judge the suspects of planted errors
         overwrite: replace another benchmark of that key; with the same parameters, measure anew
         rescore: score finished audits again (of an earlier call with ``keep_runs``)
         keep_runs: leave the audits and their datasets for ``rescore``, until the benchmark is deleted

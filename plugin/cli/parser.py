@@ -50,7 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     _switch(suspects, "--skip-failures", "leave out samples that have changed since, go on")
     suspects.add_argument("--workers", type=_positive, metavar="N", help="threads (default: one a core)")
 
-    _queue(_command(commands, "queue", "write the images to relabel, and their suspect regions, to a CSV or JSON file"))
+    _queue(_command(commands, "queue", "write the images to relabel, and their suspects, to a CSV or JSON file"))
 
     app = _command(commands, "app", "open a dataset in the App, worst images first")
     app.add_argument("dataset", help="name of the dataset")
@@ -106,20 +106,20 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     _model_options(parser.add_argument_group("--source model: a model trained on other data (implied by --model)"))
     _score_options(parser.add_argument_group("scores"))
     suspects = parser.add_argument_group("suspects")
-    _switch(suspects, "--suspects", "find suspect regions too (default: yes)")
+    _switch(suspects, "--suspects", "find suspects too (default: yes)")
     _suspect_options(suspects)
     _run_options(parser.add_argument_group("the run"))
 
 
 def _queue(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="name of the dataset")
-    parser.add_argument("path", metavar="FILE", help="to write: .csv has a line a region, .json an object an image")
+    parser.add_argument("path", metavar="FILE", help="to write: .csv has a line a suspect, .json an object an image")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--tag", help="images with this tag (default: relabel)")
     which.add_argument("--worst", type=_positive, metavar="N", help="instead: that many, of the lowest quality")
     which.add_argument("--below", type=float, metavar="Q", help="instead: those of a quality below it")
     which.add_argument("--error-type", metavar="TYPE", help="instead: those that drop, swap, shift or other leads")
-    which.add_argument("--group", metavar="TITLE", help="instead: those of an issue group, as 'car given as road'")
+    which.add_argument("--group", metavar="TITLE", help="instead: those of an issue, as 'car given as road'")
     parser.add_argument("--key", help="of the run (default: the latest)")
     _switch(parser, "--overwrite", "replace the file if it is there")
 
@@ -136,7 +136,7 @@ def _benchmark(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--key", help="name of its record (default: lq_benchmark)")
     _switch(run, "--overwrite", "replace another benchmark of that key, or measure anew")
     _switch(run, "--skip-failures", "leave bad samples out, go on")
-    _switch(run, "--suspects", "also judge the suspect regions of planted errors (default: yes)")
+    _switch(run, "--suspects", "also judge the suspects of planted errors (default: yes)")
     _switch(run, "--keep-runs", "leave the audits for --rescore (default: no)")
     _switch(run, "--rescore", "score audits again that were kept (default: no)")
     run.add_argument("--output-dir", metavar="DIR", help="where copies of masks and the audits' files go")
@@ -238,10 +238,10 @@ def _score_options(group: Any) -> None:
 
 def _suspect_options(group: Any) -> None:
     group.add_argument(
-        "--min-evidence", type=float, metavar="E", help="of a region, in nats per pixel of the image (default: 0.002)"
+        "--min-evidence", type=float, metavar="E", help="of a suspect, in nats per pixel of the image (default: 0.002)"
     )
     group.add_argument(
-        "--min-area", type=float, metavar="A", help="of a region, as a share of the image (default: 0.001)"
+        "--min-area", type=float, metavar="A", help="of a suspect, as a share of the image (default: 0.001)"
     )
     group.add_argument(
         "--max-regions", type=_most, metavar="N", help="an image, those of the most evidence; or 'all' (default: 50)"

@@ -21,7 +21,7 @@ from .schema import add_fields
 
 #: Key of a field's ``info`` under which it says which run made it
 MARKER = "label_quality"
-#: `<key>_quality` is the first of these scores that a run has: by AUROC over injected errors, softmin is the best of
+#: `<key>_quality` is the first of these scores that a run has: by AUROC over planted errors, softmin is the best of
 #: the paper's seven on average, and of the two that need no probabilities CCP is
 QUALITY_ORDER = ("evidence", "softmin", "clc", "ccp", "tccp", "cil", "coco", "iou")
 #: Suspicion that the App draws, of 0..255: it leaves out what is below the range, so that the photo shows through where

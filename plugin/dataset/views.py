@@ -105,7 +105,7 @@ def suspect_view(dataset: fo.Dataset, key: str, kind: str) -> fo.DatasetView:
 
 
 def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
-    """One patch a suspect region, the largest evidence first: the run's saved view, where it is still there.
+    """One patch a suspect, the largest evidence first: the run's saved view, where it is still there.
 
     Raises:
         LabelQualityError: the run has no suspects
@@ -121,7 +121,7 @@ def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
 
 
 def group_view(dataset: fo.Dataset, key: str, given: str, suggested: str) -> fo.DatasetView:
-    """One patch a suspect region of a class pair, the largest evidence first.
+    """One patch a suspect of a class pair, the largest evidence first.
 
     Args:
         dataset: the dataset
@@ -152,7 +152,7 @@ def save_suspect_views(dataset: fo.Dataset, key: str, groups: Sequence[Mapping[s
     for kind, title in TYPE_VIEWS.items():
         text = f"Images whose evidence is mostly that of a {kind}, by {key}_quality, worst first."
         names.append(save_view(dataset, key, title, suspect_view(dataset, key, kind), text))
-    text = "All suspect regions, the largest evidence first."
+    text = "All suspects, the largest evidence first."
     regions = suspect_regions(dataset, key)
     names.append(save_view(dataset, key, SUSPECT_REGIONS, regions, text))
     leading = sorted(groups, key=lambda group: -group["evidence"])[:LEADING_GROUPS]
@@ -211,9 +211,7 @@ def _of_group(regions: fo.DatasetView, key: str, given: str, suggested: str) -> 
 def _save_group(dataset: fo.Dataset, key: str, regions: fo.DatasetView, group: Mapping[str, Any]) -> str:
     given, suggested = group["given_name"], group["suggested_name"]
     view = _of_group(regions, key, given, suggested)
-    text = (
-        f"Suspect regions given as {shortened(given)} where {shortened(suggested)} is seen, the largest evidence first."
-    )
+    text = f"Suspects given as {shortened(given)} where {shortened(suggested)} is seen, the largest evidence first."
     return save_view(dataset, key, _free_title(dataset, key, group), view, text)
 
 

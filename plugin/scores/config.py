@@ -26,7 +26,7 @@ class ScoreConfig(Config):
         thresholds: of thresholded CCP, each in (0, 1)
         pooling: side of the blocks that CLC and CoCo pool over; 1 for full resolution
         clc_rule: which pixels confident learning flags: ``cleanlab`` (as many of the lowest as are confidently of
-            another class, which ranks images better by AUROC and AUPRC for all three kinds of injected errors) or
+            another class, which ranks images better by AUROC and AUPRC for all three kinds of planted errors) or
             ``joint`` (off-diagonal of the confident joint)
         coco_average: ``components``, or ``classes`` to average within each given class first
         per_class: also write CCP, CIL, softmin and IoU per given class
