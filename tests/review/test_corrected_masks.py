@@ -376,10 +376,10 @@ def test_the_form_counts_and_marks(dataset: Any, tmp_path: Path) -> None:
     assert errors(properties) == {}
     assert list(properties) == ["regions", "output_dir", "advanced", "notice_plan"]
     assert properties["notice_plan"].view.label == (
-        f"Corrects 5 regions in 4 images, in copies under {folder}; the given masks stay."
+        f"Corrects 5 suspects in 4 images, in copies under {folder}; the given masks stay."
     )
     judge(dataset, 1, 1, "confirmed")
-    assert "Corrects 1 region in 1 image" in form(dataset)["notice_plan"].view.label
+    assert "Corrects 1 suspect in 1 image" in form(dataset)["notice_plan"].view.label
 
 
 def test_without_suspects_the_form_says_what_to_do(make_dataset: Any) -> None:
