@@ -27,6 +27,7 @@ from .runs.housekeeping import remove
 from .runs.request import Request, SuspectRequest
 from .runs.summary import RunSummary, summarise
 from .runs.suspect_run import Suspects, find_in_run
+from .samples.private_fiftyone import root_of
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
 
@@ -135,7 +136,7 @@ def score_label_quality(
     request, scores, regions = _split(parameters, Request, ScoreConfig, SuspectConfig)
     score_config, wanted = ScoreConfig.from_params(scores), _suspects(suspects, regions)
     with database_errors():
-        record = load_record(collection._root_dataset, predictions or request.get("key", Request.key))
+        record = load_record(root_of(collection), predictions or request.get("key", Request.key))
         with Session.opened(collection, label_field, Request(**request), progress) as session:
             reader = session.use_predictions(record)
             return summarise(session.dataset, session.score(reader, score_config, wanted))
@@ -165,7 +166,7 @@ def find_suspects(
     request, regions = _split(parameters | {"key": key}, SuspectRequest, SuspectConfig)
     config = SuspectConfig.from_params(regions)
     with database_errors():
-        dataset = collection._root_dataset
+        dataset = root_of(collection)
         return summarise(dataset, find_in_run(dataset, SuspectRequest(**request), config, progress))
 
 

@@ -13,8 +13,6 @@ ADAPTER = ROOT / "plugin" / "samples" / "private_fiftyone.py"
 MODULES = sorted([*ROOT.glob("plugin/**/*.py"), *ROOT.glob("operators/**/*.py")])
 #: Private names that are not FiftyOne's
 OTHERS = {"os._exit", "begun._save"}
-#: They still have some of FiftyOne's
-LATER = ("plugin/audit.py", "plugin/runs/housekeeping.py")
 
 
 def foreign_names(source: str) -> Iterator[str]:
@@ -48,7 +46,7 @@ def _private(name: object) -> bool:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_but_one_uses_private_names(path: Path) -> None:
     found = set(foreign_names(path.read_text())) - OTHERS
-    assert bool(found) == (path == ADAPTER or str(path.relative_to(ROOT)) in LATER), found
+    assert bool(found) == (path == ADAPTER), found
 
 
 @pytest.mark.parametrize(
