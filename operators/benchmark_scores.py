@@ -23,7 +23,7 @@ from .output import benchmark_text as text
 from .output import outputs
 from .panel.workers import delegates_first
 
-_LABEL = "Test how far the scores can be trusted"
+_LABEL = "Benchmark the scores"
 
 
 class BenchmarkScores(EngineOperator):
@@ -50,15 +50,15 @@ class BenchmarkScores(EngineOperator):
         Args:
             sample_collection: the dataset or view
             label_field: its segmentation field with the given masks
-            key: the test's name
+            key: the benchmark's name
             truth_field: the field with corrected masks; by default errors are planted
-            delegate: queue the test for ``fiftyone delegated launch`` instead of running it now
+            delegate: queue the benchmark for ``fiftyone delegated launch`` instead of running it now
             progress: draw progress bars
             **params: others of `label_quality.benchmark_scores`, such as ``rates``, ``architectures``,
                 ``preset`` and ``folds``
 
         Returns:
-            FiftyOne's ``ExecutionResult``; its ``result`` has the test's ``results``, ``left_out`` and ``notes``
+            FiftyOne's ``ExecutionResult``; its ``result`` has the benchmark's ``results``, ``left_out`` and ``notes``
         """
         given = {"key": key, "truth_field": truth_field, **params}
         request = {"label_field": label_field, **to_request(given, PARAMETERS[self.operator_name])}
@@ -80,7 +80,7 @@ class BenchmarkScores(EngineOperator):
         return form.property(f"{_LABEL}…", "Test")
 
     def resolve_run_name(self, ctx: Any) -> str:
-        """The test's name in the list of delegated operations."""
+        """The benchmark's name in the list of delegated operations."""
         return f"{_LABEL}: {ctx.params.get('label_field') or ''}"
 
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The operator `delete_run`: removes a run, or a test of the scores, with everything it wrote, and nothing else."""
+"""The operator `delete_run`: removes a run, or a benchmark, with everything it wrote, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from ..plugin.benchmark.records import delete_benchmark, list_benchmarks
 from ..plugin.dataset.clones import clones_of, named
 from ..plugin.dataset.run_record import list_records, load_record
 from ..plugin.runs.housekeeping import own_folder
+from ..plugin.samples.private_fiftyone import root_of
 from .execution import REFRESH_PANEL
 from .form.forms import Form, minute, when
 from .output import run_table
 
-_CONTENTS = "This deletes the test of the scores: its figures, its files and its record. Your masks and fields stay."
+_CONTENTS = "This deletes the benchmark: its figures, its files and its record. Your masks and fields stay."
 
 
 class DeleteRun(foo.Operator):
-    """Deletes a run's fields, saved views, files and record; or the files and record of a test of the scores."""
+    """Deletes a run's fields, saved views, files and record; or the files and record of a benchmark."""
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -40,14 +41,14 @@ class DeleteRun(foo.Operator):
 
         Args:
             sample_collection: the dataset, or a view of it
-            key: of the run or of the test of the scores
+            key: of the run or of the benchmark
             break_clones: delete the run's files also where clones of the dataset show them
 
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result["message"]`` says what was deleted
         """
         params = {"key": key, "confirm": True, "break_clones": break_clones}
-        return foo.execute_operator(self.uri, {"dataset": sample_collection._root_dataset}, params=params)
+        return foo.execute_operator(self.uri, {"dataset": root_of(sample_collection)}, params=params)
 
     @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
@@ -61,11 +62,11 @@ class DeleteRun(foo.Operator):
         if key is None:
             form.fail("key", "Choose the run to delete.")
         elif form.valid:
-            is_test = _is_test(ctx.dataset, key)
-            form.warning("contents", _CONTENTS if is_test else run_table.contents(ctx.dataset, key))
-            if not is_test:
+            is_benchmark = _is_benchmark(ctx.dataset, key)
+            form.warning("contents", _CONTENTS if is_benchmark else run_table.contents(ctx.dataset, key))
+            if not is_benchmark:
                 _ask_of_clones(form, ctx.dataset, key)
-            if not form.flag("confirm", f"Delete {'test' if is_test else 'run'} '{key}'"):
+            if not form.flag("confirm", f"Delete {'benchmark' if is_benchmark else 'run'} '{key}'"):
                 form.fail("confirm", "Tick the box to delete it.")
         return form.property("Delete label quality run", "Delete")
 
@@ -76,9 +77,9 @@ class DeleteRun(foo.Operator):
 
         key = ctx.params.get("key") or next(reversed(_labels(ctx.dataset)))
         try:
-            if _is_test(ctx.dataset, key):
+            if _is_benchmark(ctx.dataset, key):
                 delete_benchmark(ctx.dataset, key)
-                message = f"The test '{key}' is deleted: its files and record."
+                message = f"The benchmark '{key}' is deleted: its files and record."
             else:
                 delete_run(ctx.dataset, key, break_clones=bool(ctx.params.get("break_clones")))
                 message = f"Run '{key}' is deleted: its fields, saved views, files and record."
@@ -110,12 +111,12 @@ def _ask_of_clones(form: Form, dataset: Any, key: str) -> None:
 def _labels(dataset: Any) -> dict[str, str]:
     """What can be deleted: key to what it is."""
     runs = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in list_records(dataset)}
-    tests = {
-        one["key"]: f"{one['key']} (test of the scores of {one['label_field']}, {minute(one['created'])})"
+    benchmarks = {
+        one["key"]: f"{one['key']} (benchmark of {one['label_field']}, {minute(one['created'])})"
         for one in list_benchmarks(dataset)
     }
-    return {**tests, **runs}
+    return {**benchmarks, **runs}
 
 
-def _is_test(dataset: Any, key: str) -> bool:
+def _is_benchmark(dataset: Any, key: str) -> bool:
     return any(one["key"] == key for one in list_benchmarks(dataset))

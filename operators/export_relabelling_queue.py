@@ -1,4 +1,4 @@
-"""The operator `export_relabelling_queue`: chosen images and their suspect regions as a CSV or JSON file."""
+"""The operator `export_relabelling_queue`: chosen images and their suspects as a CSV or JSON file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ExportRelabellingQueue(foo.Operator):
         return foo.OperatorConfig(
             name="export_relabelling_queue",
             label=_LABEL,
-            description="Write the images to relabel, with each suspect region, its box and suggested class, to a file",
+            description="Write the images to relabel, with each suspect, its box and suggested class, to a file",
             icon="/assets/export.svg",
             dynamic=True,
             view_target=False,
@@ -69,7 +69,7 @@ class ExportRelabellingQueue(foo.Operator):
         """The images and the file, and live how many that are."""
         form = Form(ctx)
         choice = choice_form.fill(form, tagged=True)
-        about = "On the computer that FiftyOne runs on; .csv has a line a region, .json an object an image"
+        about = "On the computer that FiftyOne runs on; .csv has a line a suspect, .json an object an image"
         path = form.text("path", "File", about, default_path(ctx.dataset))
         overwrite = bool(form.value("overwrite"))
         if _is_there(path):
@@ -89,7 +89,7 @@ class ExportRelabellingQueue(foo.Operator):
             written = export_queue(chosen, path, overwrite=bool(ctx.params.get("overwrite")))
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
-        message = f"Wrote {_counted(written.images, 'image')} with {_counted(written.regions, 'suspect region')} to "
+        message = f"Wrote {_counted(written.images, 'image')} with {_counted(written.regions, 'suspect')} to "
         message += f"{written.path}."
         ctx.ops.notify(message, variant="success")
         return {"path": written.path, "images": written.images, "regions": written.regions, "message": message}

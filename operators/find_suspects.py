@@ -17,6 +17,7 @@ from ..plugin.dataset.views import worst_first
 from ..plugin.parameters import PARAMETERS
 from ..plugin.runs.request import SuspectRequest
 from ..plugin.runs.summary import FoundSuspects, RunSummary
+from ..plugin.samples.private_fiftyone import root_of
 from ..plugin.suspects.config import SuspectConfig
 from .execution import EngineOperator
 from .form.forms import Form, when
@@ -30,11 +31,11 @@ _STAGES = ("Finding suspects", "Writing suspects")
 
 
 class FindSuspects(EngineOperator):
-    """Finds suspect regions and groups of a run that has scores, in place of those that it had."""
+    """Finds suspects and groups of a run that has scores, in place of those that it had."""
 
     operator_name = "find_suspects"
     title = _LABEL
-    description = "Find suspect regions, their type of error and the class that they should be, with thresholds"
+    description = "Find suspects, their type of error and the class that they should be, with thresholds"
     icon = "/assets/suspects.svg"
 
     def __call__(
@@ -58,7 +59,7 @@ class FindSuspects(EngineOperator):
             FiftyOne's ``ExecutionResult``; its ``result`` says what was found
         """
         request = to_request({"key": key, **params}, PARAMETERS[self.operator_name])
-        return self.call({"dataset": sample_collection._root_dataset}, request, delegate, progress)
+        return self.call({"dataset": root_of(sample_collection)}, request, delegate, progress)
 
     @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:

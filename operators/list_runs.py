@@ -8,6 +8,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
+from ..plugin.samples.private_fiftyone import root_of
 from .output import outputs, run_table
 
 
@@ -35,7 +36,7 @@ class ListRuns(foo.Operator):
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result["runs"]`` has one dict a run
         """
-        return foo.execute_operator(self.uri, {"dataset": sample_collection._root_dataset})
+        return foo.execute_operator(self.uri, {"dataset": root_of(sample_collection)})
 
     @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The operator `review_suspects`: a person's verdict on suspect regions, by form, from Python, or by one key.
+"""The operator `review_suspects`: a person's verdict on suspects, by form, from Python, or by one key.
 
 ``assets/app.js`` sends the keys; `ReviewState` tells it what is on show.
 """
@@ -26,6 +26,7 @@ from ..plugin.review.decide import (
     suspects_owner,
 )
 from ..plugin.runs.request import Request
+from ..plugin.samples.private_fiftyone import root_of
 from .form.forms import Form
 
 _LABEL = "Review suspects"
@@ -39,11 +40,11 @@ _DECISIONS = {
 _VERDICTS = {_CONFIRM: CONFIRMED, _CHANGE: CONFIRMED, _REJECT: REJECTED, _UNDO: None}
 #: The operator of ``assets/app.js`` that goes on to the next region
 _SHOW = "show_review"
-_CLICK = "Click a suspect region to review it"
+_CLICK = "Click a suspect to review it"
 _DONE = {_CONFIRM: "Confirmed", _CHANGE: "Confirmed as {corrected_to}", _REJECT: "Rejected", _UNDO: "No verdict on"}
 _NONE_CHOSEN = (
-    "Choose suspect regions first: open a patch of a saved view such as '{key}: suspect regions', select patches, or "
-    "click regions in an image."
+    "Choose suspects first: open a patch of a saved view such as '{key}: suspect regions', select patches, or "
+    "click suspects in an image."
 )
 
 
@@ -61,7 +62,7 @@ class Chosen:
 
 
 class ReviewSuspects(foo.Operator):
-    """Confirms or rejects suspect regions, or says which class is right instead."""
+    """Confirms or rejects suspects, or says which class is right instead."""
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -69,7 +70,7 @@ class ReviewSuspects(foo.Operator):
         return foo.OperatorConfig(
             name="review_suspects",
             label=_LABEL,
-            description="Confirm or reject the suspect regions that are selected, or give them another class",
+            description="Confirm or reject the suspects that are selected, or give them another class",
             icon="/assets/review.svg",
             dynamic=True,
             view_target=False,
@@ -98,7 +99,7 @@ class ReviewSuspects(foo.Operator):
             FiftyOne's ``ExecutionResult``; its ``result`` has the ``message`` and the review's progress
         """
         params = {"region_ids": list(region_ids), "decision": decision, "key": key, "reviewer": reviewer}
-        place = {"dataset": sample_collection._root_dataset, "view": sample_collection.view()}
+        place = {"dataset": root_of(sample_collection), "view": sample_collection.view()}
         return foo.execute_operator(self.uri, place, params={**params, "corrected_to": corrected_to})
 
     def resolve_placement(self, ctx: Any) -> types.Placement:
@@ -209,7 +210,7 @@ def choose(ctx: Any) -> Chosen | None:
         if owner is not None:
             selected.setdefault(owner, []).append(label["label_id"])
     if len(selected) > 1:
-        raise LabelQualityError(f"Choose regions of one run, not of {' and '.join(sorted(selected))}.")
+        raise LabelQualityError(f"Choose suspects of one run, not of {' and '.join(sorted(selected))}.")
     for owner, ids in selected.items():
         return Chosen(owner, ids)
     return _in_image(ctx)
@@ -297,4 +298,4 @@ def _sentence(found: ReviewProgress) -> str:
 
 
 def _regions(count: int) -> str:
-    return "1 suspect region" if count == 1 else f"{count:,} suspect regions"
+    return "1 suspect" if count == 1 else f"{count:,} suspects"

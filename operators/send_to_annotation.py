@@ -30,7 +30,7 @@ class SendToAnnotation(EngineOperator):
 
     operator_name = "send_to_annotation"
     title = _LABEL
-    description = "Send the images to relabel to CVAT, Label Studio or another service, with the suspect regions"
+    description = "Send the images to relabel to CVAT, Label Studio or another service, with the suspects"
     icon = "/assets/annotate.svg"
 
     def __call__(
@@ -55,7 +55,7 @@ class SendToAnnotation(EngineOperator):
             backend: one of ``fo.annotation_config.backends``; by default the first that is set up
             anno_key: ``dataset.load_annotations(anno_key)`` loads the corrections when they are done
             label_field: the given masks; by default those of the run
-            regions: send the suspect regions too
+            regions: send the suspects too
             selected: ids of the samples, or patches, where ``choose`` is ``selected``
             options: of the backend, such as ``{"project_name": "streets"}``
             delegate: queue the work for ``fiftyone delegated launch`` instead of doing it now
@@ -131,7 +131,7 @@ class SendToAnnotation(EngineOperator):
         title = annotation_backends.title_of(summary["backend"])
         sent = _counted(summary["images"], "image")
         if summary["regions"]:
-            sent += f" with {_counted(summary['regions'], 'suspect region')}"
+            sent += f" with {_counted(summary['regions'], 'suspect')}"
         return f"Sent {sent} to {title} as '{summary['anno_key']}'."
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:
@@ -166,7 +166,7 @@ def _advanced(form: Form, choice: Choice | None) -> None:
         form.choice("label_field", "Given masks", given, None, _label_field(form.ctx, choice))
     form.text("anno_key", "Name", "By which FiftyOne loads the corrections", annotation.DEFAULT_KEY)
     form.text("project_name", "Project", "Its name at the service; empty for one of its own")
-    form.flag("regions", "Send the suspect regions too, as boxes to look at", default=True)
+    form.flag("regions", "Send the suspects too, as boxes to look at", default=True)
     choice_form.advanced(form, choice)
 
 

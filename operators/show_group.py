@@ -1,4 +1,4 @@
-"""The operator `show_group`: the suspect regions of one class pair, as patches."""
+"""The operator `show_group`: the suspects of one class pair, as patches."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from ..plugin.base.errors import LabelQualityError
 from ..plugin.dataset.record_parts import COMPLETE
 from ..plugin.dataset.run_record import RunRecord, list_records, load_record
 from ..plugin.dataset.views import group_view
+from ..plugin.samples.private_fiftyone import root_of
 from ..plugin.suspects.issues import Group
 from .form.forms import Form, when
 
-_LABEL = "Show group of suspects"
+_LABEL = "Show issue"
 _KINDS = {"false_negative": "false negative"}
 
 
 class ShowGroup(foo.Operator):
-    """Opens the regions of one repeated mistake, such as "pillow given as couch", the strongest first."""
+    """Opens the regions of one issue, such as "pillow given as couch", the strongest first."""
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -29,7 +30,7 @@ class ShowGroup(foo.Operator):
         return foo.OperatorConfig(
             name="show_group",
             label=_LABEL,
-            description="Show all suspect regions of one repeated mistake, such as 'pillow given as couch'",
+            description="Show all suspects of one issue, such as 'pillow given as couch'",
             icon="/assets/group.svg",
             dynamic=True,
             risk_level="low",
@@ -50,7 +51,7 @@ class ShowGroup(foo.Operator):
             FiftyOne's ``ExecutionResult``; its ``result`` is the group as the run's record has it, with ``key``
         """
         return foo.execute_operator(
-            self.uri, {"dataset": sample_collection._root_dataset}, params={"group": group, "key": key}
+            self.uri, {"dataset": root_of(sample_collection)}, params={"group": group, "key": key}
         )
 
     @database_errors()
@@ -68,7 +69,7 @@ class ShowGroup(foo.Operator):
 
     @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:
-        """Opens the group's patches and returns what is known of it."""
+        """Opens the issue's patches and returns what is known of it."""
         try:
             record = choose_run(ctx.dataset, ctx.params.get("key"))
             group = find_group(record.key, record.issues, ctx.params.get("group"))
@@ -80,10 +81,10 @@ class ShowGroup(foo.Operator):
 
 
 def choose_run(dataset: Any, key: str | None) -> RunRecord:
-    """The run of this key, or the latest one that has groups.
+    """The run of this key, or the latest one that has issues.
 
     Raises:
-        LabelQualityError: there is no such run, or it has no groups
+        LabelQualityError: there is no such run, or it has no issues
     """
     if key:
         run = load_record(dataset, key)
@@ -97,16 +98,16 @@ def choose_run(dataset: Any, key: str | None) -> RunRecord:
 
 
 def find_group(key: str, groups: Sequence[Group], title: str | None) -> Group:
-    """The group of this title, or the first.
+    """The issue of this title, or the first.
 
     Raises:
-        LabelQualityError: no group has the title
+        LabelQualityError: no issue has the title
     """
     found = groups[0] if not title else next((group for group in groups if group.title == title), None)
     if found is None:
         shown = ", ".join(repr(group.title) for group in groups[:5])
         more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
-        raise LabelQualityError(f"Run '{key}' has no group {title!r}. Its groups are {shown}{more}.")
+        raise LabelQualityError(f"Run '{key}' has no issue {title!r}. Its issues are {shown}{more}.")
     return found
 
 
@@ -115,10 +116,10 @@ def _runs_with_groups(dataset: Any) -> list[RunRecord]:
 
 
 def _choose_group(form: Form, run: RunRecord) -> None:
-    """The choice of a run's group, and in words what the chosen one means."""
+    """The choice of a run's issue, and in words what the chosen one means."""
     groups = run.issues
     labels = {group.title: _label(group) for group in groups}
-    title = form.choice("group", "Group", labels, "The most evidence first", groups[0].title, check=False)
+    title = form.choice("group", "Issue", labels, "The most evidence first", groups[0].title, check=False)
     try:
         form.notice("group", find_group(run.key, groups, title).text)
     except LabelQualityError as error:
@@ -127,12 +128,12 @@ def _choose_group(form: Form, run: RunRecord) -> None:
 
 def _no_groups(dataset: Any, run: RunRecord | None = None) -> str:
     if run is not None and run.suspects is not None and run.suspects.status == COMPLETE:
-        return f"Run '{run.key}' has no suspect regions, and therefore no groups."
+        return f"Run '{run.key}' has no suspects, and therefore no issues."
     of = f"Run '{run.key}'" if run is not None else f"Dataset '{dataset.name}'"
-    return f"{of} has no groups of suspects yet: find suspects first, or audit the labels."
+    return f"{of} has no issues yet: find suspects first, or audit the labels."
 
 
 def _label(group: Group) -> str:
     regions, images = group.regions, group.images
-    counts = f"{regions:,} region{'s' * (regions != 1)} in {images:,} image{'s' * (images != 1)}"
+    counts = f"{regions:,} suspect{'s' * (regions != 1)} in {images:,} image{'s' * (images != 1)}"
     return f"{group.title} ({_KINDS.get(group.kind, group.kind)}, {counts})"

@@ -13,6 +13,7 @@ from ..plugin.review import tags as relabelling
 from ..plugin.review.choose_images import DEFAULT_TAG, Choice
 from ..plugin.review.tags import Counts
 from ..plugin.samples.checks import segmentation_fields
+from ..plugin.samples.private_fiftyone import root_of
 from .form import choice as choice_form
 from .form.forms import Form
 from .form.parameters import to_request
@@ -51,7 +52,7 @@ class TagForRelabelling(foo.Operator):
             sample_collection: the dataset or view, also of patches, that the images are among
             choose: ``selected``, ``view``, ``worst``, ``threshold``, ``error_type`` or ``group``
             tag: the tag's name
-            regions: tag the suspect regions too
+            regions: tag the suspects too
             selected: ids of the samples, or patches, where ``choose`` is ``selected``
             **params: what the choice takes (`Choice`): ``worst``, ``below``, ``error_type``, ``group``;
                 and ``key``, of the run that is meant
@@ -78,7 +79,7 @@ class TagForRelabelling(foo.Operator):
         choice = choice_form.fill(form, tagged=False)
         regions = False
         if form.flag("advanced", "Advanced options"):
-            regions = form.flag("regions", "Tag their suspect regions too, as label tags")
+            regions = form.flag("regions", "Tag their suspects too, as label tags")
             choice_form.advanced(form, choice)
         if choice is not None:
             _say(form, choice, regions)
@@ -123,7 +124,7 @@ class UntagRelabelling(foo.Operator):
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result`` has the numbers of ``images`` and ``regions``
         """
-        return foo.execute_operator(self.uri, {"dataset": sample_collection._root_dataset})
+        return foo.execute_operator(self.uri, {"dataset": root_of(sample_collection)})
 
     @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
@@ -164,7 +165,7 @@ def _say(form: Form, choice: Choice, regions: bool) -> None:
     try:
         chosen = choice_form.chosen(form.ctx, choice)
         if regions and chosen.field is None:
-            form.fail("regions", "There are no suspect regions: find suspects first.")
+            form.fail("regions", "There are no suspects: find suspects first.")
             return
         counts = relabelling.count(chosen, tag, regions=regions)
     except LabelQualityError as error:
@@ -190,4 +191,4 @@ def _have(already: int) -> str:
 
 def _counted(counts: Counts) -> str:
     images = f"{counts.images:,} image{'s' * (counts.images != 1)}"
-    return images + (f" and {counts.regions:,} suspect region{'s' * (counts.regions != 1)}" if counts.regions else "")
+    return images + (f" and {counts.regions:,} suspect{'s' * (counts.regions != 1)}" if counts.regions else "")

@@ -27,11 +27,11 @@ _REGIONS = {CONFIRMED: "Those confirmed in the review", "all": "All that nobody 
 
 
 class WriteCorrectedMasks(EngineOperator):
-    """Writes copies of the given masks with suspect regions corrected; the given masks stay."""
+    """Writes copies of the given masks with suspects corrected; the given masks stay."""
 
     operator_name = "write_corrected_masks"
     title = _LABEL
-    description = "Write copies of the given masks in which confirmed suspect regions have their right class"
+    description = "Write copies of the given masks in which confirmed suspects have their right class"
     icon = "/assets/correct.svg"
 
     def __call__(
@@ -81,7 +81,7 @@ class WriteCorrectedMasks(EngineOperator):
             form.fail("key", "There are no suspects to correct yet: find suspects first, or audit the labels.")
             return form.property(_LABEL, "Write")
         key = form.value("key", runs[-1].key)
-        regions = form.choice("regions", "Regions to correct", _REGIONS, default=CONFIRMED)
+        regions = form.choice("regions", "Suspects to correct", _REGIONS, default=CONFIRMED)
         folder = default_folder(ctx.dataset, key)
         folder = form.text("output_dir", "Folder", "For PNG files that are named like their images", folder)
         if form.flag("advanced", "Advanced options"):
@@ -127,7 +127,7 @@ class WriteCorrectedMasks(EngineOperator):
 
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
-        masks, regions = _counted(summary["images"], "mask"), _counted(summary["regions"], "corrected region")
+        masks, regions = _counted(summary["images"], "mask"), _counted(summary["regions"], "corrected suspect")
         return f"Wrote {masks} with {regions} to {summary['folder']}; field '{summary['field']}' shows them."
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:
@@ -153,12 +153,12 @@ def _say(form: Form, key: str, regions: str, folder: str) -> None:
         form.fail_as(error, fallback="regions")
         return
     if not found:
-        text = "No region is confirmed yet: review the suspects first, or correct all that nobody has rejected."
-        form.fail("regions", text if regions == CONFIRMED else "There is no suspect region to correct.")
+        text = "No suspect is confirmed yet: review the suspects first, or correct all that nobody has rejected."
+        form.fail("regions", text if regions == CONFIRMED else "There is no suspect to correct.")
         return
     whole = "in the run's images" if form.value("within_view") else f"in {_counted(images, 'image')}"
     form.notice(
-        "plan", f"Corrects {_counted(found, 'region')} {whole}, in copies under {folder}; the given masks stay."
+        "plan", f"Corrects {_counted(found, 'suspect')} {whole}, in copies under {folder}; the given masks stay."
     )
 
 

@@ -31,6 +31,7 @@ from .runs.run import open_run
 from .runs.score import draw_masks, score
 from .runs.search import Wanted, search, search_again
 from .runs.summary import RunSummary, summarise
+from .samples.private_fiftyone import root_of
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
 
@@ -142,7 +143,7 @@ def score_label_quality(
     request, scored, regions = _split(parameters, Request, ScoreConfig, SuspectConfig)
     score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
     with database_errors():
-        record = load_record(collection._root_dataset, predictions or request.get("key", Request.key))
+        record = load_record(root_of(collection), predictions or request.get("key", Request.key))
         with open_run(collection, label_field, Request(**request), progress) as run:
             scores = score(run, use_predictions(run, record), score_config)
             found = search(run, scores, wanted)
@@ -172,7 +173,7 @@ def find_suspects(
     """
     request, regions = _split(parameters | {"key": key}, SuspectRequest, SuspectConfig)
     config = SuspectConfig.from_params(regions)
-    dataset = collection._root_dataset
+    dataset = root_of(collection)
     with database_errors(), reopen_run(dataset, SuspectRequest(**request), progress) as run:
         found = search_again(run, config)
         return summarise(dataset, publish_suspects(run, found))

@@ -1,4 +1,4 @@
-"""The form of a test of the scores: which masks, how it is known which are wrong, and what will happen."""
+"""The form of a benchmark of the scores: which masks, how it is known which are wrong, and what will happen."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _advanced(form: Form, samples: Any, mode: str, run_key: str | None) -> None:
         prediction_form.cross_validation(form, samples, several=True)
     score_form.classes(form)
     score_form.scores(form)
-    form.heading("test", "Test")
+    form.heading("test", "Benchmark")
     form.ask(BenchmarkConfig, "resamples")
     form.ask(BenchmarkRequest, "key", default=default_key(form.ctx.dataset))
     form.ask(BenchmarkRequest, "keep_runs", "rescore")
@@ -169,7 +169,7 @@ def _advanced(form: Form, samples: Any, mode: str, run_key: str | None) -> None:
 
 
 def default_key(dataset: Any) -> str:
-    """The name of a test that was interrupted, which then goes on; else a free one."""
+    """The name of a benchmark that was interrupted, which then goes on; else a free one."""
     benchmarks = list_benchmarks(dataset)
     running = [one["key"] for one in benchmarks if one["status"] == RUNNING]
     return str(running[-1]) if running else forms.free_key(DEFAULT_KEY, {one["key"] for one in benchmarks})
@@ -187,18 +187,18 @@ def _key(form: Form) -> None:
     if (
         key not in benchmarks
         or not form.interactive
-        or form.ask(BenchmarkRequest, "overwrite", label=f"Replace the test '{key}'")
+        or form.ask(BenchmarkRequest, "overwrite", label=f"Replace the benchmark '{key}'")
     ):
         return
     if benchmarks[key]["status"] == RUNNING:
         form.notice(
             "key",
-            f"The test '{key}' was begun before. With the same choices it goes on where it was; for others, replace it "
-            "or give another name under the advanced options.",
+            f"The benchmark '{key}' was begun before. With the same choices it goes on where it was; for others, "
+            "replace it or give another name under the advanced options.",
         )
     else:
         free = forms.free_key(key, set(benchmarks))
-        form.fail("key", f"There is a test '{key}' already. Replace it, or choose another name, such as '{free}'.")
+        form.fail("key", f"There is a benchmark '{key}' already. Replace it, or choose another name, such as '{free}'.")
 
 
 def _check_classes(form: Form, table: ClassTable | None) -> None:

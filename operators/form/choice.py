@@ -117,7 +117,7 @@ def _offered(ctx: Any, run: RunRecord | None, tagged: bool) -> dict[str, str]:
     if run is not None and ctx.dataset.has_sample_field(field_name(run.key, SUSPECTS)):
         offered[choices.TYPE] = "One type of error"
         if run.issues:
-            offered[choices.GROUP] = "One issue group"
+            offered[choices.GROUP] = "One issue"
     return offered
 
 
@@ -144,7 +144,7 @@ def _detail(form: Form, dataset: Any, run: RunRecord, name: str) -> None:
         form.choice("error_type", "Type of error", labels, default=Choice.error_type)
     elif name == choices.GROUP:
         labels = {issue.title: f"{issue.title} ({_images(issue.images)})" for issue in run.issues}
-        form.choice("group", "Issue group", labels, "The most evidence first", run.issues[0].title, check=False)
+        form.choice("group", "Issue", labels, "The most evidence first", run.issues[0].title, check=False)
 
 
 def _images(count: int) -> str:

@@ -19,6 +19,7 @@ from ...plugin.dataset.fields import owner
 from ...plugin.dataset.run_record import RunRecord, validate_key
 from ...plugin.runs.request import Request
 from ...plugin.samples.checks import check_collection, check_label_field, segmentation_fields
+from ...plugin.samples.private_fiftyone import root_of
 from ..output.plain_text import plain
 from .parameters import in_labels, labels_of, to_arguments
 
@@ -195,7 +196,7 @@ def target(form: Form, action: str) -> Any | None:
 
 def given_fields(samples: Any) -> list[str]:
     """The segmentation fields that no run has made, the likeliest to hold the given masks first."""
-    dataset = samples._root_dataset
+    dataset = root_of(samples)
     given = [name for name in segmentation_fields(samples) if owner(dataset, name) is None]
     return sorted(given, key=lambda name: name != "ground_truth")
 

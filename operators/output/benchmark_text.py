@@ -1,4 +1,4 @@
-"""What a test of the scores found, in words and as the rows of a table, made of its record alone."""
+"""What a benchmark of the scores found, in words and as the rows of a table, made of its record alone."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ _MISSING = "–"
 
 
 def measures_of(benchmark: Benchmark) -> dict[str, str]:
-    """The measures that the test could compute: name to phrase."""
+    """The measures that the benchmark could compute: name to phrase."""
     found = {name for result in benchmark["results"] for score in result["scores"].values() for name in score}
     return {name: label for name, label in MEASURES.items() if name in found}
 
 
 def scores_of(results: Sequence[Result]) -> list[str]:
-    """The scores that were tested, in the order of all lists of them."""
+    """The scores that were judged, in the order of all lists of them."""
     found = {name for result in results for name in result["scores"]}
     return [*(name for name in SCORE_NAMES if name in found), *sorted(found - set(SCORE_NAMES))]
 
@@ -129,7 +129,7 @@ def _share_found(result: Result, score: str) -> float | None:
 
 
 def summary_line(benchmark: Benchmark) -> str:
-    """One line on a test: which masks, how, of how many images, and when."""
+    """One line on a benchmark: which masks, how, of how many images, and when."""
     truth = benchmark.get("truth_field")
     how = f"compared with “{truth}”" if truth else "errors planted in a copy"
     images = count(benchmark.get("images") or 0, "image")
@@ -137,11 +137,11 @@ def summary_line(benchmark: Benchmark) -> str:
 
 
 def progress(benchmark: Benchmark) -> str:
-    """How far an unfinished test is, and how it goes on where nothing runs any more."""
+    """How far an unfinished benchmark is, and how it goes on where nothing runs any more."""
     done = count(len(benchmark["results"]), "result") if benchmark["results"] else "no result yet"
     return (
-        f"This test is not finished: {done}. While it runs, results appear here one by one; if it was interrupted, "
-        f"start it again with the same name, “{benchmark['key']}”, and it continues where it was."
+        f"This benchmark is not finished: {done}. While it runs, results appear here one by one; if it was "
+        f"interrupted, start it again with the same name, “{benchmark['key']}”, and it continues where it was."
     )
 
 
@@ -151,7 +151,7 @@ def score_name(name: str) -> str:
 
 
 def remarks(benchmark: Benchmark) -> list[str]:
-    """What the user must know of a test: kinds of error that were left out and why, and its notes."""
+    """What the user must know of a benchmark: kinds of error that were left out and why, and its notes."""
     left_out = [
         f"“{KINDS.get(kind, kind)}” has no figures: {reason}{'' if reason.endswith('.') else '.'}"
         for kind, reason in benchmark["left_out"].items()

@@ -15,7 +15,7 @@ from .plain_text import plain
 #: Images in the table of an output, and failures listed below it
 _SHOWN_IMAGES = 10
 _SHOWN_FAILURES = 5
-_GROUP_COLUMNS = {"group": "Group", "regions": "Regions", "images": "Images", "kind": "Kind"}
+_GROUP_COLUMNS = {"group": "Issue", "regions": "Suspects", "images": "Images", "kind": "Kind"}
 
 
 def summarise(summary: Any) -> dict[str, Any]:
@@ -100,17 +100,17 @@ def suspects_message(key: str, scored: int, found: Mapping[str, Any]) -> str:
         found: as `summarise_suspects` gives it
     """
     if not found["regions"]:
-        return f"No suspect regions in {scored:,} images."
+        return f"No suspects in {scored:,} images."
     regions, images = found["regions"], found["images"]
-    counted = f"{regions:,} suspect region{'s' * (regions != 1)} in {images:,} of {scored:,} images"
+    counted = f"{regions:,} suspect{'s' * (regions != 1)} in {images:,} of {scored:,} images"
     types_found = ", ".join(f"{count:,} {kind}" for kind, count in found["by_type"].items() if count)
     return f"Found {counted} ({types_found}). Saved view '{key}: suspect regions' shows them."
 
 
 def group_table(outputs: types.Object, groups: Sequence[Any]) -> None:
-    """The table of the leading groups, where there are any."""
+    """The table of the leading issues, where there are any."""
     if groups:
-        table(outputs, "groups", _GROUP_COLUMNS, "Groups with the most evidence: the mistakes that repeat")
+        table(outputs, "groups", _GROUP_COLUMNS, "Issues, those with the most evidence first")
 
 
 def left_out(failures: Sequence[str]) -> list[str]:

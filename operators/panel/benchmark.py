@@ -1,4 +1,4 @@
-"""The panel's section on how far the scores can be trusted: what a test with known errors has found."""
+"""The panel's section on how far the scores can be trusted: what a benchmark with known errors has found."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _PLOT_WIDTH = 260
 
 
 class BenchmarkSection:
-    """The part of the panel that shows tests of the scores; its methods are those of the panel."""
+    """The part of the panel that shows benchmarks; its methods are those of the panel."""
 
     plugin_name: str
 
     def identities(self, ctx: Any) -> list[str]:
-        """What changes whenever a test is made, goes on or is deleted."""
+        """What changes whenever a benchmark is made, goes on or is deleted."""
         return [one.identity for one in headers(ctx.dataset, BENCHMARK)] if ctx.dataset is not None else []
 
     def refresh_benchmarks(self, ctx: Any, known: Sequence[str]) -> None:
-        """Goes to a test that is new or has gone on, and away from one that is deleted.
+        """Goes to a benchmark that is new or has gone on, and away from one that is deleted.
 
         Args:
             ctx: FiftyOne's execution context
@@ -53,33 +53,33 @@ class BenchmarkSection:
             ctx.panel.set_state(_MEASURE, text.AUROC)
 
     def choose_benchmark(self, ctx: Any) -> None:
-        """Shows another test."""
+        """Shows another benchmark."""
         ctx.panel.set_state(_KEY, ctx.params.get("value"))
 
     def choose_measure(self, ctx: Any) -> None:
-        """Shows another measure of the same test."""
+        """Shows another measure of the same benchmark."""
         ctx.panel.set_state(_MEASURE, ctx.params.get("value"))
 
     @told
     def test_scores(self, ctx: Any) -> None:
-        """Opens the form of the test."""
+        """Opens the form of the benchmark."""
         ctx.prompt(f"{self.plugin_name}/benchmark_scores", on_success=self.refresh)  # type: ignore[attr-defined]
 
     @told
     def delete_benchmark(self, ctx: Any) -> None:
-        """Opens the form that deletes the test."""
+        """Opens the form that deletes the benchmark."""
         params = {"key": ctx.panel.get_state(_KEY)}
         ctx.prompt(f"{self.plugin_name}/delete_run", params=params, on_success=self.refresh)  # type: ignore[attr-defined]
 
     def render_benchmark(self, ctx: Any, page: types.Object) -> None:
-        """Adds the section: the chosen test, or how to make one."""
+        """Adds the section: the chosen benchmark, or how to make one."""
         found = headers(ctx.dataset, BENCHMARK)
         if not found:
             # Where there are no scores yet either, the panel says what comes first
             if not headers(ctx.dataset):
                 return
             block = layout.card(page, "trust", _TITLE, text.INVITATION, wide=True)
-            layout.button(layout.row(block, "buttons"), "test", "Test the scores…", self.test_scores, "science")
+            layout.button(layout.row(block, "buttons"), "test", "Benchmark the scores…", self.test_scores, "science")
             return
         keys = [one.key for one in reversed(found)]
         chosen = ctx.panel.get_state(_KEY)
@@ -100,11 +100,13 @@ class BenchmarkSection:
     def _controls(self, block: types.Object, keys: list[str], measures: dict[str, str]) -> None:
         controls = layout.row(block, "controls", gap=1.5)
         if len(keys) > 1:
-            layout.choice(controls, "benchmark", {key: f"Test “{key}”" for key in keys}, "Test", self.choose_benchmark)
+            layout.choice(
+                controls, "benchmark", {key: f"Benchmark “{key}”" for key in keys}, "Benchmark", self.choose_benchmark
+            )
         if measures:
             layout.choice(controls, "measure", measures, "Measure", self.choose_measure)
-        layout.button(controls, "test", "Test the scores…", self.test_scores, "science")
-        layout.button(controls, "remove", "Delete test…", self.delete_benchmark, "delete")
+        layout.button(controls, "test", "Benchmark the scores…", self.test_scores, "science")
+        layout.button(controls, "remove", "Delete benchmark…", self.delete_benchmark, "delete")
 
 
 def _results(block: types.Object, record: text.Benchmark, measure: str) -> None:

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 from ...plugin.base.database_errors import database_errors
 from ...plugin.dataset.suspect_fields import SUSPECTS
+from ...plugin.samples.private_fiftyone import is_patches
 from ...plugin.samples.slices import images_of
 from . import layout
 from . import text as words
@@ -74,13 +75,13 @@ class ImageQualityPanel(foo.Panel):
 
     def _suspects(self, page: types.Object, regions: list[dict[str, Any]]) -> None:
         if not regions:
-            layout.card(page, "suspects", "Suspects", "No region of this mask is suspected")
+            layout.card(page, "suspects", "Suspects", "This mask has none")
             return
         block = layout.card(page, "suspects", "Suspects", "Click one to mark it in the image; the strongest first")
-        columns = {"mistake": "Mistake", "type": "Type", "pixels": "Pixels"}
+        columns = {"issue": "Issue", "type": "Type", "pixels": "Pixels"}
         rows = [
             {
-                "mistake": f"{one['suggested']} given as {one['given']}" if one["given"] else "added by hand",
+                "issue": f"{one['suggested']} given as {one['given']}" if one["given"] else "added by hand",
                 "type": words.TYPE_NAMES.get(one["error_type"], one["error_type"] or "").partition(":")[0],
                 "pixels": words.count(one["area"] or 0),
             }
@@ -101,7 +102,7 @@ def _figures(page: types.Object, dataset: Any, key: str, quality: float) -> None
 def _sample_id(ctx: Any) -> str | None:
     """The open image: that of the patch, where a patch is open."""
     current = ctx.current_sample
-    if not current or ctx.view is None or not hasattr(ctx.view, "_is_patches") or not ctx.view._is_patches:
+    if not current or not is_patches(ctx.view):
         return current
     return next(iter(ctx.view.select(current).values("sample_id")), None)
 

@@ -23,6 +23,7 @@ from ...plugin.dataset.views import (
 )
 from ...plugin.runs.overview import bin_range
 from ...plugin.samples.checks import segmentation_fields
+from ...plugin.samples.private_fiftyone import stages_of
 from ...plugin.samples.slices import images_of
 from ...plugin.suspects.issues import Group
 from . import layout, plots, sections
@@ -306,4 +307,4 @@ def _show_group(ctx: Any, record: RunRecord, group: Group) -> None:
 
 
 def _same(view: Any, other: Any) -> bool:
-    return view is not None and view._serialize(include_uuids=False) == other._serialize(include_uuids=False)
+    return view is not None and stages_of(view) == stages_of(other)

@@ -257,5 +257,5 @@ def _change(one: ClassEffect) -> int:
 
 
 def _cell_text(group: Group) -> str:
-    regions, images = count(group.regions, "region"), count(group.images, "image")
-    return f"{in_plot(group.title)}<br>{regions} in {images}"
+    suspects, images = count(group.regions, "suspect"), count(group.images, "image")
+    return f"{in_plot(group.title)}<br>{suspects} in {images}"

@@ -16,6 +16,7 @@ from ...plugin.dataset.custom_runs import AUDIT
 from ...plugin.dataset.record_parts import WRITING
 from ...plugin.dataset.run_record import RunRecord
 from ...plugin.dataset.saved_views import repair
+from ...plugin.samples.private_fiftyone import document_of, id_of
 from ...plugin.store.locks import is_locked
 from ..execution import HEARTBEAT
 
@@ -72,7 +73,7 @@ def headers(dataset: Any, method: str = AUDIT) -> list[Header]:
         config = dataset.get_run_info(key).config
         if config is not None and config.method == method:
             # Saving a record makes a new file of it in the database
-            file = getattr(dataset._doc.runs[key].results, "grid_id", None)
+            file = getattr(document_of(dataset).runs[key].results, "grid_id", None)
             found.append(Header(key, getattr(config, "created", ""), str(file)))
     return sorted(found, key=lambda header: (header.created, header.key))
 
@@ -85,7 +86,7 @@ def operations(dataset: Any, plugin: str) -> list[Operation]:
         plugin: the plugin's name
     """
     paging = DelegatedOperationPagingParams(sort_by="queued_at", sort_direction=-1, limit=_LOOKED_AT)
-    newest = DelegatedOperationService().list_operations(dataset_id=dataset._doc.id, paging=paging)
+    newest = DelegatedOperationService().list_operations(dataset_id=id_of(dataset), paging=paging)
     own = [_describe(one) for one in newest if one.operator.startswith(f"{plugin}/")]
     return [one for place, one in enumerate(own) if one.state in _PENDING or (place == 0 and one.state in _BROKEN)]
 

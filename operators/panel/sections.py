@@ -132,7 +132,7 @@ def _counted(record: RunRecord) -> list[tuple[str, str, str, str]]:
         worst = f"worst image {ranking.lowest:.2f}; 1 is best"
         figures.append(("quality", f"{ranking.mean:.2f}", "Mean quality", worst))
     if found.suspect_images is not None and found.images:
-        share = f"{words.percent(found.suspect_images / found.images)} have a region to look at"
+        share = f"{words.percent(found.suspect_images / found.images)} have a suspect to look at"
         figures.append(("suspects", words.count(found.suspect_images), "Images with suspects", share))
     flagged = None if found.flagged_share is None else words.percent(found.flagged_share)
     if found.suspect_pixels is not None and found.suspect_share is not None:
@@ -166,7 +166,7 @@ def _types(cards: types.Object, record: RunRecord, events: Events) -> None:
             layout.button(block, "find", "Find suspects…", events.find_suspects, "search", primary=True)
         return
     if not any(images.values()):
-        layout.card(cards, "types", "What is wrong", "Nothing was found: no image has a suspect region")
+        layout.card(cards, "types", "What is wrong", "Nothing was found: no image has a suspect")
         return
     block = layout.card(cards, "types", "What is wrong", "Images by their leading error; click one to see them")
     data, look, height = plots.error_types(images)
@@ -196,7 +196,7 @@ def _worst_row(image: WorstImage, kinds: Mapping[str, int]) -> dict[str, str]:
 
 
 def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
-    block = layout.card(cards, "groups", "Mistakes that repeat", "Click one to see its regions, the strongest first")
+    block = layout.card(cards, "groups", "Issues", "Mistakes that repeat; click one to see its suspects")
     groups = record.issues[:SHOWN_GROUPS]
     rows = [
         {
@@ -207,7 +207,7 @@ def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
         }
         for group in groups
     ]
-    columns = {"group": "Mistake", "kind": "Kind", "images": "Images", "regions": "Regions"}
+    columns = {"group": "Issue", "kind": "Kind", "images": "Images", "regions": "Suspects"}
     layout.table(
         block,
         "table",
@@ -226,7 +226,7 @@ def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
 def _matrix(cards: types.Object, record: RunRecord, events: Events) -> None:
     groups = record.issues
     names = plots.matrix_classes(groups)
-    hint = "In how many images; click a cell to see its regions"
+    hint = "In how many images; click a cell to see its suspects"
     block = layout.card(cards, "matrix", "Which classes are confused", hint)
     data, look, height = plots.matrix(groups, names)
     layout.plot(block, f"matrix_{record.key}", data, look, height, events.open_pair)
@@ -234,7 +234,7 @@ def _matrix(cards: types.Object, record: RunRecord, events: Events) -> None:
 
 def _classes(cards: types.Object, record: RunRecord, events: Events) -> None:
     classes = plots.leading_classes(record.classes)
-    hint = "Of each class's pixels; click a bar to see the regions given that class"
+    hint = "Of each class's pixels; click a bar to see the suspects given that class"
     block = layout.card(cards, "classes", "Which classes are affected", hint)
     data, look, height = plots.class_bars(classes)
     layout.plot(block, f"classes_{record.key}", data, look, height, events.open_class)

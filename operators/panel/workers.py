@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import fiftyone as fo
-import fiftyone.core.odm as food
 import psutil
+
+from ...plugin.samples.private_fiftyone import database_ports
 
 #: Settings that a worker has to share with the process that queues the runs, beside the database's address
 _SHARED = (
@@ -78,7 +79,7 @@ def _workers() -> Iterator[psutil.Process]:
 
 def _servers(process: psutil.Process) -> set[tuple[str, int]]:
     """Address and port of the database's servers that a process is connected to."""
-    ports = {port for _, port in food.get_db_client().nodes}
+    ports = database_ports()
     # Its name before psutil 6
     connections = process.net_connections if hasattr(process, "net_connections") else process.connections
     try:

@@ -17,6 +17,7 @@ import fiftyone as fo
 from ..base.errors import LabelQualityError
 from ..dataset.saved_views import listed
 from ..dataset.views import WORST_FIRST, view_name, worst_first
+from ..samples.private_fiftyone import is_connected
 
 _ADDRESS = "127.0.0.1"
 _START_SECONDS = 120.0
@@ -92,7 +93,7 @@ def _quiet() -> Iterator[None]:
 def _wait_until_served(port: int, session: Any) -> None:
     # launch_app returns before the server listens; until the session has told it of the dataset, a page shows none
     until = time.monotonic() + _START_SECONDS
-    while not (_served(port) and getattr(session._client, "_connected", True)):
+    while not (_served(port) and is_connected(session)):
         if time.monotonic() > until:
             raise LabelQualityError(f"The App did not start on port {port} in {_START_SECONDS:.0f} s.")
         time.sleep(0.2)

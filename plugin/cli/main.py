@@ -121,7 +121,7 @@ def _queue(options: argparse.Namespace) -> None:
         chosen_by = next((by[name] for name in given if name in by), choices.TAGGED)
         chosen = choices.choose(load_dataset(options.dataset), choices.Choice(chosen_by, **given))
         written = export_queue(chosen, options.path, overwrite=getattr(options, "overwrite", False))
-        images, regions = counted(written.images, "image"), counted(written.regions, "suspect region")
+        images, regions = counted(written.images, "image"), counted(written.regions, "suspect")
         print(f"Wrote {images}, the worst first, and {regions} to {written.path}.")
 
 

@@ -47,7 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     suspects.add_argument("dataset", help="name of the dataset")
     add_parameters(suspects, table(SuspectRequest) | table(SuspectConfig))
 
-    _queue(_command(commands, "queue", "write the images to relabel, and their suspect regions, to a CSV or JSON file"))
+    _queue(_command(commands, "queue", "write the images to relabel, and their suspects, to a CSV or JSON file"))
 
     app = _command(commands, "app", "open a dataset in the App, worst images first")
     app.add_argument("dataset", help="name of the dataset")
@@ -128,13 +128,13 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 def _queue(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="name of the dataset")
-    parser.add_argument("path", metavar="FILE", help="to write: .csv has a line a region, .json an object an image")
+    parser.add_argument("path", metavar="FILE", help="to write: .csv has a line a suspect, .json an object an image")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--tag", help="images with this tag (default: relabel)")
     which.add_argument("--worst", type=positive, metavar="N", help="instead: that many, of the lowest quality")
     which.add_argument("--below", type=float, metavar="Q", help="instead: those of a quality below it")
     which.add_argument("--error-type", metavar="TYPE", help="instead: those that drop, swap, shift or other leads")
-    which.add_argument("--group", metavar="TITLE", help="instead: those of an issue group, as 'car given as road'")
+    which.add_argument("--group", metavar="TITLE", help="instead: those of an issue, as 'car given as road'")
     parser.add_argument("--key", help="of the run (default: the latest)")
     switch(parser, "--overwrite", "replace the file if it is there")
 

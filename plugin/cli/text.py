@@ -41,20 +41,20 @@ def describe(summary: RunSummary, worst: int = 10) -> str:
 
 
 def suspects_text(found: FoundSuspects) -> str:
-    """How many suspect regions there are, of which type, and the leading groups of them in a table."""
+    """How many suspects there are, of which type, and the leading issues in a table."""
     notes = [f"Note: {note}" for note in found.notes]
     if not found.regions:
-        return "\n".join([*(["No suspect regions."] if found.by_type else []), *notes])
+        return "\n".join([*(["No suspects."] if found.by_type else []), *notes])
     types = ", ".join(f"{count} {kind}" for kind, count in found.by_type.items() if count)
-    first = f"{counted(found.regions, 'suspect region')} in {counted(found.images, 'image')}: {types}."
+    first = f"{counted(found.regions, 'suspect')} in {counted(found.images, 'image')}: {types}."
     if found.label_miou is not None:
         first += f" Given and suggested labels have a mean IoU of {found.label_miou:.3f}."
-    header = ["kind", "regions", "images", "share", "group"]
+    header = ["kind", "suspects", "images", "share", "issue"]
     rows = [
         [group["kind"].replace("_", " "), group["regions"], group["images"], f"{group['share']:.1%}", group["title"]]
         for group in found.groups
     ]
-    title = "Groups of suspects, most evidence first (share is of the given class):"
+    title = "Issues, most evidence first (share is of the given class):"
     return "\n".join([first, *notes, "", title, "", format_table(header, rows)])
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fiftyone as fo
-from fiftyone.core import odm
 
 from ..base.errors import LabelQualityError
+from ..samples.private_fiftyone import database, id_of
 from .run_record import load_record
 
 
@@ -30,10 +30,10 @@ def clones_of(dataset: fo.Dataset, folder: Path | None) -> list[Clone]:
     """The other datasets of this database whose records say that a run's files are in the folder, by name."""
     if folder is None:
         return []
-    database = odm.get_db_conn()
-    runs = list(database.runs.find({"config.folder": str(folder)}, {"_dataset_id": True, "key": True}))
-    others = {run["_dataset_id"]: run["key"] for run in runs if run["_dataset_id"] != dataset._doc.id}
-    found = database.datasets.find({"_id": {"$in": list(others)}}, {"name": True})
+    stored = database()
+    runs = list(stored.runs.find({"config.folder": str(folder)}, {"_dataset_id": True, "key": True}))
+    others = {run["_dataset_id"]: run["key"] for run in runs if run["_dataset_id"] != id_of(dataset)}
+    found = stored.datasets.find({"_id": {"$in": list(others)}}, {"name": True})
     return sorted((Clone(one["name"], others[one["_id"]]) for one in found), key=lambda one: one.name)
 
 

@@ -14,6 +14,7 @@ from gridfs.errors import CorruptGridFile, NoFile
 from mongoengine.errors import DoesNotExist
 
 from ..base.errors import LabelQualityError
+from ..samples.private_fiftyone import document_of, mark_changed
 
 #: The custom runs' methods: tell this plugin's records from others, and audits from benchmarks
 AUDIT, BENCHMARK = "label_quality", "label_quality_benchmark"
@@ -59,7 +60,7 @@ def save_content(
         dataset.register_run(key, config)
     # As one string: the names of classes and parameters may be anything, also what MongoDB has a meaning for
     results = dataset.init_run_results(key, record=json.dumps(content, allow_nan=False))
-    _replace(dataset._doc.runs[key], config.serialize(), json_util.dumps(results.serialize()).encode())
+    _replace(document_of(dataset).runs[key], config.serialize(), json_util.dumps(results.serialize()).encode())
 
 
 def load_content(dataset: fo.Dataset, key: str) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def load_content(dataset: fo.Dataset, key: str) -> dict[str, Any]:
     Raises:
         LabelQualityError: it is there and cannot be read
     """
-    run = dataset._doc.runs[key]
+    run = document_of(dataset).runs[key]
     try:
         data = _read(run)
         if data is None:
@@ -98,10 +99,10 @@ def how_to_replace(key: str) -> str:
 
 def delete_content(dataset: fo.Dataset, key: str) -> None:
     """Deletes a record; at no moment does the dataset refer to what is no longer there."""
-    run = dataset._doc.runs[key]
+    run = document_of(dataset).runs[key]
     # Not by `delete_run`, which deletes before it takes the reference away: killed in between, the key could not be
     # used or deleted any more
-    del dataset._doc.runs[key]
+    del document_of(dataset).runs[key]
     dataset.save()
     if run.results:
         run.results.delete()
@@ -118,7 +119,7 @@ def _replace(run: Any, config: Mapping[str, Any], data: bytes) -> None:
     run.results.put(data, content_type="application/json")
     run.config, run.results_meta = dict(config), {}
     # Of a document that was loaded without results, MongoEngine does not notice that it has some now
-    run._mark_as_changed("results")
+    mark_changed(run, "results")
     run.save()
     if old is not None:
         run.results.fs.delete(old)

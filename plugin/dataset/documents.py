@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 import fiftyone as fo
 from bson import ObjectId
-from fiftyone.core import odm
 from pymongo import UpdateOne
+
+from ..samples.private_fiftyone import update_samples
 
 Document: TypeAlias = dict[str, Any]
 
@@ -73,8 +74,7 @@ def write_samples(dataset: fo.Dataset, values: Mapping[str, Mapping[str, Any]]) 
         for sample_id, fields in values.items()
     ]
     if updates:
-        odm.bulk_write(updates, dataset._sample_collection, batcher=False)
-        fo.Sample._reload_docs(dataset._sample_collection_name, sample_ids=list(values))
+        update_samples(dataset, updates, list(values))
 
 
 def _label(kind: str, **values: Any) -> Document:

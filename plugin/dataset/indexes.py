@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 import fiftyone as fo
 from pymongo.errors import OperationFailure
 
+from ..samples.private_fiftyone import stored_samples
+
 #: Indexes that MongoDB allows a collection, and its code of the error for one more
 LIMIT, _TOO_MANY = 64, 67
 #: Kept free of what is rarely sorted by, for what always is, of some ten runs, and for the user's own
@@ -22,7 +24,7 @@ def create_indexes(dataset: fo.Dataset, paths: Sequence[str], keep_free: int = 0
         keep_free: how many indexes of `LIMIT` are left for others
     """
     for path in paths:
-        have = dataset._sample_collection.index_information()
+        have = stored_samples(dataset).index_information()
         if path in _single(dataset):
             continue
         if len(have) >= LIMIT - keep_free:
@@ -37,9 +39,9 @@ def create_indexes(dataset: fo.Dataset, paths: Sequence[str], keep_free: int = 0
 
 def drop_indexes(dataset: fo.Dataset, fields: Collection[str]) -> None:
     """Drops the indexes that have to do with these fields, which need not be there any more."""
-    for name, index in dataset._sample_collection.index_information().items():
+    for name, index in stored_samples(dataset).index_information().items():
         if any(path.split(".")[0] in fields for path, _ in index["key"]):
-            dataset._sample_collection.drop_index(name)
+            stored_samples(dataset).drop_index(name)
 
 
 def missing_note(dataset: fo.Dataset, paths: Sequence[str]) -> str:
@@ -47,7 +49,7 @@ def missing_note(dataset: fo.Dataset, paths: Sequence[str]) -> str:
     missing = [path for path in paths if path not in _single(dataset)]
     if not missing:
         return ""
-    used = len(dataset._sample_collection.index_information())
+    used = len(stored_samples(dataset).index_information())
     reserved = f", and {RESERVE} are kept for what is sorted by most" if used < LIMIT else ""
     return (
         f"The App's grid cannot sort by {', '.join(missing)}: a dataset can have {LIMIT} indexes and this one has "
@@ -58,5 +60,5 @@ def missing_note(dataset: fo.Dataset, paths: Sequence[str]) -> str:
 
 def _single(dataset: fo.Dataset) -> set[str]:
     """Paths with an index of their own."""
-    keys = [index["key"] for index in dataset._sample_collection.index_information().values()]
+    keys = [index["key"] for index in stored_samples(dataset).index_information().values()]
     return {key[0][0] for key in keys if len(key) == 1}

@@ -5,8 +5,7 @@ which later views open as one another and the App lists none. It also writes the
 which save views at once one loses its own. Here every change of the list is one atomic step, in the order in which a
 kill leaves at most a document that nothing refers to: nobody sees it, and `delete` takes it along.
 
-All of this relies on what FiftyOne keeps private; the same in versions 1.8.0 and 1.22.1: the collections ``datasets``
-and ``views``, and ``dataset._doc``.
+All of this relies on what FiftyOne keeps private, the collections ``datasets`` and ``views`` among it.
 """
 
 from __future__ import annotations
@@ -19,8 +18,17 @@ from typing import Any
 
 import fiftyone as fo
 from bson import DBRef, ObjectId, json_util
-from fiftyone.core import odm
 from fiftyone.core.utils import to_slug
+
+from ..samples.private_fiftyone import (
+    copy_of,
+    database,
+    document_of,
+    id_of,
+    is_generated,
+    save_view_documents,
+    stages_of,
+)
 
 _LIST = "saved_views"
 
@@ -57,17 +65,17 @@ def repair(dataset: fo.Dataset) -> None:
     gone = set(listed) - _existing("views", listed)
     if gone:
         _change(dataset, {"$pull": {_LIST: {"$in": list(gone)}}})
-    known = [one.id for one in dataset._doc.saved_views]
-    if known != [one for one in listed if one not in gone] or any(map(_is_bare, dataset._doc.saved_views)):
-        dataset._doc.reload(_LIST)
+    known = [one.id for one in document_of(dataset).saved_views]
+    if known != [one for one in listed if one not in gone] or any(map(_is_bare, document_of(dataset).saved_views)):
+        document_of(dataset).reload(_LIST)
     runs = stored.get("runs") or {}
     there = _existing("runs", list(runs.values()))
     # Only if it is still the same: a run of that name may have been registered meanwhile
     for key, reference in runs.items():
         if reference not in there:
-            _datasets().update_one({"_id": dataset._doc.id, f"runs.{key}": reference}, {"$unset": {f"runs.{key}": 1}})
-    if any(map(_is_bare, dataset._doc.runs.values())):
-        dataset._doc.reload("runs")
+            _datasets().update_one({"_id": id_of(dataset), f"runs.{key}": reference}, {"$unset": {f"runs.{key}": 1}})
+    if any(map(_is_bare, document_of(dataset).runs.values())):
+        document_of(dataset).reload("runs")
 
 
 def listed(dataset: fo.Dataset) -> list[SavedView]:
@@ -83,7 +91,7 @@ def unlisted(dataset: fo.Dataset, names: Collection[str] | None = None) -> list[
 
     A view that is being saved at this moment is one of them: ask for those of a run only while its folder is held.
     """
-    wanted: dict[str, Any] = {"_dataset_id": dataset._doc.id, "_id": {"$nin": _stored(dataset).get(_LIST) or []}}
+    wanted: dict[str, Any] = {"_dataset_id": id_of(dataset), "_id": {"$nin": _stored(dataset).get(_LIST) or []}}
     if names is not None:
         wanted["name"] = {"$in": list(names)}
     return [_view(one, listed=False) for one in _views().find(wanted)]
@@ -97,31 +105,29 @@ def save(dataset: fo.Dataset, views: Sequence[tuple[str, fo.DatasetView, str]]) 
         views: the name of each, which like its slug is that of no other saved view, what to save, and what it shows
     """
     now = datetime.now(timezone.utc).replace(tzinfo=None)
-    documents = [
-        odm.SavedViewDocument(
-            id=ObjectId(),
-            dataset_id=dataset._doc.id,
-            name=name,
-            slug=to_slug(name),
-            description=description,
-            view_stages=[json_util.dumps(stage) for stage in view._serialize(include_uuids=False)],
-            created_at=now,
-            last_modified_at=now,
-        ).to_mongo()
+    ids = save_view_documents(
+        {
+            "dataset_id": id_of(dataset),
+            "name": name,
+            "slug": to_slug(name),
+            "description": description,
+            "view_stages": [json_util.dumps(stage) for stage in stages_of(view)],
+            "created_at": now,
+            "last_modified_at": now,
+        }
         for name, view, description in views
-    ]
-    _views().insert_many(documents)
-    refer(dataset, [document["_id"] for document in documents])
+    )
+    refer(dataset, ids)
     # FiftyOne deletes the copies that views of patches are of, unless they are persistent
-    for copy in {view._dataset.name: view._dataset for _, view, _ in views if view._is_generated}.values():
-        if not copy.persistent:
-            copy.persistent = True
+    for made in [copy_of(view) for _, view, _ in views if is_generated(view)]:
+        if not made.persistent:
+            made.persistent = True
 
 
 def refer(dataset: fo.Dataset, ids: Sequence[ObjectId]) -> None:
     """Lists these views with the dataset, each once."""
     _change(dataset, {"$addToSet": {_LIST: {"$each": list(ids)}}})
-    dataset._doc.reload(_LIST)
+    document_of(dataset).reload(_LIST)
 
 
 def delete(dataset: fo.Dataset, views: Sequence[SavedView]) -> None:
@@ -130,7 +136,7 @@ def delete(dataset: fo.Dataset, views: Sequence[SavedView]) -> None:
         return
     ids = [one.id for one in views]
     _change(dataset, {"$pull": {_LIST: {"$in": ids}}})
-    dataset._doc.reload(_LIST)
+    document_of(dataset).reload(_LIST)
     for name in sorted(set().union(*(copies(one) for one in views))):
         if fo.dataset_exists(name):
             fo.load_dataset(name).persistent = False
@@ -156,17 +162,17 @@ def _view(document: Mapping[str, Any], listed: bool = True) -> SavedView:
 
 
 def _stored(dataset: fo.Dataset) -> Mapping[str, Any]:
-    return _datasets().find_one({"_id": dataset._doc.id}, {_LIST: True, "runs": True}) or {}
+    return _datasets().find_one({"_id": id_of(dataset)}, {_LIST: True, "runs": True}) or {}
 
 
 def _existing(collection: str, ids: Sequence[ObjectId]) -> set[ObjectId]:
-    found = odm.get_db_conn()[collection].find({"_id": {"$in": list(ids)}}, {"_id": True})
+    found = database()[collection].find({"_id": {"$in": list(ids)}}, {"_id": True})
     return {one["_id"] for one in found}
 
 
 def _change(dataset: fo.Dataset, change: Mapping[str, Any]) -> None:
     now = datetime.now(timezone.utc)
-    _datasets().update_one({"_id": dataset._doc.id}, {**change, "$set": {"last_modified_at": now}})
+    _datasets().update_one({"_id": id_of(dataset)}, {**change, "$set": {"last_modified_at": now}})
 
 
 def _is_bare(document: Any) -> bool:
@@ -175,8 +181,8 @@ def _is_bare(document: Any) -> bool:
 
 
 def _datasets() -> Any:
-    return odm.get_db_conn()["datasets"]
+    return database()["datasets"]
 
 
 def _views() -> Any:
-    return odm.get_db_conn()["views"]
+    return database()["views"]

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import fiftyone as fo
-from fiftyone.core import odm
+
+from ..samples.private_fiftyone import new_field
 
 
 def add_fields(dataset: fo.Dataset, fields: Mapping[str, Mapping[str, Any]]) -> None:
@@ -17,9 +18,7 @@ def add_fields(dataset: fo.Dataset, fields: Mapping[str, Mapping[str, Any]]) -> 
         fields: name or path to what `fo.Dataset.add_sample_field` takes: ``ftype``, ``description``, ``info`` …
     """
     known = dataset.get_field_schema(flat=True)
-    new = {
-        path: odm.create_field(path.rpartition(".")[2], **kind) for path, kind in fields.items() if path not in known
-    }
+    new = {path: new_field(path.rpartition(".")[2], **kind) for path, kind in fields.items() if path not in known}
     if new:
         dataset.add_dynamic_sample_fields(fields=new)
 

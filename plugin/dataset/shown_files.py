@@ -9,6 +9,7 @@ from itertools import islice
 import fiftyone as fo
 
 from ..base.errors import LabelQualityError
+from ..samples.private_fiftyone import stored_samples
 from .fields import field_name, own_fields
 
 _IMAGES = {"heatmap": "map_path", "flags": "map_path", "prediction": "mask_path"}
@@ -21,7 +22,7 @@ def missing_images(dataset: fo.Dataset, key: str) -> Iterator[str]:
     fields = {field_name(key, suffix): name for suffix, name in _IMAGES.items() if field_name(key, suffix) in own}
     if not fields:
         return
-    for sample in dataset._sample_collection.find({}, {f"{field}.{name}": True for field, name in fields.items()}):
+    for sample in stored_samples(dataset).find({}, {f"{field}.{name}": True for field, name in fields.items()}):
         for field, name in fields.items():
             path = (sample.get(field) or {}).get(name)
             if path and not os.path.exists(path):
@@ -33,7 +34,7 @@ def missing_regions(dataset: fo.Dataset, key: str) -> Iterator[str]:
     field = field_name(key, _SUSPECTS)
     if field not in own_fields(dataset, key):
         return
-    for sample in dataset._sample_collection.find({}, {f"{field}.detections.mask_path": True}):
+    for sample in stored_samples(dataset).find({}, {f"{field}.detections.mask_path": True}):
         for region in (sample.get(field) or {}).get("detections", []):
             path = region.get("mask_path")
             if path and not os.path.exists(path):

@@ -1,4 +1,4 @@
-"""The suspect regions of a run on the samples: one detection a region, and each image's leading type of error."""
+"""The suspects of a run on the samples: one detection a region, and each image's leading type of error."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def suspect_names(key: str) -> list[str]:
 
 
 def indexed_paths(key: str) -> list[str]:
-    """Paths to sort a run's suspect regions, and images by their suspects."""
+    """Paths to sort a run's suspects, and images by their suspects."""
     error_type, suspects = suspect_names(key)
     return [f"{suspects}.detections.evidence", error_type]
 

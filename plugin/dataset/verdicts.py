@@ -1,4 +1,4 @@
-"""What people have decided about suspect regions, kept through new searches: see `review` for how they decide."""
+"""What people have decided about suspects, kept through new searches: see `review` for how they decide."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from bson import Binary, ObjectId
 
 from ..labels.images import read_mask
+from ..samples.private_fiftyone import stored_samples
 from . import display
 from .fields import check_names, create_fields, field_name, own_fields, owner
 from .schema import add_fields, described
@@ -21,7 +22,7 @@ REJECTED = "rejected"
 #: Attributes of a region that somebody has reviewed: type and description
 ATTRIBUTES = {
     "verdict": (fo.StringField, "A reviewer's: confirmed, the given mask is wrong here; rejected, it is right"),
-    "corrected_to": (fo.StringField, "Class that a confirmed region should be, where it is not the suggested one"),
+    "corrected_to": (fo.StringField, "Class that a confirmed suspect should be, where it is not the suggested one"),
     "reviewed_by": (fo.StringField, "Who gave the verdict"),
     "reviewed_at": (fo.DateTimeField, "When, in UTC"),
 }
@@ -29,7 +30,7 @@ ATTRIBUTES = {
 SAME_REGION = 0.5
 #: Value of a region's pixels in a mask that was moved from its file to the database, as in the file
 _KEPT = 255
-_REJECTED_TEXT = "Suspect regions that a reviewer has rejected: the given masks are right there."
+_REJECTED_TEXT = "Suspects that a reviewer has rejected: the given masks are right there."
 
 Document = dict[str, Any]
 
@@ -79,7 +80,7 @@ def set_aside(dataset: fo.Dataset, key: str) -> None:
     suspects = field_name(key, "suspects")
     path = f"{suspects}.detections"
     reviewed = {"$or": [{f"{path}.verdict": {"$in": [CONFIRMED, REJECTED]}}, {f"{path}.mask": {"$type": "binData"}}]}
-    if dataset._sample_collection.find_one(reviewed, {"_id": True}) is None:
+    if stored_samples(dataset).find_one(reviewed, {"_id": True}) is None:
         return
     kept, aside = f"${suspects}.detections", f"${create_rejected(dataset, key)}.detections"
     none = {"$eq": [{"$ifNull": ["$$one.verdict", "$$one.mask", None]}, None]}
@@ -92,7 +93,7 @@ def set_aside(dataset: fo.Dataset, key: str) -> None:
             "detections": {"$concatArrays": [{"$ifNull": [aside, []]}, moved]},
         },
     }
-    dataset._sample_collection.update_many(reviewed, [{"$set": change}])
+    stored_samples(dataset).update_many(reviewed, [{"$set": change}])
 
 
 def aside(dataset: fo.Dataset, key: str, sample_ids: Iterable[str]) -> dict[str, list[Document]]:
@@ -107,7 +108,7 @@ def aside(dataset: fo.Dataset, key: str, sample_ids: Iterable[str]) -> dict[str,
     if not has_rejected(dataset, key):
         return {}
     wanted = {"_id": {"$in": [ObjectId(one) for one in sample_ids]}, f"{name}.detections.0": {"$exists": True}}
-    found = dataset._sample_collection.find(wanted, {name: True})
+    found = stored_samples(dataset).find(wanted, {name: True})
     return {str(one["_id"]): one[name]["detections"] for one in found}
 
 

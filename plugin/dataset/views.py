@@ -108,7 +108,7 @@ def suspect_view(dataset: fo.Dataset, key: str, kind: str) -> fo.DatasetView:
 
 
 def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
-    """One patch a suspect region, the largest evidence first: the run's saved view, where it is still there.
+    """One patch a suspect, the largest evidence first: the run's saved view, where it is still there.
 
     Raises:
         LabelQualityError: the run has no suspects
@@ -124,7 +124,7 @@ def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
 
 
 def group_view(dataset: fo.Dataset, key: str, given: str, suggested: str) -> fo.DatasetView:
-    """One patch a suspect region of a class pair, the largest evidence first.
+    """One patch a suspect of a class pair, the largest evidence first.
 
     Args:
         dataset: the dataset
@@ -160,7 +160,7 @@ def save_suspect_views(dataset: fo.Dataset, key: str, issues: Sequence[Group]) -
             )
             for kind, title in TYPE_VIEWS.items()
         ),
-        (SUSPECT_REGIONS, regions, "All suspect regions, the largest evidence first."),
+        (SUSPECT_REGIONS, regions, "All suspects, the largest evidence first."),
     ]
     slugs = {one.slug for one in saved_views.listed(dataset)} | {
         to_slug(view_name(key, title)) for title, _, _ in views
@@ -170,7 +170,7 @@ def save_suspect_views(dataset: fo.Dataset, key: str, issues: Sequence[Group]) -
         slugs.add(to_slug(view_name(key, title)))
         given, suggested = issue.given_name, issue.suggested_name
         seen = f"given as {shortened(given)} where {shortened(suggested)} is seen"
-        text = f"Suspect regions {seen}, the largest evidence first."
+        text = f"Suspects {seen}, the largest evidence first."
         views.append((title, _of_group(regions, key, given, suggested), text))
     return save_views(dataset, key, views)
 

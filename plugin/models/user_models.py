@@ -16,6 +16,7 @@ from ..base.types import Prediction
 from ..labels.class_mapping import ClassMapping
 from ..labels.class_table import ClassTable
 from ..pixels.resample import to_probabilities
+from ..samples.private_fiftyone import network_of
 from .checkpoints import file_content, known_model, load_smp, load_torchscript, module_network, sha256
 from .config import ModelSource
 from .huggingface import load_huggingface
@@ -258,7 +259,7 @@ def _to_half(values: np.ndarray) -> np.ndarray:
 
 def _description(predictor: Predictor, mapping: ClassMapping, config: ModelSource, model: Any) -> dict[str, Any]:
     network = predictor.network if isinstance(predictor, NetworkPredictor) else None
-    module = network.module if network else getattr(getattr(predictor, "model", None), "_model", None)
+    module = network.module if network else network_of(getattr(predictor, "model", None))
     path = network.file if network else None
     return {
         "kind": network.kind if network else "fiftyone",

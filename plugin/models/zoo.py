@@ -9,6 +9,7 @@ import torch
 
 from ..base.errors import LabelQualityError
 from ..base.types import Geometry, Prediction
+from ..samples.private_fiftyone import output_processor, output_processor_replaced
 from .networks import class_scores, first_line, to_prediction
 
 
@@ -73,7 +74,7 @@ class FiftyOnePredictor:
 
     def names(self, outputs: int) -> tuple[str, ...] | None:
         """The model's names of its outputs, from its mask targets or its classes; None where they do not fit."""
-        first = 1 if getattr(self.model._output_processor, "no_background_cls", False) else 0
+        first = 1 if getattr(output_processor(self.model), "no_background_cls", False) else 0
         targets = {int(value): str(name) for value, name in (self.model.mask_targets or {}).items()}
         if first == 0 and targets:
             targets.setdefault(0, "background")
@@ -98,18 +99,14 @@ class FiftyOnePredictor:
     def _raw_output(self, images: list[np.ndarray]) -> Any:
         """What the network gives, taken where the model would make labels of it."""
         recorder = _Recorder()
-        processor = self.model._output_processor
-        self.model._output_processor = recorder
         try:
-            with torch.inference_mode(), self.model:
+            with output_processor_replaced(self.model, recorder), torch.inference_mode(), self.model:
                 self.model.predict_all(images)
         except Exception as error:
             size = f"{images[0].shape[0]}×{images[0].shape[1]}"
             raise LabelQualityError(
                 f"The FiftyOne model failed on {len(images)} images of {size} pixels: {first_line(error)}."
             ) from error
-        finally:
-            self.model._output_processor = processor
         return recorder.output
 
 

@@ -1,4 +1,4 @@
-"""Sends images to an annotation service, with their masks to correct and the suspect regions to look at.
+"""Sends images to an annotation service, with their masks to correct and the suspects to look at.
 
 The given masks are copied to a field of their own, in the database, which is what annotators change:
 `fo.Dataset.load_annotations` writes to that copy, never to the given masks.
@@ -21,6 +21,7 @@ from ..dataset.run_record import load_record
 from ..labels.class_table import ClassTable
 from ..samples.checks import check_label_field, class_targets
 from ..samples.inputs import open_samples
+from ..samples.private_fiftyone import root_of
 from ..samples.slices import images_of
 from . import annotation_backends as backends
 from .annotation_undo import Made, reason
@@ -42,7 +43,7 @@ class Sent:
         anno_key: under which FiftyOne knows it
         backend: where to
         images: how many
-        regions: suspect regions that are shown with them
+        regions: suspects that are shown with them
         field: where the corrected masks, or polygons, will be
     """
 
@@ -97,14 +98,14 @@ def send_to_annotation(
     """Sends images to an annotation service.
 
     Where the service takes masks, annotators get a copy of the given ones to correct; else they draw polygons. With
-    either come the suspect regions as boxes that are named after the suggested class and cannot be changed.
+    either come the suspects as boxes that are named after the suggested class and cannot be changed.
 
     Args:
         chosen: the images and regions, from `choose_images.choose`
         label_field: the given masks
         anno_key: the key of the annotation run, which loads the corrections: ``dataset.load_annotations(anno_key)``
         backend: one of ``fo.annotation_config.backends``, or None for the first that is set up
-        regions: send the suspect regions too, where there are any
+        regions: send the suspects too, where there are any
         options: of the backend, such as ``{"project_name": "streets"}``
         progress: told how many masks are copied
 
@@ -115,7 +116,7 @@ def send_to_annotation(
         LabelQualityError: no such service is set up, or it refuses; then the project that was made there is deleted
             again, and nothing is left of the annotation run
     """
-    dataset = chosen.samples._root_dataset
+    dataset = root_of(chosen.samples)
     backend = backends.check(backend)
     check_label_field(dataset, label_field)
     check_key(dataset, anno_key)
@@ -157,7 +158,7 @@ def _copy_masks(
     samples: fo.DatasetView, label_field: str, field: str, classes: Mapping[Any, str] | None, progress: Progress
 ) -> dict[Any, str]:
     """Copies masks to the field where samples have none there yet, and returns its mask targets."""
-    dataset = samples._root_dataset
+    dataset = root_of(samples)
     masks = open_samples(samples, label_field, classes=classes)
     targets = masks.class_table.mask_targets()
     _make_field(dataset, label_field, field, fo.Segmentation)
@@ -195,7 +196,7 @@ def _make_field(dataset: fo.Dataset, label_field: str, name: str, kind: type[fo.
 
 
 def _context(view: fo.DatasetView, field: str) -> dict[str, Any]:
-    """The schema of suspect regions: boxes to look at, which stay as they are."""
+    """The schema of suspects: boxes to look at, which stay as they are."""
     attributes = ("given", "suggested", "error_type")
     fixed = dict.fromkeys(
         ("allow_additions", "allow_deletions", "allow_label_edits", "allow_index_edits", "allow_spatial_edits"), False
@@ -211,7 +212,7 @@ def _context(view: fo.DatasetView, field: str) -> dict[str, Any]:
 def _annotate(
     view: fo.DatasetView, anno_key: str, backend: str, schema: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    dataset = view._root_dataset
+    dataset = root_of(view)
     made = Made()
     try:
         # Services need the images' sizes

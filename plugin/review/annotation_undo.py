@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import fiftyone as fo
 
+from ..samples.private_fiftyone import web_session
+
 logger = logging.getLogger(__name__)
 
 #: Where CVAT and Label Studio make a project or a task; the second group says which
@@ -46,7 +48,7 @@ class Made:
     def watch(self, api: Any) -> None:
         """Notes what is made through the connection of a backend; one without web requests is left alone."""
         self._api = api
-        session = getattr(api, "_session", None) or getattr(getattr(api, "_client", None), "session", None)
+        session = web_session(api)
         if session is not None:
             session.hooks["response"].append(self._note)
 

@@ -17,6 +17,7 @@ from ..dataset.fields import field_name
 from ..dataset.run_record import RunRecord, list_records, load_record
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
 from ..dataset.verdicts import REJECTED
+from ..samples.private_fiftyone import has_stages, is_generated, path_of_ids, root_of
 from ..samples.slices import images_of
 from ..suspects.issues import Group
 from ..suspects.regions import KINDS, OTHER
@@ -79,7 +80,7 @@ class Chosen:
         samples: them, as whole samples; the worst first where they have a quality
         words: what they are, such as "the 20 worst images"
         key: of the run whose scores and suspects they are shown with, or None without a run
-        region: true for the suspect regions that are meant; None where the run has no suspects
+        region: true for the suspects that are meant; None where the run has no suspects
     """
 
     samples: fo.DatasetView
@@ -89,7 +90,7 @@ class Chosen:
 
     @property
     def field(self) -> str | None:
-        """The field of the suspect regions, or None where there is none."""
+        """The field of the suspects, or None where there is none."""
         return None if self.key is None or self.region is None else field_name(self.key, SUSPECTS)
 
 
@@ -119,7 +120,7 @@ def choose(
     Raises:
         LabelQualityError: the choice needs a run, scores, suspects or a group that is not there
     """
-    dataset = collection._root_dataset
+    dataset = root_of(collection)
     record = find_run(dataset, choice)
     samples, words, region = _chosen(collection, choice, record, selected, labels)
     quality = field_name(record.key, "quality") if record is not None else ""
@@ -157,8 +158,8 @@ def whole_samples(collection: fo.Dataset | fo.DatasetView) -> fo.DatasetView:
     """The samples of a collection, also where it shows patches of them, frames, or groups."""
     if isinstance(collection, fo.Dataset):
         return images_of(collection).view()
-    if collection._is_generated:
-        return images_of(collection._root_dataset).select(_distinct(collection.values("sample_id")))
+    if is_generated(collection):
+        return images_of(root_of(collection)).select(_distinct(collection.values("sample_id")))
     return images_of(collection)
 
 
@@ -177,7 +178,7 @@ def _chosen(
     if choice.choose == TAGGED:
         return samples.match_tags(choice.tag), f"the images tagged '{choice.tag}'", kept
     if choice.choose == VIEW or record is None:
-        whole = isinstance(collection, fo.Dataset) or not collection.view()._all_stages
+        whole = isinstance(collection, fo.Dataset) or not has_stages(collection.view())
         return samples, "all images" if whole else "the images of the view", kept
     quality = field_name(record.key, "quality")
     if choice.choose == WORST:
@@ -209,7 +210,7 @@ def find_group(key: str, groups: Sequence[Group], title: str | None) -> Group:
         LabelQualityError: there is no such group
     """
     if not groups:
-        raise LabelQualityError(f"Run '{key}' has no issue groups.")
+        raise LabelQualityError(f"Run '{key}' has no issues.")
     found = groups[0] if not title else next((group for group in groups if group.title == title), None)
     if found is None:
         shown = ", ".join(repr(group.title) for group in groups[:5])
@@ -229,15 +230,14 @@ def _selection(
     from bson import ObjectId
 
     ids, regions = list(selected), list(labels)
-    if isinstance(collection, fo.DatasetView) and collection._is_generated:
+    if isinstance(collection, fo.DatasetView) and is_generated(collection):
         patches = collection.select(ids)
         sources = dict(zip(*patches.values(["id", "sample_id"]), strict=True))
         field = field_name(record.key, SUSPECTS) if record is not None else ""
         if field in patches.get_field_schema():
-            _, path = patches._get_label_field_path(field, "id")
-            regions += _flat(patches.values(path))
+            regions += _flat(patches.values(path_of_ids(patches, field)))
         ids = [sources.get(one, one) for one in ids]
-    return images_of(collection._root_dataset).select(_distinct(ids)), [ObjectId(one) for one in _distinct(regions)]
+    return images_of(root_of(collection)).select(_distinct(ids)), [ObjectId(one) for one in _distinct(regions)]
 
 
 def _flat(values: Iterable[Any]) -> list[Any]:

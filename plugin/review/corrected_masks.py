@@ -1,4 +1,4 @@
-"""Corrected masks: copies of the given ones in which confirmed suspect regions have the class they should be."""
+"""Corrected masks: copies of the given ones in which confirmed suspects have the class they should be."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from ..runs.published import recorded_scores, recorded_suspects
 from ..runs.search_suspects import found_masks
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples, open_samples
+from ..samples.private_fiftyone import root_of, stored_samples
 from ..samples.slices import images_of
 from ..store.run_folder import RunFolder
 from .region_masks import place_region, redrawn
@@ -107,7 +108,7 @@ def write_corrected_masks(
         LabelQualityError: there is nothing to correct, or a file is in the way
         SampleError: an image or a mask has changed since the run or cannot be read, and ``skip_failures`` is not set
     """
-    dataset = collection._root_dataset
+    dataset = root_of(collection)
     record = _check(dataset, key, regions)
     name = field_name(key, CORRECTED)
     check_names(dataset, key, [name])
@@ -184,7 +185,7 @@ def _changes(view: fo.DatasetView, key: str) -> dict[str, list[dict[str, Any]]]:
 def _with_drawn_masks(dataset: fo.Dataset, key: str) -> set[str]:
     """Ids of the samples that have a region whose mask is in the database."""
     stored = {f"{field_name(key, SUSPECTS)}.detections.mask": {"$type": "binData"}}
-    return {str(one["_id"]) for one in dataset._sample_collection.find(stored, {"_id": True})}
+    return {str(one["_id"]) for one in stored_samples(dataset).find(stored, {"_id": True})}
 
 
 def _found_masks(record: RunRecord, sample_ids: set[str]) -> dict[tuple[str, float], tuple[list[int], Path]]:
@@ -259,8 +260,8 @@ def _paint(mask: np.ndarray, region: Mapping[str, Any], table: ClassTable, sampl
     name = region["label"]
     if name not in table.names:
         raise SampleError(
-            f"Expected a class of the run ({', '.join(table.names)}), but a region should be {name!r}. Confirm it with "
-            "another class, or reject it.",
+            f"Expected a class of the run ({', '.join(table.names)}), but a suspect should be {name!r}. Confirm it "
+            "with another class, or reject it.",
             sample_id=sample_id,
         )
     inside = _inside(region, mask.shape[:2], sample_id)
@@ -290,11 +291,11 @@ def _png(mask: np.ndarray, sample_id: str) -> bytes:
 
 
 def _description(record: RunRecord, regions: str) -> str:
-    which = "confirmed suspect regions" if regions == CONFIRMED else "all suspect regions that nobody rejected"
+    which = "confirmed suspects" if regions == CONFIRMED else "all suspects that nobody rejected"
     return f"Given masks in which {which} have the class that they should be. Given masks: {record.label_field}."
 
 
 def _nothing(regions: str) -> str:
     if regions == CONFIRMED:
-        return "No suspect region is confirmed yet: review the suspects first, or correct all with regions='all'."
-    return "There is no suspect region to correct."
+        return "No suspect is confirmed yet: review the suspects first, or correct all with regions='all'."
+    return "There is no suspect to correct."

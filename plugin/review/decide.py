@@ -1,4 +1,4 @@
-"""Review of suspect regions: a person confirms or rejects them, or says which class is right instead.
+"""Review of suspects: a person confirms or rejects them, or says which class is right instead.
 
 A confirmed region stays among the run's suspects. A rejected one moves to a field of its own, ``<key>_rejected``, which
 the App does not show until asked: so it is gone from images, patches, views and counts at once.
@@ -26,6 +26,7 @@ from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS, leading_type
 from ..dataset.verdicts import CONFIRMED, REJECTED, create_rejected, declare, has_rejected, rejected_name
 from ..dataset.views import own_saved_views
 from ..labels.class_table import ClassTable
+from ..samples.private_fiftyone import copy_of, id_of, is_patches, patched_fields, stored_samples
 
 VERDICTS = (CONFIRMED, REJECTED)
 #: What FiftyOne copies from a sample to its patches beside the label
@@ -63,7 +64,7 @@ def set_verdict(
     reviewer: str | None = None,
     view: fo.DatasetView | None = None,
 ) -> None:
-    """Gives suspect regions a verdict, or takes it back.
+    """Gives suspects a verdict, or takes it back.
 
     Args:
         dataset: the dataset
@@ -96,7 +97,7 @@ def set_verdict(
         values |= {"reviewed_by": reviewer or getpass.getuser(), "reviewed_at": now}
     declare(dataset, f"{suspects}.detections")
     samples = {"_id": {"$in": list({region["sample"] for region in regions})}}
-    dataset._sample_collection.update_many(samples, _update(ids, values, suspects, rejected, now))
+    stored_samples(dataset).update_many(samples, _update(ids, values, suspects, rejected, now))
     _update_error_types(dataset, key, samples)
     for patches in _patches(dataset, key, suspects, view):
         _update_patches(dataset, patches, samples, ids, suspects)
@@ -110,7 +111,7 @@ def progress(dataset: fo.Dataset, key: str) -> ReviewProgress:
         LabelQualityError: the run has no suspects
     """
     suspects, rejected = _fields(dataset, key)
-    samples = dataset._sample_collection
+    samples = stored_samples(dataset)
     sizes = {
         name: {"$sum": {"$size": {"$ifNull": [f"${name}.detections", []]}}} for name in (suspects, rejected) if name
     }
@@ -166,7 +167,7 @@ def _check(verdict: str | None, corrected_to: str | None) -> None:
             f"{verdict!r}."
         )
     if corrected_to is not None and verdict != CONFIRMED:
-        raise LabelQualityError("Only a confirmed region can have another class: `corrected_to` needs 'confirmed'.")
+        raise LabelQualityError("Only a confirmed suspect can have another class: `corrected_to` needs 'confirmed'.")
 
 
 def _check_correction(dataset: fo.Dataset, key: str, corrected_to: str, regions: Sequence[dict[str, Any]]) -> None:
@@ -177,7 +178,7 @@ def _check_correction(dataset: fo.Dataset, key: str, corrected_to: str, regions:
         )
     if any(region.get("given") == corrected_to for region in regions):
         raise LabelQualityError(
-            f"'{corrected_to}' is the given class: reject the region instead, if the given mask is right."
+            f"'{corrected_to}' is the given class: reject the suspect instead, if the given mask is right."
         )
 
 
@@ -185,7 +186,7 @@ def _object_id(region_id: str) -> ObjectId:
     try:
         return ObjectId(region_id)
     except InvalidId as error:
-        raise LabelQualityError(f"Expected ids of suspect regions, but got {region_id!r}.") from error
+        raise LabelQualityError(f"Expected ids of suspects, but got {region_id!r}.") from error
 
 
 def _find(dataset: fo.Dataset, key: str, ids: Sequence[ObjectId]) -> list[dict[str, Any]]:
@@ -197,13 +198,13 @@ def _find(dataset: fo.Dataset, key: str, ids: Sequence[ObjectId]) -> list[dict[s
     fields = [name for name in _fields(dataset, key) if name]
     wanted, found = set(ids), []
     there = {"$or": [{f"{name}.detections._id": {"$in": list(ids)}} for name in fields]}
-    for sample in dataset._sample_collection.find(there, dict.fromkeys(fields, True)):
+    for sample in stored_samples(dataset).find(there, dict.fromkeys(fields, True)):
         regions = [region for name in fields for region in (sample.get(name) or {}).get("detections", [])]
         found += [{**one, "sample": sample["_id"]} for one in regions if one["_id"] in wanted]
     missing = len(wanted) - len(found)
     if missing:
         raise LabelQualityError(
-            f"{missing} of the {len(wanted)} regions {'is' if missing == 1 else 'are'} not among the suspects of run "
+            f"{missing} of the {len(wanted)} {'is' if missing == 1 else 'are'} not among the suspects of run "
             f"'{key}': they may have been found anew since. Open the saved view again."
         )
     return found
@@ -236,12 +237,12 @@ def _update_error_types(dataset: fo.Dataset, key: str, samples: dict[str, Any]) 
     error_type, path = field_name(key, ERROR_TYPE), f"{field_name(key, SUSPECTS)}.detections"
     shown = {error_type: True, f"{path}.error_type": True, f"{path}.evidence": True}
     changes = []
-    for sample in dataset._sample_collection.find(samples, shown):
+    for sample in stored_samples(dataset).find(samples, shown):
         leading = leading_type(sample[field_name(key, SUSPECTS)]["detections"])
         if leading != sample.get(error_type):
             changes.append(UpdateOne({"_id": sample["_id"]}, {"$set": {error_type: leading}}))
     if changes:
-        dataset._sample_collection.bulk_write(changes)
+        stored_samples(dataset).bulk_write(changes)
 
 
 def _patches(dataset: fo.Dataset, key: str, suspects: str, view: fo.DatasetView | None) -> Iterator[fo.Dataset]:
@@ -249,8 +250,8 @@ def _patches(dataset: fo.Dataset, key: str, suspects: str, view: fo.DatasetView 
     names: set[str] = set()
     for one in own_saved_views(dataset, key):
         names |= copies(one, suspects)
-    if view is not None and view._is_patches and suspects in view._label_fields:
-        names.add(view._dataset.name)
+    if view is not None and is_patches(view) and suspects in patched_fields(view):
+        names.add(copy_of(view).name)
     return (fo.load_dataset(name) for name in sorted(names) if fo.dataset_exists(name))
 
 
@@ -267,21 +268,19 @@ def _update_patches(
         **{name: f"${name}" for name in _COPIED},
         "_id": f"${region}._id",
         "_sample_id": "$_id",
-        "_dataset_id": patches._doc.id,
+        "_dataset_id": id_of(patches),
         "_rand": {"$rand": {}},
         suspects: f"${region}",
     }
     changed = {name: f"$$new.{name}" for name in (suspects, "last_modified_at")}
     merged = {
-        "into": patches._sample_collection_name,
+        "into": stored_samples(patches).name,
         "whenMatched": [{"$set": changed}],
         "whenNotMatched": "insert",
     }
     live = [{"$match": samples}, {"$unwind": f"${region}"}, {"$match": {f"{region}._id": {"$in": list(ids)}}}]
-    dataset._sample_collection.aggregate([*live, {"$replaceWith": patch}, {"$merge": merged}])
-    left = {
-        one["_id"] for one in dataset._sample_collection.aggregate([*live, {"$project": {"_id": f"${region}._id"}}])
-    }
+    stored_samples(dataset).aggregate([*live, {"$replaceWith": patch}, {"$merge": merged}])
+    left = {one["_id"] for one in stored_samples(dataset).aggregate([*live, {"$project": {"_id": f"${region}._id"}}])}
     gone = [one for one in ids if one not in left]
     if gone:
-        patches._sample_collection.delete_many({"_id": {"$in": gone}})
+        stored_samples(patches).delete_many({"_id": {"$in": gone}})

@@ -30,6 +30,7 @@ from ..base.errors import LabelQualityError
 from ..dataset.fields import field_name
 from ..dataset.suspect_fields import ERROR_TYPE
 from ..labels.images import image_size
+from ..samples.private_fiftyone import root_of
 from ..store.containers import write_bytes
 from .choose_images import Chosen
 from .spreadsheet_cells import as_cell
@@ -201,7 +202,7 @@ def _region(values: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
 
 
 def _json(chosen: Chosen, images: Sequence[dict[str, Any]]) -> str:
-    content = {"dataset": chosen.samples._root_dataset.name, "run": chosen.key, "images": list(images)}
+    content = {"dataset": root_of(chosen.samples).name, "run": chosen.key, "images": list(images)}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

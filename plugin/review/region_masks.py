@@ -1,4 +1,4 @@
-"""Masks of suspect regions in the pixels of their image, as a run has found them or as a person has drawn them.
+"""Masks of suspects in the pixels of their image, as a run has found them or as a person has drawn them.
 
 A run writes each mask to a file, pixel by pixel of the region's box. Where a person edits it in the App, the mask goes
 into the database as large as it was on the screen, and the box no longer begins and ends with a pixel. Of an image
@@ -58,8 +58,7 @@ def place_region(region: Mapping[str, Any], size: Sequence[int], sample_id: str)
     mask = region.get("mask")
     if mask is None and not region.get("mask_path"):
         raise SampleError(
-            f"One of its suspect regions, '{region.get('label')}', has no mask. Draw it in the App, or reject "
-            "or delete the region.",
+            f"One of its suspects, '{region.get('label')}', has no mask. Draw it in the App, or reject or delete it.",
             sample_id=sample_id,
         )
     mask = np.asarray(read_mask(region["mask_path"], sample_id) if mask is None else mask)

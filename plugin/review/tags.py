@@ -21,6 +21,7 @@ from fiftyone import ViewField as F
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress, silent
+from ..samples.private_fiftyone import id_of, reload_samples, root_of, stored_samples
 from ..samples.slices import images_of
 from .choose_images import DEFAULT_TAG, Chosen, check_tag
 
@@ -76,12 +77,12 @@ class Counts:
 def tag_samples(
     chosen: Chosen, tag: str = DEFAULT_TAG, *, regions: bool = False, progress: Progress = silent
 ) -> Counts:
-    """Tags images, and their suspect regions too if asked for.
+    """Tags images, and their suspects too if asked for.
 
     Args:
         chosen: what to tag, from `choose_images.choose`
         tag: the tag's name
-        regions: also tag the suspect regions that are meant
+        regions: also tag the suspects that are meant
         progress: told after every portion
 
     Returns:
@@ -90,7 +91,7 @@ def tag_samples(
     Raises:
         LabelQualityError: the tag is no name, or regions are asked for where there are none
     """
-    dataset = chosen.samples._root_dataset
+    dataset = root_of(chosen.samples)
     tagging = _planned(chosen, tag, regions)
     counts = Counts(len(tagging.samples), len(chosen.samples) - len(tagging.samples), len(tagging.regions))
     if not tagging.samples and not tagging.regions:
@@ -105,7 +106,7 @@ def tag_samples(
         progress("Tagging images", done, total)
     for tagged in _change_regions(dataset, tagging, "$addToSet"):
         done += tagged
-        progress("Tagging regions", done, total)
+        progress("Tagging suspects", done, total)
     _write(dataset, replace(recorded, finished=True))
     return counts
 
@@ -166,7 +167,7 @@ def undo_tagging(dataset: fo.Dataset, progress: Progress = silent) -> Counts:
     regions = 0
     for untagged in _change_regions(dataset, tagging, "$pull"):
         regions += untagged
-        progress("Removing the tag of regions", done + regions, total)
+        progress("Removing the tag of suspects", done + regions, total)
     _store(dataset).delete(_LAST)
     return Counts(images=images, regions=regions)
 
@@ -189,7 +190,7 @@ def _planned(chosen: Chosen, tag: str, regions: bool) -> Tagging:
     check_tag(tag)
     if regions and chosen.field is None:
         raise LabelQualityError(
-            "There are no suspect regions to tag: find suspects first, or tag the images only (regions=False)."
+            "There are no suspects to tag: find suspects first, or tag the images only (regions=False)."
         )
     ids = chosen.samples.match_tags(tag, bool=False).values("id")
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -242,7 +243,7 @@ def _change_regions(dataset: fo.Dataset, tagging: Tagging, operator: str) -> Ite
     if field is None or not tagging.regions or not dataset.has_sample_field(field):
         return
     wanted, adds = set(map(ObjectId, tagging.regions)), operator == "$addToSet"
-    path, samples = f"{field}.detections", dataset._sample_collection
+    path, samples = f"{field}.detections", stored_samples(dataset)
     for portion in _portions(tagging.holders, _REGIONS_PORTION):
         holders = {"_id": {"$in": [ObjectId(one) for one in portion]}}
         found = samples.find(holders, {f"{path}._id": True, f"{path}.tags": True})
@@ -251,7 +252,7 @@ def _change_regions(dataset: fo.Dataset, tagging: Tagging, operator: str) -> Ite
         ids = [one["_id"] for one in regions if one["_id"] in wanted and (tag in (one.get("tags") or [])) != adds]
         change = {operator: {f"{path}.$[one].tags": tag}, "$set": {"last_modified_at": datetime.now(timezone.utc)}}
         samples.update_many(holders | {f"{path}._id": {"$in": ids}}, change, array_filters=[{"one._id": {"$in": ids}}])
-        fo.Sample._reload_docs(dataset._sample_collection_name, sample_ids=portion)
+        reload_samples(dataset, portion)
         yield len(ids)
 
 
@@ -272,8 +273,8 @@ def _write(dataset: fo.Dataset, tagging: Tagging) -> None:
     }
     if sum(len(content[name]) for name in ("samples", "regions", "holders")) > _MOST_BYTES:
         raise LabelQualityError(
-            f"{len(tagging.samples):,} images and {len(tagging.regions):,} regions are too many to tag at once so that "
-            "it can be undone. Choose fewer, or leave the regions out."
+            f"{len(tagging.samples):,} images and {len(tagging.regions):,} suspects are too many to tag at once so "
+            "that it can be undone. Choose fewer, or leave the suspects out."
         )
     _store(dataset).set(_LAST, content)
 
@@ -281,4 +282,4 @@ def _write(dataset: fo.Dataset, tagging: Tagging) -> None:
 def _store(dataset: fo.Dataset) -> Any:
     from fiftyone.operators.store import ExecutionStore
 
-    return ExecutionStore.create(_STORE, dataset_id=dataset._doc.id)
+    return ExecutionStore.create(_STORE, dataset_id=id_of(dataset))

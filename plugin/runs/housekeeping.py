@@ -17,6 +17,7 @@ from ..dataset.clones import check_uncloned, clones_of, named, needed_sets
 from ..dataset.fields import delete_fields
 from ..dataset.run_record import RunRecord, delete_record, list_records, validate_key
 from ..dataset.views import delete_views
+from ..samples.private_fiftyone import id_of, stored_samples
 from ..store.locks import remove_stale
 from ..store.run_folder import Owner, RunFolder
 from ..store.sets import StoredSet, files_under
@@ -83,7 +84,7 @@ def own_folder(dataset: fo.Dataset, record: RunRecord) -> Path | None:
 
 def dataset_id(dataset: fo.Dataset) -> str:
     """What tells a dataset from its clones, which have the same runs."""
-    return str(dataset._doc.id)
+    return str(id_of(dataset))
 
 
 def find_record(dataset: fo.Dataset, key: str) -> RunRecord | None:
@@ -208,6 +209,6 @@ def _has_samples(dataset: fo.Dataset, sample_ids: Iterable[str]) -> bool:
     remaining = iter(sample_ids)
     while portion := list(islice(remaining, _A_QUERY)):
         ids = [ObjectId(one) for one in portion if ObjectId.is_valid(one)]
-        if dataset._sample_collection.find_one({"_id": {"$in": ids}}, {"_id": True}) is not None:
+        if stored_samples(dataset).find_one({"_id": {"$in": ids}}, {"_id": True}) is not None:
             return True
     return False

@@ -8,6 +8,7 @@ from typing import Any
 import fiftyone as fo
 
 from ..base.errors import LabelQualityError
+from .private_fiftyone import is_generated, root_of
 
 #: What a user may give as classes: mask value or '#rrggbb' to name, or the names of the values 0, 1, 2, …
 Classes = Mapping[Any, str] | Sequence[str]
@@ -23,7 +24,7 @@ _INSTEAD_OF_OTHERS = "Use a dataset whose samples are images."
 
 def check_collection(collection: fo.Dataset | fo.DatasetView) -> None:
     """Raises `LabelQualityError` unless the collection is a non-empty image dataset or a view of one."""
-    name = collection._root_dataset.name
+    name = root_of(collection).name
     # Counted, not estimated: after a crash of MongoDB its estimate may be 0 until it has checkpointed
     if not len(collection.limit(1)):
         kind = "dataset" if isinstance(collection, fo.Dataset) else "view of dataset"
@@ -34,7 +35,7 @@ def check_collection(collection: fo.Dataset | fo.DatasetView) -> None:
             f"Expected a dataset of images, but '{name}' holds samples of media type '{collection.media_type}', which "
             f"is not supported. {instead}"
         )
-    if collection._is_generated:
+    if is_generated(collection):
         raise LabelQualityError(
             f"Expected a view of whole samples, but this view of '{name}' shows patches or frames, which is not "
             "supported. Use the dataset itself, or a copy of the view made with `view.clone()`."
@@ -47,7 +48,7 @@ def check_label_field(collection: fo.Dataset | fo.DatasetView, label_field: str)
     if label_field not in schema:
         fields = segmentation_fields(collection)
         there = f"Its segmentation fields are: {', '.join(fields)}." if fields else "It has no segmentation field."
-        raise LabelQualityError(f"Dataset '{collection._root_dataset.name}' has no field '{label_field}'. {there}")
+        raise LabelQualityError(f"Dataset '{root_of(collection).name}' has no field '{label_field}'. {there}")
     if not _is_segmentation(schema[label_field]):
         kind = getattr(schema[label_field], "document_type", type(schema[label_field])).__name__
         fields = segmentation_fields(collection)
@@ -77,7 +78,7 @@ def class_targets(
         if isinstance(classes, str):
             raise LabelQualityError(f"Expected `classes` to be names or a mapping of values to names, not {classes!r}.")
         return "argument", dict(classes) if isinstance(classes, Mapping) else dict(enumerate(classes))
-    dataset = collection._root_dataset
+    dataset = root_of(collection)
     if dataset.mask_targets.get(label_field):
         return "mask_targets", dict(dataset.mask_targets[label_field])
     if dataset.default_mask_targets:

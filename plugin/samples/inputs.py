@@ -22,6 +22,7 @@ from ..labels import images
 from ..labels.file_doubts import LOSSY, check_lossless, check_size
 from ..labels.masks import ClassTable, MaskValueError, Target, encode, values_seen
 from .checks import Classes, check_collection, check_label_field, class_targets, segmentation_fields
+from .private_fiftyone import root_of
 from .slices import images_of
 
 __all__ = ["Classes", "SegmentationSamples", "open_samples", "segmentation_fields"]
@@ -70,7 +71,7 @@ class SegmentationSamples(Sequence[SampleInput]):
     @property
     def dataset(self) -> fo.Dataset:
         """The dataset that the samples belong to, whole."""
-        return self.collection._root_dataset
+        return root_of(self.collection)
 
     def __len__(self) -> int:
         return len(self.ids)

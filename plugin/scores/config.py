@@ -22,7 +22,7 @@ class ScoreConfig(Config):
     """Which scores, and the choices that the paper leaves open.
 
     Of confident learning, ``cleanlab`` flags as many of the lowest pixels as are confidently of another class, which
-    ranks images better by AUROC and AUPRC for all three kinds of injected errors, ``joint`` the off-diagonal of the
+    ranks images better by AUROC and AUPRC for all three kinds of planted errors, ``joint`` the off-diagonal of the
     confident joint. ``coco_average="classes"`` averages within each given class first.
     """
 

@@ -1,1 +1,1 @@
-"""Suspect regions, their types of error, and the issues that they make up."""
+"""Suspects, their types of error, and the issues that they make up."""

@@ -13,14 +13,14 @@ from .issues import GroupTally, check_totals
 
 @dataclass(frozen=True)
 class ClassEffect:
-    """One class before and after all suspect regions take their suggested class.
+    """One class before and after all suspects take their suggested class.
 
     Args:
         index: of the class
         name: its name
         pixels_before: given the class
         pixels_after: of the class once every suggestion is applied
-        suspected_pixels: given the class and in a suspect region
+        suspected_pixels: given the class and in a suspect
         share: suspected of the given pixels, in [0, 1]; None where none is given
         iou: of the given labels with the suggested ones, in [0, 1]: kept pixels over given or gained ones; None where
             the class has no pixel before or after

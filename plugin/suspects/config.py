@@ -1,4 +1,4 @@
-"""The parameters of the search for suspect regions."""
+"""The parameters of the search for suspects."""
 
 from __future__ import annotations
 

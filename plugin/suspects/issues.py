@@ -1,4 +1,4 @@
-"""Issue groups: the suspect regions of a dataset by (given → suggested) class, and what each group means.
+"""Issue groups: the suspects of a dataset by (given → suggested) class, and what each group means.
 
 A mistake that repeats, such as "pillow given as couch", is one decision for the user, not a hundred. The regions are
 tallied image by image in memory of the pairs seen, at most K² of them, and each pair becomes a `Group`.
@@ -27,7 +27,7 @@ LONGEST_NAME = 60
 
 
 class GroupTally:
-    """Counts of suspect regions by (given, suggested) class, as they accumulate.
+    """Counts of suspects by (given, suggested) class, as they accumulate.
 
     The sums are integers throughout: they are the same in whatever order and parts the images come.
 
@@ -182,7 +182,7 @@ DEFAULT_RULES = GroupRules()
 
 @dataclass(frozen=True)
 class Group:
-    """All suspect regions of one given and one suggested class.
+    """All suspects of one given and one suggested class.
 
     Args:
         given: index of the class the masks say

@@ -1,4 +1,4 @@
-"""Suspect regions: where a mask is probably wrong, what it should be there, and what kind of mistake it is.
+"""Suspects: where a mask is probably wrong, what it should be there, and what kind of mistake it is.
 
 A region is an 8-connected set of blocks that are given one class g and seen as one other, c. Its evidence is that of
 `evidence`: a pixel speaks for the suggestion by the log-likelihood it gains, log p[c] - log p[g], times the margin
@@ -23,7 +23,7 @@ from .config import SuspectConfig
 from .region_shapes import Shapes, find_contradicted, measure, some_block, sum_together
 
 DROP, SWAP, SHIFT, OTHER = KINDS = ("drop", "swap", "shift", "other")
-#: An image's kind of error where it has no suspect region
+#: An image's kind of error where it has no suspect
 NO_ERROR = "none"
 #: Smaller probabilities of the given class count as this one, as in `evidence`
 _LEAST_PROBABILITY = 0.01
@@ -40,7 +40,7 @@ _PART = 0.2
 
 @dataclass(frozen=True)
 class Region:
-    """One suspect region of an image. The regions of an image are disjoint.
+    """One suspect of an image. The regions of an image are disjoint.
 
     Args:
         given: class index that the mask gives to all its pixels
@@ -72,7 +72,7 @@ def find_regions(
     unlabelled: int | None,
     factor: int,
 ) -> list[Region]:
-    """Finds the suspect regions of one image.
+    """Finds the suspects of one image.
 
     Args:
         probabilities: (K, h, w) float32, mean over blocks of ``factor`` × ``factor`` pixels

@@ -1,4 +1,4 @@
-"""A user reviews suspect regions in the App, by keyboard."""
+"""A user reviews suspects in the App, by keyboard."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_review_in_the_image_and_in_the_grid(
     page.keyboard.press("n")
     page.locator("[data-cy=fo-grid] canvas").first.click(position={"x": 60, "y": 60})
     page.locator(_OPEN).wait_for()
-    line(page, "Click a suspect region to review it")
+    line(page, "Click a suspect to review it")
     box = page.locator(_OPEN).bounding_box()
     middle = int(box["x"] + box["width"] * 100 / 128), int(box["y"] + box["height"] / 2)
     shown = colour(page, *middle)
@@ -156,6 +156,6 @@ def test_review_in_the_image_and_in_the_grid(
     for tile in range(2):
         page.locator("[data-cy=fo-grid] canvas").nth(tile).click(position={"x": 10, "y": 5}, force=True)
     page.keyboard.press("n")
-    page.get_by_text("Rejected: 2 suspect regions. 2 of 4 reviewed: 0 confirmed, 2 rejected.").wait_for()
+    page.get_by_text("Rejected: 2 suspects. 2 of 4 reviewed: 0 confirmed, 2 rejected.").wait_for()
     page.locator("[data-cy=entry-counts]").get_by_text("2 patches").wait_for()
     assert verdicts(suspected) == {None: 2, "rejected": 2}

@@ -105,20 +105,20 @@ def test_suspects_are_told_and_found_again_with_other_thresholds(folder: Path, c
     status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--worst", "0", "--max-regions", "1")
     assert status == 0
     lines = out.splitlines()
-    assert lines[3].startswith("1 suspect region in 1 image: 1 ")
+    assert lines[3].startswith("1 suspect in 1 image: 1 ")
     assert "Given and suggested labels have a mean IoU of 0." in lines[3]
     assert lines[4].startswith("Note: No unlabelled class is known, so no suspect can be a Drop; `unlabelled` names it")
-    assert lines[6] == "Groups of suspects, most evidence first (share is of the given class):"
-    assert lines[8].split() == ["kind", "regions", "images", "share", "group"]
+    assert lines[6] == "Issues, most evidence first (share is of the given class):"
+    assert lines[8].split() == ["kind", "suspects", "images", "share", "issue"]
     assert lines[10].split()[1:3] == ["1", "1"] and lines[10].split()[-3:-1] == ["given", "as"]
     for path in (folder / "soft").iterdir():
         path.unlink()
     status, out, err = label_quality(capsys, "suspects", "street", "--max-regions", "all", "--workers", "1")
     assert status == 0 and "Finding suspects: 6 of 6" in err
     found = fiftyone.load_dataset("street").count("lq_suspects.detections")
-    assert out.startswith(f"{found} suspect regions in 1 image: ") and found > 1
+    assert out.startswith(f"{found} suspects in 1 image: ") and found > 1
     status, out, _ = label_quality(capsys, "suspects", "street", "--min-area", "1")
-    assert (status, out.splitlines()[0]) == (0, "No suspect regions.")
+    assert (status, out.splitlines()[0]) == (0, "No suspects.")
     status, out, err = label_quality(capsys, "suspects", "street", "--min-area", "2")
     assert (status, out, err) == (1, "", "error: Expected --min-area to be in [0, 1], but got 2.0.\n")
     status, _, err = label_quality(capsys, "suspects", "street", "--key", "two")

@@ -1,4 +1,4 @@
-"""Suspect regions as FiftyOne detections on a real dataset, and that deletion takes back exactly that."""
+"""Suspects as FiftyOne detections on a real dataset, and that deletion takes back exactly that."""
 
 from __future__ import annotations
 

@@ -253,10 +253,10 @@ def test_a_test_is_run_shown_and_deleted(scenes: Any, fiftyone: Any) -> None:
     assert record["created"] == load_benchmark(scenes, "lq_benchmark")["created"]
 
     deletion = form(scenes, f"{PLUGIN}/delete_run", key="lq_benchmark")
-    assert label(deletion, "warning_contents").startswith("This deletes the test of the scores: its figures")
+    assert label(deletion, "warning_contents").startswith("This deletes the benchmark: its figures")
     assert errors(deletion) == {"confirm": "Tick the box to delete it."}
     deleted = operator(f"{PLUGIN}/delete_run")(scenes, "lq_benchmark").result
-    assert deleted["message"] == "The test 'lq_benchmark' is deleted: its files and record."
+    assert deleted["message"] == "The benchmark 'lq_benchmark' is deleted: its files and record."
     assert list_benchmarks(scenes) == []
 
 

@@ -266,7 +266,7 @@ def test_a_python_call_writes_the_queue(dataset: Any, tmp_path: Path) -> None:
         "path": str(path),
         "images": 1,
         "regions": 2,
-        "message": f"Wrote 1 image with 2 suspect regions to {path}.",
+        "message": f"Wrote 1 image with 2 suspects to {path}.",
     }
     assert len(path.read_text().splitlines()) == 3
     with pytest.raises(Exception, match=r"There is a file .* already"):
@@ -283,7 +283,7 @@ def test_the_command_writes_the_queue(dataset: Any, tmp_path: Path, capsys: Any)
 
     path = tmp_path / "queue.csv"
     assert main(["queue", dataset.name, str(path), "--worst", "2"]) == 0
-    assert capsys.readouterr().out == f"Wrote 2 images, the worst first, and 3 suspect regions to {path}.\n"
+    assert capsys.readouterr().out == f"Wrote 2 images, the worst first, and 3 suspects to {path}.\n"
     assert len(path.read_text().splitlines()) == 4
     assert main(["queue", dataset.name, str(path), "--group", "car given as road"]) == 1
     assert "Give another `path`, or replace it with --overwrite." in capsys.readouterr().err

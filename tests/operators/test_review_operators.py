@@ -90,16 +90,16 @@ def label(dataset: Any, region: str, field: str = "lq_suspects") -> dict[str, st
 def test_python_calls_review_by_id(found: Any) -> None:
     first, second, third = ids(found)
     result = operator()(found, [first], reviewer="ada").result
-    assert result["message"] == "Confirmed: 1 suspect region. 1 of 3 reviewed: 1 confirmed, 0 rejected."
+    assert result["message"] == "Confirmed: 1 suspect. 1 of 3 reviewed: 1 confirmed, 0 rejected."
     assert found.first().lq_suspects.detections[0].reviewed_by == "ada"
     result = operator()(found.limit(1), [second, third], "reject").result
-    assert result["message"] == "Rejected: 2 suspect regions. 3 of 3 reviewed: 1 confirmed, 2 rejected."
+    assert result["message"] == "Rejected: 2 suspects. 3 of 3 reviewed: 1 confirmed, 2 rejected."
     found.reload()
     assert ids(found) == [first]
     operator()(found, [first], "change", "tree")
     assert found.first().lq_suspects.detections[0].label == "tree"
     result = operator()(found, [first, second, third], "undo").result
-    assert result["message"] == "No verdict on: 3 suspect regions. 0 of 3 reviewed: 0 confirmed, 0 rejected."
+    assert result["message"] == "No verdict on: 3 suspects. 0 of 3 reviewed: 0 confirmed, 0 rejected."
     assert ids(found) == [first, second, third]
 
 
@@ -114,9 +114,9 @@ def test_python_calls_review_by_id(found: Any) -> None:
         ({"decision": "change", "corrected_to": "bus"}, "to be one of unlabelled, road, car, tree, but got 'bus'"),
         (
             {"region_ids": []},
-            "Choose suspect regions first: open a patch of a saved view such as 'lq: suspect regions'",
+            "Choose suspects first: open a patch of a saved view such as 'lq: suspect regions'",
         ),
-        ({"region_ids": ["0" * 24]}, "1 of the 1 regions is not among the suspects of run 'lq'"),
+        ({"region_ids": ["0" * 24]}, "1 of the 1 is not among the suspects of run 'lq'"),
         ({"key": "other"}, "has no suspects of a run 'other' to review"),
     ],
 )
@@ -131,7 +131,7 @@ def test_the_form_reviews_selected_labels(found: Any) -> None:
     request = {"selected_labels": chosen, "current_sample": found.first().id}
     properties = form(context(found, **request))
     assert errors(properties) == []
-    text = "2 suspect regions chosen. 0 of 3 reviewed: 0 confirmed, 0 rejected."
+    text = "2 suspects chosen. 0 of 3 reviewed: 0 confirmed, 0 rejected."
     assert properties["notice_chosen"].view.label == text
     assert properties["decision"].default == "confirm"
     assert "corrected_to" not in properties
@@ -148,7 +148,7 @@ def test_the_form_reviews_selected_labels(found: Any) -> None:
 
 def test_without_a_choice_the_form_says_what_to_do(found: Any, make_dataset: Any) -> None:
     for ctx in (context(found), context(found, current_sample=found.first().id), context(make_dataset())):
-        assert errors(form(ctx))[0].startswith("Choose suspect regions first: open a patch of a saved view such as")
+        assert errors(form(ctx))[0].startswith("Choose suspects first: open a patch of a saved view such as")
 
 
 def test_an_image_with_one_suspect_needs_no_choice(found: Any) -> None:
@@ -192,7 +192,7 @@ def test_a_key_where_nothing_can_be_reviewed_does_nothing(found: Any, make_datas
         assert requests(ctx) == []
     ctx = context(found, {"decision": "reject", "by_key": True}, current_sample=found.first().id)
     assert operator().execute(ctx) == {}
-    assert sent(ctx, "notify")["message"].startswith("Choose suspect regions first")
+    assert sent(ctx, "notify")["message"].startswith("Choose suspects first")
     assert verdicts(found) == [None] * 3
 
 
@@ -219,7 +219,7 @@ def test_regions_of_two_runs_are_not_mixed(found: Any) -> None:
     found.get_field("new_suspects").save()
     fields = ("lq_suspects", "new_suspects")
     chosen = [label(found, region, field) for region, field in zip(ids(found)[:2], fields, strict=True)]
-    assert errors(form(context(found, selected_labels=chosen))) == ["Choose regions of one run, not of lq and new."]
+    assert errors(form(context(found, selected_labels=chosen))) == ["Choose suspects of one run, not of lq and new."]
 
 
 def test_the_state_says_what_is_on_show(found: Any) -> None:
@@ -240,7 +240,7 @@ def test_the_state_says_what_is_on_show(found: Any) -> None:
     state = operator(STATE).execute(context(found, view=patches, current_sample=first))
     assert (state["text"], state["reviewed"]) == ("Given as road, looks like car: confirmed as tree by ada", 1)
     state = operator(STATE).execute(context(found, current_sample=found.first().id))
-    assert state["text"] == "Click a suspect region to review it"
+    assert state["text"] == "Click a suspect to review it"
     for ctx in (context(found), context(found, current_sample=found.skip(2).first().id)):
         assert operator(STATE).execute(ctx) == {"key": None}
 

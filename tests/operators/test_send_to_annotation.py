@@ -232,5 +232,5 @@ def test_the_app_is_told_how_the_corrections_come_back(dataset: Any, service: Pa
     messages = [json.loads(m.to_json_line()) for m in operator().execute(context(dataset, choose="worst", worst=1))]
     called = [message["body"]["operator_uri"] for message in messages]
     assert called[-2:] == ["notify", "show_output"]
-    assert messages[-2]["body"]["params"]["message"] == "Sent 1 image with 1 suspect region to folder as 'relabel'."
+    assert messages[-2]["body"]["params"]["message"] == "Sent 1 image with 1 suspect to folder as 'relabel'."
     assert "dataset.load_annotations('relabel')" in json.dumps(messages[-1])

@@ -59,14 +59,14 @@ def test_the_form_offers_the_groups_of_the_latest_run_that_has_some(grouped: Any
     assert properties["key"].default == "lq"
     assert properties["group"].type.values == ["car given as unlabelled", "car given as road"]
     assert [choice.label for choice in properties["group"].view.choices] == [
-        "car given as unlabelled (false negative, 1,200 regions in 3 images)",
-        "car given as road (systematic, 1 region in 1 image)",
+        "car given as unlabelled (false negative, 1,200 suspects in 3 images)",
+        "car given as road (systematic, 1 suspect in 1 image)",
     ]
     assert properties["notice_group"].view.label == "Systematic: car given as unlabelled."
 
 
 def test_a_group_that_does_not_exist_is_an_error(grouped: Any) -> None:
-    text = "Run 'lq' has no group 'x'. Its groups are 'car given as unlabelled', 'car given as road'."
+    text = "Run 'lq' has no issue 'x'. Its issues are 'car given as unlabelled', 'car given as road'."
     assert errors(form(grouped, group="x")) == {"group": text}
     with pytest.raises(Exception, match=text):
         operator()(grouped, "x")
@@ -76,18 +76,18 @@ def test_a_dataset_without_groups_says_what_to_do(dataset: Any, grouped: Any) ->
     from label_quality.plugin.dataset.record_parts import SuspectPart
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
 
-    assert "Run 'bare' has no groups of suspects yet" in errors(form(grouped, key="bare"))["key"]
-    with pytest.raises(Exception, match="Run 'bare' has no groups of suspects yet: find suspects first, or audit"):
+    assert "Run 'bare' has no issues yet" in errors(form(grouped, key="bare"))["key"]
+    with pytest.raises(Exception, match="Run 'bare' has no issues yet: find suspects first, or audit"):
         operator()(grouped, key="bare")
     save_record(grouped, RunRecord("clean", "ground_truth", suspects=SuspectPart()))
-    with pytest.raises(Exception, match="Run 'clean' has no suspect regions, and therefore no groups"):
+    with pytest.raises(Exception, match="Run 'clean' has no suspects, and therefore no issues"):
         operator()(grouped, key="clean")
     with pytest.raises(Exception, match=r"has no label quality run 'none'\. Its runs are: old, lq, bare, clean"):
         operator()(grouped, key="none")
 
 
 def test_without_any_run_the_form_says_so(dataset: Any) -> None:
-    assert "has no groups of suspects yet: find suspects first" in errors(form(dataset))["error_key"]
+    assert "has no issues yet: find suspects first" in errors(form(dataset))["error_key"]
 
 
 def test_a_python_call_returns_what_is_known_of_the_group(grouped: Any, issues: list[Any]) -> None:

@@ -64,7 +64,7 @@ def test_the_form_starts_with_the_worst_and_counts_them(dataset: Any) -> None:
         "The worst",
         "All below a quality",
         "One type of error",
-        "One issue group",
+        "One issue",
     ]
     assert properties["choose"].default == "worst"
     assert list(properties) == ["choose", "worst", "tag", "advanced", "notice_plan"]
@@ -87,7 +87,7 @@ def test_types_and_groups_are_offered_with_their_images(dataset: Any) -> None:
     }
     properties = form(dataset, choose="group", advanced=True, regions=True)
     assert offered(properties, "group")[0] == "car given as road (2 images)"
-    assert plan(properties) == "Tags 2 images and 2 suspect regions as 'relabel'."
+    assert plan(properties) == "Tags 2 images and 2 suspects as 'relabel'."
 
 
 def test_a_selection_or_a_view_comes_first(dataset: Any) -> None:
@@ -142,9 +142,7 @@ def test_without_a_run_images_can_still_be_tagged(make_dataset: Any) -> None:
     bare = make_dataset(count=2)
     properties = form(bare)
     assert (offered(properties), plan(properties)) == (["All images"], "Tags 2 images as 'relabel'.")
-    assert errors(form(bare, advanced=True, regions=True)) == {
-        "regions": "There are no suspect regions: find suspects first."
-    }
+    assert errors(form(bare, advanced=True, regions=True)) == {"regions": "There are no suspects: find suspects first."}
 
 
 def test_python_calls_tag_and_take_back(dataset: Any) -> None:
@@ -154,12 +152,12 @@ def test_python_calls_tag_and_take_back(dataset: Any) -> None:
         "images": 2,
         "already": 0,
         "regions": 2,
-        "message": "Tagged 2 images and 2 suspect regions as 'relabel'. Undo: 'Undo tagging for relabelling'.",
+        "message": "Tagged 2 images and 2 suspects as 'relabel'. Undo: 'Undo tagging for relabelling'.",
     }
     assert tagged(dataset) == [1, 3]
     result = operator(UNTAG)(dataset.limit(1)).result
     assert (result["images"], result["regions"], tagged(dataset)) == (2, 2, [])
-    assert result["message"] == "Removed the tag 'relabel' from 2 images and 2 suspect regions."
+    assert result["message"] == "Removed the tag 'relabel' from 2 images and 2 suspects."
     operator()(dataset.limit(2), tag="first")
     assert tagged(dataset, "first") == [0, 1]
     assert operator()(dataset.limit(2), tag="first").result["message"] == (
@@ -220,7 +218,7 @@ def test_the_form_of_undo_says_what_it_takes_back(dataset: Any) -> None:
         operator(UNTAG)(dataset)
     operator()(dataset, "worst", worst=3, regions=True)
     text = form(dataset, UNTAG)["notice_tagging"].view.label
-    assert text.startswith("This removes the tag 'relabel' from the 3 images and 4 suspect regions that got it on 20")
+    assert text.startswith("This removes the tag 'relabel' from the 3 images and 4 suspects that got it on 20")
     assert text.endswith(" UTC; what had it before keeps it.")
 
 

@@ -173,7 +173,7 @@ def test_deleting_the_run_deletes_the_field_and_leaves_the_masks(dataset: Any, c
 def test_what_is_missing_is_explained(dataset: Any, corrections: Any, tmp_path: Path) -> None:
     from label_quality.plugin.base.errors import LabelQualityError, SampleError
 
-    text = "No suspect region is confirmed yet: review the suspects first, or correct all with regions='all'."
+    text = "No suspect is confirmed yet: review the suspects first, or correct all with regions='all'."
     with pytest.raises(LabelQualityError, match=text):
         corrections.write_corrected_masks(dataset)
     with pytest.raises(LabelQualityError, match="Expected parameter `regions` to be one of confirmed, all, but got"):
@@ -278,9 +278,7 @@ def test_a_region_without_a_mask_is_said(dataset: Any, corrections: Any, tmp_pat
     sample = dataset.match({"index": 3}).first()
     sample.lq_suspects.detections[0].mask_path = None
     sample.save()
-    text = (
-        f"sample {sample.id}: One of its suspect regions, 'car', has no mask. Draw it in the App, or reject or delete"
-    )
+    text = f"sample {sample.id}: One of its suspects, 'car', has no mask. Draw it in the App, or reject or delete"
     with pytest.raises(SampleError, match=text):
         corrections.write_corrected_masks(dataset, regions="all", output_dir=tmp_path / "out")
 
@@ -372,16 +370,16 @@ def test_masks_of_version_0_1_and_of_other_datasets_stay(
 
 
 def test_the_form_counts_and_marks(dataset: Any, tmp_path: Path) -> None:
-    assert errors(form(dataset))["regions"].startswith("No region is confirmed yet: review the suspects first")
+    assert errors(form(dataset))["regions"].startswith("No suspect is confirmed yet: review the suspects first")
     folder = str(tmp_path / "out")
     properties = form(dataset, regions="all", output_dir=folder)
     assert errors(properties) == {}
     assert list(properties) == ["regions", "output_dir", "advanced", "notice_plan"]
     assert properties["notice_plan"].view.label == (
-        f"Corrects 5 regions in 4 images, in copies under {folder}; the given masks stay."
+        f"Corrects 5 suspects in 4 images, in copies under {folder}; the given masks stay."
     )
     judge(dataset, 1, 1, "confirmed")
-    assert "Corrects 1 region in 1 image" in form(dataset)["notice_plan"].view.label
+    assert "Corrects 1 suspect in 1 image" in form(dataset)["notice_plan"].view.label
 
 
 def test_without_suspects_the_form_says_what_to_do(make_dataset: Any) -> None:

@@ -1,4 +1,4 @@
-"""Verdicts on suspect regions: on the samples, in the patches, through new searches, and taken back."""
+"""Verdicts on suspects: on the samples, in the patches, through new searches, and taken back."""
 
 from __future__ import annotations
 
@@ -382,9 +382,9 @@ def test_deletion_of_the_run_takes_the_verdicts(review: Any, dataset: Any, searc
     ("verdict", "corrected_to", "text"),
     [
         ("yes", None, "Expected `verdict` to be one of 'confirmed', 'rejected' or None, which takes it back, but got"),
-        ("rejected", "car", "Only a confirmed region can have another class"),
+        ("rejected", "car", "Only a confirmed suspect can have another class"),
         ("confirmed", "bus", r"a class of run 'lq' \(unlabelled, road, car, tree\), but got 'bus'"),
-        ("confirmed", "unlabelled", "'unlabelled' is the given class: reject the region instead"),
+        ("confirmed", "unlabelled", "'unlabelled' is the given class: reject the suspect instead"),
     ],
 )
 def test_verdicts_that_make_no_sense(review: Any, found: Any, verdict: str, corrected_to: Any, text: str) -> None:
@@ -397,9 +397,9 @@ def test_verdicts_that_make_no_sense(review: Any, found: Any, verdict: str, corr
 def test_regions_that_are_not_there_are_an_error(review: Any, found: Any, search: Any) -> None:
     old = [region(found, 3)]
     search()
-    with pytest.raises(review.LabelQualityError, match="1 of the 2 regions is not among the suspects of run 'lq'"):
+    with pytest.raises(review.LabelQualityError, match="1 of the 2 is not among the suspects of run 'lq'"):
         review.set_verdict(found, KEY, [*old, region(found, 3)], "rejected")
-    with pytest.raises(review.LabelQualityError, match="Expected ids of suspect regions, but got 'first'"):
+    with pytest.raises(review.LabelQualityError, match="Expected ids of suspects, but got 'first'"):
         review.set_verdict(found, KEY, ["first"], "rejected")
     assert review.progress(found, KEY).reviewed == 0
     assert not found.has_sample_field("lq_rejected")

@@ -151,7 +151,7 @@ def test_without_a_run_only_what_needs_none_can_be_chosen(make_dataset: Any, pic
         pick(bare, choose="group")
     chosen = pick(bare)
     assert (len(chosen.samples), chosen.key, chosen.field) == (2, None, None)
-    with pytest.raises(LabelQualityError, match=r"no suspect regions to tag: find suspects first, or tag the images"):
+    with pytest.raises(LabelQualityError, match=r"no suspects to tag: find suspects first, or tag the images"):
         relabelling.tag_samples(chosen, regions=True)
     assert relabelling.tag_samples(chosen).images == 2
 
@@ -164,7 +164,7 @@ def test_images_and_their_regions_are_tagged(dataset: Any, pick: Any, relabellin
     calls: list[Any] = []
     assert relabelling.tag_samples(chosen, regions=True, progress=lambda *call: calls.append(call)) == expected
     assert (tagged(dataset), tagged_regions(dataset)) == ([1, 3], [("road", "car")] * 2)
-    assert calls == [("Tagging images", 1, 3), ("Tagging regions", 3, 3)]
+    assert calls == [("Tagging images", 1, 3), ("Tagging suspects", 3, 3)]
     assert relabelling.count(chosen, regions=True) == relabelling.Counts(already=2)
 
 

@@ -1,4 +1,4 @@
-"""Suspect regions: each kind of mistake on masks small enough to draw, thresholds, and the plain definition."""
+"""Suspects: each kind of mistake on masks small enough to draw, thresholds, and the plain definition."""
 
 from __future__ import annotations
 

@@ -85,13 +85,13 @@ def shown(context: Any) -> str:
 def test_without_a_test_it_offers_one_where_there_are_scores(call: Call, dataset: Any) -> None:
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
 
-    assert "Test the scores…" not in shown(call("on_load"))
+    assert "Benchmark the scores…" not in shown(call("on_load"))
     save_record(dataset, RunRecord("lq", "ground_truth"))
     text = shown(call("on_load"))
     assert "How far can these scores be trusted?" in text
     assert "Plant known errors in a copy of your masks" in text
-    assert "Test the scores…" in text
-    assert "Delete test…" not in text
+    assert "Benchmark the scores…" in text
+    assert "Delete benchmark…" not in text
 
 
 def test_buttons_open_the_forms(call: Call, save: Any) -> None:
@@ -108,7 +108,7 @@ def test_buttons_open_the_forms(call: Call, save: Any) -> None:
 
 def test_a_test_is_shown_with_its_errors_found_its_table_and_its_curves(call: Call, save: Any) -> None:
     drop, swap = result("drop", evidence=0.875, softmin=0.75), result("swap", evidence=0.5, softmin=0.625)
-    save(record(drop, swap, left_out={"shift": "the masks are too small"}, notes=["A note on the test."]))
+    save(record(drop, swap, left_out={"shift": "the masks are too small"}, notes=["A note on the benchmark."]))
     context = call("on_load")
     assert context.panel.get_state("page.trust.controls.measure") == "auroc"
     text = shown(context)
@@ -126,7 +126,7 @@ def test_a_test_is_shown_with_its_errors_found_its_table_and_its_curves(call: Ca
         *("AUROC: wrong ranked before right", "Lift among the 100 worst", "1 is always, 0.5 is chance"),
         *("Precision and recall", "━ Class-pair evidence", "By chance: 20 % wrong"),
         "“Displaced edge” has no figures: the masks are too small.",
-        "A note on the test.",
+        "A note on the benchmark.",
     ):
         assert words in text, words
     # The best of the first column is in the first row, that of the second in the second
@@ -176,12 +176,12 @@ def test_a_measure_that_is_missing_is_not_offered(call: Call, save: Any) -> None
 def test_a_test_under_way_says_how_to_go_on_and_shows_what_is_there(call: Call, save: Any) -> None:
     save(record(status="running"))
     text = shown(call("on_load"))
-    assert "This test is not finished: no result yet." in text
+    assert "This benchmark is not finished: no result yet." in text
     assert "start it again with the same name, “lq_benchmark”" in text
     assert "Measure" not in text
     save(record(result("drop", evidence=0.875), status="running"))
     text = shown(call("on_load"))
-    assert "This test is not finished: 1 result." in text
+    assert "This benchmark is not finished: 1 result." in text
     assert "0.875\\n0.750–0.938" in text
 
 
@@ -196,7 +196,7 @@ def test_a_record_whose_saving_was_interrupted_is_no_error(call: Call, dataset: 
     save(record(result("drop", evidence=0.875), status="running"))
     dataset._doc.runs["lq_benchmark"].results.delete()
     text = shown(call("on_load"))
-    assert "This test is not finished: no result yet." in text
+    assert "This benchmark is not finished: no result yet." in text
     assert "Error" not in text
 
 
@@ -214,4 +214,4 @@ def test_a_new_test_is_shown_at_once_and_a_deleted_one_is_left(call: Call, datas
     delete_benchmark(dataset, "lq_benchmark")
     left = call("refresh", back.panel.state._data)
     assert left.panel.get_state("page.trust.controls.benchmark") == "later"
-    assert "Test “" not in shown(left)
+    assert "Benchmark “" not in shown(left)

@@ -144,7 +144,7 @@ def test_it_opens_on_the_latest_run_with_everything_of_its_record(call: Call, au
     for words in (
         "Masks in “ground_truth” · cross-validated predictions",
         *("Images checked", "Mean quality", "0.47", "worst image 0.20; 1 is best"),
-        *("Images with suspects", "50 % have a region to look at"),
+        *("Images with suspects", "50 % have a suspect to look at"),
         *("Pixels in suspects", "4.6 %", "16; confident learning flags 3.0 %"),
         *("Quality (softmin)", "Correctly classified pixels"),
         *("Drop: an object left out", "2 images: click to see them", "A note on suspects."),
@@ -196,7 +196,7 @@ def test_a_run_without_suspects_offers_to_find_them(call: Call, audited: Any) ->
     save_record(audited, record)
     text = shown(call("on_load"))
     assert "No suspects were looked for yet." in text
-    assert "Mistakes that repeat" not in text
+    assert "Mistakes that repeat; click one" not in text
     assert "Pixels flagged" in text
     assert "by confident learning" in text
     assert "Leading suspect" not in text
@@ -414,7 +414,7 @@ def test_beside_an_image_its_place_suspects_and_scores_are_shown(audited: Any) -
         assert words in text, words
     assert text.index("car given as unlabelled") < text.index("car given as road")
     assert '"title": "2"' in text
-    assert "No region of this mask is suspected" in shown(image_context(audited, 2))
+    assert "This mask has none" in shown(image_context(audited, 2))
 
 
 def test_a_region_that_is_clicked_is_marked_in_the_image(audited: Any) -> None:
@@ -446,7 +446,7 @@ def test_names_in_plots_are_text_not_markup(fiftyone: Any) -> None:
     name = '<a href="https://example.com">x</a> & <b>y</b>'
     traces, layout, _ = panel_plots.matrix([issue(name, "car", regions=2)], [name, "car"])
     escaped = '&lt;a href="https://example.com"&gt;x&lt;/a&gt; &amp; &lt;b&gt;y&lt;/b&gt;'
-    assert traces[0]["hovertext"][0][1] == f"car given as {escaped}<br>2 regions in 1 image"
+    assert traces[0]["hovertext"][0][1] == f"car given as {escaped}<br>2 suspects in 1 image"
     assert layout["xaxis"]["ticktext"][0] == '&lt;a href="https://…'
     effect = ClassEffect(0, name, pixels_before=9, pixels_after=8, suspected_pixels=1, share=0.1, iou=None)
     for trace in panel_plots.class_bars([effect])[0]:

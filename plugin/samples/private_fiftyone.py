@@ -1,0 +1,157 @@
+"""What is used of FiftyOne that it keeps private: nothing else of this package does (``tests/test_private.py``).
+
+Each function says why there is no public way. All were tried, by the tests, on FiftyOne 1.16.0, the oldest that is
+supported (``make test-oldest``), and on 1.22.1 (``make test``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+# FiftyOne itself is imported where it is needed, as what runs models is imported without it
+
+
+def root_of(collection: Any) -> Any:
+    """The dataset that a view is of, or the dataset itself: of a view, what is public is only its name."""
+    return collection._root_dataset
+
+
+def id_of(dataset: Any) -> Any:
+    """The dataset's id: its name may be given to another one after it is gone."""
+    return dataset._doc.id
+
+
+def document_of(dataset: Any) -> Any:
+    """The document that the object has read: its saved views and runs are changed one by one, and so read anew."""
+    return dataset._doc
+
+
+def mark_changed(document: Any, field: str) -> None:
+    """Has MongoEngine save a field of a document whose change it does not notice."""
+    document._mark_as_changed(field)
+
+
+def stored_samples(dataset: Any) -> Any:
+    """MongoDB's collection of the samples: of public ways to write, none is one step an image or a tenth as fast."""
+    return dataset._sample_collection
+
+
+def update_samples(dataset: Any, updates: Sequence[Any], ids: Sequence[str]) -> None:
+    """Writes to the samples, and has those that this process holds follow; without the batches that are shown."""
+    from fiftyone.core import odm
+
+    odm.bulk_write(updates, stored_samples(dataset), batcher=False)
+    reload_samples(dataset, ids)
+
+
+def reload_samples(dataset: Any, ids: Sequence[str]) -> None:
+    """Has the samples that this process holds follow the database: public is only to do so with all of a dataset."""
+    import fiftyone as fo
+
+    fo.Sample._reload_docs(stored_samples(dataset).name, sample_ids=ids)
+
+
+def database() -> Any:
+    """FiftyOne's database: the lists of views, runs and clones are read without loading what they refer to."""
+    from fiftyone.core import odm
+
+    return odm.get_db_conn()
+
+
+def database_ports() -> set[int]:
+    """The ports of the servers that this process is connected to: a worker elsewhere has to be told."""
+    from fiftyone.core import odm
+
+    return {port for _, port in odm.get_db_client().nodes}
+
+
+def new_field(name: str, **kind: Any) -> Any:
+    """A field that is not yet any dataset's: many are added in one write."""
+    from fiftyone.core import odm
+
+    return odm.create_field(name, **kind)
+
+
+def save_view_documents(contents: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Saves documents of views, to which no dataset refers yet, in one write; returns their ids."""
+    from fiftyone.core import odm
+
+    documents = [odm.SavedViewDocument(**content).to_mongo() for content in contents]
+    written: list[Any] = database()["views"].insert_many(documents).inserted_ids
+    return written
+
+
+def stages_of(view: Any) -> list[dict[str, Any]]:
+    """A view's stages as they are saved, the same for views that show the same."""
+    stages: list[dict[str, Any]] = view._serialize(include_uuids=False)
+    return stages
+
+
+def is_generated(collection: Any) -> bool:
+    """Whether its samples are patches, frames or clips, made of a dataset's."""
+    return bool(collection._is_generated)
+
+
+def is_patches(view: Any) -> bool:
+    """Whether its samples are patches; what the App passes may be of no kind that has them."""
+    return bool(getattr(view, "_is_patches", False))
+
+
+def is_dynamic_groups(view: Any) -> bool:
+    """Whether the view groups its samples, in contrast to the dataset."""
+    return bool(view._is_dynamic_groups)
+
+
+def patched_fields(view: Any) -> Sequence[str]:
+    """The fields whose labels a view of patches shows."""
+    fields: Sequence[str] = view._label_fields
+    return fields
+
+
+def copy_of(view: Any) -> Any:
+    """The dataset that FiftyOne has made for a generated view."""
+    return view._dataset
+
+
+def path_of_ids(collection: Any, field: str) -> str:
+    """The path of the labels' ids in a field, whatever its type."""
+    path: str = collection._get_label_field_path(field, "id")[1]
+    return path
+
+
+def has_stages(view: Any) -> bool:
+    """Whether a view shows anything else than the whole dataset, also by what its generated dataset is of."""
+    return bool(view._all_stages)
+
+
+def web_session(api: Any) -> Any:
+    """The web session of FiftyOne's client of CVAT or Label Studio; None of another one."""
+    return getattr(api, "_session", None) or getattr(getattr(api, "_client", None), "session", None)
+
+
+def is_connected(session: Any) -> bool:
+    """Whether a session has reached its App, and told it of the dataset."""
+    return bool(getattr(session._client, "_connected", True))
+
+
+def network_of(model: Any) -> Any:
+    """The PyTorch module in a model of the zoo; None where there is none."""
+    return getattr(model, "_model", None)
+
+
+def output_processor(model: Any) -> Any:
+    """What makes labels of the outputs of a model of the zoo."""
+    return model._output_processor
+
+
+@contextmanager
+def output_processor_replaced(model: Any, other: Any) -> Iterator[None]:
+    """Has another one get a model's outputs: of them, what is public are the labels alone."""
+    own = model._output_processor
+    model._output_processor = other
+    try:
+        yield
+    finally:
+        model._output_processor = own
