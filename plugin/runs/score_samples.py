@@ -22,6 +22,7 @@ from ..predictions.readers import PredictionReader
 from ..samples.failures import as_dict
 from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import INGREDIENTS, PairEvidence, Usual, evidence_score, pair_evidence
+from ..scores.confident_kernels import STEPS
 from ..scores.confident_learning import ConfidentJoint, ConfidentLearning, Image, LowestCut, ThresholdSums, counts_score
 from ..scores.config import LABEL_ONLY_SCORES, PER_CLASS_SCORES, SCORES, ScoreConfig
 from ..scores.image_scores import ImageScores, score_image, score_labels_only
@@ -231,7 +232,7 @@ class Scoring:
             "class_pixels": np.array([one.class_pixels for one in scores], np.int64).reshape(-1, self._classes),
             "states": np.array([one.state for one in found], np.int64).reshape(-1, 2),
             "pairs": pack_pairs([one.pairs for one in found if one.pairs is not None]),
-            "sums": sums.sums,
+            "steps": sums.steps,
             "counts": sums.counts,
         }
 
@@ -244,7 +245,9 @@ class Scoring:
         total = ThresholdSums(self._classes)
         for shard in self._shards:
             row = self.store.read_shard(SCORED, shard)
-            total.add(row["sums"], row["counts"])
+            # Version 0.1.0 kept the sums themselves
+            steps = row["steps"] if "steps" in row else (row["sums"] * STEPS).astype(np.int64)
+            total.add(steps, row["counts"])
         return total.thresholds(), total.counts
 
     def _find_cut(self, thresholds: np.ndarray, progress: Progress) -> float:

@@ -124,6 +124,17 @@ def test_without_pooling_flags_are_of_single_pixels(scored: Any, open_scoring: O
     assert reduction.flagged == sum(int((one == 255).sum()) for one in flags) > 0
 
 
+def test_sums_that_version_0_1_0_kept_are_taken_up(scored: Any, open_scoring: Open) -> None:
+    scoring = open_scoring(scored)
+    expected = scoring.run(silent).thresholds
+    for shard in range(3):
+        row = scoring.store.read_shard("scores", shard)
+        row["sums"] = row.pop("steps") / 2**32
+        scoring.store.write_shard("scores", shard, row)
+    scoring.store.discard_shard("reduced", 0)
+    assert scoring.run(silent).thresholds.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("rule", ["joint", "cleanlab"])
 def test_results_do_not_depend_on_the_number_of_threads(scored: Any, open_scoring: Open, rule: str) -> None:
     one, four = (open_scoring(scored, str(workers), workers=workers, clc_rule=rule) for workers in (1, 4))
