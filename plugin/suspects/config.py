@@ -10,13 +10,15 @@ from ..base.config import Config, require
 
 @dataclass(frozen=True)
 class SuspectConfig(Config):
-    """Which regions of an image are suspects. Sizes are shares of the image, so that its resolution does not matter.
+    """Which regions of an image are suspects.
+
+    Sizes are shares of the image's pixels that take part, so that neither its resolution nor what is ignored matters.
 
     Args:
         min_evidence: the least evidence of all of an image's regions of the same two classes, summed over their pixels,
-            in nats per pixel of the image; each has at least a fifth of it. 0.0075 is 0.3 % of the image that the model
-            contradicts by 90 to 5 percent, or 3.6 % of it by 60 to 30 percent
-        min_area: the least share of the image's pixels that a region covers
+            in nats per pixel that takes part; each has at least a fifth of it. 0.0075 is 0.3 % of the image that the
+            model contradicts by 90 to 5 percent, or 3.6 % of it by 60 to 30 percent
+        min_area: the least share of the image's pixels that take part that a region covers
         max_regions: at most so many of an image, those of the most evidence; None for all
         workers: threads that search; None for one a core
     """
