@@ -29,7 +29,7 @@ from ..scores.image_scores import ImageScores, score_image, score_labels_only
 from ..store.encoding import to_half, to_single
 from ..store.passes import members, run_pass, shards_of
 from ..store.sets import ScoreSet
-from .kept import SCORED, has_usual, pack_pairs, read_usual, sample_state, unpack_pairs, write_usual
+from .kept import SCORED, check_unchanged, has_usual, pack_pairs, read_usual, sample_state, unpack_pairs, write_usual
 
 #: Scores of an image that need the whole dataset's sums
 _RELATIVE = ("clc", "evidence")
@@ -282,11 +282,14 @@ class Scoring:
         row = self.store.read_shard(SCORED, shard)
         joint = ConfidentJoint(self._classes)
         scores, counts = [], []
-        for sample_id, size in zip(row["ids"], row["sizes"], strict=True):
+        for place, sample_id in enumerate(row["ids"]):
             probabilities, labels = self._pooled(shard, sample_id)
             joint.update(probabilities, labels, learned.thresholds)
             flags = learned.flags(probabilities, labels)
-            self.store.write_flags(sample_id, _at_full_size(flags, self.config.pooling, size))
+            full = _at_full_size(flags, self.config.pooling, row["sizes"][place])
+            if row["class_pixels"][place].sum() < full.size:
+                full &= self._taking_part(shard, sample_id, row["states"][place], full.shape)
+            self.store.write_flags(sample_id, full)
             scores.append(counts_score(flags, labels))
             counts.append((int(flags.sum()), int((labels != IGNORED).sum())))
         return {
@@ -294,6 +297,15 @@ class Scoring:
             "flagged": np.array(counts, np.int64).reshape(-1, 2),
             "joint": joint.counts,
         }
+
+    def _taking_part(self, shard: int, sample_id: str, state: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+        """Which pixels of a sample take part, (H, W) bool; ``state`` is the one in which it was scored."""
+        index = next(one for one in members(shard, len(self.samples)) if self.samples.ids[one] == sample_id)
+        labels = self.samples.load_labels(index)
+        if labels.shape != size:
+            # By now it is another mask
+            check_unchanged(self.samples, index, state.tolist())
+        return labels != IGNORED
 
     def _reduce(self, learned: ConfidentLearning, given: np.ndarray) -> Reduction:
         flagged = np.zeros(2, np.int64)

@@ -124,6 +124,21 @@ def test_without_pooling_flags_are_of_single_pixels(scored: Any, open_scoring: O
     assert reduction.flagged == sum(int((one == 255).sum()) for one in flags) > 0
 
 
+def test_ignored_pixels_are_never_flagged(scored: Any, open_scoring: Open) -> None:
+    """The other pixels of their blocks are."""
+    for path in scored.values("ground_truth.mask_path"):
+        mask = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+        mask[::4] = 255
+        cv2.imwrite(path, mask)
+    scoring = open_scoring(scored)
+    scoring.samples.unknown = "ignore"
+    assert scoring.run(silent).flagged > 50
+    for sample_id in scoring.samples.ids:
+        flags = cv2.imread(str(scoring.store.file("flags", sample_id)), cv2.IMREAD_UNCHANGED)
+        assert not flags[::4].any()
+        np.testing.assert_array_equal(flags[2::4], flags[1 : 1 + 4 * len(flags[2::4]) : 4])
+
+
 def test_sums_that_version_0_1_0_kept_are_taken_up(scored: Any, open_scoring: Open) -> None:
     scoring = open_scoring(scored)
     expected = scoring.run(silent).thresholds
