@@ -6,10 +6,10 @@ over an image's pixels is its evidence, at four levels: of each pair (an object 
 or seen (a misplaced edge, which speaks through many pairs), of the whole image, and of each class seen, times its
 squared odds of being contradicted (an object missed altogether, against the edges of one that is there). Some
 confusions (kerb and road) are in every image, so each is divided by what is usual for it in this dataset: the 80th
-percentile of the images (a mistake that one image in five repeats is not yet usual), plus a floor, as a few pixels of a
-rare pair must not outweigh an object. A level is the root of the sum of its squared ratios, the evidence the geometric
-mean of the four. The image's suspicion is the geometric mean of the evidence and of 1 / softmin, which counts twice as
-the one witness at full resolution.
+percentile of the images (a mistake that one image in five repeats is not yet usual; of fewer than five images, what no
+other one says), plus a floor, as a few pixels of a rare pair must not outweigh an object. A level is the root of the
+sum of its squared ratios, the evidence the geometric mean of the four. The image's suspicion is the geometric mean of
+the evidence and of 1 / softmin, which counts twice as the one witness at full resolution.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ class Usual:
 
     Args:
         classes: number of classes K
-        level: (K² + 3 K + 1,) float64 by hypothesis, see `_hypotheses`: 80th percentile of the images, rounded up to
-            a quarter octave, in nats; those of classes missed altogether times squared odds
+        level: (K² + 3 K + 1,) float64 by hypothesis, see `_hypotheses`: 80th percentile of the images, of fewer than
+            five the second highest, rounded up to a quarter octave, in nats; those of classes missed altogether times
+            squared odds
     """
 
     classes: int
@@ -138,7 +139,8 @@ class UsualEvidence:
         # From the highest bin of its hypothesis down to each one: the images there
         total = self._counts.cumsum()
         above = np.repeat(total[last], np.diff(last, prepend=-1)) - total + self._counts
-        allowed = self.images - math.ceil(_USUAL_SHARE * self.images)
+        # What a single image says is usual in no dataset; else the worst of a few would be its own measure
+        allowed = max(1, self.images - math.ceil(_USUAL_SHARE * self.images))
         usual = above > allowed
         ends = 2.0 ** (np.arange(_BINS) / _BINS_AN_OCTAVE + _LOWEST)
         level = np.zeros(self.classes**2 + 3 * self.classes + 1)
