@@ -187,7 +187,8 @@ def usual_evidence(
     """Of each of `evidence_levels`' names that some image has: the 80th percentile over the images.
 
     The percentile of n values is the smallest of them that at least 4 n / 5 of them do not exceed, rounded up to a
-    whole number of quarter octaves: the smallest of 2^-24, 2^-23.75 ... 2^9 that is not below it; 0 where it is 0.
+    whole number of quarter octaves: the smallest of 2^-24, 2^-23.75 ... 2^9 that is not below it; 0 where it is 0. Of
+    fewer than five images it is the second highest value, of one image 0.
     """
     merged = [{name: nats for level in evidence_levels(*image) for name, nats in level.items()} for image in images]
     ends = [2 ** (quarter / 4) for quarter in range(4 * -24, 4 * 9 + 1)]
@@ -195,6 +196,8 @@ def usual_evidence(
     for name in {name for image in merged for name in image}:
         values = sorted(image.get(name, 0.0) for image in merged)
         percentile = next(v for rank, v in enumerate(values, start=1) if 5 * rank >= 4 * len(values))
+        if len(values) < 5:
+            percentile = [0.0, *values][-2]
         usual[name] = next(end for end in ends if end >= percentile) if percentile else 0.0
     return usual
 

@@ -87,7 +87,7 @@ class BenchmarkConfig(Config):
     resamples: int = parameter(
         1000, "Resamples", "Of the bootstrap that the 95 % intervals come from", within="[1, inf)"
     )
-    suspects: bool = parameter(True, "Also judge the suspect regions of planted errors")
+    suspects: bool = parameter(True, "Also judge the suspects of planted errors")
     predictions: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +16,8 @@ from numba.extending import intrinsic
 
 #: The part of a plane that `count_tile` counts in: rows and columns
 TILE_ROWS, TILE_COLUMNS = 4, 16
+#: The rooms that have kernels, and all that those may import: what a kernel is compiled from stands in their files
+_SOURCES = ("base", "pixels", "scores")
 
 
 def kernel(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -20,6 +25,8 @@ def kernel(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., Any]
 
     numba's cache is found by file, but imports the function's module by name when it is read. FiftyOne loads the
     plugin under a name that no other process can import, so the functions are given a module name that always exists.
+    It notices a change of the function's own file only, not of the functions and constants of other files that are
+    compiled into it, so the functions are given a name, by which the cache's files are called, that changes with those.
 
     Args:
         fastmath: which liberties the compiler may take with floating-point arithmetic, as numba names them
@@ -29,6 +36,7 @@ def kernel(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., Any]
     """
 
     def compile_lazily(function: Callable[..., Any]) -> Callable[..., Any]:
+        function.__qualname__ += f"_{_digest_of_sources()}"
         return njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(as_cached(function))
 
     return compile_lazily
@@ -40,6 +48,15 @@ def as_cached(function: Callable[..., Any]) -> Callable[..., Any]:
     sys.modules.setdefault(name, ModuleType(name))
     function.__module__ = name
     return function
+
+
+@functools.cache
+def _digest_of_sources() -> str:
+    digest, plugin = hashlib.sha256(), Path(__file__).parents[1]
+    for path in sorted(path for room in _SOURCES for path in (plugin / room).glob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(plugin)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
 
 
 def _count_tile(_: Any, values: Any, start: Any, width: Any, limit: Any) -> Any:

@@ -57,6 +57,9 @@ def scan(
 
     Returns:
         The results of the pass.
+
+    Raises:
+        ValueError: A probability of a pixel that takes part is NaN or infinite.
     """
     values = class_values(probabilities)
     classes, (height, width) = len(values), labels.shape
@@ -71,8 +74,20 @@ def scan(
     blocks = factor or 1, shares(sizes, divisor(values))
     maps = prediction.reshape(-1), heatmap.reshape(-1)
     counting = limits(thresholds, values)
-    kernels.scan_image(flat, divisor(values), given, width, counting, *blocks, sums.arguments, *maps, above, pooled)
+    filled = *maps, above, pooled
+    if not kernels.scan_image(flat, divisor(values), given, width, counting, *blocks, sums.arguments, *filled):
+        raise ValueError(_not_finite(probabilities, labels))
     return Scan(prediction, heatmap, sums.tally(), above, pooled if factor else None, pooled_labels)
+
+
+def _not_finite(probabilities: np.ndarray, labels: np.ndarray) -> str:
+    """What is wrong with an image's probabilities, some of which are NaN or infinite."""
+    wrong = ~np.isfinite(probabilities) & (labels >= 0)
+    channel, row, column = np.argwhere(wrong)[0]
+    return (
+        f"Expected finite probabilities, but {int(wrong.sum())} of {wrong.size} are NaN or infinite, the first in "
+        f"class {channel} at row {row}, column {column}: {probabilities[channel, row, column]}."
+    )
 
 
 def predict(probabilities: np.ndarray, limits: np.ndarray | None = None) -> np.ndarray:

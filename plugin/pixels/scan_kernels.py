@@ -1,14 +1,12 @@
 """The compiled pass over an image: plain loops over pixels, called through the modules that explain them.
 
-What calls one another shares one file, as numba's cache notices a change of a function's own file only, not of the
-functions it calls. Class values come as (K, N) float32, as the bits of float16 in int16, or as uint8: all three order
+Class values come as (K, N) float32, as the bits of float16 in int16, or as uint8: all three order
 as the probabilities do, so most of the work needs no conversion, and takes as many at a time as a register holds.
 Labels are (N,) int16 with a negative value where a pixel takes no part.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -16,16 +14,10 @@ from numba import types
 from numba.extending import overload
 
 from .compiled import TILE_COLUMNS, TILE_ROWS, as_cached, count_tile, kernel
+from .tally_kernels import tally
 
 #: Pixels of one class that are worked on at a time: with their scratch space they fit a first-level cache
 CHUNK_PIXELS = 4096
-#: Pixels whose sums are prepared at a time
-TALLY_PIXELS = 512
-#: Copies of a class's sums and counts, used in turn: none has to wait for the one of the pixel before
-COPIES = 4
-_LOG2_E, _LN_2 = 1 / math.log(2), math.log(2)
-#: Taylor terms 1 / n! of e^f: for f in [-ln(2) / 2, ln(2) / 2] good to float64's last bits
-_TERMS = tuple(1 / math.factorial(n) for n in range(13))
 
 
 def _number(value: Any) -> Any:
@@ -45,6 +37,25 @@ def _compile_number(value: Any) -> Any:
     return as_cached(widen if value == types.int16 else convert)
 
 
+def _is_finite(value: Any) -> bool:
+    """Whether a class value is neither NaN nor infinite."""
+    return bool(np.isfinite(value))
+
+
+@overload(_is_finite, strict=False)
+def _compile_is_finite(value: Any) -> Any:
+    def compare(value: Any) -> Any:
+        return abs(value) < np.inf
+
+    def look_at_exponent(value: Any) -> Any:
+        return (value & np.int16(0x7C00)) != np.int16(0x7C00)
+
+    def agree(value: Any) -> Any:
+        return True
+
+    return as_cached(look_at_exponent if value == types.int16 else compare if isinstance(value, types.Float) else agree)
+
+
 @kernel()
 def scan_image(
     values: np.ndarray,
@@ -59,8 +70,10 @@ def scan_image(
     heatmap: np.ndarray,
     above: np.ndarray,
     pooled: np.ndarray,
-) -> None:
+) -> bool:
     """Passes once over an image; fills the last four arrays, and what `tally` fills. See `scan.scan`.
+
+    Returns whether all values of pixels that take part are finite; what it has filled means nothing where not.
 
     Args:
         divisor: of the values, see `class_values`
@@ -78,7 +91,7 @@ def scan_image(
     chunk = width * factor * max(1, CHUNK_PIXELS // (width * factor))
     best, given, kept = (np.empty(chunk, values.dtype), np.empty(chunk, values.dtype), np.empty(chunk, values.dtype))
     confidence, columns = np.empty(chunk, np.float32), np.empty(width, np.float32)
-    seen = np.zeros(classes, np.bool_)
+    seen, finite = np.zeros(classes, np.bool_), True
     for start in range(0, pixels, chunk):
         size, row = min(chunk, pixels - start), start // (width * factor)
         part, winner = labels[start : start + size], prediction[start : start + size]
@@ -97,12 +110,15 @@ def scan_image(
                 _take(plane, part, np.int16(k), given)
             # Two calls, as plane and kept differ in type where the caller's array is read-only
             if complete:
+                finite &= _are_finite(plane)
                 _count_and_pool(plane, width, limits, factor, shares[row:], columns, above[k], pooled[k, row:])
             else:
                 _take_all(plane, part, kept)
+                finite &= _are_finite(kept[:size])
                 _count_and_pool(kept[:size], width, limits, factor, shares[row:], columns, above[k], pooled[k, row:])
         _clip(given, divisor, part, confidence)
         tally(part, winner, confidence, *tallying, heatmap[start : start + size])
+    return finite
 
 
 @kernel()
@@ -142,6 +158,14 @@ def _take_all(values: np.ndarray, labels: np.ndarray, kept: np.ndarray) -> None:
     for i in range(values.size):
         value = values[i]
         kept[i] = value if labels[i] >= 0 else nothing
+
+
+@kernel()
+def _are_finite(values: np.ndarray) -> bool:
+    finite = True
+    for i in range(values.size):
+        finite &= _is_finite(values[i])
+    return finite
 
 
 @kernel()
@@ -244,110 +268,6 @@ def _pool_columns(columns: np.ndarray, factor: int, shares: np.ndarray, pooled: 
         pooled[block] = (total + columns[(block + 1) * factor - 1] if factor % 2 else total) * shares[block]
     if whole < pooled.size:
         pooled[whole] = columns[whole * factor :].sum() * shares[whole]
-
-
-@kernel()
-def tally(
-    labels: np.ndarray,
-    prediction: np.ndarray,
-    confidence: np.ndarray,
-    thresholds: np.ndarray,
-    shift: np.ndarray,
-    coldness: float,
-    shifted: bool,
-    bins: np.ndarray,
-    predicted: np.ndarray,
-    sums: np.ndarray,
-    heatmap: np.ndarray,
-) -> None:
-    """Sums up pixels by their given class; adds to three arrays, and fills the heatmap. See `tally.Tally`.
-
-    A class has `COPIES` rows in each array, used in turn, and so have the pixels that take no part, as if of class K.
-
-    Args:
-        prediction: (N,) int16; a negative one belongs to no class
-        confidence: (N,) float32 probability of the given class, in [0, 1]; 1 where a pixel takes no part
-        thresholds: (T,) float32; may be empty
-        shift: (K + 1,) float64, what the confidence is taken from in its weight
-        coldness: 1 / temperature of the weights
-        shifted: whether not all of ``shift`` is 0
-        bins: (COPIES (K + 1), 2, T + 1) int32 pixels by class, whether it is predicted, and thresholds exceeded
-        predicted: (COPIES (K + 1),) int32 pixels predicted each class
-        sums: (COPIES (K + 1), 3) float64 sums of the confidence, of the weights, and of the weighted confidence
-        heatmap: (N,) uint8
-    """
-    indices, weights = np.empty((3, TALLY_PIXELS), np.int32), np.empty(TALLY_PIXELS, np.float64)
-    rows, places, exceeded = indices[0], indices[1], indices[2]
-    flat_bins, flat_sums, each, none = (
-        bins.reshape(-1),
-        sums.reshape(-1),
-        thresholds.size + 1,
-        np.uint16(shift.size - 1),
-    )
-    for start in range(0, labels.size, TALLY_PIXELS):
-        stop = min(start + TALLY_PIXELS, labels.size)
-        label, seen, s = labels[start:stop], prediction[start:stop], confidence[start:stop]
-        _find_rows(label, label, none, rows)
-        _count_exceeded(s, thresholds, exceeded)
-        for i in range(label.size):
-            places[i] = (np.int32(2) * rows[i] + np.int32(label[i] == seen[i])) * np.int32(each) + exceeded[i]
-        for i in range(label.size):
-            flat_bins[places[i]] += np.int32(1)
-        _find_rows(seen, label, none, places)
-        for i in range(label.size):
-            predicted[places[i]] += np.int32(1)
-        for i in range(label.size):
-            weights[i] = -coldness * np.float64(s[i])
-        if shifted:
-            for i in range(label.size):
-                weights[i] += coldness * shift[min(np.uint16(label[i]), none)]
-        _exponentials(weights[: label.size])
-        for i in range(label.size):
-            place, sure, weight = 3 * rows[i], np.float64(s[i]), weights[i]
-            flat_sums[place] += sure
-            flat_sums[place + 1] += weight
-            flat_sums[place + 2] += weight * sure
-        for i in range(label.size):
-            heatmap[start + i] = np.uint8(255.0 * (1.0 - np.float64(s[i])) + 0.5)
-
-
-@kernel()
-def _find_rows(classes: np.ndarray, labels: np.ndarray, none: np.uint16, rows: np.ndarray) -> None:
-    """Fills the row of each pixel's class, negative ones being large as unsigned numbers; see `tally`."""
-    for i in range(classes.size):
-        label, k = min(np.uint16(labels[i]), none), min(np.uint16(classes[i]), none)
-        rows[i] = np.int32(i % COPIES) * (np.int32(none) + np.int32(1)) + np.int32(k if label < none else none)
-
-
-@kernel()
-def _count_exceeded(confidence: np.ndarray, thresholds: np.ndarray, exceeded: np.ndarray) -> None:
-    exceeded[:] = 0
-    for t in range(thresholds.size):
-        for i in range(confidence.size):
-            exceeded[i] += np.int32(confidence[i] > thresholds[t])
-
-
-@kernel(fastmath={"contract"})
-def _exponentials(values: np.ndarray) -> None:
-    """e to the power of each, in place; a call of ``exp`` a value would not become vector instructions."""
-    for i in range(values.size):
-        exponent = max(values[i] * _LOG2_E, -1023.0)
-        whole = np.floor(exponent + 0.5)
-        f = (exponent - whole) * _LN_2
-        power = _TERMS[12]
-        power = power * f + _TERMS[11]
-        power = power * f + _TERMS[10]
-        power = power * f + _TERMS[9]
-        power = power * f + _TERMS[8]
-        power = power * f + _TERMS[7]
-        power = power * f + _TERMS[6]
-        power = power * f + _TERMS[5]
-        power = power * f + _TERMS[4]
-        power = power * f + _TERMS[3]
-        power = power * f + _TERMS[2]
-        power = power * f + _TERMS[1]
-        power = power * f + _TERMS[0]
-        values[i] = power * np.int64((np.int64(np.int32(whole)) + 1023) << 52).view(np.float64)
 
 
 @kernel()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import scan_kernels as kernels
+from . import tally_kernels as kernels
 
 #: Below this temperature the weights of confidences in [0, 1] would span more than float64 does
 _COLD = 1 / 600
@@ -52,7 +52,7 @@ class TallySums:
     Attributes:
         shift: (K + 1,) float64 as in `Tally`, and of pixels that take no part; to be set to the smallest s where `cold`
         cold: whether exp(−s / temperature) can be too small for a float64
-        arguments: of `scan_kernels.tally`, after the pixels'
+        arguments: of `tally_kernels.tally`, after the pixels'
     """
 
     def __init__(self, classes: int, thresholds: np.ndarray, temperature: float | None) -> None:

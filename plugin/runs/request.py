@@ -32,7 +32,7 @@ class Stages(Config):
             FilesSource.source: "Use predictions I have stored",
         },
     )
-    suspects: bool = parameter(True, "Find suspect regions too")
+    suspects: bool = parameter(True, "Find suspects too")
     predictions: str | None = parameter(
         None, "Predictions of run", "The run whose predictions are scored again", empty="the same run"
     )

@@ -22,6 +22,7 @@ from ..predictions.readers import PredictionReader
 from ..samples.failures import LeftOut, as_dict
 from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import INGREDIENTS, PairEvidence, Usual, evidence_score, pair_evidence
+from ..scores.confident_kernels import STEPS
 from ..scores.confident_learning import ConfidentJoint, ConfidentLearning, Image, LowestCut, ThresholdSums, counts_score
 from ..scores.config import LABEL_ONLY_SCORES, PER_CLASS_SCORES, SCORES, ScoreConfig
 from ..scores.image_scores import ImageScores, score_image, score_labels_only
@@ -29,7 +30,7 @@ from ..scores.results import ResultRows
 from ..store.encoding import to_half, to_single
 from ..store.passes import members, run_pass, shards_of
 from ..store.sets import ScoreSet
-from .kept import SCORED, has_usual, pack_pairs, read_usual, sample_state, unpack_pairs, write_usual
+from .kept import SCORED, check_unchanged, has_usual, pack_pairs, read_usual, sample_state, unpack_pairs, write_usual
 
 #: Scores of an image that need the whole dataset's sums
 _RELATIVE = ("clc", "evidence")
@@ -246,7 +247,7 @@ class Scoring:
             "class_pixels": np.array([one.class_pixels for one in scores], np.int64).reshape(-1, self._classes),
             "states": np.array([one.state for one in found], np.int64).reshape(-1, 2),
             "pairs": pack_pairs([one.pairs for one in found if one.pairs is not None]),
-            "sums": sums.sums,
+            "steps": sums.steps,
             "counts": sums.counts,
         }
 
@@ -259,7 +260,9 @@ class Scoring:
         total = ThresholdSums(self._classes)
         for shard in self._shards:
             row = self.store.read_shard(SCORED, shard)
-            total.add(row["sums"], row["counts"])
+            # Version 0.1.0 kept the sums themselves
+            steps = row["steps"] if "steps" in row else (row["sums"] * STEPS).astype(np.int64)
+            total.add(steps, row["counts"])
         return total.thresholds(), total.counts
 
     def _find_cut(self, thresholds: np.ndarray, progress: Progress) -> float:
@@ -294,11 +297,14 @@ class Scoring:
         row = self.store.read_shard(SCORED, shard)
         joint = ConfidentJoint(self._classes)
         scores, counts = [], []
-        for sample_id, size in zip(row["ids"], row["sizes"], strict=True):
+        for place, sample_id in enumerate(row["ids"]):
             probabilities, labels = self._pooled(shard, sample_id)
             joint.update(probabilities, labels, learned.thresholds)
             flags = learned.flags(probabilities, labels)
-            self.store.write_flags(sample_id, _at_full_size(flags, self.config.pooling, size))
+            full = _at_full_size(flags, self.config.pooling, row["sizes"][place])
+            if row["class_pixels"][place].sum() < full.size:
+                full &= self._taking_part(shard, sample_id, row["states"][place], full.shape)
+            self.store.write_flags(sample_id, full)
             scores.append(counts_score(flags, labels))
             counts.append((int(flags.sum()), int((labels != IGNORED).sum())))
         return {
@@ -306,6 +312,15 @@ class Scoring:
             "flagged": np.array(counts, np.int64).reshape(-1, 2),
             "joint": joint.counts,
         }
+
+    def _taking_part(self, shard: int, sample_id: str, state: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+        """Which pixels of a sample take part, (H, W) bool; ``state`` is the one in which it was scored."""
+        index = next(one for one in members(shard, len(self.samples)) if self.samples.ids[one] == sample_id)
+        labels = self.samples.load_labels(index)
+        if labels.shape != size:
+            # By now it is another mask
+            check_unchanged(self.samples, index, state.tolist())
+        return labels != IGNORED
 
     def _reduce(self, learned: ConfidentLearning, given: np.ndarray) -> Reduction:
         flagged = np.zeros(2, np.int64)

@@ -6,10 +6,10 @@ over an image's pixels is its evidence, at four levels: of each pair (an object 
 or seen (a misplaced edge, which speaks through many pairs), of the whole image, and of each class seen, times its
 squared odds of being contradicted (an object missed altogether, against the edges of one that is there). Some
 confusions (kerb and road) are in every image, so each is divided by what is usual for it in this dataset: the 80th
-percentile of the images (a mistake that one image in five repeats is not yet usual), plus a floor, as a few pixels of a
-rare pair must not outweigh an object. A level is the root of the sum of its squared ratios, the evidence the geometric
-mean of the four. The image's suspicion is the geometric mean of the evidence and of 1 / softmin, which counts twice as
-the one witness at full resolution.
+percentile of the images (a mistake that one image in five repeats is not yet usual; of fewer than five images, what no
+other one says), plus a floor, as a few pixels of a rare pair must not outweigh an object. A level is the root of the
+sum of its squared ratios, the evidence the geometric mean of the four. The image's suspicion is the geometric mean of
+the evidence and of 1 / softmin, which counts twice as the one witness at full resolution.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ class Usual:
 
     Args:
         classes: number of classes K
-        level: (K² + 3 K + 1,) float64 by hypothesis, see `_hypotheses`: 80th percentile of the images, rounded up to
-            a quarter octave, in nats; those of classes missed altogether times squared odds
+        level: (K² + 3 K + 1,) float64 by hypothesis, see `_hypotheses`: 80th percentile of the images, of fewer than
+            five the second highest, rounded up to a quarter octave, in nats; those of classes missed altogether times
+            squared odds
     """
 
     classes: int
@@ -103,7 +104,7 @@ class Usual:
 
 
 class UsualEvidence:
-    """Finds what is usual, image by image, in memory that does not grow with their number.
+    """Finds what is usual, image by image, in memory of the hypotheses met and their bins, not of the images.
 
     Args:
         classes: number of classes K
@@ -112,7 +113,10 @@ class UsualEvidence:
     def __init__(self, classes: int) -> None:
         self.classes = classes
         self.images = 0
-        self._counts = np.zeros((classes * classes + 3 * classes + 1, _BINS), np.int32)
+        # By hypothesis and bin, ascending, and how many images are there; then those of the last images, not yet sorted
+        self._keys, self._counts = np.empty(0, np.int64), np.empty(0, np.int64)
+        self._latest: list[np.ndarray] = []
+        self._waiting = 0
 
     def update(self, pairs: PairEvidence) -> None:
         """Adds an image.
@@ -122,18 +126,34 @@ class UsualEvidence:
         """
         index, strength = _hypotheses(pairs, self.classes)
         self.images += 1
-        self._counts[index, _bins(strength)] += 1
+        self._latest.append(index * _BINS + _bins(strength))
+        self._waiting += index.size
+        if self._waiting > self._keys.size:
+            self._sort()
 
     def usual(self) -> Usual:
         """What is usual in the images so far; nothing is where there are none. Images without a pair count as 0."""
-        some = np.flatnonzero(self._counts.any(axis=1))
-        above = self._counts[some, ::-1].cumsum(axis=1, dtype=np.int32)[:, ::-1]
-        allowed = self.images - math.ceil(_USUAL_SHARE * self.images)
-        highest = (above > allowed).sum(axis=1) - 1
+        self._sort()
+        index, bins = np.divmod(self._keys, _BINS)
+        last = np.flatnonzero(np.diff(index, append=-1))
+        # From the highest bin of its hypothesis down to each one: the images there
+        total = self._counts.cumsum()
+        above = np.repeat(total[last], np.diff(last, prepend=-1)) - total + self._counts
+        # What a single image says is usual in no dataset; else the worst of a few would be its own measure
+        allowed = max(1, self.images - math.ceil(_USUAL_SHARE * self.images))
+        usual = above > allowed
         ends = 2.0 ** (np.arange(_BINS) / _BINS_AN_OCTAVE + _LOWEST)
-        level = np.zeros(len(self._counts))
-        level[some] = np.where(highest >= 0, ends[highest], 0.0)
+        level = np.zeros(self.classes**2 + 3 * self.classes + 1)
+        # Ascending, so that the highest bin of each is what stays
+        level[index[usual]] = ends[bins[usual]]
         return Usual(self.classes, level)
+
+    def _sort(self) -> None:
+        keys = np.concatenate([self._keys, *self._latest])
+        counts = np.concatenate([self._counts, np.ones(keys.size - self._counts.size, np.int64)])
+        self._keys, place = np.unique(keys, return_inverse=True)
+        self._counts, self._latest, self._waiting = np.zeros(self._keys.size, np.int64), [], 0
+        np.add.at(self._counts, place, counts)
 
 
 def pair_evidence(probabilities: np.ndarray, labels: np.ndarray) -> PairEvidence:

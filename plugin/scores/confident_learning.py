@@ -29,6 +29,9 @@ CLEANLAB_LEAST_THRESHOLD = 2e-6
 class ThresholdSums:
     """The mean probability of each class over the pixels given that class, as it accumulates.
 
+    A pixel's probability counts in whole steps of 2**-32, rounded down: that of float16 exactly, that of float32 less
+    2**-32 at most, which is also how much too low a mean can be.
+
     Args:
         classes: number of classes K
 
@@ -38,33 +41,28 @@ class ThresholdSums:
 
     def __init__(self, classes: int) -> None:
         self.counts = np.zeros(classes, np.int64)
-        # Python's integers: sums of 2**-32 steps would fill 64 bits after some billion pixels
-        self._sums = [0] * classes
+        # Python's integers: the steps of some billion pixels fill 64 bits
+        self._steps = [0] * classes
 
     @property
-    def sums(self) -> np.ndarray:
-        """The sums (K,) float64; exact for an image of up to 2**21 pixels."""
-        return np.array([total / kernels.STEPS for total in self._sums])
+    def steps(self) -> np.ndarray:
+        """The sums (K,) int64 in steps of 2**-32, of up to 2**31 pixels."""
+        return np.array(self._steps, np.int64)
 
     def update(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
         """Adds one image; probabilities (K, h, w) in [0, 1], labels (h, w), negative where ignored."""
-        sums = np.zeros(self.counts.size, np.int64)
-        kernels.sum_given(*_flatten(probabilities, labels), sums, self.counts)
-        self._sums = [total + int(more) for total, more in zip(self._sums, sums, strict=True)]
+        steps, counts = np.zeros_like(self.counts), np.zeros_like(self.counts)
+        kernels.sum_given(*_flatten(probabilities, labels), steps, counts)
+        self.add(steps, counts)
 
-    def add(self, sums: np.ndarray, counts: np.ndarray) -> None:
-        """Adds the images behind another instance's `sums` (K,) and `counts` (K,)."""
-        self._sums = [total + int(more * kernels.STEPS) for total, more in zip(self._sums, sums, strict=True)]
+    def add(self, steps: np.ndarray, counts: np.ndarray) -> None:
+        """Adds the images behind another instance's `steps` (K,) and `counts` (K,)."""
+        self._steps = [total + more for total, more in zip(self._steps, steps.tolist(), strict=True)]
         self.counts += counts
-
-    def merge(self, other: ThresholdSums) -> None:
-        """Adds the images that another instance has seen."""
-        self._sums = [total + more for total, more in zip(self._sums, other._sums, strict=True)]
-        self.counts += other.counts
 
     def thresholds(self) -> np.ndarray:
         """The thresholds (K,) float64; inf for a class never given, so that no pixel is confidently of it."""
-        pairs = zip(self._sums, self.counts.tolist(), strict=True)
+        pairs = zip(self._steps, self.counts.tolist(), strict=True)
         return np.array([total / kernels.STEPS / count if count else np.inf for total, count in pairs])
 
 

@@ -65,7 +65,8 @@ def score_image(probabilities: np.ndarray, labels: np.ndarray, config: ScoreConf
         The scores, the maps and, for CLC, CoCo and evidence, the pooled arrays.
 
     Raises:
-        ValueError: The shapes disagree, a label is not below K, or every pixel is ignored.
+        ValueError: The shapes disagree, a label is not below K, every pixel is ignored, or a probability of a pixel
+            that takes part is NaN or infinite.
     """
     labels = np.ascontiguousarray(labels, dtype=np.int16)
     if probabilities.ndim != 3 or probabilities.shape[1:] != labels.shape:

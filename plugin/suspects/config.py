@@ -11,7 +11,9 @@ from ..base.parameters import parameter
 
 @dataclass(frozen=True)
 class SuspectConfig(Config):
-    """Which regions of an image are suspects. Sizes are shares of the image, so that its resolution does not matter.
+    """Which regions of an image are suspects.
+
+    Sizes are shares of the image's pixels that take part, so that neither its resolution nor what is ignored matters.
 
     ``min_evidence`` is of all of an image's regions of the same two classes; each has at least a fifth of it. 0.0075 is
     0.3 % of the image that the model contradicts by 90 to 5 percent, or 3.6 % of it by 60 to 30 percent.
@@ -22,17 +24,21 @@ class SuspectConfig(Config):
     min_evidence: float = parameter(
         0.0075,
         "Least evidence",
-        "The least evidence of a region, summed over it, in nats per pixel of the image",
+        "The least evidence of a suspect, summed over its region, in nats per pixel that takes part",
         within="[0, inf)",
         unit="E",
     )
     min_area: float = parameter(
-        0.001, "Least area", "The least share of an image that a region covers", within="[0, 1]", unit="A"
+        0.001,
+        "Least area",
+        "The least share of an image's pixels that take part that a suspect covers",
+        within="[0, 1]",
+        unit="A",
     )
     max_regions: int | None = parameter(
         50,
-        "Regions an image",
-        "Most regions of an image, those of the most evidence; 0 for all",
+        "Suspects an image",
+        "Most suspects of an image, those of the most evidence; 0 for all",
         within="[1, inf)",
         none="all",
     )

@@ -93,18 +93,18 @@ def find_regions(
     olds, news = labels.ravel()[places].astype(np.int64), seen.ravel()[places].astype(np.int64)
     strength = sum_together(olds * len(probabilities) + news, sums) / max(1, int((labels >= 0).sum()))
     shapes = measure(numbers, labels, seen)
-    regions = []
-    for index in _candidates(shapes, sums, config, given.size, factor):
+    regions, pixels = [], np.count_nonzero(given >= 0)
+    for index in _candidates(shapes, sums, config, pixels, factor):
         old, new, window = int(olds[index]), int(news[index]), windows[index]
         mask, corner = _pixels(numbers[window] == index + 1, window, given, old, factor)
         weights, area = _count_pixels(mask, factor), int(mask.sum())
         evidence = float((weights * gain[window]).sum()) * _unusual_share(float(strength[index]), usual, old, new)
-        if area < config.min_area * given.size or evidence < _PART * config.min_evidence * given.size:
+        if area < config.min_area * pixels or evidence < _PART * config.min_evidence * pixels:
             continue
         confidence = min(1.0, float((weights * probabilities[new][window]).sum()) / area)
         kind = region_kind(shapes, index, old == unlabelled)
         regions.append(Region(old, new, kind, evidence, area, confidence, *_cropped(mask, corner)))
-    return _strongest(regions, config, given.size)
+    return _strongest(regions, config, pixels)
 
 
 def image_kind(regions: Sequence[Region]) -> str:

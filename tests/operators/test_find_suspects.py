@@ -87,7 +87,7 @@ def test_advanced_options_show_every_threshold(recorded: Any) -> None:
     [
         ({"min_evidence": -1}, "min_evidence", "Expected “Least evidence” to be at least 0, but got -1."),
         ({"min_area": 2}, "min_area", "Expected “Least area” to be in [0, 1], but got 2."),
-        ({"max_regions": -3}, "max_regions", "Expected “Regions an image” to be at least 1, or None for all"),
+        ({"max_regions": -3}, "max_regions", "Expected “Suspects an image” to be at least 1, or None for all"),
         ({"key": "nope"}, "key", "Expected “Run” to be one of lq, but got 'nope'."),
     ],
 )

@@ -180,7 +180,7 @@ def test_each_preset_takes_an_architecture(predicted: Any, preset: str) -> None:
             "Expected “Only these folds” to be a list of whole numbers, but got (0,",
         ),
         ({"temperature": "x"}, "temperature", "Expected “Softmin temperature” to be a number, but got 'x'."),
-        ({"max_regions": -1}, "max_regions", "Expected “Regions an image” to be at least 1, or None for all, but got"),
+        ({"max_regions": -1}, "max_regions", "Expected “Suspects an image” to be at least 1, or None for all, but got"),
         ({"encoder": "foo"}, "encoder", "Expected “Encoder” to be one of segmentation-models-pytorch, but got 'foo'."),
         ({"source": "model"}, "model", "Enter the path or the name of the model."),
         ({"source": "model", "model": "/no/such.pt"}, "model", "There is no file or folder '/no/such.pt'."),

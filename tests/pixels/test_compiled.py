@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,8 +23,20 @@ print(pooled[0, 0, 0], sum(pooling.kernels.pool_planes.stats.cache_hits.values()
 """
 
 
-def pool_in_new_process(name: str, cache: Path) -> str:
-    command = [sys.executable, "-c", LOAD_AND_POOL, name, str(PLUGIN)]
+POOL_IGNORED_AND_COUNT = """
+import sys, types
+import numpy as np
+sys.modules["copied"] = package = types.ModuleType("copied")
+package.__path__ = [sys.argv[2]]
+from copied.pixels import pooling, scan_kernels
+above = np.zeros(1, np.int64)
+scan_kernels._count_tile_above(np.full(64, 0.5, np.float32), 0, 16, np.array([0.5], np.float32), above)
+print(pooling.pool_labels(np.full((4, 4), -1, np.int16), 4, 2)[0, 0], above[0])
+"""
+
+
+def pool_in_new_process(name: str, cache: Path, code: str = LOAD_AND_POOL, plugin: Path = PLUGIN) -> str:
+    command = [sys.executable, "-c", code, name, str(plugin)]
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -31,3 +44,18 @@ def pool_in_new_process(name: str, cache: Path) -> str:
 def test_the_cache_of_a_name_that_does_not_exist_here_is_still_used(tmp_path: Path):
     assert pool_in_new_process("synthetic_name_of_one_process", tmp_path) == "2 0\n0.75 0"
     assert pool_in_new_process("another_name", tmp_path) == "2 1\n0.75 1"
+
+
+def test_machine_code_is_made_anew_where_another_file_that_it_is_compiled_from_has_changed(tmp_path: Path):
+    for room in ("base", "pixels"):
+        shutil.copytree(PLUGIN / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    arguments = "copied", tmp_path / "cache", POOL_IGNORED_AND_COUNT, tmp_path
+    assert pool_in_new_process(*arguments) == "-1 0"
+    # A function, and a constant
+    for file, before, after in (
+        ("pixels/compiled.py", 'fcmp_ordered(">"', 'fcmp_ordered(">="'),
+        ("base/types.py", "IGNORED = -1", "IGNORED = -2"),
+    ):
+        changed = tmp_path / file
+        changed.write_text(changed.read_text().replace(before, after))
+    assert pool_in_new_process(*arguments) == "-2 64"

@@ -125,6 +125,32 @@ def test_without_pooling_flags_are_of_single_pixels(scored: Any, open_scoring: O
     assert reduction.flagged == sum(int((one == 255).sum()) for one in flags) > 0
 
 
+def test_ignored_pixels_are_never_flagged(scored: Any, open_scoring: Open) -> None:
+    """The other pixels of their blocks are."""
+    for path in scored.values("ground_truth.mask_path"):
+        mask = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+        mask[::4] = 255
+        cv2.imwrite(path, mask)
+    scoring = open_scoring(scored)
+    scoring.samples.unknown = "ignore"
+    assert scoring.run(silent).flagged > 50
+    for sample_id in scoring.samples.ids:
+        flags = cv2.imread(str(scoring.store.file("flags", sample_id)), cv2.IMREAD_UNCHANGED)
+        assert not flags[::4].any()
+        np.testing.assert_array_equal(flags[2::4], flags[1 : 1 + 4 * len(flags[2::4]) : 4])
+
+
+def test_sums_that_version_0_1_0_kept_are_taken_up(scored: Any, open_scoring: Open) -> None:
+    scoring = open_scoring(scored)
+    expected = scoring.run(silent).thresholds
+    for shard in range(3):
+        row = scoring.store.read_shard("scores", shard)
+        row["sums"] = row.pop("steps") / 2**32
+        scoring.store.write_shard("scores", shard, row)
+    scoring.store.discard_shard("reduced", 0)
+    assert scoring.run(silent).thresholds.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("rule", ["joint", "cleanlab"])
 def test_results_do_not_depend_on_the_number_of_threads(scored: Any, open_scoring: Open, rule: str) -> None:
     one, four = (open_scoring(scored, str(workers), workers=workers, clc_rule=rule) for workers in (1, 4))

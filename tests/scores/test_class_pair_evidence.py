@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -214,7 +215,7 @@ def test_the_most_that_a_class_can_be_missed_has_a_bin():
 
 @pytest.mark.parametrize(
     ("images", "having", "percentile"),
-    [(10, 2, 0), (10, 3, 0.5), (100, 20, 0), (100, 21, 0.5), (5, 1, 0), (4, 1, 0.5), (1, 1, 0.5)],
+    [(10, 2, 0), (10, 3, 0.5), (100, 20, 0), (100, 21, 0.5), (5, 1, 0), (4, 1, 0), (4, 2, 0.5), (2, 2, 0.5), (1, 1, 0)],
 )
 def test_a_fifth_of_the_images_may_have_what_is_not_usual(images: int, having: int, percentile: float):
     some = [evidence_of({(1, 0): 0.5})] * having + [evidence_of({})] * (images - having)
@@ -284,7 +285,7 @@ def test_score_by_hand(evidence: float, softmin: float, suspicion: float):
 
 
 def test_two_classes_from_the_pixels_to_the_score():
-    """Two images of two pixels, the second clean: of two, the 80th percentile is the higher one's."""
+    """Three images of two pixels, the third clean: what is usual is the lesser of the two others', which are alike."""
     wrong = pair_evidence(*row((0, [0.0, 1.0]), (1, [0.0, 1.0])))
     clean = pair_evidence(*row((0, [1.0, 0.0]), (1, [0.0, 1.0])))
     nats = math.log(100) / 2
@@ -292,9 +293,21 @@ def test_two_classes_from_the_pixels_to_the_score():
     missed = nats * (0.5 / 0.6) ** 2  # of two pixels one agrees; 1.599 nats are between 2^0.5 and 2^0.75
     ratio_missed = missed / (2**0.75 + 0.0015)
     strength = (ratio * ratio * math.sqrt(2) * ratio * ratio_missed) ** (1 / 4)
-    usual = usual_of([wrong, clean], 2)
+    usual = usual_of([wrong, wrong, clean], 2)
     assert evidence_score(wrong, usual, 0.02) == pytest.approx(8 / (8 + (2500 * strength) ** (1 / 3)))
     assert evidence_score(clean, usual, 1.0) == 1
+
+
+def test_a_gross_error_scores_the_same_however_few_the_images():
+    """Half an object is of another class; the other images only confuse the two a little, as this one does."""
+    right, unsure = (0, [0.9, 0.1]), (0, [0.45, 0.55])
+    gross = pair_evidence(*row(*[(0, [0.01, 0.99])] * 20, unsure, *[right] * 79))
+    common = pair_evidence(*row(unsure, *[right] * 99))
+    scores = [evidence_score(gross, usual_of([gross, *[common] * more], 2), 0.2) for more in range(1, 9)]
+    assert scores == [scores[0]] * 8
+    assert scores[0] < 0.3
+    # Nothing is known to be usual by one image alone, which makes it no less suspect
+    assert evidence_score(gross, usual_of([gross], 2), 0.2) <= scores[0]
 
 
 def test_evidence_and_what_is_usual_survive_a_dict():
@@ -308,14 +321,21 @@ def test_evidence_and_what_is_usual_survive_a_dict():
     np.testing.assert_array_equal(restored.level, usual.level)
 
 
-def test_150_classes_take_about_12_megabytes_whatever_the_number_of_images():
-    total = UsualEvidence(150)
-    used = [sum(v.nbytes for v in vars(total).values() if isinstance(v, np.ndarray))]
-    for pairs in map(pair_evidence, *zip(*make_images(0, (150, 24, 24), 3), strict=True)):
-        total.update(pairs)
-    used.append(sum(v.nbytes for v in vars(total).values() if isinstance(v, np.ndarray)))
-    assert used[0] == used[1] <= 12.5e6
-    assert np.count_nonzero(total.usual().level) > 500
+def test_1000_classes_take_memory_of_what_is_seen_of_them():
+    """Two images of 24 × 24 pixels have some hundred pairs each, of a million; the result has 8 bytes for each."""
+    images = make_images(0, (1000, 24, 24), 3)
+    pairs = [pair_evidence(*image) for image in images]
+    tracemalloc.start()
+    total = UsualEvidence(1000)
+    for one in pairs * 20:
+        total.update(one)
+    _, finding = tracemalloc.get_traced_memory()
+    usual = total.usual()
+    _, all_in_all = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.count_nonzero(usual.level) > 500
+    assert finding < 1e6
+    assert all_in_all < 10e6
 
 
 @given(seeds, shapes, st.integers(1, 24), shares, st.booleans())

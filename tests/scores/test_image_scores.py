@@ -331,6 +331,27 @@ def test_bad_input_is_refused():
         score_image(probabilities, np.full((4, 4), -1, np.int16), ALL)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("bad", [math.nan, -math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("label", [-1, 0, 1])
+def test_probabilities_that_are_not_finite_are_refused_where_pixels_take_part(dtype: type, bad: float, label: int):
+    """Wherever they are: in the whole tiles and chunks or the rest, of the class that is given or another."""
+    size = 70, 83
+    for row, column in ((0, 0), (33, 40), (69, 82)):
+        probabilities = np.full((2, *size), 0.5, dtype)
+        labels = np.ones(size, np.int16)
+        probabilities[1, row, column], labels[row, column] = bad, label
+        if label < 0:
+            assert score_image(probabilities, labels, ALL).cil == 0.5
+            continue
+        with pytest.raises(ValueError) as error:
+            score_image(probabilities, labels, ALL)
+        assert str(error.value) == (
+            f"Expected finite probabilities, but 1 of {2 * 70 * 83} are NaN or infinite, the first in class 1 at row "
+            f"{row}, column {column}: {np.float64(bad)}."
+        )
+
+
 def test_read_only_half_precision_and_strided_arrays_score_like_their_copies():
     rng = np.random.default_rng(4)
     half = softmaxed(rng, (4, 11, 14)).astype(np.float16)

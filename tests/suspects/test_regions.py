@@ -163,6 +163,20 @@ def test_thresholds_are_shares_of_the_image():
     assert [one.area for one in search(labels, seen)] == [4, 1]
 
 
+@pytest.mark.parametrize("ignored", [0, 3])
+def test_what_is_ignored_has_no_part_in_the_shares(ignored: int):
+    """Of 4 × 5 blocks 2 × 2 are contradicted, in each of which some rows of four are ignored."""
+    full = filled((16, 20), 0)
+    full.reshape(4, 4, 20)[:, :ignored] = -1
+    probabilities = sure_of(filled((4, 5), 0, (slice(1, 3), slice(1, 3), 1)))
+    for config, regions in (
+        (SuspectConfig(0.1999 * NATS, 0.2), 1),
+        (SuspectConfig(0.2001 * NATS, 0.2), 0),
+        (SuspectConfig(0.1999 * NATS, 0.2001), 0),
+    ):
+        assert len(find_regions(probabilities, filled((4, 5), 0), full, config, None, None, 4)) == regions
+
+
 def test_the_regions_of_a_pair_need_the_evidence_together_and_a_fifth_of_it_each():
     labels, seen = filled((10, 10), 0), filled((10, 10), 0)
     seen[1:3, 1:3] = 1
