@@ -25,7 +25,7 @@ _NOT_OF_PREDICTIONS = ("seed", "architecture", "only_folds")
 class BenchmarkRequest(Config):
     """What a benchmark is asked beside what it measures."""
 
-    key: str = parameter(DEFAULT_KEY, "Name of the test", "The test's name, that of its record", short=True)
+    key: str = parameter(DEFAULT_KEY, "Name of the benchmark", "The benchmark's name, that of its record", short=True)
     kinds: tuple[str, ...] | None = parameter(
         None, "Kinds of errors", "Kinds of errors to plant", choices=ERROR_KINDS, empty="all that have a rate"
     )
@@ -36,9 +36,9 @@ class BenchmarkRequest(Config):
         empty=" ".join(f"{kind}={rate}" for kind, rate in PAPER_RATES.items()),
         unit="KIND=RATE",
     )
-    overwrite: bool = parameter(False, "Replace the test", "With the same choices, it is measured anew")
+    overwrite: bool = parameter(False, "Replace the benchmark", "With the same choices, it is measured anew")
     rescore: bool = parameter(False, "Score audits again that were kept")
-    keep_runs: bool = parameter(False, "Keep the audits, to score them again", "Until the test is deleted")
+    keep_runs: bool = parameter(False, "Keep the audits, to score them again", "Until the benchmark is deleted")
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def test_each_kind_and_architecture_is_an_audit(ten: Any) -> None:
         ({"resamples": 0}, "resamples", "Expected “Resamples” to be at least 1, but got 0."),
         ({"folds": 11}, "folds", "Expected at most as many folds as images with a mask, but got 11 folds for 10."),
         ({"architectures": "Pyramid"}, "architectures", "Expected “Architectures”"),
-        ({"key": "2 tests"}, "key", "Expected “Name of the test” to be a letter followed by"),
+        ({"key": "2 tests"}, "key", "Expected “Name of the benchmark” to be a letter followed by"),
         ({"label_field": "nope"}, "label_field", "has no field 'nope'"),
         (
             {"how": "guess"},
