@@ -218,6 +218,7 @@ class RunFolder:
             attempt += 1
             path = self.root / f"{kind.kind}-{digest}-{attempt}"
         begun = kind(path, {})
+        begun.clean()
         begun._save(
             {
                 "made_by": MADE_BY,

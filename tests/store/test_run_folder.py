@@ -277,6 +277,15 @@ def test_an_empty_folder_without_manifest_is_used_and_a_users_is_not(tmp_path: P
         assert folder.open_scores("b").path.name == "scores-b-2"
 
 
+def test_a_manifest_that_a_kill_left_half_written_is_cleaned_up(tmp_path: Path) -> None:
+    left = tmp_path / "suspects-ab12" / ".manifest.json.4711-3.tmp"
+    left.parent.mkdir()
+    left.write_bytes(b"{")
+    with RunFolder(tmp_path) as folder:
+        folder.open_suspects("ab12").finish()
+    assert tree(tmp_path) == ["suspects-ab12/manifest.json"]
+
+
 def test_what_a_kill_left_half_written_is_cleaned_up(tmp_path: Path) -> None:
     with RunFolder(tmp_path) as folder:
         predictions = folder.open_predictions("ab12")
