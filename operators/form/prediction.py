@@ -81,7 +81,7 @@ def check(form: Form, chosen: str, samples: Any, images: int) -> None:
     config = form.config(PREDICTION_SOURCES[chosen], fallback="source")
     if isinstance(config, CrossValidation):
         check_folds(form, config, samples, images)
-    if not form.valid:
+    if config is None or not form.valid:
         return
     try:
         if (form.value("encoder") or form.value("architecture")) and engine() is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -138,7 +139,7 @@ def upsample(logits: torch.Tensor, size: tuple[int, int], align_corners: bool) -
 
 def _smp_model(architecture: str, encoder: str, weights: str | None, classes: int) -> nn.Module:
     source, build = hub_weights(encoder, weights), known_model(architecture)
-    model = built(lambda: build(encoder_name=encoder, encoder_weights=source, classes=classes), encoder, source)
+    model: Any = built(lambda: build(encoder_name=encoder, encoder_weights=source, classes=classes), encoder, source)
     if source is None:
         fill_encoder(model.encoder, encoder, weights)
     return model
