@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import socket
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import fiftyone as fo
+import psutil
+from fiftyone.core.service import ServiceListenTimeout
+from fiftyone.service.util import get_listening_tcp_ports
 
 from ..base.errors import LabelQualityError
 from ..dataset.saved_views import listed
@@ -20,7 +24,7 @@ from ..dataset.views import WORST_FIRST, view_name, worst_first
 from ..samples.private_fiftyone import is_connected
 
 _ADDRESS = "127.0.0.1"
-_START_SECONDS = 120.0
+_START_SECONDS, _END_SECONDS = 120.0, 5.0
 
 
 def open_app(dataset: Any, port: int, key: str | None = None) -> None:
@@ -36,8 +40,13 @@ def open_app(dataset: Any, port: int, key: str | None = None) -> None:
     """
     check_port(port)
     view = ranking_view(dataset, key)
-    with _quiet():
-        session = fo.launch_app(dataset, view=view, remote=True, address=_ADDRESS, port=port)
+    try:
+        with _quiet():
+            session = fo.launch_app(dataset, view=view, remote=True, address=_ADDRESS, port=port)
+    except ServiceListenTimeout:
+        raise LabelQualityError(
+            f"The App's server has not taken port {port} in time; the machine may be too busy. Try it again."
+        ) from None
     try:
         with _quiet():
             _wait_until_served(port, session)
@@ -47,7 +56,30 @@ def open_app(dataset: Any, port: int, key: str | None = None) -> None:
     except KeyboardInterrupt:
         print("\nThe App is closed.", flush=True)
     finally:
-        session.close()
+        _close(session, port)
+
+
+def _close(session: Any, port: int) -> None:
+    """Closes the App, and ends its server where that waits too long.
+
+    On Python 3.12 it waits until nobody listens to its events any more, which this session and open pages do for ever.
+    """
+    servers = [one for one in psutil.Process().children(recursive=True) if _listens(one, port)]
+    closing = threading.Thread(target=session.close, daemon=True)
+    closing.start()
+    closing.join(_END_SECONDS)
+    if closing.is_alive():
+        for one in servers:
+            with contextlib.suppress(psutil.Error):
+                one.kill()
+        closing.join()
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    try:
+        return port in get_listening_tcp_ports(process)
+    except psutil.Error:
+        return False
 
 
 def ranking_view(dataset: Any, key: str | None = None) -> Any:
