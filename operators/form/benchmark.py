@@ -183,7 +183,7 @@ def _key(form: Form) -> None:
         form.fail("key", str(error))
         return
     benchmarks = {one["key"]: one for one in list_benchmarks(form.ctx.dataset)}
-    # From Python the engine decides: with the same parameters it goes on, or gives the results of the finished one again
+    # From Python the engine decides: with the same parameters it goes on, or gives the results of one that is finished
     if (
         key not in benchmarks
         or not form.interactive

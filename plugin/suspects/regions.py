@@ -93,7 +93,7 @@ def find_regions(
     olds, news = labels.ravel()[places].astype(np.int64), seen.ravel()[places].astype(np.int64)
     strength = sum_together(olds * len(probabilities) + news, sums) / max(1, int((labels >= 0).sum()))
     shapes = measure(numbers, labels, seen)
-    regions, pixels = [], np.count_nonzero(given >= 0)
+    regions, pixels = [], int(np.count_nonzero(given >= 0))
     for index in _candidates(shapes, sums, config, pixels, factor):
         old, new, window = int(olds[index]), int(news[index]), windows[index]
         mask, corner = _pixels(numbers[window] == index + 1, window, given, old, factor)
