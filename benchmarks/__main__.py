@@ -19,6 +19,7 @@ BENCHMARKS = {
     "audit": "audit",
     "training": "training",
     "errors": "errors",
+    "error-types": "error_types",
     "camvid-page": "camvid_page",
     "faults": "faults",
     "hostile-files": "hostile_files",

@@ -1,4 +1,4 @@
-"""What tells a misnamed object from a displaced edge: four measures of each region where a mask is contradicted."""
+"""What tells an object that is wrong from a displaced edge: measures of each region where a mask is contradicted."""
 
 from __future__ import annotations
 
@@ -23,14 +23,19 @@ class Shapes:
         blocks: (n,) int64, the region's size
         half_width: (n,) int64, how far its innermost block is from blocks outside, at least 1; what is beyond the
             image's border is not outside
-        contact: (n,) float64 in [0, 1], share of its outline that adjoins what is both given and seen as the class that
-            the region is seen as; the outline leaves out the image's border and ignored blocks
+        object_half_width: (n,) int64, likewise of the object that the region is part of by what is seen
+        edge: (n,) int64, how long the part of its outline is that adjoins what is both given and seen as the class that
+            the region is seen as
+        contact: (n,) float64 in [0, 1], share of its outline that this is; the outline leaves out the image's border
+            and ignored blocks
         share: (n,) float64 in (0, 1], how much of the given object that it lies in is seen as that class, this region
             and others together
     """
 
     blocks: np.ndarray
     half_width: np.ndarray
+    object_half_width: np.ndarray
+    edge: np.ndarray
     contact: np.ndarray
     share: np.ndarray
 
@@ -64,8 +69,10 @@ def measure(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> Shapes
     """
     count = int(numbers.max(initial=0))
     blocks = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
-    contact = _contact(numbers, labels, seen, count)
-    return Shapes(blocks, _half_width(numbers, count), contact, _share(numbers, labels, seen, blocks))
+    edge, outline = _edge_and_outline(numbers, labels, seen, count)
+    widths = _half_width(numbers, count), _object_half_width(numbers, labels, seen)
+    share = _share(numbers, labels, seen, blocks)
+    return Shapes(blocks, *widths, edge, edge / np.maximum(outline, 1), share)
 
 
 def some_block(numbers: np.ndarray) -> np.ndarray:
@@ -82,14 +89,16 @@ def sum_together(keys: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.bincount(same, values)[same]
 
 
-def _contact(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray, count: int) -> np.ndarray:
-    outline, contact = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
+def _edge_and_outline(
+    numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    outline, edge = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
     for here, there in _neighbours(_EDGES):
         leaves = (numbers[here] > 0) & (numbers[there] != numbers[here]) & (labels[there] >= 0)
         goes_on = leaves & (labels[there] == seen[there]) & (seen[there] == seen[here])
         outline += np.bincount(numbers[here][leaves], minlength=count + 1)
-        contact += np.bincount(numbers[here][goes_on], minlength=count + 1)
-    return contact[1:] / np.maximum(outline[1:], 1)
+        edge += np.bincount(numbers[here][goes_on], minlength=count + 1)
+    return edge[1:], outline[1:]
 
 
 def _half_width(numbers: np.ndarray, count: int) -> np.ndarray:
@@ -101,6 +110,11 @@ def _half_width(numbers: np.ndarray, count: int) -> np.ndarray:
     widest = np.zeros(count + 1, np.int64)
     np.maximum.at(widest, numbers.ravel(), distance.ravel())
     return widest[1:]
+
+
+def _object_half_width(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    objects = connected_components(np.where(labels >= 0, seen.astype(np.int32) + 1, 0), background=0, connectivity=2)
+    return _half_width(objects, int(objects.max(initial=0)))[objects.ravel()[some_block(numbers)] - 1]
 
 
 def _share(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray, blocks: np.ndarray) -> np.ndarray:

@@ -91,6 +91,32 @@ def test_a_band_along_an_edge_is_a_shift_on_either_side(edge, pair):
     assert (region.box[2:], region.area) == ((2, 12), 24)
 
 
+@pytest.mark.parametrize(
+    ("given_from", "kind"),
+    [
+        (16, "drop"),  # all of it
+        (12, "drop"),  # two thirds of it
+        (10, "drop"),
+        (8, "shift"),  # a band along its edge, a third as wide as it is
+    ],
+)
+def test_the_part_of_an_object_that_is_unlabelled_is_a_drop_and_the_edge_a_shift(given_from: int, kind: str):
+    """The object is from row 4 to 15, 32 blocks wide; the mask has it from some row on."""
+    labels, seen = filled((20, 40), 0), filled((20, 40), 0)
+    seen[4:16, 4:36] = 1
+    labels[given_from:16, 4:36] = 1
+    (region,) = search(labels, seen, unlabelled=0)
+    assert (region.given, region.suggested, region.kind) == (0, 1, kind)
+
+
+def test_an_object_left_unlabelled_beside_a_labelled_one_of_its_class_is_a_drop():
+    labels, seen = filled((20, 40), 0), filled((20, 40), 0)
+    seen[4:14, 4:36] = 1
+    labels[4:14, 24:36] = 1
+    (region,) = search(labels, seen, unlabelled=0)
+    assert (region.kind, region.area) == ("drop", 10 * 20)
+
+
 def test_a_compact_object_beside_its_true_class_is_a_swap_and_a_band_a_shift():
     labels, seen = filled((12, 14), 0), filled((12, 14), 0)
     labels[8:], seen[8:] = 1, 1
@@ -342,13 +368,23 @@ def plain_kind(region, whole, blocks, labels, seen, from_unlabelled):
     outline = [(y + i, x + j) for y, x in region for i, j in ((0, 1), (1, 0), (0, -1), (-1, 0))]
     outline = [b for b in outline if b in blocks and b not in region and labels[b] >= 0]
     contact = sum(labels[b] == new and seen[b] == new for b in outline)
-    outside = blocks - region
-    reach = [min((max(abs(y - v), abs(x - u)) for v, u in outside), default=99) for y, x in region]
-    is_band = len(region) >= 2 * (2 * max(reach)) ** 2
+    width = 2 * half_width(region, blocks)
+    if from_unlabelled:
+        objects = pieces([b for b in blocks if labels[b] >= 0], lambda b: seen[b])
+        (whole_seen,) = [one for one in objects if region & set(one)]
+        is_narrow = contact >= 3 * width and 2 * half_width(set(whole_seen), blocks) >= 3 * width
+        return "shift" if is_narrow else "drop"
     is_object = 2 * sum(seen[b] == new for b in whole) >= len(whole)
+    is_band = len(region) >= 2 * width**2
     if contact and contact >= (0.2 if is_object else 0.1) * len(outline) and (is_band or not is_object):
         return "shift"
-    return "drop" if from_unlabelled else "swap" if is_object else "other"
+    return "swap" if is_object else "other"
+
+
+def half_width(region, blocks):
+    outside = blocks - region
+    reach = [min((max(abs(y - v), abs(x - u)) for v, u in outside), default=99) for y, x in region]
+    return max(reach)
 
 
 def pieces(blocks, key):
