@@ -1,7 +1,7 @@
 /* What of the plugin has to run in the FiftyOne App's page itself: the keys of the review, and two steps that have to
 wait for the page. It needs no build: the App loads it as it is, and lends its operators as `window.__foo__`.
 
-The review of suspect regions by keyboard: y confirms, n rejects, o says another class, u undoes. FiftyOne gives Python
+The review of suspects by keyboard: y confirms, n rejects, o says another class, u undoes. FiftyOne gives Python
 operators no keys of their own, so this script listens for them and runs `review_suspects`, which knows what is chosen.
 Where a suspect is open, a line below the image names the keys and how far the review is. */
 (function () {

@@ -56,7 +56,7 @@ def audit_labels(
         collection: an image dataset or a view of one
         label_field: its `fo.Segmentation` field with the given masks
         source: ``cross_validation``, ``model`` or ``files``
-        suspects: find suspect regions too, where the predictions have probabilities
+        suspects: find suspects too, where the predictions have probabilities
         progress: told how far each stage is
         **parameters: of `request.Request` (key, classes, ignored, unlabelled, unknown, skip_failures, overwrite,
             output_dir), of the source (`CrossValidation`, `ModelSource` or `FilesSource`), of the
@@ -129,7 +129,7 @@ def score_label_quality(
         collection: an image dataset or a view of one
         label_field: its `fo.Segmentation` field with the given masks, which may have changed since
         predictions: key of the run that has the predictions; by default the run's own key
-        suspects: find suspect regions too, where the predictions have probabilities
+        suspects: find suspects too, where the predictions have probabilities
         progress: told how far each stage is
         **parameters: of `request.Request`, `ScoreConfig` and `SuspectConfig`
 

@@ -56,7 +56,7 @@ class SuspectPart:
     """A run's suspects, counted, and where they are.
 
     Args:
-        regions: number of suspect regions
+        regions: number of suspects
         images: images with at least one
         by_type: regions of each type of error
         issues: number of issues; the record has at most the first thousand

@@ -141,15 +141,15 @@ class Estimates:
     """How much of a dataset is probably wrong, by what a run has found.
 
     Two ways to count, neither of which includes the other: confident learning flags single pixels, blurred edges and
-    noise among them; a suspect region is a connected piece of evidence, large enough to be a mistake, and all of it
+    noise among them; a suspect is a connected piece of evidence, large enough to be a mistake, and all of it
     counts.
 
     Args:
         images: that were scored
-        suspect_images: with at least one suspect region; None where suspects were not looked for
+        suspect_images: with at least one suspect; None where suspects were not looked for
         pixels: of the given masks that take part; None where not counted
-        suspect_pixels: in suspect regions; None where suspects were not looked for
-        suspect_share: of the pixels in suspect regions, in [0, 1]; None where suspects were not looked for
+        suspect_pixels: in suspects; None where suspects were not looked for
+        suspect_share: of the pixels in suspects, in [0, 1]; None where suspects were not looked for
         flagged_share: of the pixels that confident learning flags, in [0, 1]; None where it did not run
     """
 

@@ -1,4 +1,4 @@
-"""The search for suspect regions: from a scored run's pooled arrays and the given masks, without predictions or model.
+"""The search for suspects: from a scored run's pooled arrays and the given masks, without predictions or model.
 
 As in `score_samples`, every shard of samples leaves its results in the store, so a killed search goes on with the next.
 """
@@ -40,7 +40,7 @@ _KEPT_ISSUES = 1000
 
 @dataclass(frozen=True)
 class SuspectSearch:
-    """Finds the suspect regions of a scored run's samples.
+    """Finds the suspects of a scored run's samples.
 
     Args:
         samples: those that were scored
@@ -242,7 +242,7 @@ class Findings:
         if self.large:
             one = self.large == 1
             notes.append(
-                f"{self.large} suspect region{'' if one else 's'} cover{'s' if one else ''} more than half of "
+                f"{self.large} suspect{'' if one else 's'} cover{'s' if one else ''} more than half of "
                 f"{'its' if one else 'their'} image: the whole mask may be wrong there, or the predictions."
             )
         if self.failures:

@@ -36,7 +36,7 @@ class RankedImage:
 
 @dataclass(frozen=True)
 class FoundSuspects:
-    """The suspect regions of a run, counted.
+    """The suspects of a run, counted.
 
     Args:
         regions: number of regions

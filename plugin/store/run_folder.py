@@ -12,7 +12,7 @@ One folder a key, given by the caller, and in it one folder a *set*, whose manif
                           /compact/ab/<id>.lq    the same in a byte a probability, for the search for suspects
                           /shards/<stage>-000012.lq    what a pass found for one shard of samples
     <root>/suspects-<digest>/manifest.json
-                            /masks/ab/<n>-<id>.png     the sample's n-th suspect region, inside its box
+                            /masks/ab/<n>-<id>.png     the sample's n-th suspect, inside its box
                             /shards/…
 
 ``ab`` are the last two characters of the sample's id. A set is made for a *digest* (of everything that its content

@@ -309,7 +309,7 @@ class ScoreSet(ShardedSet):
 
 
 class SuspectSet(ShardedSet):
-    """Suspect regions of a run: a shard's regions in one file, and each region's mask."""
+    """Suspects of a run: a shard's regions in one file, and each region's mask."""
 
     kind = "suspects"
     parts: Mapping[str, str] = {"masks": ".png"}

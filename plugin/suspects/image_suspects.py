@@ -1,4 +1,4 @@
-"""The suspect regions of an image, as columns."""
+"""The suspects of an image, as columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ImageSuspects:
-    """The suspect regions of one image, n of them, in any order.
+    """The suspects of one image, n of them, in any order.
 
     Args:
         sample_id: the sample
