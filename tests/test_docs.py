@@ -1,19 +1,24 @@
-import dataclasses
 import inspect
 import re
 from pathlib import Path
 
 import label_quality
 import pytest
-from label_quality.plugin.benchmark.config import BenchmarkConfig
+from label_quality.plugin.base.parameters import table
+from label_quality.plugin.benchmark.config import BenchmarkConfig, BenchmarkRequest
 from label_quality.plugin.predictions.config import PREDICTION_SOURCES
-from label_quality.plugin.runs.request import Request
+from label_quality.plugin.runs.request import Request, Stages, SuspectRequest
 from label_quality.plugin.scores.config import ScoreConfig
 from label_quality.plugin.suspects.config import SuspectConfig
 
+from scripts.docs_parameters import on_page_markdown
+
 ROOT = Path(__file__).parents[1]
 REFERENCE = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
-PARAMETERS = (Request, *PREDICTION_SOURCES.values(), ScoreConfig, SuspectConfig, BenchmarkConfig)
+PARAMETERS = (
+    *(Stages, Request, *PREDICTION_SOURCES.values(), ScoreConfig, SuspectConfig, SuspectRequest),
+    *(BenchmarkRequest, BenchmarkConfig),
+)
 
 
 def test_the_reference_has_every_public_name_and_every_group_of_parameters_once() -> None:
@@ -30,10 +35,12 @@ def test_every_public_name_says_what_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("group", PARAMETERS)
-def test_every_parameter_is_described_where_the_reference_takes_it_from(group: type) -> None:
-    arguments = (inspect.getdoc(group) or "").partition("Args:\n")[2].partition("\n\n")[0]
-    described = re.findall(r"^    (\w+): ", arguments, re.MULTILINE)
-    assert [field.name for field in dataclasses.fields(group)] == described
+def test_the_reference_has_the_table_of_every_group_of_parameters(group: type) -> None:
+    page = on_page_markdown(f"::: {group.__module__}.{group.__qualname__}\n")
+    rows = re.findall(r"^\| `(\w+)` +\| (.+?) +\| .*\|$", page, re.MULTILINE)
+    described = table(group)
+    assert [name for name, _ in rows] == list(described) != []
+    assert all(text.startswith(f"{described[name].sentence}.") for name, text in rows)
 
 
 def test_every_page_is_on_the_site() -> None:

@@ -27,7 +27,7 @@ def test_an_object_left_out_a_misnamed_one_and_a_moved_edge() -> None:
     dropped, misnamed, moved = truth.copy(), truth.copy(), truth.copy()
     dropped[truth == 2] = 0
     misnamed[truth == 2] = 3
-    moved[10:30, 37:40] = truth[10:30, 45:48]
+    moved[10:30, 38:40] = truth[10:30, 45:47]
     kinds = [compare_labels(given, truth, 4, 0).kind for given in (dropped, misnamed, moved)]
     assert kinds == ["drop", "swap", "shift"]
     assert compare_labels(dropped, truth, 4, None).kind == "other"

@@ -61,8 +61,8 @@ def test_the_table_has_a_row_a_value(tmp_path: Path, capsys: pytest.CaptureFixtu
     # A whole object is a drop whatever is narrow; the part is wide, and only where nothing is too wide a shift
     assert found["right"] == [{"narrow": 0.25, "drop": 1.0, "part": 0.0}, {"narrow": 3.0, "drop": 1.0, "part": 1.0}]
     assert capsys.readouterr().out.splitlines()[2:] == [
-        "| 0.25            | 1.000 | 0.000 |",
-        "| 3               | 1.000 | 1.000 |",
+        "| 0.25              | 1.000  | 0.000  |",
+        "| 3                 | 1.000  | 1.000  |",
     ]
     assert before == error_types.regions.NARROW
 

@@ -88,21 +88,21 @@ def test_all_tables_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
         "",
         "FPN: error types found, mislabelled images among the worst-ranked #errors",
         "",
-        "| true error | Drop | Swap | Shift | other | none | right |",
-        "|------------|------|------|-------|-------|------|-------|",
-        "| Swap       | 1    | 3    | 0     | 0     | 0    | 0.750 |",
-        "| Shift      | 0    | 0    | 1     | 0     | 1    | 0.500 |",
+        "| true error   | Drop   | Swap   | Shift   | other   | none   | right   |",
+        "|--------------|--------|--------|---------|---------|--------|---------|",
+        "| Swap         | 1      | 3      | 0       | 0       | 0      | 0.750   |",
+        "| Shift        | 0      | 0      | 1       | 0       | 1      | 0.500   |",
         "",
         "FPN: suggested classes and regions",
         "",
-        "| true error            | images | suggested class is the true one | median IoU, suspects of the error "
-        "| median IoU, strongest suspect |",
-        "|-----------------------|--------|---------------------------------|-----------------------------------"
-        "|-------------------------------|",
-        "| Swap, ranked worst    | 4      | 0.750                           | 0.500                             "
-        "| 0.250                         |",
-        "| Swap, all mislabelled | 4      | 0.750                           | 0.500                             "
-        "| 0.250                         |",
+        "| true error            | images   | suggested class is the true one     "
+        "| median IoU, suspects of the error     | median IoU, strongest suspect   |",
+        "|-----------------------|----------|-------------------------------------|-------------------------------"
+        "--------|---------------------------------|",
+        "| Swap, ranked worst    | 4        | 0.750                               "
+        "| 0.500                                 | 0.250                           |",
+        "| Swap, all mislabelled | 4        | 0.750                               "
+        "| 0.500                                 | 0.250                           |",
     ]
 
 
