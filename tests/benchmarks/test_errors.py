@@ -95,14 +95,14 @@ def test_all_tables_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
         "",
         "FPN: suggested classes and regions",
         "",
-        "| true error            | images   | suggested class is the true one     "
-        "| median IoU, suspects of the error     | median IoU, strongest suspect   |",
-        "|-----------------------|----------|-------------------------------------|-------------------------------"
-        "--------|---------------------------------|",
-        "| Swap, ranked worst    | 4        | 0.750                               "
-        "| 0.500                                 | 0.250                           |",
-        "| Swap, all mislabelled | 4        | 0.750                               "
-        "| 0.500                                 | 0.250                           |",
+        "| true error            | images   | suggested class is the true one   | median IoU, suspects of the erro"
+        "r   | median IoU, strongest suspect   |",
+        "|-----------------------|----------|-----------------------------------|---------------------------------"
+        "----|---------------------------------|",
+        "| Swap, ranked worst    | 4        | 0.750                             | 0.500                           "
+        "    | 0.250                           |",
+        "| Swap, all mislabelled | 4        | 0.750                             | 0.500                           "
+        "    | 0.250                           |",
     ]
 
 
