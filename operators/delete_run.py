@@ -104,7 +104,7 @@ def _ask_of_clones(form: Form, dataset: Any, key: str) -> None:
     if not form.flag("break_clones", f"Delete the files although they are shown by {names}"):
         form.fail(
             "break_clones",
-            f"The files are shown by {names} too. Delete the run there first, or tick the box (break_clones=True).",
+            f"The files are shown by {names} too. Delete the run there first, or pass break_clones=True.",
         )
 
 

@@ -118,7 +118,7 @@ def test_a_choice_can_be_narrowed_to_the_view(dataset: Any) -> None:
     [
         ({"worst": 0}, "worst", "Expected “How many” to be at least 1 image, but got 0."),
         ({"choose": "threshold", "below": 2}, "below", "Expected “Quality below” to be a quality above 0 and at"),
-        ({"choose": "group", "group": "x"}, "group", "Expected “Issue group” to be one of 'car given as road'"),
+        ({"choose": "group", "group": "x"}, "group", "Expected “Issue” to be one of 'car given as road'"),
         ({"choose": "best"}, "choose", "Expected “Images” to be one of view, worst, threshold, error_type"),
         ({"tag": " "}, "tag", "Expected “Tag” to be a name of up to 100 characters"),
     ],

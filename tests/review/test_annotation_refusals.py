@@ -102,11 +102,13 @@ def test_a_stopped_call_leaves_nothing_either(dataset: Any, cvat: Any, monkeypat
         if path.endswith("/data"):
             # To the thread that waits for the answer: raised in the server's own, it may come after the answer
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            interrupted.wait(60)
         return answer(method, path, content)
 
-    answer = server.answer
+    answer, interrupted = server.answer, threading.Event()
     monkeypatch.setattr(server, "answer", stopped)
     with pytest.raises(KeyboardInterrupt):
         annotation.send_to_annotation(choose(dataset, Choice("view")), "ground_truth", backend="cvat")
+    interrupted.set()
     dataset.reload()
     assert (dataset.list_annotation_runs(), server.made) == ([], {"projects": ELSE, "tasks": ELSE})

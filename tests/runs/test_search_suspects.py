@@ -384,7 +384,7 @@ def test_regions_larger_than_half_the_image_are_reported(make_scenes: Make, audi
     first = scenes.first().lq_suspects.detections[0]
     assert first.area == 40 * 64 and (first.given, first.suggested) == ("road", "tree")
     assert summary.suspects.notes == (
-        "5 suspect regions cover more than half of their image: the whole mask may be wrong there, or the predictions.",
+        "5 suspects cover more than half of their image: the whole mask may be wrong there, or the predictions.",
     )
 
 

@@ -221,8 +221,8 @@ def test_the_form_and_the_command_ask_before_a_clone_loses_files(
         "them."
     )
     assert shown["break_clones"].error_message == (
-        "The files are shown by dataset 'the clone' too. Delete the run there first, or tick the box "
-        "(break_clones=True)."
+        "The files are shown by dataset 'the clone' too. Delete the run there first, or tick “Delete the files "
+        "although they are shown by dataset 'the clone'”."
     )
     assert not any(one.invalid for one in form(key="lq", confirm=True, break_clones=True).values())
     with pytest.raises(Exception, match="are shown by dataset 'the clone' too"):
