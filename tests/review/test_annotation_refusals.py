@@ -107,8 +107,13 @@ def test_a_stopped_call_leaves_nothing_either(dataset: Any, cvat: Any, monkeypat
 
     answer, interrupted = server.answer, threading.Event()
     monkeypatch.setattr(server, "answer", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        annotation.send_to_annotation(choose(dataset, Choice("view")), "ground_truth", backend="cvat")
-    interrupted.set()
+    # Where the tests run in the background, they would ignore it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            annotation.send_to_annotation(choose(dataset, Choice("view")), "ground_truth", backend="cvat")
+    finally:
+        signal.signal(signal.SIGINT, before)
+        interrupted.set()
     dataset.reload()
     assert (dataset.list_annotation_runs(), server.made) == ([], {"projects": ELSE, "tasks": ELSE})
