@@ -5,8 +5,9 @@ Reads the audits that ``python -m benchmarks errors --work DIR`` has kept, of ma
     python -m benchmarks error-types --masks DIR --work DIR
 
 Beside the Drop, Swap and Shift errors of those audits, *part* is an object of which a straight cut leaves 20 to 60 % in
-the mask; the rest is unlabelled, and a Drop that adjoins what is labelled. One is planted in each correct mask of the
-first audit. A region is the error's where most of its pixels were changed; the share of those that have the right type
+the mask, and *hole* one with a disc taken out, half to nine tenths as wide as the widest that fits in; the rest is
+unlabelled, and a Drop that adjoins what is labelled. One of each is planted in each correct mask of the first audit. A
+region is the error's where most of its pixels were changed; the share of those that have the right type
 is given.
 """
 
@@ -35,8 +36,8 @@ from skimage.measure import label as connected_components
 
 from .processes import print_table
 
-PART = "part"
-_KINDS = (*ERROR_KINDS, PART)
+PART, HOLE = "part", "hole"
+_KINDS = (*ERROR_KINDS, PART, HOLE)
 
 
 @dataclass(frozen=True)
@@ -89,18 +90,40 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def cut_object(labels: np.ndarray, unlabelled: int, rng: np.random.Generator) -> np.ndarray | None:
     """The labels with 40 to 80 % of an object unlabelled, on one side of a line; None where none is large enough."""
-    objects = connected_components(labels + 1, background=0, connectivity=2)
-    sizes = np.bincount(objects[(labels >= 0) & (labels != unlabelled)])
-    large = np.flatnonzero(sizes >= 2 * InjectionRules.min_fraction * labels.size)
-    if not large.size:
+    chosen = _large_object(labels, unlabelled, rng)
+    if chosen is None:
         return None
-    rows, columns = np.nonzero(objects == rng.choice(large))
+    rows, columns = np.nonzero(chosen)
     angle = rng.uniform(0, 2 * np.pi)
     along = columns * np.cos(angle) + rows * np.sin(angle)
     dropped = along < np.quantile(along, rng.uniform(0.4, 0.8))
     cut = labels.copy()
     cut[rows[dropped], columns[dropped]] = unlabelled
     return cut
+
+
+def pierce_object(labels: np.ndarray, unlabelled: int, rng: np.random.Generator) -> np.ndarray | None:
+    """The labels with a disc within an object unlabelled; None where none has room for one that is large enough."""
+    chosen = _large_object(labels, unlabelled, rng)
+    if chosen is None:
+        return None
+    room = cv2.distanceTransform(np.pad(chosen, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    row, column = np.unravel_index(room.argmax(), room.shape)
+    rows, columns = np.ogrid[: labels.shape[0], : labels.shape[1]]
+    disc = np.hypot(rows - row, columns - column) <= room.max() * rng.uniform(0.5, 0.9)
+    return np.where(disc, labels.dtype.type(unlabelled), labels) if _is_large(disc.sum(), labels) else None
+
+
+def _large_object(labels: np.ndarray, unlabelled: int, rng: np.random.Generator) -> np.ndarray | None:
+    """(H, W) bool, one of the objects that are at least twice as large as an error has to be."""
+    objects = connected_components(labels + 1, background=0, connectivity=2)
+    sizes = np.bincount(objects[(labels >= 0) & (labels != unlabelled)])
+    large = np.flatnonzero(_is_large(sizes / 2, labels))
+    return objects == rng.choice(large) if large.size else None
+
+
+def _is_large(pixels: Any, labels: np.ndarray) -> Any:
+    return pixels >= InjectionRules.min_fraction * labels.size
 
 
 def _mislabelled(work: Path, files: Sequence[Path], seed: int) -> Iterator[Mislabelled]:
@@ -118,15 +141,16 @@ def _mislabelled(work: Path, files: Sequence[Path], seed: int) -> Iterator[Misla
         planted, rng = json.loads(record.read_text()), np.random.default_rng(seed)
         for position, sample_id in enumerate(_scored(store)):
             noisy = folder / f"{position:06d}.png"
-            true, given = _read(files[position], table), None
+            true, planted_here = _read(files[position], table), {}
             if str(position) in planted:
-                given = _read(noisy, table)
+                planted_here = {kind: _read(noisy, table)}
             elif number == 0:
-                given = cut_object(true, table.unlabelled, rng)
-            if given is not None:
-                name = kind if str(position) in planted else PART
-                probabilities = store.read_compact(sample_id)[0]
-                yield Mislabelled(name, probabilities, given, true, usual, table.unlabelled, factor)
+                makers = {PART: cut_object, HOLE: pierce_object}
+                planted_here = {name: make(true, table.unlabelled, rng) for name, make in makers.items()}
+            for name, given in planted_here.items():
+                if given is not None:
+                    probabilities = store.read_compact(sample_id)[0]
+                    yield Mislabelled(name, probabilities, given, true, usual, table.unlabelled, factor)
 
 
 def _scored(store: ScoreSet) -> Iterator[str]:
@@ -149,5 +173,5 @@ def _right(images: Sequence[Mislabelled]) -> dict[str, float]:
         for region in regions.find_regions(*arrays, SuspectConfig(), one.usual, one.unlabelled, one.factor):
             changed = (one.given != one.true)[region_pixels(region, one.given.shape)]
             if changed.mean() >= 0.5:
-                right.setdefault(one.kind, []).append(region.kind == (DROP if one.kind == PART else one.kind))
+                right.setdefault(one.kind, []).append(region.kind == (one.kind if one.kind in ERROR_KINDS else DROP))
     return {kind: float(np.mean(values)) for kind, values in right.items()}

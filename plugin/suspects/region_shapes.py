@@ -24,10 +24,10 @@ class Shapes:
         half_width: (n,) int64, how far its innermost block is from blocks outside, at least 1; what is beyond the
             image's border is not outside
         object_half_width: (n,) int64, likewise of the object that the region is part of by what is seen
-        edge: (n,) int64, how long the part of its outline is that adjoins what is both given and seen as the class that
-            the region is seen as
-        contact: (n,) float64 in [0, 1], share of its outline that this is; the outline leaves out the image's border
-            and ignored blocks
+        contact: (n,) float64 in [0, 1], share of its outline that adjoins what is both given and seen as the class that
+            the region is seen as; the outline leaves out the image's border and ignored blocks
+        edge: (n,) float64, how long that part of the outline is, but at most half of it: a band has its edge on one
+            side, and what is surrounded has it on all
         share: (n,) float64 in (0, 1], how much of the given object that it lies in is seen as that class, this region
             and others together
     """
@@ -35,8 +35,8 @@ class Shapes:
     blocks: np.ndarray
     half_width: np.ndarray
     object_half_width: np.ndarray
-    edge: np.ndarray
     contact: np.ndarray
+    edge: np.ndarray
     share: np.ndarray
 
 
@@ -69,10 +69,10 @@ def measure(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> Shapes
     """
     count = int(numbers.max(initial=0))
     blocks = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
-    edge, outline = _edge_and_outline(numbers, labels, seen, count)
+    outline, adjoining = _outline(numbers, labels, seen, count)
     widths = _half_width(numbers, count), _object_half_width(numbers, labels, seen)
-    share = _share(numbers, labels, seen, blocks)
-    return Shapes(blocks, *widths, edge, edge / np.maximum(outline, 1), share)
+    contact, edge = adjoining / np.maximum(outline, 1), np.minimum(adjoining, outline / 2)
+    return Shapes(blocks, *widths, contact, edge, _share(numbers, labels, seen, blocks))
 
 
 def some_block(numbers: np.ndarray) -> np.ndarray:
@@ -89,16 +89,15 @@ def sum_together(keys: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.bincount(same, values)[same]
 
 
-def _edge_and_outline(
-    numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    outline, edge = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
+def _outline(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) int64, how long each region's outline is, and how much of it adjoins more of what is seen in the region."""
+    outline, adjoining = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
     for here, there in _neighbours(_EDGES):
         leaves = (numbers[here] > 0) & (numbers[there] != numbers[here]) & (labels[there] >= 0)
         goes_on = leaves & (labels[there] == seen[there]) & (seen[there] == seen[here])
         outline += np.bincount(numbers[here][leaves], minlength=count + 1)
-        edge += np.bincount(numbers[here][goes_on], minlength=count + 1)
-    return edge[1:], outline[1:]
+        adjoining += np.bincount(numbers[here][goes_on], minlength=count + 1)
+    return outline[1:], adjoining[1:]
 
 
 def _half_width(numbers: np.ndarray, count: int) -> np.ndarray:

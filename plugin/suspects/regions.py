@@ -35,8 +35,8 @@ _BAND_LENGTH = 2.0
 #: bands come in fragments; a fifth where a whole object is contradicted, which may well lie beside one of that class
 _CONTACT, _CONTACT_OF_OBJECT = 0.1, 0.2
 #: The edge of what is labelled of an object is displaced where a band lacks that is narrow beside the edge's length and
-#: the object's width, both at least three times its own; what is wider is a part left out. ``python -m benchmarks
-#: error-types`` has other values
+#: the object's width, both at least three times its own; what is wider, or surrounded, is a part left out.
+#: ``python -m benchmarks error-types`` has other values
 NARROW = 3.0
 #: One mistake may be in several places, such as all cells of a kind: each has at least this part of the least evidence
 _PART = 0.2

@@ -31,6 +31,21 @@ def test_a_cut_leaves_a_part_of_one_object() -> None:
     assert error_types.cut_object(np.zeros((40, 60), np.int16), 0, np.random.default_rng(0)) is None
 
 
+def test_a_hole_is_within_one_object() -> None:
+    labels = np.zeros((40, 60), np.int16)
+    labels[5:35, 10:50] = 1
+    for seed in range(20):
+        pierced = error_types.pierce_object(labels, 0, np.random.default_rng(seed))
+        assert pierced is not None and pierced.dtype == labels.dtype
+        rows, columns = np.nonzero(pierced != labels)
+        assert (pierced[rows, columns] == 0).all() and (labels[rows, columns] == 1).all()
+        assert rows.min() > 5 and rows.max() < 34 and columns.min() > 10 and columns.max() < 49
+        assert 15 <= np.ptp(rows) + 1 <= 28
+    labels[labels == 1] = 0
+    labels[10:12, 5:55] = 1
+    assert error_types.pierce_object(labels, 0, np.random.default_rng(0)) is None
+
+
 def make_audit(folder: Path) -> tuple[Path, Path]:
     """Two scenes with a wall that the predictions see; of the first, all is dropped. Masks, and the work folder."""
     masks, work = folder / "masks", folder / "work" / "benchmarks" / "true-1" / "errors_1"
@@ -57,12 +72,15 @@ def test_the_table_has_a_row_a_value(tmp_path: Path, capsys: pytest.CaptureFixtu
     masks, work = make_audit(tmp_path)
     before = error_types.regions.NARROW
     found = error_types.run(argparse.Namespace(masks=masks, work=work, narrow=[0.25, 3.0], seed=51))
-    assert found["errors"] == {"drop": 1, "swap": 0, "shift": 0, "part": 1}
-    # A whole object is a drop whatever is narrow; the part is wide, and only where nothing is too wide a shift
-    assert found["right"] == [{"narrow": 0.25, "drop": 1.0, "part": 0.0}, {"narrow": 3.0, "drop": 1.0, "part": 1.0}]
+    assert found["errors"] == {"drop": 1, "swap": 0, "shift": 0, "part": 1, "hole": 1}
+    # A whole object is a drop whatever is narrow; part and hole are wide, and only where nothing is too wide a shift
+    assert found["right"] == [
+        {"narrow": 0.25, "drop": 1.0, "part": 0.0, "hole": 0.0},
+        {"narrow": 3.0, "drop": 1.0, "part": 1.0, "hole": 1.0},
+    ]
     assert capsys.readouterr().out.splitlines()[2:] == [
-        "| 0.25              | 1.000  | 0.000  |",
-        "| 3                 | 1.000  | 1.000  |",
+        "| 0.25              | 1.000  | 0.000  | 0.000  |",
+        "| 3                 | 1.000  | 1.000  | 1.000  |",
     ]
     assert before == error_types.regions.NARROW
 

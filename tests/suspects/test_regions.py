@@ -109,6 +109,17 @@ def test_the_part_of_an_object_that_is_unlabelled_is_a_drop_and_the_edge_a_shift
     assert (region.given, region.suggested, region.kind) == (0, 1, kind)
 
 
+def test_a_hole_in_an_object_is_a_drop_and_a_slit_along_its_edge_a_shift():
+    labels, seen = filled((40, 40), 0), filled((40, 40), 0)
+    seen[4:36, 4:36] = labels[4:36, 4:36] = 1
+    labels[15:21, 15:21] = 0
+    (region,) = search(labels, seen, unlabelled=0)
+    assert (region.kind, region.area) == ("drop", 6 * 6)
+    labels[15:21, 15:21], labels[4:6, 4:36] = 1, 0
+    (region,) = search(labels, seen, unlabelled=0)
+    assert (region.kind, region.area) == ("shift", 2 * 32)
+
+
 def test_an_object_left_unlabelled_beside_a_labelled_one_of_its_class_is_a_drop():
     labels, seen = filled((20, 40), 0), filled((20, 40), 0)
     seen[4:14, 4:36] = 1
@@ -372,7 +383,7 @@ def plain_kind(region, whole, blocks, labels, seen, from_unlabelled):
     if from_unlabelled:
         objects = pieces([b for b in blocks if labels[b] >= 0], lambda b: seen[b])
         (whole_seen,) = [one for one in objects if region & set(one)]
-        is_narrow = contact >= 3 * width and 2 * half_width(set(whole_seen), blocks) >= 3 * width
+        is_narrow = min(contact, len(outline) / 2) >= 3 * width and 2 * half_width(set(whole_seen), blocks) >= 3 * width
         return "shift" if is_narrow else "drop"
     is_object = 2 * sum(seen[b] == new for b in whole) >= len(whole)
     is_band = len(region) >= 2 * width**2
