@@ -41,6 +41,10 @@ def to_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): to_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
+        # At once where it can be: the rows of a matrix of 1,000 classes have a million numbers
+        kinds = {*map(type, value)}
+        if kinds <= {str, int, bool} or (kinds == {float} and all(map(math.isfinite, value))):
+            return list(value)
         return [to_json(item) for item in value]
     if isinstance(value, set | frozenset):
         return sorted((to_json(item) for item in value), key=str)
@@ -99,7 +103,7 @@ def _reader(kind: Any) -> _Reader:
     if origin in (types.UnionType, Union):
         return _optional(_reader(next(part for part in parts if part is not type(None))))
     if origin is list:
-        return _list_reader(_reader(parts[0]))
+        return _list_reader(parts[0], _reader(parts[0]))
     if origin is dict:
         return _dict_reader(_reader(parts[1]))
     raise TypeError(f"Expected a type that can be read from JSON, but got {kind!r}")
@@ -124,10 +128,12 @@ def _optional(reader: _Reader) -> _Reader:
     return lambda value: None if value is None else reader(value)
 
 
-def _list_reader(reader: _Reader) -> _Reader:
+def _list_reader(kind: Any, reader: _Reader) -> _Reader:
     def read(value: Any) -> list[Any]:
         if not isinstance(value, list):
             raise _Unfit("a list", value)
+        if kind in (str, int, float) and {*map(type, value)} == {kind}:
+            return list(value)
         found: list[Any] = []
         try:
             for item in value:
