@@ -10,7 +10,7 @@ import numpy as np
 
 from .config import SCORES
 
-#: A run's quality is the first of these scores that a run has: by AUROC over injected errors, softmin is the best of
+#: A run's quality is the first of these scores that a run has: by AUROC over planted errors, softmin is the best of
 #: the paper's seven on average, and of the two that need no probabilities CCP is
 QUALITY_ORDER = ("evidence", "softmin", "clc", "ccp", "tccp", "cil", "coco", "iou")
 #: Columns beside those of scores
