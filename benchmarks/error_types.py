@@ -32,6 +32,7 @@ from label_quality.plugin.scores.class_pair_evidence import Usual
 from label_quality.plugin.store.sets import ScoreSet, load_set
 from label_quality.plugin.suspects import regions
 from label_quality.plugin.suspects.config import SuspectConfig
+from label_quality.plugin.suspects.seen_image import SeenImage
 from skimage.measure import label as connected_components
 
 from .processes import print_table
@@ -169,8 +170,8 @@ def _right(images: Sequence[Mislabelled]) -> dict[str, float]:
     right: dict[str, list[bool]] = {}
     for one in images:
         pooled = pool_labels(one.given, one.factor, len(one.probabilities))
-        arrays = one.probabilities, pooled, one.given
-        for region in regions.find_regions(*arrays, SuspectConfig(), one.usual, one.unlabelled, one.factor):
+        image = SeenImage(one.probabilities, pooled, one.factor)
+        for region in regions.find_regions(image, one.given, SuspectConfig(), one.usual, one.unlabelled):
             changed = (one.given != one.true)[region_pixels(region, one.given.shape)]
             if changed.mean() >= 0.5:
                 right.setdefault(one.kind, []).append(region.kind == (one.kind if one.kind in ERROR_KINDS else DROP))

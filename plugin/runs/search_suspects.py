@@ -31,6 +31,7 @@ from ..suspects.config import SuspectConfig
 from ..suspects.image_suspects import ImageSuspects
 from ..suspects.issues import Group, GroupTally, find_groups
 from ..suspects.regions import KINDS, Region, find_regions
+from ..suspects.seen_image import SeenImage
 from .kept import read_usual
 
 _STAGE = "regions"
@@ -156,7 +157,8 @@ class SuspectSearch:
         sample_id = self.samples.ids[index]
         probabilities, pooled = self._pooled(sample_id)
         unlabelled = self.samples.class_table.unlabelled
-        regions = find_regions(probabilities, pooled, labels, self.config, usual, unlabelled, self.pooling)
+        image = SeenImage(probabilities, pooled, self.pooling)
+        regions = find_regions(image, labels, self.config, usual, unlabelled)
         for number, region in enumerate(regions):
             self.store.write_region(sample_id, number, region.mask)
         return regions

@@ -17,16 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ..pixels.scan import largest
 from ..scores.class_pair_evidence import Usual
 from .config import SuspectConfig
-from .region_shapes import Shapes, find_contradicted, measure, some_block, sum_together
+from .region_shapes import Shapes, some_block, sum_together
+from .seen_image import SeenImage
 
 DROP, SWAP, SHIFT, OTHER = KINDS = ("drop", "swap", "shift", "other")
 #: An image's kind of error where it has no suspect
 NO_ERROR = "none"
-#: Smaller probabilities of the given class count as this one, as in `evidence`
-_LEAST_PROBABILITY = 0.01
 #: An object is misnamed where most of it is seen as one other class
 _MOST = 0.5
 #: A band is at least twice as long as wide
@@ -55,6 +53,7 @@ class Region:
         confidence: mean probability of the suggested class over it, in [0, 1]
         box: (left, top, width, height) in pixels, as small as can be
         mask: (height, width) bool, the region inside its box
+        number: of its region of blocks, see `SeenImage.numbers`
     """
 
     given: int
@@ -65,38 +64,29 @@ class Region:
     confidence: float
     box: tuple[int, int, int, int]
     mask: np.ndarray
+    number: int = 0
 
 
 def find_regions(
-    probabilities: np.ndarray,
-    labels: np.ndarray,
-    given: np.ndarray,
-    config: SuspectConfig,
-    usual: Usual | None,
-    unlabelled: int | None,
-    factor: int,
+    image: SeenImage, given: np.ndarray, config: SuspectConfig, usual: Usual | None, unlabelled: int | None
 ) -> list[Region]:
     """Finds the suspects of one image.
 
     Args:
-        probabilities: (K, h, w) float32, mean over blocks of ``factor`` × ``factor`` pixels
-        labels: (h, w) int16 given class of each block, negative where ignored
+        image: what is given and seen in it
         given: (H, W) int16 given class of each pixel, negative where ignored
         config: how much evidence and area a suspect needs
         usual: what is usual for each pair of classes in the dataset; without it all evidence counts in full
         unlabelled: index of the unlabelled class; None where there is none, and then no region is a drop
-        factor: side of a block in pixels
 
     Returns:
         The regions, those of the most evidence first.
     """
-    seen, _ = largest(probabilities)
-    numbers = find_contradicted(labels, seen, len(probabilities))
-    gain = _expected_gain(probabilities, labels, seen, numbers > 0)
+    numbers, gain, factor, classes = image.numbers, image.gain, image.factor, image.classes
     sums, places, windows = _sums(numbers, gain), some_block(numbers), ndimage.find_objects(numbers)
-    olds, news = labels.ravel()[places].astype(np.int64), seen.ravel()[places].astype(np.int64)
-    strength = sum_together(olds * len(probabilities) + news, sums) / max(1, int((labels >= 0).sum()))
-    shapes = measure(numbers, labels, seen)
+    olds, news = image.labels.ravel()[places].astype(np.int64), image.seen.ravel()[places].astype(np.int64)
+    strength = sum_together(olds * classes + news, sums) / max(1, int((image.labels >= 0).sum()))
+    shapes = image.shapes
     regions, pixels = [], int(np.count_nonzero(given >= 0))
     for index in _candidates(shapes, sums, config, pixels, factor):
         old, new, window = int(olds[index]), int(news[index]), windows[index]
@@ -105,9 +95,10 @@ def find_regions(
         evidence = float((weights * gain[window]).sum()) * _unusual_share(float(strength[index]), usual, old, new)
         if area < config.min_area * pixels or evidence < _PART * config.min_evidence * pixels:
             continue
-        confidence = min(1.0, float((weights * probabilities[new][window]).sum()) / area)
+        confidence = min(1.0, float((weights * image.probabilities[new][window]).sum()) / area)
         kind = region_kind(shapes, index, old == unlabelled)
-        regions.append(Region(old, new, kind, evidence, area, confidence, *_cropped(mask, corner)))
+        box, cropped = _cropped(mask, corner)
+        regions.append(Region(old, new, kind, evidence, area, confidence, box, cropped, index + 1))
     return _strongest(regions, config, pixels)
 
 
@@ -162,18 +153,6 @@ def region_kind(shapes: Shapes, index: int, from_unlabelled: bool) -> str:
     if touches and (is_band or not whole):
         return SHIFT
     return SWAP if whole else OTHER
-
-
-def _expected_gain(
-    probabilities: np.ndarray, labels: np.ndarray, seen: np.ndarray, contradicted: np.ndarray
-) -> np.ndarray:
-    """(h, w) float64, evidence a pixel of each block in nats; 0 where nothing is contradicted."""
-    gain = np.zeros(labels.shape)
-    rows, columns = np.nonzero(contradicted)
-    new, old = (probabilities[one[rows, columns], rows, columns].astype(np.float64) for one in (seen, labels))
-    ratio = np.maximum(new, _LEAST_PROBABILITY) / np.maximum(old, _LEAST_PROBABILITY)
-    gain[rows, columns] = (new - old) * np.log(ratio)
-    return gain
 
 
 def _sums(numbers: np.ndarray, values: np.ndarray) -> np.ndarray:

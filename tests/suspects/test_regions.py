@@ -14,6 +14,7 @@ from label_quality.plugin.pixels.pooling import pool_labels
 from label_quality.plugin.scores.class_pair_evidence import Usual, pair_evidence
 from label_quality.plugin.suspects.config import SuspectConfig
 from label_quality.plugin.suspects.regions import Region, find_regions, image_kind, leading_kind
+from label_quality.plugin.suspects.seen_image import SeenImage
 
 ALL = SuspectConfig(min_evidence=0, min_area=0, max_regions=None)
 #: Evidence of a pixel of a class at 0.8, given one at 0.1
@@ -34,7 +35,7 @@ def sure_of(seen: np.ndarray, classes: int = 3, sure: float = 0.8) -> np.ndarray
 
 def search(labels, seen, *, classes=3, config=ALL, usual=None, unlabelled=None) -> list[Region]:
     """The regions at full resolution."""
-    return find_regions(sure_of(seen, classes), labels, labels, config, usual, unlabelled, 1)
+    return find_regions(SeenImage(sure_of(seen, classes), labels, 1), labels, config, usual, unlabelled)
 
 
 def filled(size: tuple[int, int], value: int, *patches: tuple[slice, slice, int]) -> np.ndarray:
@@ -211,7 +212,7 @@ def test_what_is_ignored_has_no_part_in_the_shares(ignored: int):
         (SuspectConfig(0.2001 * NATS, 0.2), 0),
         (SuspectConfig(0.1999 * NATS, 0.2001), 0),
     ):
-        assert len(find_regions(probabilities, filled((4, 5), 0), full, config, None, None, 4)) == regions
+        assert len(find_regions(SeenImage(probabilities, filled((4, 5), 0), 4), full, config, None, None)) == regions
 
 
 def test_the_regions_of_a_pair_need_the_evidence_together_and_a_fifth_of_it_each():
@@ -252,7 +253,7 @@ def test_evidence_in_full_is_that_of_the_pairs():
     probabilities = rng.dirichlet(np.ones(4) / 2, (9, 11)).transpose(2, 0, 1).astype(np.float32)
     labels = rng.integers(-1, 4, (9, 11)).astype(np.int16)
     found: Counter[tuple[int, int]] = Counter()
-    for region in find_regions(probabilities, labels, labels, ALL, None, None, 1):
+    for region in find_regions(SeenImage(probabilities, labels, 1), labels, ALL, None, None):
         found[region.given, region.suggested] += region.evidence / (labels >= 0).sum()
     pairs = pair_evidence(probabilities, labels)
     expected = {(int(g), int(c)): nats for g, c, nats in zip(pairs.given, pairs.suggested, pairs.strength, strict=True)}
@@ -265,7 +266,7 @@ def test_masks_hold_only_pixels_given_the_class_at_full_resolution():
     labels = pool_labels(given_mask, 4, 3)
     assert labels.tolist() == [[0, 0], [0, 1]]
     seen = drawing("02", "22")
-    regions = find_regions(sure_of(seen), labels, given_mask, ALL, None, None, 4)
+    regions = find_regions(SeenImage(sure_of(seen), labels, 4), given_mask, ALL, None, None)
     by_class = {one.given: one for one in regions}
     # The right blocks are 2 pixels wide and the lower ones 3 high; of the lower left one 3 × 3 pixels are given 0
     assert by_class[0].area == 4 * 2 + 3 * 3
@@ -325,7 +326,7 @@ def images(draw):
 @given(images(), st.sampled_from([None, 0]))
 def test_regions_are_those_of_the_plain_definition(image, unlabelled):
     probabilities, labels, full, factor = image
-    found = find_regions(probabilities, labels, full, ALL, None, unlabelled, factor)
+    found = find_regions(SeenImage(probabilities, labels, factor), full, ALL, None, unlabelled)
     expected = plain_regions(probabilities, labels, full, unlabelled, factor)
     assert {(one.given, one.suggested, one.kind, pixels_of(one)) for one in found} == set(expected)
     for one in found:
@@ -340,7 +341,7 @@ def test_regions_are_those_of_the_plain_definition(image, unlabelled):
 def test_regions_are_disjoint_and_hold_only_what_is_given(image):
     probabilities, labels, full, factor = image
     covered = np.zeros(full.shape, int)
-    for one in find_regions(probabilities, labels, full, ALL, None, None, factor):
+    for one in find_regions(SeenImage(probabilities, labels, factor), full, ALL, None, None):
         left, top, width, height = one.box
         inside = (slice(top, top + height), slice(left, left + width))
         covered[inside] += one.mask
