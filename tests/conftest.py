@@ -24,6 +24,8 @@ from hypothesis import settings
 
 from scripts.mongod import Mongod, surroundings
 
+from .deletion import drop_datasets
+
 if TYPE_CHECKING:
     import fiftyone as fo
 
@@ -165,9 +167,7 @@ def make_dataset(fiftyone: Any, tmp_path: Path) -> Iterator[MakeDataset]:
         return dataset
 
     yield make
-    for name in made:
-        if fiftyone.dataset_exists(name):
-            fiftyone.delete_dataset(name)
+    drop_datasets(made)
 
 
 @pytest.fixture
