@@ -17,7 +17,7 @@ from ..scores.results import QUALITY_ORDER, Columns, ResultRows
 from . import display
 from .documents import Document, classification, classifications, heatmap, segmentation, write_samples
 from .indexes import RESERVE, create_indexes, drop_indexes
-from .schema import add_fields
+from .schema import FieldTypes, add_fields
 
 #: Key of a field's ``info`` under which it says which run made it
 MARKER = "label_quality"
@@ -106,6 +106,7 @@ def write_results(
     *,
     class_table: ClassTable,
     label_field: str,
+    more: tuple[FieldTypes, FieldTypes] | None = None,
     total: int = 0,
     progress: Progress = silent,
 ) -> list[str]:
@@ -121,6 +122,8 @@ def write_results(
         columns: which fields to write
         class_table: the classes, which become the predicted masks' targets and the labels of ``per_class``
         label_field: the given masks' field, named in the fields' descriptions
+        more: fields of the run that are written later, and attributes of their labels, as `create_fields` takes them:
+            all in one change of the schema take half as long
         total: number of samples, for ``progress``
         progress: told after every portion
 
@@ -131,7 +134,7 @@ def write_results(
         LabelQualityError: a field of such a name is not the run's
     """
     check_fields(dataset, key, columns)
-    _create_fields(dataset, key, columns, label_field)
+    _create_fields(dataset, key, columns, label_field, *(more or ({}, {})))
     done = 0
     for portion in _portions(rows):
         _write_portion(dataset, key, portion, columns, class_table)
@@ -167,14 +170,17 @@ def delete_fields(dataset: fo.Dataset, key: str, keep: Sequence[str] = ()) -> li
     return fields
 
 
-def _create_fields(dataset: fo.Dataset, key: str, columns: Columns, label_field: str) -> None:
+def _create_fields(
+    dataset: fo.Dataset, key: str, columns: Columns, label_field: str, others: FieldTypes, attributes: FieldTypes
+) -> None:
     fields = {
         field_name(key, suffix): {**_type_of(suffix), "description": _description(suffix, columns, label_field)}
         for suffix in columns.suffixes()
     }
     labels = f"{field_name(key, 'per_class')}.classifications"
     per_class = _PER_CLASS_ATTRIBUTES if "per_class" in columns.others else {}
-    create_fields(dataset, key, fields, {f"{labels}.{name}": {"ftype": kind} for name, kind in per_class.items()})
+    described = {f"{labels}.{name}": {"ftype": kind} for name, kind in per_class.items()}
+    create_fields(dataset, key, {**fields, **others}, {**described, **attributes})
 
 
 def _create_indexes(dataset: fo.Dataset, key: str, columns: Columns) -> None:
@@ -194,8 +200,8 @@ def indexed_scores(key: str, columns: Columns) -> list[str]:
 def create_fields(
     dataset: fo.Dataset,
     key: str,
-    fields: Mapping[str, Mapping[str, Any]],
-    attributes: Mapping[str, Mapping[str, Any]] | None = None,
+    fields: FieldTypes,
+    attributes: FieldTypes | None = None,
 ) -> None:
     """Makes fields and marks them as the run's in the same write; leaves those that exist as they are.
 

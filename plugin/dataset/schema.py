@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import fiftyone as fo
 
 from ..samples.private_fiftyone import new_field
 
+#: Name or path of fields to what `fo.Dataset.add_sample_field` takes: ``ftype``, ``description``, ``info`` …
+FieldTypes: TypeAlias = Mapping[str, Mapping[str, Any]]
 
-def add_fields(dataset: fo.Dataset, fields: Mapping[str, Mapping[str, Any]]) -> None:
+
+def add_fields(dataset: fo.Dataset, fields: FieldTypes) -> None:
     """Adds the fields that are not there yet, in one write, and attributes of their labels in a second.
 
     Args:
         dataset: the dataset
-        fields: name or path to what `fo.Dataset.add_sample_field` takes: ``ftype``, ``description``, ``info`` …
+        fields: to add
     """
     known = dataset.get_field_schema(flat=True)
     new = {path: new_field(path.rpartition(".")[2], **kind) for path, kind in fields.items() if path not in known}

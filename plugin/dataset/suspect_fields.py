@@ -17,7 +17,7 @@ from . import display, verdicts
 from .documents import Document, detection, detections, write_samples
 from .fields import check_names, create_fields, field_name, own_fields
 from .indexes import create_indexes
-from .schema import described
+from .schema import FieldTypes, described
 
 SUSPECTS = "suspects"
 ERROR_TYPE = "error_type"
@@ -110,7 +110,14 @@ def _is_rated(dataset: fo.Dataset, key: str) -> bool:
     return dataset.get_field(f"{field_name(key, SUSPECTS)}.detections.{_PROBABILITY}") is not None
 
 
-def _create_fields(dataset: fo.Dataset, key: str, label_field: str, rated: bool) -> None:
+def suspect_field_types(key: str, label_field: str, rated: bool) -> tuple[FieldTypes, FieldTypes]:
+    """A run's fields about suspects, and the attributes of a suspect, as `create_fields` takes them.
+
+    Args:
+        key: the run's key
+        label_field: the given masks' field
+        rated: whether suspects have a probability
+    """
     error_type, suspects = suspect_names(key)
     given = f"Given masks: {label_field}."
     detections = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Detections}
@@ -119,7 +126,12 @@ def _create_fields(dataset: fo.Dataset, key: str, label_field: str, rated: bool)
         suspects: {**detections, "description": f"{_SUSPECTS_TEXT} {given}"},
     }
     attributes = _ATTRIBUTES | _RATED if rated else _ATTRIBUTES
-    create_fields(dataset, key, fields, described(f"{suspects}.detections", attributes))
+    return fields, described(f"{suspects}.detections", attributes)
+
+
+def _create_fields(dataset: fo.Dataset, key: str, label_field: str, rated: bool) -> None:
+    create_fields(dataset, key, *suspect_field_types(key, label_field, rated))
+    suspects = field_name(key, SUSPECTS)
     if not rated and _is_rated(dataset, key):
         dataset.delete_sample_field(f"{suspects}.detections.{_PROBABILITY}")
 

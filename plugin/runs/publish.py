@@ -16,7 +16,7 @@ from ..dataset.indexes import missing_note
 from ..dataset.record_parts import COMPLETE, PREDICTED, WRITING, Overview, PredictionPart, ScorePart, SuspectPart
 from ..dataset.run_record import RunRecord, save_record
 from ..dataset.shown_files import check_shown
-from ..dataset.suspect_fields import indexed_paths, suspect_names, write_suspects
+from ..dataset.suspect_fields import indexed_paths, suspect_field_types, suspect_names, write_suspects
 from ..dataset.views import (
     WORST_FIRST,
     delete_suspect_views,
@@ -155,6 +155,7 @@ def _write(run: Run, record: RunRecord, scores: Scores, search: SuspectSearch | 
         columns,
         class_table=run.table,
         label_field=record.label_field,
+        more=None if search is None else suspect_field_types(record.key, record.label_field, search.config.probability),
         total=record.scored,
         progress=run.times,
     )

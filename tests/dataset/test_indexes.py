@@ -94,7 +94,7 @@ def test_an_audit_goes_on_without_indexes_and_says_so(dataset: Any, tmp_path: Pa
     assert (summary.status, summary.scored) == ("complete", 4)
     assert summary.note.startswith("The App's grid cannot sort by lq_quality, lq_evidence, lq_softmin, ")
     assert summary.suspects.notes[-1].startswith(
-        "The App's grid cannot sort by lq_suspects.detections.evidence, lq_error_type: a dataset can have 64 indexes"
+        "The App's grid cannot sort by lq_suspects.detections.probability, lq_error_type: a dataset can have 64 indexes"
     )
     assert outputs.summarise(summary)["note"] == summary.note == audit.list_runs(dataset)[0].note
     assert made(dataset) == set()
@@ -103,7 +103,7 @@ def test_an_audit_goes_on_without_indexes_and_says_so(dataset: Any, tmp_path: Pa
     for number in range(11):
         dataset._sample_collection.drop_index(f"mine_{number}_1")
     again = audit.audit_labels(dataset, "ground_truth", **predict(dataset, tmp_path), overwrite=True)
-    assert made(dataset) == {"lq_quality", "lq_suspects.detections.evidence", "lq_error_type"}
+    assert made(dataset) == {"lq_quality", "lq_suspects.detections.probability", "lq_error_type"}
     assert again.note.startswith("The App's grid cannot sort by lq_evidence, ") and not again.suspects.notes
 
 
@@ -116,5 +116,7 @@ def test_seven_runs_have_what_is_sorted_by_most(dataset: Any, tmp_path: Path) ->
         assert (summary.status, bool(summary.note)) == ("complete", number > 1)
     names = dataset.list_indexes()
     for number in range(7):
-        assert {f"r{number}_quality", f"r{number}_error_type", f"r{number}_suspects.detections.evidence"} <= set(names)
+        assert {f"r{number}_quality", f"r{number}_error_type", f"r{number}_suspects.detections.probability"} <= set(
+            names
+        )
     assert len(names) <= 64

@@ -71,13 +71,13 @@ def test_a_search_makes_removed_masks_again(dataset: Any, audit: Any) -> None:
     audit.audit_labels(dataset, "ground_truth", **WITH_FILES)
     before = files_of(dataset)
     next(root(dataset).glob("suspects-*/masks/*/*.png")).unlink()
-    audit.find_suspects(dataset)
+    audit.find_suspects(dataset, min_probability=0.0)
     assert sorted(files_of(dataset).values()) == sorted(before.values())
     removed = removing(root(dataset), "suspects-*/masks/*/*.png", "Writing suspects")
     with pytest.raises(audit.LabelQualityError, match="removed while run 'lq' was under way"):
-        audit.find_suspects(dataset, max_regions=1, progress=removed)
+        audit.find_suspects(dataset, max_regions=1, min_probability=0.0, progress=removed)
     assert record_of(dataset).suspects.status == "writing"
-    audit.find_suspects(dataset)
+    audit.find_suspects(dataset, min_probability=0.0)
     assert sorted(files_of(dataset).values()) == sorted(before.values())
 
 

@@ -69,7 +69,7 @@ def test_a_range_of_bins() -> None:
 def test_suspects_by_hand() -> None:
     names = ["road", "car", "tree"]
     suspects = SuspectOverview(names, ["a", "c", "z"])
-    regions = {"given": np.array([0, 1]), "suggested": np.array([1, 2]), "evidence": np.array([3.0, 7.0])}
+    regions = {"given": np.array([0, 1]), "suggested": np.array([1, 2]), "strength": np.array([3.0, 7.0])}
     nothing = {name: np.zeros(0) for name in regions}
     suspects.update("a", "swap", **regions)
     suspects.update("b", "swap", **regions)
