@@ -52,9 +52,10 @@ class Picture:
 
         Returns:
             Logarithm of the gradient along the outline where another class is given, and whether there is such a part;
-            the same where the outline goes through the given class; logarithms of the distance of its mean colour to
-            that of the given class, and of the suggested class, around it, and whether the latter is there; logarithm
-            of the gradient in it. Gradients are in multiples of the picture's mean. What is not there is 0.
+            the logarithm where the outline goes through the given class, as seldom none of it does; logarithms of the
+            distance of its mean colour to that of the given class, and of the suggested class, around it, and whether
+            the latter is there; logarithm of the gradient in it. Gradients are in multiples of the picture's mean. What
+            is not there is 0.
         """
         inside, labels, window = self._around(region, given)
         gradient, colours = self.gradient[window], self.colours[window]
@@ -66,7 +67,7 @@ class Picture:
         of_given, _ = _distance(colour, colours[around & (labels == region.given)])
         of_suggested, known = _distance(colour, colours[around & (labels == region.suggested)])
         texture = float(np.log(gradient[inside > 0].mean() / self._usual + 0.1))
-        return [*edges[0], *edges[1], of_given, of_suggested, known, texture]
+        return [*edges[0], edges[1][0], of_given, of_suggested, known, texture]
 
     def _reach(self, given: np.ndarray) -> int:
         return max(_LEAST_REACH, round(_REACH * self.scale * max(given.shape)))

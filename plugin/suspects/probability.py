@@ -28,11 +28,15 @@ import numpy as np
 
 from .region_features import FEATURES
 
+#: Of squared weights, see `fit_model`; ``python -m benchmarks suspects --inverse-penalty`` has other values
+INVERSE_PENALTY = 0.03
 _WEIGHTS = Path(__file__).with_name("weights.json")
 #: The steps of log-odds in which suspects are counted, and the largest of them
 _STEPS_A_UNIT, _LARGEST = 20, 20
 #: As many suspects as the rate is believed in beforehand, and how high it is: of a few suspects little can be learnt
-_BELIEF, _BELIEVED_RATE = 5.0, 0.2
+_BELIEF, _BELIEVED_RATE = 50.0, 0.2
+#: Standard deviations beyond which a feature says no more: it was not learnt there
+_FARTHEST = 4.0
 #: The rate is found where it moves by less
 _PRECISION = 1e-7
 
@@ -55,7 +59,8 @@ class SuspectModel:
 
     def log_odds(self, features: np.ndarray) -> np.ndarray:
         """(n,) float64 log-odds of (n, F) features that a suspect is a mistake of the mask, of as many as are not."""
-        return (features - self.mean) / self.scale @ self.weights + self.intercept
+        standardised = np.clip((features - self.mean) / self.scale, -_FARTHEST, _FARTHEST)
+        return standardised @ self.weights + self.intercept
 
     def to_dict(self) -> dict[str, Any]:
         """The model as values of strict JSON, its features by name."""
@@ -78,7 +83,7 @@ def shipped_model() -> SuspectModel:
 
 
 def fit_model(
-    features: Sequence[np.ndarray], mistakes: Sequence[np.ndarray], inverse_penalty: float = 0.1
+    features: Sequence[np.ndarray], mistakes: Sequence[np.ndarray], inverse_penalty: float = 0.01
 ) -> SuspectModel:
     """Learns a model from suspects of which it is known whether they are mistakes.
 
@@ -106,7 +111,8 @@ def fit_model(
     mean, scale = values.mean(axis=0), values.std(axis=0) + 1e-6
     # As if each dataset had a thousand suspects
     solver = LogisticRegression(C=inverse_penalty, max_iter=5000)
-    solver.fit((values - mean) / scale, known, sample_weight=500 * weight)
+    standardised = np.clip((values - mean) / scale, -_FARTHEST, _FARTHEST)
+    solver.fit(standardised, known, sample_weight=500 * weight)
     return SuspectModel(mean, scale, solver.coef_[0], float(solver.intercept_[0]))
 
 

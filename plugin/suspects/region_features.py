@@ -55,7 +55,6 @@ FEATURES = (
     "given_edge",
     "has_given_edge",
     "seen_edge",
-    "has_seen_edge",
     "given_colour",
     "suggested_colour",
     "has_suggested_colour",
