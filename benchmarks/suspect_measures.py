@@ -7,6 +7,7 @@ predictions of the set's audit are those of the copies as well.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -34,8 +35,9 @@ from .suspect_sets import NoisySet, read_labels
 _KEY = "lq"
 #: Errors that a copy of each mask gets
 _PLANTED = 2
-#: Changing any of these changes what is measured
-_CODE = (picture, planted_objects, region_features, region_shapes, regions, seen_image)
+#: Changing any of these changes what is measured. Read here, so that it is the code that runs
+_MODULES = (picture, planted_objects, region_features, region_shapes, regions, seen_image, sys.modules[__name__])
+_CODE = tuple(inspect.getsource(module) for module in _MODULES)
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,7 @@ def measure(one: NoisySet, audited: Audited, folder: Path, seed: int, progress: 
 
 
 def _digest(store: ScoreSet, seed: int) -> str:
-    code = [inspect.getsource(module) for module in (*_CODE, inspect.getmodule(_digest))]
-    return content_digest(store.path.name, store.created, seed, SuspectConfig().to_dict(), *code)
+    return content_digest(store.path.name, store.created, seed, SuspectConfig().to_dict(), *_CODE)
 
 
 def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) -> Suspects:
