@@ -7,14 +7,17 @@ predictions of the set's audit are those of the copies as well.
 from __future__ import annotations
 
 import inspect
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from label_quality.plugin.base.progress import Progress
+from label_quality.plugin.labels.class_files import load_classes
 from label_quality.plugin.labels.class_table import ClassTable
 from label_quality.plugin.pixels.pooling import pool_labels
 from label_quality.plugin.scores.class_pair_evidence import Usual
@@ -69,47 +72,61 @@ class Audited:
 
     Args:
         store: what it keeps
-        samples: id, image file and file of the given mask of each sample
+        samples: id, name of the image's file and name of the mask's file of each sample
     """
 
     store: ScoreSet
     samples: Sequence[tuple[str, str, str]]
 
 
-def audit(one: NoisySet, work: Path, progress: Progress) -> Audited:
-    """Audits a set with the fast preset, unless that is done; FiftyOne has to be on a database of the benchmark's own.
+def audit(one: NoisySet, work: Path, start_database: Callable[[], object], progress: Progress) -> Audited:
+    """Audits a set with the fast preset, in a database of the benchmark's own, unless that is done.
 
     Args:
         one: the set
-        work: folder for the run's files
+        work: folder of the runs' files, and of a file for each audit that is finished
+        start_database: starts the database; it is called where an audit is to be done, for each
         progress: told how far each stage is
     """
+    finished = work / "audits" / f"{one.key}.json"
+    if not finished.exists():
+        start_database()
+        content = _audit(one, work, progress)
+        finished.parent.mkdir(exist_ok=True)
+        finished.write_text(json.dumps(content))
+    content = json.loads(finished.read_text())
+    store = load_set(work / content["store"])
+    if not isinstance(store, ScoreSet):
+        raise SystemExit(f"error: the files of the audit of {one.name} are gone. Remove {finished} to audit anew.")
+    return Audited(store, [(sample_id, image, mask) for sample_id, image, mask in content["samples"]])
+
+
+def _audit(one: NoisySet, work: Path, progress: Progress) -> dict[str, Any]:
+    """Audits a set; a run that was stopped goes on. Returns ``store``, below the work folder, and ``samples``."""
     # Only now: FiftyOne reads its settings when it is imported
     from label_quality.plugin.audit import audit_labels, list_runs
-    from label_quality.plugin.labels.class_files import load_classes
     from label_quality.plugin.samples.folders import LABEL_FIELD, dataset_from_folders
 
-    name = content_digest(one.key, str(one.source.folder.resolve()), str(one.given.resolve()))
-    classes = load_classes(one.source.folder / "classes.json")
-    dataset = dataset_from_folders(f"{one.key}-{name}", one.source.folder / "images", one.given, classes)
-    if not any(record.key == _KEY and record.status == "complete" for record in list_runs(dataset)):
-        audit_labels(
-            dataset,
-            LABEL_FIELD,
-            key=_KEY,
-            preset="fast",
-            suspects=False,
-            unlabelled=one.source.unlabelled,
-            blocks=one.source.blocks,
-            output_dir=str(work / "runs"),
-            progress=progress,
-        )
+    folder = one.source.folder
+    name = content_digest(one.key, str(folder.resolve()), str(one.given.resolve()))
+    classes = load_classes(folder / "classes.json")
+    dataset = dataset_from_folders(f"{one.key}-{name}", folder / "images", one.given, classes)
+    audit_labels(
+        dataset,
+        LABEL_FIELD,
+        key=_KEY,
+        preset="fast",
+        suspects=False,
+        unlabelled=one.source.unlabelled,
+        blocks=one.source.blocks,
+        output_dir=str(work / "runs"),
+        progress=progress,
+    )
     (record,) = (record for record in list_runs(dataset) if record.key == _KEY)
-    store = load_set(Path(str(record.folder)) / str(record.scores.set))
-    if not isinstance(store, ScoreSet):
-        raise SystemExit(f"error: the files of the audit of {one.name} are gone. Remove {work} to begin anew.")
-    rows = zip(*dataset.values(["id", "filepath", f"{LABEL_FIELD}.mask_path"]), strict=True)
-    return Audited(store, sorted(rows, key=lambda row: row[1]))
+    files = zip(*dataset.values(["id", "filepath", f"{LABEL_FIELD}.mask_path"]), strict=True)
+    samples = [[sample_id, Path(image).name, Path(mask).name] for sample_id, image, mask in files]
+    store = Path(str(record.folder)) / str(record.scores.set)
+    return {"store": str(store.relative_to(work)), "samples": sorted(samples, key=lambda sample: sample[1])}
 
 
 def measure(one: NoisySet, audited: Audited, folder: Path, seed: int, progress: Progress) -> Suspects:
@@ -150,9 +167,9 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
         "image": [np.zeros(0, np.int64)],
     }
     for number, (sample_id, image_file, mask_file) in enumerate(audited.samples):
-        given = read_labels(Path(mask_file), table)
-        true = read_labels(one.true / Path(mask_file).name, table)
-        search = _Search(store.read_compact(sample_id)[0], image_file, factor, usual, table)
+        given, true = (read_labels(folder / mask_file, table) for folder in (one.given, one.true))
+        image = one.source.folder / "images" / image_file
+        search = _Search(store.read_compact(sample_id)[0], image, factor, usual, table)
         found, features = search.suspects(given)
         parts["features"].append(features)
         parts["image"].append(np.full(len(found), number))
@@ -179,7 +196,7 @@ class _Search:
     """
 
     def __init__(
-        self, probabilities: np.ndarray, image_file: str, factor: int, usual: Usual, table: ClassTable
+        self, probabilities: np.ndarray, image_file: Path, factor: int, usual: Usual, table: ClassTable
     ) -> None:
         self.probabilities = probabilities
         self.image_file = image_file
@@ -194,7 +211,7 @@ class _Search:
         image = seen_image.SeenImage(self.probabilities, pooled, self.factor)
         found = regions.find_regions(image, given, SuspectConfig(), self.usual, self.table.unlabelled)
         if found and self._picture is None:
-            pixels = cv2.cvtColor(cv2.imread(self.image_file), cv2.COLOR_BGR2RGB)
+            pixels = cv2.cvtColor(cv2.imread(str(self.image_file)), cv2.COLOR_BGR2RGB)
             self._picture = picture.Picture(pixels, (given.shape[0], given.shape[1]))
         if self._picture is None:
             return found, np.zeros((0, len(region_features.FEATURES)))

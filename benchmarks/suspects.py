@@ -18,10 +18,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from label_quality.plugin.base.console import TerminalProgress
+from label_quality.plugin.base.errors import LabelQualityError
 from label_quality.plugin.suspects import probability
 from label_quality.plugin.suspects.probability import INVERSE_PENALTY, SuspectModel
 from label_quality.plugin.suspects.region_features import FEATURES
@@ -223,15 +226,17 @@ def print_precisions(first: str, found: Mapping[str, Mapping[str, float | None]]
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Suspects]:
-    work = database.start(options.work)
-    # Only now: FiftyOne reads its settings when it is imported
-    from label_quality.plugin.base.console import TerminalProgress
-    from label_quality.plugin.base.errors import LabelQualityError
-
-    progress, measures = TerminalProgress(), work / "measures"
+    start_database = cache(partial(database.start, options.work))
+    work = start_database() if options.work is None else options.work.absolute()
+    progress = TerminalProgress()
     try:
         made = noisy_sets(work, options.images, options.camvid, options.nuclei, options.seed, progress)
-        return {one.name: measure(one, audit(one, work, progress), measures, options.seed, progress) for one in made}
+        return {
+            one.name: measure(
+                one, audit(one, work, start_database, progress), work / "measures", options.seed, progress
+            )
+            for one in made
+        }
     except LabelQualityError as error:
         raise SystemExit(f"error: {error}") from error
     finally:
