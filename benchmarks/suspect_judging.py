@@ -51,8 +51,16 @@ def is_real(suspects: Suspects) -> np.ndarray:
 
 def teaches(suspects: Suspects) -> bool:
     """Whether a set has enough false suspects, and any real one, to learn from."""
-    _, real = _lessons(suspects)
+    _, real = lessons_of(suspects)
     return int((~real).sum()) >= LEAST_FALSE and bool(real.any())
+
+
+def lessons_of(suspects: Suspects) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, F) of what is learnt from a set, its suspects and planted errors, and (n,) bool, which are real."""
+    clear = (suspects.wrong >= _REAL) | (suspects.wrong < _FALSE)
+    planted = suspects.planted_wrong >= _REAL
+    features = np.concatenate([suspects.features[clear], suspects.planted_features[planted]])
+    return features, np.concatenate([suspects.wrong[clear] >= _REAL, np.ones(int(planted.sum()), bool)])
 
 
 def learn(
@@ -75,7 +83,7 @@ def learn(
     lessons: defaultdict[str, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
     for name, suspects in sets.items():
         if domain_of(name) != without_domain and teaches(suspects):
-            lessons[domain_of(name)].append(_lessons(suspects))
+            lessons[domain_of(name)].append(lessons_of(suspects))
     if not lessons:
         return None
     used = _used(columns)
@@ -180,14 +188,6 @@ def calibration_error(bins: Sequence[Mapping[str, Any]]) -> float | None:
     """
     total = sum(one["count"] for one in bins)
     return sum(one["count"] * abs(one["mean"] - one["real"]) for one in bins) / total if total else None
-
-
-def _lessons(suspects: Suspects) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, F) of what is learnt from a set, its suspects and planted errors, and (n,) bool, which are real."""
-    clear = (suspects.wrong >= _REAL) | (suspects.wrong < _FALSE)
-    planted = suspects.planted_wrong >= _REAL
-    features = np.concatenate([suspects.features[clear], suspects.planted_features[planted]])
-    return features, np.concatenate([suspects.wrong[clear] >= _REAL, np.ones(int(planted.sum()), bool)])
 
 
 def _used(columns: Sequence[int] | None) -> list[int]:

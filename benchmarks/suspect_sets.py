@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from label_quality.plugin.base.errors import LabelQualityError
 from label_quality.plugin.base.progress import Progress
 from label_quality.plugin.labels.class_files import load_classes
 from label_quality.plugin.labels.class_table import ClassTable
@@ -168,7 +169,9 @@ def plant_systematic(
 
 def _planted(source: Source, kind: str, work: Path, seed: int, progress: Progress) -> NoisySet:
     """The set, written unless it is there."""
-    files = sorted((source.folder / "masks").iterdir())
+    files = sorted((source.folder / "masks").glob("*.png"))
+    if not files:
+        raise LabelQualityError(f"Expected masks (*.png) in {source.folder / 'masks'}, but there are none.")
     made = NoisySet(source, kind, work / "sets" / f"{source.domain}-{kind}-{len(files)}", source.folder / "masks")
     table, rng = source.table, np.random.default_rng([seed, *made.name.encode()])
     # Written in order: the last one says that all are there

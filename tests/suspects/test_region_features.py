@@ -210,7 +210,7 @@ def test_an_image_without_suspects_has_no_rows() -> None:
 
 
 def test_evidence_of_nothing_is_very_little() -> None:
-    """Both classes are as improbable: what the one gains on the other is nothing, and its logarithm would be infinite."""
+    """Both classes are as probable: what the one gains on the other is nothing, whose logarithm would be infinite."""
     _, features = measure(np.ones((4, 4), np.int16), np.full((3, 4, 4), 1 / 3, np.float32))
     assert len(features) == 1 and np.isfinite(features).all()
     assert features[0, :2] == pytest.approx([math.log(1e-6)] * 2)
