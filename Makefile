@@ -44,7 +44,7 @@ docs: setup
 	$(VENV)/bin/mkdocs build --strict
 
 # Processes with a MongoDB each; tests/conftest.py says what stays together. One more than cores, as the App's tests mostly
-# wait; in the order of the folders, where these come first: by number of tests, these few long ones would come last
+# wait; in the order given there, the longest first: by number of tests, these few would come last
 unit: setup
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 

@@ -24,6 +24,8 @@ from hypothesis import settings
 
 from scripts.mongod import Mongod, surroundings
 
+from .deletion import drop_datasets
+
 if TYPE_CHECKING:
     import fiftyone as fo
 
@@ -165,9 +167,7 @@ def make_dataset(fiftyone: Any, tmp_path: Path) -> Iterator[MakeDataset]:
         return dataset
 
     yield make
-    for name in made:
-        if fiftyone.dataset_exists(name):
-            fiftyone.delete_dataset(name)
+    drop_datasets(made)
 
 
 @pytest.fixture
@@ -182,10 +182,17 @@ def _targets(targets: dict[int, str], rgb: bool) -> dict[Any, str]:
     return {"#{:02X}{:02X}{:02X}".format(*COLORS[value]): name for value, name in targets.items()}
 
 
+#: Groups that take longest. They come first: at the end, one process would be at them long after the others
+LONGEST = ("app", "tests/runs/test_resume.py", "tests/test_audit.py")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps a file's tests in one process, and all that drive a browser: two browsers at once starve each other."""
+    places: dict[pytest.Item, int] = {}
     for item in items:
         folder = item.path.parent
         name = "app" if folder.name == "app" else str(item.path.relative_to(REPOSITORY))
         item.add_marker(pytest.mark.xdist_group(name))
+        places[item] = LONGEST.index(name) if name in LONGEST else len(LONGEST)
+    items.sort(key=places.__getitem__)

@@ -8,6 +8,8 @@ It reads one JSON request a line, and answers each with a line of JSON::
 The audit runs in a fork, which sends itself the signal from its progress callback, at a stage that has got so far; or,
 where ``kill_at`` is a number, instead of that write to the database, the first one being 1. ``writes`` are all that
 were begun, as command and collection.
+
+This process has imported and loaded before all that its forks use, which else each of them would do anew.
 """
 
 from __future__ import annotations
@@ -17,14 +19,19 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import cv2
 import fiftyone as fo
 import fiftyone.core.odm as foo
+import numpy as np
 import pymongo.monitoring
 import torch
 from label_quality.plugin import audit
+from label_quality.plugin.training import cross_validation  # noqa: F401  that it need not be imported in each fork
 
 #: MongoDB's commands that change something; an aggregation does with a last stage that writes
 WRITES = {"insert", "update", "delete", "findAndModify", "create", "createIndexes", "dropIndexes", "drop", "bulkWrite"}
@@ -125,7 +132,29 @@ def answer(request: dict[str, Any]) -> dict[str, Any] | list[dict[str, Any]]:
     return [finish(*one) for one in [start(one) for one in requests]]
 
 
+def load_what_audits_use() -> None:
+    """Audits two images, with few threads: those of a pool would be missing in a fork."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        samples = []
+        for number in range(2):
+            mask = np.repeat(np.arange(3, dtype=np.uint8), 8)[:, None].repeat(24, axis=1)
+            path = str(Path(folder) / f"{number}.png")
+            cv2.imwrite(path, mask[:: 1 - 2 * number])
+            soft = np.where(mask == np.arange(3)[:, None, None], 0.8, 0.1).astype(np.float32)
+            np.save(f"{path}.npy", soft)
+            samples.append(fo.Sample(path, given=fo.Segmentation(mask_path=path), probabilities=f"{path}.npy"))
+        dataset = fo.Dataset()
+        dataset.add_samples(samples, progress=False)
+        classes = {0: "a", 1: "b", 2: "c"}
+        audit.audit_labels(dataset, "given", source="files", field="probabilities", classes=classes, output_dir=folder)
+        audit.delete_run(dataset, "lq")
+        dataset.delete()
+
+
 if __name__ == "__main__":
+    load_what_audits_use()
     print("ready", flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 IDS = [0, 3, 7, 20]
-WITH_FILES = {"source": "files", "field": "probabilities"}
+#: All suspects, whatever their probability: the pictures show nothing of what is contradicted
+WITH_FILES = {"source": "files", "field": "probabilities", "min_probability": 0.0}
 
 
 def add_predictions(dataset: Any, folder: Path, seed: int = 0) -> Any:

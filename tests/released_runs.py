@@ -15,6 +15,8 @@ from typing import Any
 import gridfs
 from bson import ObjectId, json_util
 
+from .deletion import drop_datasets
+
 RELEASED = Path(__file__).resolve().parent / "released"
 #: As in ``released/make_runs.py``: a run knows its images and masks by absolute path
 FOLDER = Path("/tmp/label-quality-released")
@@ -42,7 +44,7 @@ def restored(version: str) -> Iterator[Any]:
         try:
             yield dataset
         finally:
-            dataset.delete()
+            drop_datasets([dataset.name])
             shutil.rmtree(FOLDER)
 
 

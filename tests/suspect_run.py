@@ -27,12 +27,21 @@ REGIONS = {
     3: (("road", "car", "swap", 50.0, (8, 6, 8, 6)),),
     5: (("car", "road", "shift", 5.0, (31, 0, 1, 24)),),
 }
+#: Of rated suspects: the probability of the one with this evidence
+PROBABILITY = {50.0: 0.9, 30.0: 0.6, 10.0: 0.8, 20.0: 0.7, 5.0: 0.55}
 #: The most evidence first
 GROUPS = ("car given as road", "car given as unlabelled", "tree given as unlabelled", "road given as car")
 
 
-def add_run(dataset: Any, folder: Path, key: str = "lq") -> Any:
-    """Writes the run to the dataset, whose masks are of `conftest.TARGETS`, and the regions' masks to a folder."""
+def add_run(dataset: Any, folder: Path, key: str = "lq", rated: bool = False) -> Any:
+    """Writes the run to the dataset, whose masks are of `conftest.TARGETS`, and the regions' masks to a folder.
+
+    Args:
+        dataset: of six images
+        folder: where the masks go
+        key: of the run
+        rated: whether its suspects have the probabilities of `PROBABILITY`
+    """
     import fiftyone as fo
     from label_quality.plugin.dataset.fields import create_fields
     from label_quality.plugin.dataset.record_parts import SuspectPart
@@ -45,8 +54,8 @@ def add_run(dataset: Any, folder: Path, key: str = "lq") -> Any:
     create_fields(dataset, key, {f"{key}_quality": {"ftype": fo.FloatField, "description": "The score to sort by."}})
     dataset.set_values(f"{key}_quality", list(QUALITY))
     ids = dataset.values("id")
-    images = [_image(ids[index], index, regions, folder / key) for index, regions in REGIONS.items()]
-    write_suspects(dataset, key, images, class_table=table, label_field="ground_truth")
+    images = [_image(ids[index], index, regions, folder / key, rated) for index, regions in REGIONS.items()]
+    write_suspects(dataset, key, images, class_table=table, label_field="ground_truth", rated=rated)
     groups = [_group(title) for title in GROUPS]
     views = [save_worst_first(dataset, key), *save_suspect_views(dataset, key, groups)]
     record = RunRecord(key, "ground_truth", class_table=table.to_dict(), scored=5, views=views)
@@ -73,7 +82,7 @@ def _write_states(dataset: Any, table: Any, root: Path) -> tuple[str, str]:
     return str(root), scores.path.name
 
 
-def _image(sample_id: str, index: int, regions: Any, folder: Path) -> Any:
+def _image(sample_id: str, index: int, regions: Any, folder: Path, rated: bool) -> Any:
     from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,6 +101,7 @@ def _image(sample_id: str, index: int, regions: Any, folder: Path) -> Any:
         confidence=np.full(len(regions), 0.75),
         box=np.array(boxes, np.int32).reshape(-1, 4),
         masks=masks,
+        probability=np.array([PROBABILITY[nats] for nats in evidence], float) if rated else None,
     )
 
 

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 from ...plugin.base.database_errors import database_errors
 from ...plugin.dataset.suspect_fields import SUSPECTS
+from ...plugin.dataset.verdicts import strength
 from ...plugin.samples.private_fiftyone import is_patches
 from ...plugin.samples.slices import images_of
 from . import layout
@@ -16,7 +17,7 @@ from . import text as words
 from .events import told
 from .runs import headers
 
-_ATTRIBUTES = ("_id", "given", "suggested", "error_type", "evidence", "area")
+_ATTRIBUTES = ("_id", "given", "suggested", "error_type", "probability", "evidence", "area")
 
 
 class ImageQualityPanel(foo.Panel):
@@ -78,16 +79,18 @@ class ImageQualityPanel(foo.Panel):
             layout.card(page, "suspects", "Suspects", "This mask has none")
             return
         block = layout.card(page, "suspects", "Suspects", "Click one to mark it in the image; the strongest first")
-        columns = {"issue": "Issue", "type": "Type", "pixels": "Pixels"}
+        rated = any(one["probability"] for one in regions)
+        columns = {"issue": "Issue", "type": "Type", **({"probability": "Wrong"} if rated else {}), "pixels": "Pixels"}
         rows = [
             {
                 "issue": f"{one['suggested']} given as {one['given']}" if one["given"] else "added by hand",
                 "type": words.TYPE_NAMES.get(one["error_type"], one["error_type"] or "").partition(":")[0],
+                **({"probability": f"{one['probability']:.0%}" if one["probability"] else ""} if rated else {}),
                 "pixels": words.count(one["area"] or 0),
             }
             for one in regions
         ]
-        layout.table(block, "table", columns, rows, self.select_region, numbers=1)
+        layout.table(block, "table", columns, rows, self.select_region, numbers=2 if rated else 1)
 
 
 def _figures(page: types.Object, dataset: Any, key: str, quality: float) -> None:
@@ -125,7 +128,8 @@ def _scores(dataset: Any, key: str, sample_id: str) -> dict[str, Any]:
 def _regions(dataset: Any, key: str, sample_id: str) -> list[dict[str, Any]]:
     """The image's suspects as the panel lists them, the strongest first."""
     path = f"{key}_{SUSPECTS}.detections"
-    columns = images_of(dataset).select(sample_id).values([f"{path}.{name.removeprefix('_')}" for name in _ATTRIBUTES])
+    there = [name for name in _ATTRIBUTES if name == "_id" or dataset.get_field(f"{path}.{name}") is not None]
+    columns = images_of(dataset).select(sample_id).values([f"{path}.{name.removeprefix('_')}" for name in there])
     rows = zip(*(column[0] or [] for column in columns), strict=True)
-    regions = [dict(zip(_ATTRIBUTES, row, strict=True)) for row in rows]
-    return sorted(regions, key=lambda one: -(one["evidence"] or 0.0))
+    regions = [dict.fromkeys(_ATTRIBUTES) | dict(zip(there, row, strict=True)) for row in rows]
+    return sorted(regions, key=strength, reverse=True)

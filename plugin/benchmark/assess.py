@@ -140,7 +140,7 @@ def assess_suspects(
         the finding
     """
     changed = clean != given
-    strongest = max(regions, key=lambda region: region.evidence, default=None)
+    strongest = max(regions, key=lambda region: (region.probability or 0.0, region.evidence), default=None)
     corrections = _corrections(clean, given)
     matching = [one for one in regions if one.kind == kind and (one.given, one.suggested) in corrections]
     return Finding(

@@ -288,6 +288,7 @@ def _region(detection: Any, names: tuple[str, ...], size: tuple[int, int]) -> Re
         confidence=detection.confidence,
         box=box,
         mask=np.asarray(detection.get_mask()) > 0,
+        probability=detection["probability"] if detection.has_field("probability") else None,
     )
 
 

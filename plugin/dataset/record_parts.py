@@ -65,6 +65,8 @@ class SuspectPart:
         config: what a suspect is, as `SuspectConfig.to_dict` gives it
         set: name of the run's set of files
         status: `COMPLETE`, `WRITING`, or `MISSING` where none could be looked for
+        candidates: regions before those were left out that are improbable; None where they were not counted
+        rate: of mistakes among the candidates, as estimated, in (0, 1); None where suspects are not rated
     """
 
     regions: int = 0
@@ -76,6 +78,8 @@ class SuspectPart:
     config: dict[str, Any] = field(default_factory=dict)
     set: str | None = None
     status: str = COMPLETE
+    candidates: int | None = None
+    rate: float | None = None
 
 
 @dataclass(frozen=True)

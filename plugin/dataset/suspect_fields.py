@@ -33,8 +33,10 @@ _ATTRIBUTES = {
     "area": (fo.IntField, "Pixels of the region"),
     **verdicts.ATTRIBUTES,
 }
+_PROBABILITY = "probability"
+_RATED = {_PROBABILITY: (fo.FloatField, "Probability that the mask is wrong there, and not the predictions, in [0, 1]")}
 _SUSPECTS_TEXT = "Regions where the given class is probably wrong, labelled with the suggested class; strongest first."
-_ERROR_TYPE_TEXT = "Type with the most evidence in the image: drop, swap, shift or other; none without a suspect."
+_ERROR_TYPE_TEXT = "Type of the most probable suspect in the image: drop, swap, shift or other; none without a suspect."
 
 
 def suspect_names(key: str) -> list[str]:
@@ -42,10 +44,15 @@ def suspect_names(key: str) -> list[str]:
     return [field_name(key, ERROR_TYPE), field_name(key, SUSPECTS)]
 
 
-def indexed_paths(key: str) -> list[str]:
+def strength_name(dataset: fo.Dataset, key: str) -> str:
+    """The attribute by which a run's suspects are sorted: ``probability`` where they are rated, else ``evidence``."""
+    return _PROBABILITY if _is_rated(dataset, key) else "evidence"
+
+
+def indexed_paths(dataset: fo.Dataset, key: str) -> list[str]:
     """Paths to sort a run's suspects, and images by their suspects."""
     error_type, suspects = suspect_names(key)
-    return [f"{suspects}.detections.evidence", error_type]
+    return [f"{suspects}.detections.{strength_name(dataset, key)}", error_type]
 
 
 def check_suspects(dataset: fo.Dataset, key: str) -> None:
@@ -60,6 +67,7 @@ def write_suspects(
     *,
     class_table: ClassTable,
     label_field: str,
+    rated: bool = False,
     total: int = 0,
     progress: Progress = silent,
 ) -> list[str]:
@@ -74,6 +82,7 @@ def write_suspects(
         images: the suspects, taken some hundred images at a time
         class_table: names the classes
         label_field: the given masks' field, named in the fields' descriptions
+        rated: whether they have a probability
         total: number of images, for ``progress``
         progress: told after every portion
 
@@ -84,7 +93,7 @@ def write_suspects(
         LabelQualityError: a field of such a name is not the run's
     """
     check_suspects(dataset, key)
-    _create_fields(dataset, key, label_field)
+    _create_fields(dataset, key, label_field, rated)
     verdicts.set_aside(dataset, key)
     dataset.clear_sample_fields(suspect_names(key))
     remaining, done = iter(images), 0
@@ -97,7 +106,11 @@ def write_suspects(
     return suspect_names(key)
 
 
-def _create_fields(dataset: fo.Dataset, key: str, label_field: str) -> None:
+def _is_rated(dataset: fo.Dataset, key: str) -> bool:
+    return dataset.get_field(f"{field_name(key, SUSPECTS)}.detections.{_PROBABILITY}") is not None
+
+
+def _create_fields(dataset: fo.Dataset, key: str, label_field: str, rated: bool) -> None:
     error_type, suspects = suspect_names(key)
     given = f"Given masks: {label_field}."
     detections = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Detections}
@@ -105,12 +118,15 @@ def _create_fields(dataset: fo.Dataset, key: str, label_field: str) -> None:
         error_type: {"ftype": fo.StringField, "description": f"{_ERROR_TYPE_TEXT} {given}"},
         suspects: {**detections, "description": f"{_SUSPECTS_TEXT} {given}"},
     }
-    create_fields(dataset, key, fields, described(f"{suspects}.detections", _ATTRIBUTES))
+    attributes = _ATTRIBUTES | _RATED if rated else _ATTRIBUTES
+    create_fields(dataset, key, fields, described(f"{suspects}.detections", attributes))
+    if not rated and _is_rated(dataset, key):
+        dataset.delete_sample_field(f"{suspects}.detections.{_PROBABILITY}")
 
 
 def _create_indexes(dataset: fo.Dataset, key: str) -> None:
-    """By evidence first: views of patches take over the index of theirs."""
-    create_indexes(dataset, indexed_paths(key))
+    """By strength first: views of patches take over the index of theirs."""
+    create_indexes(dataset, indexed_paths(dataset, key))
 
 
 def _write_portion(dataset: fo.Dataset, key: str, regions: dict[str, list[Document]]) -> None:
@@ -127,17 +143,20 @@ def _write_portion(dataset: fo.Dataset, key: str, regions: dict[str, list[Docume
 
 
 def leading_type(regions: Sequence[Document]) -> str:
-    """The type with the most evidence of an image's regions; one that a person has added has neither."""
+    """The leading type of an image's regions; one that a person has added has no type and no strength."""
     kinds = [one.get("error_type") or OTHER for one in regions]
-    return leading_kind(kinds, [one.get("evidence") or 0.0 for one in regions])
+    evidence, probability = ([one.get(name) or 0.0 for one in regions] for name in ("evidence", _PROBABILITY))
+    return leading_kind(kinds, evidence, probability if any(probability) else None)
 
 
 def _documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[Document]:
-    """The image's regions, those of the most evidence first."""
+    """The image's regions, the most probable first, or those of the most evidence where they are not rated."""
     height, width = image.size
     boxes = np.asarray(image.box, dtype=float).reshape(-1, 4) / (width, height, width, height)
-    for row in np.argsort(-np.asarray(image.evidence, dtype=float), kind="stable"):
+    strength = image.evidence if image.probability is None else image.probability
+    for row in np.argsort(-np.asarray(strength, dtype=float), kind="stable"):
         suggested = names[int(image.suggested[row])]
+        rating = {} if image.probability is None else {_PROBABILITY: float(image.probability[row])}
         yield detection(
             suggested,
             boxes[row].tolist(),
@@ -148,4 +167,5 @@ def _documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[Document]
             error_type=str(image.kind[row]),
             evidence=float(image.evidence[row]),
             area=int(image.area[row]),
+            **rating,
         )

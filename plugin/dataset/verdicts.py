@@ -136,9 +136,14 @@ def carry(regions: Sequence[Document], earlier: Sequence[Document]) -> tuple[lis
             same["label"] = before.get("label") or same["suggested"]
             if drawn:
                 same |= {"mask": before["mask"], "mask_path": None, "bounding_box": before["bounding_box"]}
-    all_regions.sort(key=lambda one: -(one.get("evidence") or 0.0))
+    all_regions.sort(key=strength, reverse=True)
     rejected = [one for one in all_regions if one.get("verdict") == REJECTED]
     return [one for one in all_regions if one.get("verdict") != REJECTED], rejected
+
+
+def strength(region: Mapping[str, Any]) -> tuple[float, float]:
+    """What regions are sorted by: probability, where they are rated, then evidence; drawn ones have neither."""
+    return region.get("probability") or 0.0, region.get("evidence") or 0.0
 
 
 def _same(before: Mapping[str, Any], regions: Sequence[Document]) -> Document | None:

@@ -15,6 +15,7 @@ from ..suspects.issues import Group, shortened
 from . import saved_views
 from .run_record import list_records
 from .saved_views import SavedView
+from .suspect_fields import strength_name
 
 WORST_FIRST = "worst first"
 SUSPECT_REGIONS = "suspect regions"
@@ -93,7 +94,7 @@ def save_views(dataset: fo.Dataset, key: str, views: Sequence[tuple[str, fo.Data
 
 
 def suspect_view(dataset: fo.Dataset, key: str, kind: str) -> fo.DatasetView:
-    """The images whose suspects are mostly, by evidence, of a type of error, by quality, worst first.
+    """The images whose suspects are of a type of error, as `lq_error_type` has it, by quality, worst first.
 
     Args:
         dataset: the dataset
@@ -108,7 +109,7 @@ def suspect_view(dataset: fo.Dataset, key: str, kind: str) -> fo.DatasetView:
 
 
 def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
-    """One patch a suspect, the largest evidence first: the run's saved view, where it is still there.
+    """One patch a suspect, the strongest first: the run's saved view, where it is still there.
 
     Raises:
         LabelQualityError: the run has no suspects
@@ -120,11 +121,11 @@ def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
     field = f"{key}_suspects"
     # With the index: the App sorts by indexed fields only. Without the masks: the App would show whole images then
     patches = images_of(dataset).exists(field).to_patches(field, include_indexes=True)
-    return patches.sort_by(f"{field}.evidence", reverse=True)
+    return patches.sort_by(f"{field}.{strength_name(dataset, key)}", reverse=True)
 
 
 def group_view(dataset: fo.Dataset, key: str, given: str, suggested: str) -> fo.DatasetView:
-    """One patch a suspect of a class pair, the largest evidence first.
+    """One patch a suspect of a class pair, the strongest first.
 
     Args:
         dataset: the dataset
@@ -156,11 +157,11 @@ def save_suspect_views(dataset: fo.Dataset, key: str, issues: Sequence[Group]) -
             (
                 title,
                 suspect_view(dataset, key, kind),
-                f"Images whose evidence is mostly that of a {kind}, by {key}_quality, worst first.",
+                f"Images whose leading suspect is a {kind}, by {key}_quality, worst first.",
             )
             for kind, title in TYPE_VIEWS.items()
         ),
-        (SUSPECT_REGIONS, regions, "All suspects, the largest evidence first."),
+        (SUSPECT_REGIONS, regions, f"All suspects, those of the largest {strength_name(dataset, key)} first."),
     ]
     slugs = {one.slug for one in saved_views.listed(dataset)} | {
         to_slug(view_name(key, title)) for title, _, _ in views
@@ -170,7 +171,7 @@ def save_suspect_views(dataset: fo.Dataset, key: str, issues: Sequence[Group]) -
         slugs.add(to_slug(view_name(key, title)))
         given, suggested = issue.given_name, issue.suggested_name
         seen = f"given as {shortened(given)} where {shortened(suggested)} is seen"
-        text = f"Suspects {seen}, the largest evidence first."
+        text = f"Suspects {seen}, those of the largest {strength_name(dataset, key)} first."
         views.append((title, _of_group(regions, key, given, suggested), text))
     return save_views(dataset, key, views)
 

@@ -224,7 +224,7 @@ def _update(
         {"$filter": {"input": regions, "as": "one", "cond": {test: ["$$one.verdict", REJECTED]}}}
         for test in ("$ne", "$eq")
     )
-    strongest_first = {"$sortArray": {"input": live, "sortBy": {"evidence": -1}}}
+    strongest_first = {"$sortArray": {"input": live, "sortBy": {"probability": -1, "evidence": -1}}}
     written = {f"{suspects}.detections": strongest_first, "last_modified_at": now}
     if rejected:
         some = {"$gt": [{"$size": removed}, 0]}
@@ -235,7 +235,7 @@ def _update(
 def _update_error_types(dataset: fo.Dataset, key: str, samples: dict[str, Any]) -> None:
     """The leading type of these images, of the suspects that are left."""
     error_type, path = field_name(key, ERROR_TYPE), f"{field_name(key, SUSPECTS)}.detections"
-    shown = {error_type: True, f"{path}.error_type": True, f"{path}.evidence": True}
+    shown = {error_type: True, **{f"{path}.{name}": True for name in ("error_type", "evidence", "probability")}}
     changes = []
     for sample in stored_samples(dataset).find(samples, shown):
         leading = leading_type(sample[field_name(key, SUSPECTS)]["detections"])

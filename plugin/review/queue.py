@@ -4,8 +4,8 @@ CSV has a line a region, and one for an image without any; JSON has an object an
 
     {"dataset": "street", "run": "lq", "images": [{"rank": 1, "filepath": "/…/7.png", "quality": 0.12,
      "error_type": "swap", "sample_id": "…", "regions": [{"error_type": "swap", "given": "road", "suggested": "car",
-     "evidence": 50.2, "confidence": 0.8, "area": 480, "left": 8, "top": 6, "width": 30, "height": 16,
-     "bounding_box": [0.25, 0.25, 0.9375, 0.6667]}]}]}
+     "probability": 0.93, "evidence": 50.2, "confidence": 0.8, "area": 480, "left": 8, "top": 6, "width": 30,
+     "height": 16, "bounding_box": [0.25, 0.25, 0.9375, 0.6667]}]}]}
 
 In CSV a text that a spreadsheet would take for a formula, such as a class that is called ``=1+1``, has an apostrophe
 before it, which `spreadsheet_cells.from_cell` takes away again; JSON has every text as it is.
@@ -38,11 +38,21 @@ from .spreadsheet_cells import as_cell
 FORMATS = (".csv", ".json")
 _BOX = ("left", "top", "width", "height")
 _RELATIVE = ("relative_left", "relative_top", "relative_width", "relative_height")
-_OF_REGION = ("region_type", "given", "suggested", "evidence", "confidence", "area")
+_OF_REGION = ("region_type", "given", "suggested", "probability", "evidence", "confidence", "area")
 #: The columns of the CSV file; boxes in pixels of the image, then as shares of its size
 COLUMNS = ("rank", "filepath", "quality", "error_type", "region", *_OF_REGION, *_BOX, *_RELATIVE, "sample_id")
 #: Attributes of a suspect that are read; the last two are there once a person has judged any
-_ATTRIBUTES = ("label", "error_type", "given", "suggested", "evidence", "confidence", "area", "bounding_box")
+_ATTRIBUTES = (
+    "label",
+    "error_type",
+    "given",
+    "suggested",
+    "probability",
+    "evidence",
+    "confidence",
+    "area",
+    "bounding_box",
+)
 _CORRECTED = "corrected_to"
 _DIGITS = 6
 
@@ -193,6 +203,7 @@ def _region(values: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
         "error_type": values["error_type"],
         "given": values["given"],
         "suggested": values.get(_CORRECTED) or values["suggested"] or values["label"],
+        "probability": _rounded(values.get("probability")),
         "evidence": _rounded(values["evidence"]),
         "confidence": _rounded(values["confidence"]),
         "area": values["area"],

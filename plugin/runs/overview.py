@@ -108,7 +108,7 @@ class SuspectOverview:
         #: Of each listed image its leading type, and the classes of its strongest suspect where it has one
         self._leading: dict[str, tuple[str, ...]] = {}
 
-    def update(self, sample_id: str, kind: str, given: np.ndarray, suggested: np.ndarray, evidence: np.ndarray) -> None:
+    def update(self, sample_id: str, kind: str, given: np.ndarray, suggested: np.ndarray, strength: np.ndarray) -> None:
         """Adds an image.
 
         Args:
@@ -116,11 +116,11 @@ class SuspectOverview:
             kind: its leading type of error
             given: (n,) class indices of its regions
             suggested: (n,) class indices
-            evidence: (n,) nats
+            strength: (n,) their probabilities, or their evidence
         """
         self._images[kind] = self._images.get(kind, 0) + 1
         if sample_id in self._listed:
-            self._leading[sample_id] = (kind, *self._strongest(given, suggested, evidence))
+            self._leading[sample_id] = (kind, *self._strongest(given, suggested, strength))
 
     def add_to(self, overview: Overview) -> None:
         """Writes what was found into what `ScoreOverview.overview` gave, in place of earlier suspects."""
@@ -129,10 +129,10 @@ class SuspectOverview:
             WorstImage(one.id, one.filepath, one.quality, *self._leading.get(one.id, ())) for one in overview.worst
         ]
 
-    def _strongest(self, given: np.ndarray, suggested: np.ndarray, evidence: np.ndarray) -> tuple[str, ...]:
-        if not len(evidence):
+    def _strongest(self, given: np.ndarray, suggested: np.ndarray, strength: np.ndarray) -> tuple[str, ...]:
+        if not len(strength):
             return ()
-        row = int(np.argmax(evidence))
+        row = int(np.argmax(strength))
         return self._names[int(given[row])], self._names[int(suggested[row])]
 
 

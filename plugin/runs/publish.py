@@ -225,9 +225,10 @@ def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearc
         class_table=search.samples.class_table,
         label_field=record.label_field,
         total=len(search.samples),
+        rated=search.config.probability,
         progress=times,
     )
-    unsorted = missing_note(dataset, indexed_paths(record.key))
+    unsorted = missing_note(dataset, indexed_paths(dataset, record.key))
     found = search.write_findings(record)
     found.notes += [unsorted] if unsorted else []
     suspects.add_to(overview)
@@ -255,8 +256,9 @@ def _counted(rows: Iterable[ResultRows], overview: ScoreOverview) -> Iterator[Re
 
 def _counted_suspects(images: Iterable[ImageSuspects], overview: SuspectOverview) -> Iterator[ImageSuspects]:
     for image in images:
-        kind = leading_kind(image.kind, image.evidence)
-        overview.update(image.sample_id, kind, image.given, image.suggested, image.evidence)
+        kind = leading_kind(image.kind, image.evidence, image.probability)
+        strength = image.evidence if image.probability is None else image.probability
+        overview.update(image.sample_id, kind, image.given, image.suggested, strength)
         yield image
 
 

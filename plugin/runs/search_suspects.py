@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import count, takewhile
 from pathlib import Path
@@ -20,21 +20,24 @@ from ..base.errors import SampleError
 from ..base.progress import Progress
 from ..dataset.record_parts import SuspectPart
 from ..dataset.run_record import RunRecord
-from ..labels.class_table import ClassTable
 from ..samples.failures import Failures, LeftOut, as_dict
 from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import Usual
 from ..store.passes import members, run_pass, shards_of
 from ..store.sets import ScoreSet, SuspectSet
-from ..suspects.class_effects import ClassEffect, class_effects, label_miou
+from ..suspects.class_effects import label_miou
 from ..suspects.config import SuspectConfig
 from ..suspects.image_suspects import ImageSuspects
-from ..suspects.issues import Group, GroupTally, find_groups
-from ..suspects.regions import KINDS, Region, find_regions
+from ..suspects.issues import GroupTally
+from ..suspects.picture import Picture
+from ..suspects.probability import RateEstimate, shipped_model
+from ..suspects.region_features import FEATURES, region_features
+from ..suspects.regions import Region, find_regions
 from ..suspects.seen_image import SeenImage
+from .findings import Findings, numbered, rated
 from .kept import read_usual
 
-_STAGE = "regions"
+_STAGE, _RATE = "regions", "rate"
 #: Issues in the run's record, those of the most evidence: there may be one for every two classes
 _KEPT_ISSUES = 1000
 
@@ -68,6 +71,8 @@ class SuspectSearch:
         if not self.store.complete:
             work = partial(self._search_shard, read_usual(self.scores))
             run_pass(self.store, _STAGE, len(self.samples), work, "Finding suspects", progress, self.config.workers)
+            if self.config.probability:
+                self._rate()
             self.store.finish()
         for row in self._rows():
             self.failures.recall(row["failures"])
@@ -83,8 +88,9 @@ class SuspectSearch:
                     size=(int(row["sizes"][number, 0]), int(row["sizes"][number, 1])),
                     **{name: row[name][part] for name in ("given", "suggested", "kind", "evidence", "area")},
                     confidence=row["confidence"][part],
+                    probability=row["probability"][part] if "probability" in row else None,
                     box=row["box"][part],
-                    masks=[str(self.store.mask_file(sample_id, region)) for region in range(int(end - start))],
+                    masks=[str(self.store.mask_file(sample_id, one)) for one in row["numbers"][part].tolist()],
                 )
 
     def lacks_masks(self) -> bool:
@@ -107,6 +113,8 @@ class SuspectSearch:
             failures=total.failures,
             config=self.config.to_dict(),
             set=self.store.path.name,
+            candidates=total.candidates,
+            rate=self._found_rate(),
         )
         return record.suspects
 
@@ -116,52 +124,77 @@ class SuspectSearch:
         for row in self._rows():
             total.add(row)
         total.failures = self.failures.to_dicts()
+        total.least = self.config.min_probability
         return total
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rate(self) -> None:
+        """Finds how frequent mistakes are among all suspects, and removes the masks of those that are improbable."""
+        estimate = RateEstimate()
         for shard in shards_of(len(self.samples)):
-            yield self.store.read_shard(_STAGE, shard)
+            estimate.update(self.store.read_shard(_STAGE, shard)["log_odds"])
+        self.store.write_shard(_RATE, 0, {"rate": estimate.rate()})
+        for shard in shards_of(len(self.samples)):
+            row = numbered(self.store.read_shard(_STAGE, shard))
+            kept = rated(row, estimate.rate(), self.config.min_probability)
+            shown = set(zip(_each_id(kept), kept["numbers"].tolist(), strict=True))
+            for sample_id, number in zip(_each_id(row), row["numbers"].tolist(), strict=True):
+                if (sample_id, number) not in shown:
+                    self.store.mask_file(sample_id, number).unlink(missing_ok=True)
+
+    def _found_rate(self) -> float | None:
+        """The rate that `_rate` has found; None where suspects are not rated."""
+        return self.store.read_shard(_RATE, 0)["rate"] if self.store.shard_done(_RATE, 0) else None
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        rate = self._found_rate()
+        for shard in shards_of(len(self.samples)):
+            row = numbered(self.store.read_shard(_STAGE, shard))
+            yield row if rate is None else rated(row, rate, self.config.min_probability)
 
     def _search_shard(self, usual: Usual, shard: int) -> dict[str, Any]:
         found: list[tuple[int, tuple[int, ...], list[Region]]] = []
+        features: list[np.ndarray] = [np.zeros((0, len(FEATURES)))]
         failures: list[LeftOut] = []
         classes = self.samples.class_table.size
-        tally, pixels = GroupTally(classes), np.zeros((len(members(shard, len(self.samples))), classes), np.int64)
+        pixels = np.zeros((len(members(shard, len(self.samples))), classes), np.int64)
         for row, index in enumerate(members(shard, len(self.samples))):
             try:
                 labels = self.samples.load_labels(index)
-                regions = self._search(index, labels, usual)
+                regions, measured = self._search(index, labels, usual)
             except SampleError as error:
                 if not self.failures.skip:
                     raise
                 failures.append(as_dict(error))
                 continue
             found.append((index, labels.shape, regions))
+            features.append(measured)
             # Ignored pixels, -1, are counted first: to pick the others costs more than counting all
             pixels[row] = np.bincount(labels.ravel() + 1, minlength=classes + 1)[1:]
-            columns = _columns(regions)
-            tally.update(columns["given"], columns["suggested"], columns["area"], columns["evidence"])
         return {
             "ids": [self.samples.ids[index] for index, _, _ in found],
             "failures": failures,
             "sizes": np.array([size for _, size, _ in found], np.int64).reshape(-1, 2),
             "counts": np.array([len(regions) for _, _, regions in found], np.int64),
             **_columns([region for _, _, regions in found for region in regions]),
-            "tally": tally.to_dict(),
+            **(_rating(np.concatenate(features)) if self.config.probability else {}),
             "class_pixels": pixels.sum(axis=0),
             "class_images": (pixels > 0).sum(axis=0),
         }
 
-    def _search(self, index: int, labels: np.ndarray, usual: Usual) -> list[Region]:
-        """The regions of one sample; writes their masks."""
+    def _search(self, index: int, labels: np.ndarray, usual: Usual) -> tuple[list[Region], np.ndarray]:
+        """The regions of one sample, and what they are rated by; writes their masks."""
         sample_id = self.samples.ids[index]
         probabilities, pooled = self._pooled(sample_id)
         unlabelled = self.samples.class_table.unlabelled
         image = SeenImage(probabilities, pooled, self.pooling)
         regions = find_regions(image, labels, self.config, usual, unlabelled)
+        measured = np.zeros((0, len(FEATURES)))
+        if regions and self.config.probability:
+            picture = Picture(self.samples[index].load_image(), (labels.shape[0], labels.shape[1]))
+            measured = region_features(image, regions, labels, picture, unlabelled)
         for number, region in enumerate(regions):
             self.store.write_region(sample_id, number, region.mask)
-        return regions
+        return regions, measured
 
     def _pooled(self, sample_id: str) -> tuple[np.ndarray, np.ndarray]:
         try:
@@ -196,75 +229,6 @@ def found_masks(store: SuspectSet, sample_ids: Collection[str]) -> dict[tuple[st
     return found
 
 
-@dataclass
-class Findings:
-    """What a search has found, counted up; memory is that of the pairs of classes.
-
-    Args:
-        table: the classes
-        tally: the regions by pair of classes
-        class_pixels: (K,) int64 pixels given each class
-        class_images: (K,) int64 images that show it
-        by_type: regions of each type of error
-        images: images with a region
-        regions: all regions
-        large: regions that cover more than half of their image
-        failures: samples that could not be searched
-    """
-
-    table: ClassTable
-    tally: GroupTally
-    class_pixels: np.ndarray
-    class_images: np.ndarray
-    by_type: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    images: int = 0
-    regions: int = 0
-    large: int = 0
-    failures: list[LeftOut] = field(default_factory=list)
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Counts a shard's results."""
-        self.tally.merge(GroupTally.from_dict(row["tally"]))
-        self.class_pixels += row["class_pixels"]
-        self.class_images += row["class_images"]
-        for kind in row["kind"]:
-            self.by_type[kind] += 1
-        self.images += int((row["counts"] > 0).sum())
-        self.regions += int(row["counts"].sum())
-        self.large += int((2 * row["area"] > row["sizes"].prod(axis=1).repeat(row["counts"])).sum())
-
-    @property
-    def notes(self) -> list[str]:
-        """Sentences on the suspects that the user must know."""
-        notes = []
-        if self.table.unlabelled is None:
-            notes.append(
-                "No unlabelled class is known, so no suspect can be a Drop; `unlabelled` names it where there is one."
-            )
-        if self.large:
-            one = self.large == 1
-            notes.append(
-                f"{self.large} suspect{'' if one else 's'} cover{'s' if one else ''} more than half of "
-                f"{'its' if one else 'their'} image: the whole mask may be wrong there, or the predictions."
-            )
-        if self.failures:
-            one = len(self.failures) == 1
-            notes.append(
-                f"{len(self.failures)} of the samples could not be searched for suspects and {'has' if one else 'have'}"
-                " none."
-            )
-        return notes
-
-    def issues(self) -> list[Group]:
-        """The regions by given and suggested class, the most evidence first."""
-        names, unlabelled = self.table.names, self.table.unlabelled
-        return find_groups(self.tally, self.class_pixels, self.class_images, names, unlabelled=unlabelled)
-
-    def classes(self) -> list[ClassEffect]:
-        """Each class before and after all suggestions."""
-        return class_effects(self.tally, self.class_pixels, self.table.names)
-
-
 def _columns(regions: Sequence[Region]) -> dict[str, Any]:
     """What is kept of m regions: arrays of m, and a list of their kinds."""
     return {
@@ -276,3 +240,13 @@ def _columns(regions: Sequence[Region]) -> dict[str, Any]:
         "confidence": np.array([one.confidence for one in regions], np.float64),
         "box": np.array([one.box for one in regions], np.int32).reshape(-1, 4),
     }
+
+
+def _rating(features: np.ndarray) -> dict[str, np.ndarray]:
+    """What is kept of m regions to rate them: log-odds (m,), and the features (m, F) that they come from."""
+    return {"log_odds": shipped_model().log_odds(features), "features": features.astype(np.float32)}
+
+
+def _each_id(row: dict[str, Any]) -> list[str]:
+    """The sample of each region."""
+    return np.repeat(np.array(row["ids"], object), row["counts"]).tolist()

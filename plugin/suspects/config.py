@@ -35,6 +35,19 @@ class SuspectConfig(Config):
         within="[0, 1]",
         unit="A",
     )
+    probability: bool = parameter(
+        True,
+        "Rate suspects",
+        "Tell mistakes of the mask from those of the model, and show the most probable first; else those of the most "
+        "evidence",
+    )
+    min_probability: float = parameter(
+        0.5,
+        "Least probability",
+        "The least probability of a suspect to be a mistake of the mask, where suspects are rated",
+        within="[0, 1]",
+        unit="P",
+    )
     max_regions: int | None = parameter(
         50,
         "Suspects an image",

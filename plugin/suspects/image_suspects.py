@@ -23,6 +23,7 @@ class ImageSuspects:
         confidence: (n,) mean probability of the suggested class, in [0, 1]
         box: (n, 4) left, top, width and height in pixels
         masks: n paths of images with the region inside its box, 0 or 255
+        probability: (n,) that the mask is wrong there, in [0, 1]; None where suspects are not rated
     """
 
     sample_id: str
@@ -35,3 +36,4 @@ class ImageSuspects:
     confidence: np.ndarray
     box: np.ndarray
     masks: Sequence[str]
+    probability: np.ndarray | None = None

@@ -54,6 +54,7 @@ class Region:
         box: (left, top, width, height) in pixels, as small as can be
         mask: (height, width) bool, the region inside its box
         number: of its region of blocks, see `SeenImage.numbers`
+        probability: that the mask is wrong there; None where it was not rated
     """
 
     given: int
@@ -65,6 +66,7 @@ class Region:
     box: tuple[int, int, int, int]
     mask: np.ndarray
     number: int = 0
+    probability: float | None = None
 
 
 def find_regions(
@@ -114,18 +116,28 @@ def image_kind(regions: Sequence[Region]) -> str:
     return leading_kind([region.kind for region in regions], [region.evidence for region in regions])
 
 
-def leading_kind(kinds: Sequence[str], evidence: Sequence[float] | np.ndarray) -> str:
-    """The kind whose regions have the most evidence together: a displaced edge is seen as many fragments.
+def leading_kind(
+    kinds: Sequence[str],
+    evidence: Sequence[float] | np.ndarray,
+    probability: Sequence[float] | np.ndarray | None = None,
+) -> str:
+    """The kind of the most probable region; where they are not rated, the kind with the most evidence together.
+
+    A displaced edge is seen as many fragments, so that the region of the most evidence alone would say little.
 
     Args:
         kinds: of an image's n regions
         evidence: (n,) nats
+        probability: (n,) in [0, 1], or None
 
     Returns:
-        One of `KINDS`, of equals the first there; `NO_ERROR` where n is 0.
+        One of `KINDS`; `NO_ERROR` where n is 0. Of equally probable regions that of the most evidence says it, of kinds
+        with equal evidence the first in `KINDS`.
     """
     if not len(kinds):
         return NO_ERROR
+    if probability is not None:
+        return kinds[int(np.lexsort((np.asarray(evidence), np.asarray(probability)))[-1])]
     totals = dict.fromkeys(KINDS, 0.0)
     for kind, nats in zip(kinds, evidence, strict=True):
         totals[kind] += float(nats)

@@ -62,31 +62,40 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
+@pytest.fixture(scope="session")
+def app_session(fiftyone: Any) -> Iterator[Any]:
+    """The App's session, without a dataset: all tests share its server, which takes longer to start than they do."""
+    session = fiftyone.launch_app(remote=True, address="127.0.0.1", port=_free_port())
+    _wait_for(session.server_port)
+    _wait_until_connected(session)
+    yield session
+    session.close()
+
+
 @pytest.fixture
-def open_app(request: pytest.FixtureRequest, browser: Any, fiftyone: Any) -> Iterator[Callable[[Any], Any]]:
+def open_app(request: pytest.FixtureRequest, browser: Any, app_session: Any) -> Iterator[Callable[[Any], Any]]:
     """A function that serves a dataset and returns the page with its grid painted; a failure leaves a picture of it."""
-    opened: list[Any] = []
+    contexts: list[Any] = []
     pages: list[Any] = []
 
     def open_page(dataset: Any) -> Any:
-        port = _free_port()
-        opened.append(fiftyone.launch_app(dataset, remote=True, address="127.0.0.1", port=port))
-        _wait_for(port)
+        app_session.dataset = dataset
         context = browser.new_context(viewport={"width": 1400, "height": 900})
-        opened.append(context)
+        contexts.append(context)
         context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
         page = context.new_page()
         pages.append(page)
         page.set_default_timeout(_PATIENCE * 1000)
-        _open(page, f"http://127.0.0.1:{port}/", len(dataset))
+        _open(page, f"http://127.0.0.1:{app_session.server_port}/", len(dataset))
         return page
 
     yield open_page
     if request.node.stash.get(_FAILED, False):
         for index, page in enumerate(pages):
             _save_screenshot(page, f"failed-{request.node.name}-{index}")
-    for one in reversed(opened):
-        one.close()
+    for context in contexts:
+        context.close()
+    app_session.clear_dataset()
 
 
 @pytest.fixture
@@ -109,7 +118,7 @@ def _wait_for_grid(page: Any, tiles: int, timeout: float = _PATIENCE * 1000) -> 
 def _open(page: Any, address: str, tiles: int) -> None:
     """Opens the session's page, again where it shows no dataset.
 
-    The session tells the server of its dataset up to ten seconds after the server answers; until then a page shows
+    A new session tells the server of its dataset up to ten seconds after the server answers; until then a page shows
     none. The dataset's own address is no way around it: there the server takes the dataset's slug for its name.
     """
     from playwright.sync_api import TimeoutError as NotPainted
@@ -135,6 +144,19 @@ def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def _wait_until_connected(session: Any) -> None:
+    """Waits until a session can tell the server what to show: it tries every ten seconds, and else refuses."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            session.clear_dataset()
+            return
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def _wait_for(port: int) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ..deletion import drop_datasets
+
 pytestmark = pytest.mark.app
 
 IMG = '<img src=x onerror="window.__pwned=1">'
@@ -45,7 +47,7 @@ def hostile(make_dataset: Any, tmp_path: Path) -> Iterator[Any]:
     audit_labels(dataset, "ground_truth", source="files", field="probabilities")
     dataset.reload()
     yield dataset
-    dataset.delete()
+    drop_datasets([dataset.name])
 
 
 def shows(place: Any, *texts: str) -> None:

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ..deletion import drop_datasets
+
 pytestmark = pytest.mark.app
 
 _IMAGES, _SEED = 12, 1
@@ -37,7 +39,7 @@ def scenes(fiftyone: Any, tmp_path: Path) -> Iterator[Any]:
         sample["probabilities"] = str(path)
         sample.save()
     yield dataset
-    fiftyone.delete_dataset(dataset.name)
+    drop_datasets([dataset.name])
 
 
 class Walk:

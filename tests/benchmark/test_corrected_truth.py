@@ -12,6 +12,8 @@ import pytest
 from label_quality.plugin.base.errors import LabelQualityError, SampleError
 from label_quality.plugin.benchmark.ranking_metrics import auroc
 
+from ..deletion import drop_datasets
+
 QUICK: dict[str, Any] = {"preset": "fast", "folds": 2, "epochs": 1, "input_size": 32, "resamples": 20}
 COUNT = 16
 #: Positions of the images whose given masks are wrong, and how
@@ -69,8 +71,7 @@ def corrected(make_dataset: Any, fiftyone: Any, tmp_path: Path) -> Iterator[Any]
     record.config = {"predictions": {"architecture": "FPN"}}
     save_record(dataset, record)
     yield dataset
-    for name in set(fiftyone.list_datasets()) - before:
-        fiftyone.delete_dataset(name)
+    drop_datasets(set(fiftyone.list_datasets()) - before)
 
 
 def measure(engine: Any, dataset: Any, **parameters: Any) -> Any:

@@ -15,6 +15,8 @@ from label_quality.plugin.base.errors import LabelQualityError, SampleError
 from label_quality.plugin.benchmark.ranking_metrics import auroc
 from label_quality.plugin.scores.config import SCORES
 
+from ..deletion import drop_datasets
+
 #: As little training as can be
 QUICK: dict[str, Any] = {"preset": "fast", "folds": 2, "epochs": 1, "input_size": 32, "resamples": 20}
 
@@ -30,8 +32,7 @@ def engine(fiftyone: Any) -> Any:
 def remove_datasets(fiftyone: Any) -> Iterator[None]:
     before = set(fiftyone.list_datasets())
     yield
-    for name in set(fiftyone.list_datasets()) - before:
-        fiftyone.delete_dataset(name)
+    drop_datasets(set(fiftyone.list_datasets()) - before)
 
 
 def state_of(dataset: Any, folder: Path) -> str:

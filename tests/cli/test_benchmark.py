@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from label_quality.plugin.cli.main import main
 
+from ..deletion import drop_datasets
+
 COUNT = 10
 FOLDERS = ("--images", "images", "--masks", "masks", "--classes", "classes.csv")
 
@@ -32,8 +34,7 @@ def folder(tmp_path: Path, fiftyone: Any, monkeypatch: pytest.MonkeyPatch) -> It
     (street / "classes.csv").write_text("id,name\n0,unlabelled\n1,road\n2,car\n")
     monkeypatch.chdir(street)
     yield street
-    for name in set(fiftyone.list_datasets()) - before:
-        fiftyone.delete_dataset(name)
+    drop_datasets(set(fiftyone.list_datasets()) - before)
 
 
 def label_quality(capsys: Any, *arguments: str) -> tuple[int, str, str]:

@@ -19,6 +19,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ..deletion import drop_datasets
+
 COUNT = 25
 #: 8 % of 25 scenes get each kind of error
 PLANTED = {"drop": 2, "swap": 2, "shift": 2}
@@ -38,9 +40,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def remove_demo(fiftyone: Any) -> Iterator[None]:
     yield
-    for name in fiftyone.list_datasets():
-        if name.startswith(NAME):
-            fiftyone.delete_dataset(name)
+    drop_datasets(name for name in fiftyone.list_datasets() if name.startswith(NAME))
 
 
 def make(directory: Path, count: int = COUNT, seed: int = 5, **options: Any) -> Any:

@@ -20,6 +20,8 @@ from label_quality.plugin.cli.main import main
 from label_quality.plugin.cli.parser import make_parser
 from label_quality.plugin.cli.text import describe, listed, ranking_table
 
+from ..deletion import drop_datasets
+
 NAMES = ("sky", "road", "car")
 #: The image whose mask has sky and road swapped
 WRONG = 2
@@ -50,8 +52,7 @@ def folder(tmp_path: Path, fiftyone: Any, monkeypatch: pytest.MonkeyPatch) -> It
     (street / "classes.csv").write_text("id,name\n0,sky\n5,road\n9,car\n")
     monkeypatch.chdir(street)
     yield street
-    for name in set(fiftyone.list_datasets()) - before:
-        fiftyone.delete_dataset(name)
+    drop_datasets(set(fiftyone.list_datasets()) - before)
 
 
 AUDIT = ("audit", "--images", "images", "--masks", "masks", "--classes", "classes.csv", "--ignored", "255")

@@ -82,11 +82,12 @@ def test_a_search_makes_removed_masks_again(dataset: Any, audit: Any) -> None:
 
 
 def test_predictions_alone_are_made_again(dataset: Any, audit: Any) -> None:
-    audit.compute_predictions(dataset, "ground_truth", **WITH_FILES)
+    files = {"source": "files", "field": "probabilities"}
+    audit.compute_predictions(dataset, "ground_truth", **files)
     path = Path(dataset.first().lq_prediction.mask_path)
     before = path.read_bytes()
     path.unlink()
-    audit.compute_predictions(dataset, "ground_truth", **WITH_FILES)
+    audit.compute_predictions(dataset, "ground_truth", **files)
     dataset.reload()
     assert Path(dataset.first().lq_prediction.mask_path).read_bytes() == before
     assert record_of(dataset).status == "predicted"

@@ -89,6 +89,28 @@ def test_the_image_has_the_type_of_its_strongest_region(dataset, images, write):
     assert dataset.values("lq_error_type") == ["drop", "swap", "none", None]
 
 
+def test_rated_regions_are_sorted_by_probability(dataset, images, image, write, suspects):
+    first = dataclasses.replace(images[0], probability=np.array([0.9, 0.6]))
+    second = dataclasses.replace(images[1], probability=np.array([0.7]))
+    none = dataclasses.replace(images[2], probability=np.zeros(0))
+    write([first, second, none], rated=True)
+    dataset.reload()
+    assert dataset.values("lq_suspects.detections.probability") == [[0.9, 0.6], [0.7], [], None]
+    assert dataset.values("lq_suspects.detections.evidence") == [[10.5, 99.0], [30.0], [], None]
+    assert dataset.values("lq_error_type") == ["shift", "swap", "none", None]
+    field = dataset.get_field("lq_suspects.detections.probability")
+    assert field.description == "Probability that the mask is wrong there, and not the predictions, in [0, 1]"
+    assert "lq_suspects.detections.probability" in dataset.list_indexes()
+    # Those of a search without a rating have none, and are sorted by evidence again
+    write(images)
+    dataset.reload()
+    assert dataset.get_field("lq_suspects.detections.probability") is None
+    assert "probability" not in dataset.first().lq_suspects.detections[0].to_dict()
+    assert dataset.values("lq_error_type") == ["drop", "swap", "none", None]
+    assert suspects.strength_name(dataset, KEY) == "evidence"
+    assert "lq_suspects.detections.evidence" in dataset.list_indexes()
+
+
 def test_documents_are_those_that_fiftyone_would_write(fiftyone, dataset, images, write):
     write(images)
     found = dataset._sample_collection.find_one({"lq_error_type": "drop"})["lq_suspects"]

@@ -173,7 +173,7 @@ def test_all_views_of_suspects_are_saved_and_load(views, suspected):
     assert load("lq: suspect regions").values("lq_suspects.evidence") == [39.0, 9.0, 7.0, 4.0]
     assert load("lq: car given as road").values("lq_suspects.label") == ["car"]
     assert suspected.get_saved_view_info("lq: car given as road")["description"] == (
-        "Suspects given as road where car is seen, the largest evidence first. (Label quality run 'lq')"
+        "Suspects given as road where car is seen, those of the largest evidence first. (Label quality run 'lq')"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ..deletion import drop_datasets
 from .calls import errors
 
 PLUGIN = "@label-quality/segmentation"
@@ -228,7 +229,7 @@ def scenes(fiftyone: Any, tmp_path: Any) -> Iterator[Any]:
     dataset.mask_targets = {"ground_truth": SCENE_CLASSES}
     dataset.save()
     yield dataset
-    fiftyone.delete_dataset(dataset.name)
+    drop_datasets([dataset.name])
 
 
 def test_a_test_is_run_shown_and_deleted(scenes: Any, fiftyone: Any) -> None:

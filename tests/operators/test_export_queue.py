@@ -56,17 +56,19 @@ def test_csv_has_a_line_a_region_worst_images_first(dataset: Any, queue: Any, pi
     written = queue.export_queue(pick(dataset), path)
     assert written == queue.Exported(str(path), images=6, regions=5)
     names, ids = dataset.values("filepath"), dataset.values("id")
-    heading = "rank,filepath,quality,error_type,region,region_type,given,suggested,evidence,confidence,area,"
+    heading = (
+        "rank,filepath,quality,error_type,region,region_type,given,suggested,probability,evidence,confidence,area,"
+    )
     heading += "left,top,width,height,relative_left,relative_top,relative_width,relative_height,sample_id"
     assert path.read_text().splitlines() == [
         heading,
-        f"1,{names[3]},0.1,swap,1,swap,road,car,50.0,0.75,48,8,6,8,6,0.25,0.25,0.25,0.25,{ids[3]}",
-        f"2,{names[1]},0.2,swap,1,swap,road,car,30.0,0.75,48,4,4,8,6,0.125,0.166667,0.25,0.25,{ids[1]}",
-        f"2,{names[1]},0.2,swap,2,drop,unlabelled,tree,10.0,0.75,48,16,12,4,12,0.5,0.5,0.125,0.5,{ids[1]}",
-        f"3,{names[2]},0.5,drop,1,drop,unlabelled,car,20.0,0.75,192,0,0,16,12,0.0,0.0,0.5,0.5,{ids[2]}",
-        f"4,{names[5]},0.7,shift,1,shift,car,road,5.0,0.75,24,31,0,1,24,0.96875,0.0,0.03125,1.0,{ids[5]}",
-        f"5,{names[0]},0.9,none,,,,,,,,,,,,,,,,{ids[0]}",
-        f"6,{names[4]},,,,,,,,,,,,,,,,,,{ids[4]}",
+        f"1,{names[3]},0.1,swap,1,swap,road,car,,50.0,0.75,48,8,6,8,6,0.25,0.25,0.25,0.25,{ids[3]}",
+        f"2,{names[1]},0.2,swap,1,swap,road,car,,30.0,0.75,48,4,4,8,6,0.125,0.166667,0.25,0.25,{ids[1]}",
+        f"2,{names[1]},0.2,swap,2,drop,unlabelled,tree,,10.0,0.75,48,16,12,4,12,0.5,0.5,0.125,0.5,{ids[1]}",
+        f"3,{names[2]},0.5,drop,1,drop,unlabelled,car,,20.0,0.75,192,0,0,16,12,0.0,0.0,0.5,0.5,{ids[2]}",
+        f"4,{names[5]},0.7,shift,1,shift,car,road,,5.0,0.75,24,31,0,1,24,0.96875,0.0,0.03125,1.0,{ids[5]}",
+        f"5,{names[0]},0.9,none,,,,,,,,,,,,,,,,,{ids[0]}",
+        f"6,{names[4]},,,,,,,,,,,,,,,,,,,{ids[4]}",
     ]
 
 
@@ -89,6 +91,7 @@ def test_json_has_an_object_an_image(dataset: Any, queue: Any, pick: Any, tmp_pa
                         "error_type": "swap",
                         "given": "road",
                         "suggested": "car",
+                        "probability": None,
                         "evidence": 50.0,
                         "confidence": 0.75,
                         "area": 48,
@@ -102,6 +105,15 @@ def test_json_has_an_object_an_image(dataset: Any, queue: Any, pick: Any, tmp_pa
             }
         ],
     }
+
+
+def test_rated_regions_have_their_probability(make_dataset: Any, queue: Any, pick: Any, tmp_path: Path) -> None:
+    rated = suspect_run.add_run(make_dataset(count=6), tmp_path, rated=True)
+    queue.export_queue(pick(rated), tmp_path / "queue.csv")
+    with (tmp_path / "queue.csv").open() as file:
+        rows = [(one["region_type"], one["probability"]) for one in csv.DictReader(file) if one["region"]]
+    # The images by quality, in each the most probable region first
+    assert rows == [("swap", "0.9"), ("drop", "0.8"), ("swap", "0.6"), ("drop", "0.7"), ("shift", "0.55")]
 
 
 def test_only_the_regions_that_are_meant_are_exported(dataset: Any, queue: Any, pick: Any, tmp_path: Path) -> None:
@@ -178,7 +190,7 @@ def test_without_a_run_there_are_the_files_alone(make_dataset: Any, queue: Any, 
     bare = make_dataset(count=1)
     queue.export_queue(pick(bare), tmp_path / "queue.csv")
     (_, line) = (tmp_path / "queue.csv").read_text().splitlines()
-    assert line == f"1,{bare.first().filepath}" + "," * 18 + bare.first().id
+    assert line == f"1,{bare.first().filepath}" + "," * 19 + bare.first().id
     (image,) = queue.queue(pick(bare))
     assert (image["quality"], image["error_type"], image["regions"]) == (None, None, [])
 

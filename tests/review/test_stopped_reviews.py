@@ -16,7 +16,8 @@ import pytest
 from ..suspect_run import add_run
 
 IDS = [0, 3, 7, 20]
-WITH_FILES = {"source": "files", "field": "probabilities"}
+#: All suspects, whatever their probability: the pictures show nothing of what is contradicted
+WITH_FILES = {"source": "files", "field": "probabilities", "min_probability": 0.0}
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.conftest import image_of, write_png
+
 #: Mask values of unlabelled, road, car and tree, see ``conftest.TARGETS``
 IDS = [0, 3, 7, 20]
 SIZE = (48, 64)
@@ -55,7 +57,10 @@ def make_scenes(make_dataset: Any, tmp_path: Path) -> Make:
         folder = tmp_path / f"{dataset.name}-probabilities"
         folder.mkdir()
         paths = []
+        rng = np.random.default_rng(51)
         for number, sample in enumerate(dataset):
+            # The picture shows what is seen, not what is given
+            write_png(Path(sample.filepath), image_of(seen[number], rng))
             if sample.ground_truth.mask_path is None:
                 sample.ground_truth.mask = masks[number]
                 sample.save()
@@ -125,6 +130,49 @@ def test_each_kind_of_error_is_found_where_it_is(scenes: Any, audit: Any) -> Non
             assert one.confidence == pytest.approx(0.9, abs=1e-3)
             assert one.evidence > one.area
     assert set(scenes.sort_by("lq_quality").limit(3).values("id")) == {sample.id for sample in samples[:3]}
+
+
+def test_suspects_are_rated_and_the_improbable_left_out(scenes: Any, audit: Any) -> None:
+    """The pictures show what is seen in the first two images; in the third the picture is as the mask says."""
+    third = scenes[2:3].first()
+    write_png(Path(third.filepath), image_of(third.ground_truth.get_mask(), np.random.default_rng(51)))
+    audit.audit_labels(scenes, "ground_truth", **WITH_FILES, min_probability=0.0)
+    probable = scenes.values("lq_suspects.detections.probability", unwind=True)
+    drop, swap, shift = (one[0] for one in scenes[:3].values("lq_suspects.detections.probability"))
+    assert len(probable) == 3 and 0.5 < drop < 1 and 0.5 < swap < 1 and shift < min(drop, swap)
+    found = record_of(scenes).suspects
+    assert (found.regions, found.candidates) == (3, 3)
+    assert found.rate == pytest.approx((sum(probable) + 50 * 0.2) / (3 + 50), abs=0.01)
+    patches = scenes.load_saved_view("lq: suspect regions").values("lq_suspects.probability")
+    assert patches == sorted(probable, reverse=True)
+    masks = [one for path in folder_of(scenes).glob("suspects-*/masks") for one in path.rglob("*.png")]
+    assert len(masks) == 3
+    between = (shift + min(drop, swap)) / 2
+    summary = audit.find_suspects(scenes, min_probability=between)
+    assert scenes.values("lq_error_type") == ["drop", "swap"] + ["none"] * 18
+    found = record_of(scenes).suspects
+    assert (found.regions, found.candidates, found.by_type["shift"], summary.suspects.regions) == (2, 3, 0, 2)
+    masks = [one for path in folder_of(scenes).glob("suspects-*/masks") for one in path.rglob("*.png")]
+    assert sorted(map(str, masks)) == sorted(scenes.values("lq_suspects.detections.mask_path", unwind=True))
+    summary = audit.find_suspects(scenes, min_probability=1.0)
+    assert summary.suspects.notes == (
+        "None of the 3 places where the predictions contradict the masks is a mistake of the mask with a probability "
+        "of at least 1; a lower `min_probability` shows them.",
+    )
+    assert scenes.values("lq_error_type") == ["none"] * 20
+
+
+def test_suspects_without_a_rating_are_those_of_the_most_evidence(scenes: Any, audit: Any) -> None:
+    audit.audit_labels(scenes, "ground_truth", **WITH_FILES, min_probability=0.0)
+    audit.find_suspects(scenes, probability=False)
+    assert scenes.values("lq_error_type") == ["drop", "swap", "shift"] + ["none"] * 17
+    found = record_of(scenes).suspects
+    assert (found.regions, found.candidates, found.rate) == (3, 3, None)
+    assert scenes.get_field("lq_suspects.detections.probability") is None
+    evidence = scenes.load_saved_view("lq: suspect regions").values("lq_suspects.evidence")
+    assert evidence == sorted(evidence, reverse=True) and len(evidence) == 3
+    audit.find_suspects(scenes)
+    assert min(scenes.values("lq_suspects.detections.probability", unwind=True)) >= 0.5
 
 
 def test_the_record_counts_what_was_found(scenes: Any, audit: Any) -> None:

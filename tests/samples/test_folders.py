@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ..deletion import drop_datasets
+
 CLASSES = {0: "unlabelled", 1: "road", 2: "car"}
 NAME = "from-folders"
 
@@ -49,8 +51,7 @@ def refusal(root: Path, images: str = "images", masks: str = "masks") -> str:
 @pytest.fixture
 def remove_datasets(fiftyone: Any) -> Iterator[None]:
     yield
-    if fiftyone.dataset_exists(NAME):
-        fiftyone.delete_dataset(NAME)
+    drop_datasets([NAME])
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 IDS = [0, 3, 7, 20]
-WITH_FILES = {"source": "files", "field": "probabilities"}
+#: All suspects, whatever their probability: the pictures show nothing of what is contradicted
+WITH_FILES = {"source": "files", "field": "probabilities", "min_probability": 0.0}
 
 
 def operator(name: str) -> Any:

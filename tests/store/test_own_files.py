@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ..deletion import drop_datasets
 from ..predicted import WITH_FILES, add_predictions, files_of, record_of
 
 URI = "@label-quality/segmentation/delete_run"
@@ -35,9 +36,7 @@ def predicted(make_dataset: Any, tmp_path: Path) -> Any:
 
     named: list[Any] = []
     yield make
-    for dataset in named:
-        if not dataset.deleted:
-            dataset.delete()
+    drop_datasets(dataset.name for dataset in named)
 
 
 @pytest.fixture
@@ -49,8 +48,7 @@ def clone_of(fiftyone: Any) -> Iterator[Any]:
         return made[-1]
 
     yield clone
-    for dataset in made:
-        dataset.delete()
+    drop_datasets(dataset.name for dataset in made)
 
 
 def stored(dataset: Any) -> list[Path]:

@@ -294,9 +294,18 @@ def test_the_kind_with_most_evidence_together_is_the_images(regions, kind):
     assert image_kind([Region(0, 1, one, nats, 1, 1.0, (0, 0, 1, 1), one_pixel) for one, nats in regions]) == kind
 
 
+def test_of_rated_regions_the_most_probable_says_the_kind():
+    kinds, evidence = ["shift", "drop", "swap"], [50.0, 20.0, 30.0]
+    assert leading_kind(kinds, evidence, [0.4, 0.9, 0.8]) == "drop"
+    # Equally probable ones: that of the most evidence
+    assert leading_kind(kinds, evidence, np.array([0.4, 0.9, 0.9])) == "swap"
+    assert leading_kind([], [], []) == "none"
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
+        ({"min_probability": 1.5}, "Expected parameter `min_probability` to be in [0, 1], but got 1.5."),
         ({"min_evidence": -1}, "Expected parameter `min_evidence` to be at least 0, but got -1."),
         ({"min_area": 1.5}, "Expected parameter `min_area` to be in [0, 1], but got 1.5."),
         ({"max_regions": 0}, "Expected parameter `max_regions` to be at least 1, or None for all, but got 0."),

@@ -1,0 +1,130 @@
+"""What a search for suspects has found, shard by shard: rated, cut, and counted up over the dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..labels.class_table import ClassTable
+from ..samples.failures import LeftOut
+from ..suspects.class_effects import ClassEffect, class_effects
+from ..suspects.issues import Group, GroupTally, find_groups
+from ..suspects.probability import probabilities
+from ..suspects.regions import KINDS
+
+#: What is kept of each region in an array; its kind is in a list
+_ARRAYS = ("given", "suggested", "evidence", "area", "confidence", "box", "numbers", "log_odds", "features")
+
+
+def numbered(row: dict[str, Any]) -> dict[str, Any]:
+    """A shard's results with the number of each region in its image, by which its mask is filed."""
+    return {**row, "numbers": np.concatenate([np.zeros(0, np.int64), *map(np.arange, row["counts"].tolist())])}
+
+
+def rated(row: dict[str, Any], rate: float, least: float) -> dict[str, Any]:
+    """A shard's results with the probability of each region, without those that are less probable than ``least``.
+
+    Args:
+        row: as `numbered` gives it
+        rate: of mistakes among all suspects
+        least: probability, in [0, 1]
+
+    Returns:
+        the results, in each image the most probable region first
+    """
+    probability = probabilities(row["log_odds"], rate)
+    image = np.repeat(np.arange(len(row["counts"])), row["counts"])
+    order = np.lexsort((-row["evidence"], -probability, image))
+    order = order[probability[order] >= least]
+    arrays = {name: row[name][order] for name in _ARRAYS}
+    return {
+        **row,
+        **arrays,
+        "kind": [row["kind"][place] for place in order.tolist()],
+        "probability": probability[order],
+        "counts": np.bincount(image[order], minlength=len(row["counts"])),
+        "candidates": len(probability),
+    }
+
+
+@dataclass
+class Findings:
+    """What a search has found, counted up; memory is that of the pairs of classes.
+
+    Args:
+        table: the classes
+        tally: the regions by pair of classes
+        class_pixels: (K,) int64 pixels given each class
+        class_images: (K,) int64 images that show it
+        by_type: regions of each type of error
+        images: images with a region
+        regions: all regions
+        large: regions that cover more than half of their image
+        candidates: regions before the improbable ones were left out
+        least: probability of a suspect
+        failures: samples that could not be searched
+    """
+
+    table: ClassTable
+    tally: GroupTally
+    class_pixels: np.ndarray
+    class_images: np.ndarray
+    by_type: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    images: int = 0
+    regions: int = 0
+    large: int = 0
+    candidates: int = 0
+    least: float = 0.0
+    failures: list[LeftOut] = field(default_factory=list)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Counts a shard's results."""
+        ends = row["counts"].cumsum().tolist()
+        for start, end in zip([0, *ends], ends, strict=False):
+            self.tally.update(*(row[name][start:end] for name in ("given", "suggested", "area", "evidence")))
+        self.class_pixels += row["class_pixels"]
+        self.class_images += row["class_images"]
+        for kind in row["kind"]:
+            self.by_type[kind] += 1
+        self.images += int((row["counts"] > 0).sum())
+        self.regions += int(row["counts"].sum())
+        self.candidates += row.get("candidates", int(row["counts"].sum()))
+        self.large += int((2 * row["area"] > row["sizes"].prod(axis=1).repeat(row["counts"])).sum())
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on the suspects that the user must know."""
+        notes = []
+        if self.table.unlabelled is None:
+            notes.append(
+                "No unlabelled class is known, so no suspect can be a Drop; `unlabelled` names it where there is one."
+            )
+        if self.candidates and not self.regions:
+            notes.append(
+                f"None of the {self.candidates} places where the predictions contradict the masks is a mistake of the "
+                f"mask with a probability of at least {self.least:g}; a lower `min_probability` shows them."
+            )
+        if self.large:
+            one = self.large == 1
+            notes.append(
+                f"{self.large} suspect{'' if one else 's'} cover{'s' if one else ''} more than half of "
+                f"{'its' if one else 'their'} image: the whole mask may be wrong there, or the predictions."
+            )
+        if self.failures:
+            one = len(self.failures) == 1
+            notes.append(
+                f"{len(self.failures)} of the samples could not be searched for suspects and {'has' if one else 'have'}"
+                " none."
+            )
+        return notes
+
+    def issues(self) -> list[Group]:
+        """The regions by given and suggested class, the most evidence first."""
+        names, unlabelled = self.table.names, self.table.unlabelled
+        return find_groups(self.tally, self.class_pixels, self.class_images, names, unlabelled=unlabelled)
+
+    def classes(self) -> list[ClassEffect]:
+        """Each class before and after all suggestions."""
+        return class_effects(self.tally, self.class_pixels, self.table.names)
