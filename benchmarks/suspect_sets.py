@@ -102,8 +102,8 @@ class NoisySet:
 
 
 def read_labels(path: Path, table: ClassTable) -> np.ndarray:
-    """(H, W) int16 class indices of a mask's file, negative where ignored."""
-    return encode(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), table)
+    """(H, W) int16 class indices of a mask's file, negative where ignored; `LabelQualityError` if it is no image."""
+    return encode(_read_mask(path), table)
 
 
 def noisy_sets(
@@ -179,14 +179,21 @@ def _planted(source: Source, kind: str, work: Path, seed: int, progress: Progres
         return made
     made.given.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(files):
-        labels = read_labels(path, table)
+        mask = _read_mask(path)
+        labels = encode(mask, table)
         if kind == SPARSE:
             noisy = plant_sparse(labels, rng, table)
         else:
             noisy = plant_systematic(labels, rng, table, HABITS[source.domain])
-        mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         changed = noisy != labels
         mask[changed] = predicted_mask(noisy[changed], table)
         cv2.imwrite(str(made.given / path.name), mask)
         progress(f"Planting errors in {made.name}", number + 1, len(files))
     return made
+
+
+def _read_mask(path: Path) -> np.ndarray:
+    mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if mask is None:
+        raise LabelQualityError(f"Expected a mask in {path}, but it cannot be read.")
+    return mask

@@ -148,8 +148,9 @@ def precisions(sets: Mapping[str, Suspects], penalty: float, columns: Sequence[i
     found: dict[str, float | None] = {}
     for name, suspects in sets.items():
         model = learn(sets, penalty, domain_of(name), columns)
-        order = None if model is None else judge_order(suspects, log_odds(model, suspects, columns), 1, 0)
-        found[name] = order and order["ap"]
+        found[name] = None
+        if model is not None:
+            found[name] = judge_order(suspects, log_odds(model, suspects, columns), 1, 0)["ap"]
     return found
 
 
