@@ -20,6 +20,7 @@ BENCHMARKS = {
     "training": "training",
     "errors": "errors",
     "error-types": "error_types",
+    "suspects": "suspects",
     "camvid-page": "camvid_page",
     "faults": "faults",
     "hostile-files": "hostile_files",

@@ -98,7 +98,8 @@ class Picture:
         inside[np.ix_(*own)] = region.mask[np.ix_(at_rows[own[0]] - top, at_columns[own[1]] - left)]
         if not inside.any():
             # So thin that no middle is in it
-            inside[len(at_rows) // 2, len(at_columns) // 2] = 1
+            row, column = (int((start + side / 2) * self.scale) for start, side in ((top, height), (left, width)))
+            inside[min(row, tall - 1) - rows.start, min(column, wide - 1) - columns.start] = 1
         return inside, labels, (rows, columns)
 
     def _edge(self, gradient: np.ndarray, along: np.ndarray) -> tuple[float, float]:

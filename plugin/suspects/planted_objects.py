@@ -82,7 +82,7 @@ def plant_in_object(
         true = int(rng.choice(list(objects)))
         chosen = objects[true][int(rng.integers(len(objects[true])))]
         kind = str(rng.choice(list(kinds)))
-        noisy = _PLANTERS[kind](labels, chosen, true, rng, rules, substitutes)
+        noisy = _PLANTERS[kind](_Object(labels, chosen, true, rules, tuple(substitutes)), rng)
         if noisy is None:
             continue
         changed = noisy != labels
@@ -106,101 +106,77 @@ def _objects(labels: np.ndarray, rules: ObjectErrorRules) -> dict[int, list[np.n
     return found
 
 
-def _drop(
-    labels: np.ndarray,
-    chosen: np.ndarray,
-    true: int,
-    rng: np.random.Generator,
-    rules: ObjectErrorRules,
-    substitutes: Sequence[int],
-) -> np.ndarray | None:
-    return _left_out(labels, chosen, chosen, rules)
+@dataclass(frozen=True)
+class _Object:
+    """An object of a mask, and the errors in it: (H, W) labels with one, or None where there can be none.
+
+    Args:
+        labels: (H, W) int16 class indices, negative where ignored
+        inside: (H, W) bool, the object
+        true: its class
+        rules: sizes
+        substitutes: class indices that it may get
+    """
+
+    labels: np.ndarray
+    inside: np.ndarray
+    true: int
+    rules: ObjectErrorRules
+    substitutes: tuple[int, ...]
+
+    def drop(self, rng: np.random.Generator) -> np.ndarray | None:
+        return self._without(self.inside)
+
+    def swap(self, rng: np.random.Generator) -> np.ndarray | None:
+        others = [index for index in self.substitutes if index not in (self.true, self.rules.unlabelled)]
+        return self._given(self.inside, int(rng.choice(others))) if others else None
+
+    def part(self, rng: np.random.Generator) -> np.ndarray | None:
+        rows, columns = np.nonzero(self.inside)
+        angle = rng.uniform(0, 2 * np.pi)
+        along = columns * np.cos(angle) + rows * np.sin(angle)
+        cut = along < np.quantile(along, rng.uniform(*_CUT))
+        removed = np.zeros_like(self.inside)
+        removed[rows[cut], columns[cut]] = True
+        return self._without(removed)
+
+    def grow(self, rng: np.random.Generator) -> np.ndarray | None:
+        grown = cv2.dilate(self.inside.astype(np.uint8), self._reach(rng)) > 0
+        return self._given(grown & (self.labels >= 0), self.true)
+
+    def shrink(self, rng: np.random.Generator) -> np.ndarray | None:
+        # At the image's border an object goes on
+        kept = cv2.erode(self.inside.astype(np.uint8), self._reach(rng)) > 0
+        return self._nearest(self.inside & ~kept) if kept.any() else None
+
+    def _reach(self, rng: np.random.Generator) -> np.ndarray:
+        """A disc as wide as an edge is displaced to either side."""
+        reach = max(1, round(float(rng.uniform(*self.rules.edge)) * max(self.labels.shape)))
+        return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+
+    def _given(self, pixels: np.ndarray, index: int) -> np.ndarray:
+        return np.where(pixels, self.labels.dtype.type(index), self.labels)
+
+    def _without(self, removed: np.ndarray) -> np.ndarray | None:
+        if self.rules.unlabelled is not None:
+            return self._given(removed, self.rules.unlabelled)
+        return self._nearest(removed)
+
+    def _nearest(self, freed: np.ndarray) -> np.ndarray | None:
+        """Freed pixels take the class that is nearest outside of the object; None where there is nothing outside."""
+        others = ~self.inside & (self.labels >= 0)
+        if not others.any():
+            return None
+        rows, columns = ndimage.distance_transform_edt(~others, return_distances=False, return_indices=True)
+        result = self.labels.copy()
+        result[freed] = self.labels[rows[freed], columns[freed]]
+        return result
 
 
-def _swap(
-    labels: np.ndarray,
-    chosen: np.ndarray,
-    true: int,
-    rng: np.random.Generator,
-    rules: ObjectErrorRules,
-    substitutes: Sequence[int],
-) -> np.ndarray | None:
-    others = [index for index in substitutes if index not in (true, rules.unlabelled)]
-    return np.where(chosen, labels.dtype.type(rng.choice(others)), labels) if others else None
-
-
-def _part(
-    labels: np.ndarray,
-    chosen: np.ndarray,
-    true: int,
-    rng: np.random.Generator,
-    rules: ObjectErrorRules,
-    substitutes: Sequence[int],
-) -> np.ndarray | None:
-    rows, columns = np.nonzero(chosen)
-    angle = rng.uniform(0, 2 * np.pi)
-    along = columns * np.cos(angle) + rows * np.sin(angle)
-    cut = along < np.quantile(along, rng.uniform(*_CUT))
-    part = np.zeros_like(chosen)
-    part[rows[cut], columns[cut]] = True
-    return _left_out(labels, part, chosen, rules)
-
-
-def _grow(
-    labels: np.ndarray,
-    chosen: np.ndarray,
-    true: int,
-    rng: np.random.Generator,
-    rules: ObjectErrorRules,
-    substitutes: Sequence[int],
-) -> np.ndarray | None:
-    grown = cv2.dilate(chosen.astype(np.uint8), _kernel(labels, rng, rules)) > 0
-    return np.where(grown & (labels >= 0), labels.dtype.type(true), labels)
-
-
-def _shrink(
-    labels: np.ndarray,
-    chosen: np.ndarray,
-    true: int,
-    rng: np.random.Generator,
-    rules: ObjectErrorRules,
-    substitutes: Sequence[int],
-) -> np.ndarray | None:
-    # At the image's border an object goes on
-    kept = cv2.erode(chosen.astype(np.uint8), _kernel(labels, rng, rules)) > 0
-    if not kept.any():
-        return None
-    return _nearest(labels, chosen & ~kept, chosen)
-
-
-def _kernel(labels: np.ndarray, rng: np.random.Generator, rules: ObjectErrorRules) -> np.ndarray:
-    reach = max(1, round(float(rng.uniform(*rules.edge)) * max(labels.shape)))
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-
-
-def _left_out(
-    labels: np.ndarray, removed: np.ndarray, chosen: np.ndarray, rules: ObjectErrorRules
-) -> np.ndarray | None:
-    if rules.unlabelled is not None:
-        return np.where(removed, labels.dtype.type(rules.unlabelled), labels)
-    return _nearest(labels, removed, chosen)
-
-
-def _nearest(labels: np.ndarray, freed: np.ndarray, chosen: np.ndarray) -> np.ndarray | None:
-    """The labels where freed pixels take the class nearest outside the object; None where there is nothing outside."""
-    others = ~chosen & (labels >= 0)
-    if not others.any():
-        return None
-    rows, columns = ndimage.distance_transform_edt(~others, return_distances=False, return_indices=True)
-    result = labels.copy()
-    result[freed] = labels[rows[freed], columns[freed]]
-    return result
-
-
-_PLANTERS: dict[str, Callable[..., np.ndarray | None]] = {
-    DROP: _drop,
-    SWAP: _swap,
-    PART: _part,
-    GROW: _grow,
-    SHRINK: _shrink,
+_PLANTERS: dict[str, Callable[[_Object, np.random.Generator], np.ndarray | None]] = {
+    DROP: _Object.drop,
+    SWAP: _Object.swap,
+    PART: _Object.part,
+    GROW: _Object.grow,
+    SHRINK: _Object.shrink,
 }

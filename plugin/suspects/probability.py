@@ -28,6 +28,8 @@ import numpy as np
 
 from .region_features import FEATURES
 
+#: Of squared weights, see `fit_model`; ``python -m benchmarks suspects --inverse-penalty`` has other values
+INVERSE_PENALTY = 0.01
 _WEIGHTS = Path(__file__).with_name("weights.json")
 #: The steps of log-odds in which suspects are counted, and the largest of them
 _STEPS_A_UNIT, _LARGEST = 20, 20
@@ -81,7 +83,7 @@ def shipped_model() -> SuspectModel:
 
 
 def fit_model(
-    features: Sequence[np.ndarray], mistakes: Sequence[np.ndarray], inverse_penalty: float = 0.01
+    features: Sequence[np.ndarray], mistakes: Sequence[np.ndarray], inverse_penalty: float = INVERSE_PENALTY
 ) -> SuspectModel:
     """Learns a model from suspects of which it is known whether they are mistakes.
 

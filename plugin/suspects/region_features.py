@@ -60,6 +60,8 @@ FEATURES = (
     "has_suggested_colour",
     "texture",
 )
+#: Nats a pixel; less counts as this, as where both classes are equally improbable
+_LEAST_EVIDENCE = 1e-6
 #: Blocks around a region that count as its surroundings
 _AROUND = 2
 
@@ -118,8 +120,8 @@ class _Measures:
         height, length = image.labels.shape
         at_border = (rows == 0) | (columns == 0) | (rows == height - 1) | (columns == length - 1)
         return [
-            np.log(region.evidence / self.pixels),
-            np.log(region.evidence / region.area),
+            np.log(max(region.evidence / self.pixels, _LEAST_EVIDENCE)),
+            np.log(max(region.evidence / region.area, _LEAST_EVIDENCE)),
             np.log(region.area / self.pixels),
             float(suggested @ weights),
             float(given @ weights),

@@ -1,0 +1,198 @@
+"""How well suspects are ordered and rated, and models that learn it from other domains than where they are judged."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from label_quality.plugin.benchmark.ranking_metrics import average_precision
+from label_quality.plugin.suspects.probability import RateEstimate, SuspectModel, fit_model, probabilities
+from label_quality.plugin.suspects.region_features import FEATURES
+
+from .suspect_measures import Suspects
+
+#: A suspect is real where at least half of its pixels are wrong, and false where less than a tenth are. What is between
+#: is not learnt from, and counts as false where orders are judged
+_REAL, _FALSE = 0.5, 0.1
+#: A set with fewer false suspects says too little about them
+LEAST_FALSE = 10
+#: How many of the first are looked at
+TOPS = (20, 50, 100)
+#: From this probability on a suspect counts as one
+_PROBABLE = 0.5
+_BINS = 10
+
+#: Features by what they are of
+GROUPS: Mapping[str, Sequence[str]] = {
+    "evidence": ("evidence", "pixel_evidence"),
+    "probabilities": (
+        *("suggested_probability", "given_probability", "entropy", "margin"),
+        "class_confirmed",
+    ),
+    "shape": ("area", "object_share", "width", "seen_width", "length", "seen_size", "border"),
+    "surroundings": ("contact", "suggested_around", "given_around", "seen_contradicted"),
+    "type": ("drop", "swap", "shift", "from_unlabelled"),
+    "picture edges": ("given_edge", "has_given_edge", "seen_edge"),
+    "picture colours": ("given_colour", "suggested_colour", "has_suggested_colour", "texture"),
+}
+
+
+def domain_of(name: str) -> str:
+    """The domain of a set that is called "domain kind"."""
+    return name.split(" ")[0]
+
+
+def is_real(suspects: Suspects) -> np.ndarray:
+    """(n,) bool, whether each suspect is a mistake of the mask."""
+    return suspects.wrong >= _REAL
+
+
+def teaches(suspects: Suspects) -> bool:
+    """Whether a set has enough false suspects, and any real one, to learn from."""
+    _, real = lessons_of(suspects)
+    return int((~real).sum()) >= LEAST_FALSE and bool(real.any())
+
+
+def lessons_of(suspects: Suspects) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, F) of what is learnt from a set, its suspects and planted errors, and (n,) bool, which are real."""
+    clear = (suspects.wrong >= _REAL) | (suspects.wrong < _FALSE)
+    planted = suspects.planted_wrong >= _REAL
+    features = np.concatenate([suspects.features[clear], suspects.planted_features[planted]])
+    return features, np.concatenate([suspects.wrong[clear] >= _REAL, np.ones(int(planted.sum()), bool)])
+
+
+def learn(
+    sets: Mapping[str, Suspects],
+    inverse_penalty: float,
+    without_domain: str | None = None,
+    columns: Sequence[int] | None = None,
+) -> SuspectModel | None:
+    """Learns a model; every domain counts the same.
+
+    Args:
+        sets: name to suspects
+        inverse_penalty: see `fit_model`
+        without_domain: its sets are left out
+        columns: of the features, those that it may use; by default all
+
+    Returns:
+        the model, or None where no set teaches anything
+    """
+    lessons: defaultdict[str, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
+    for name, suspects in sets.items():
+        if domain_of(name) != without_domain and teaches(suspects):
+            lessons[domain_of(name)].append(lessons_of(suspects))
+    if not lessons:
+        return None
+    used = _used(columns)
+    features = [np.concatenate([values[:, used] for values, _ in parts]) for parts in lessons.values()]
+    real = [np.concatenate([known for _, known in parts]) for parts in lessons.values()]
+    return fit_model(features, real, inverse_penalty)
+
+
+def log_odds(model: SuspectModel, suspects: Suspects, columns: Sequence[int] | None = None) -> np.ndarray:
+    """(n,) float64 log-odds of a set's suspects by a model of some columns of the features."""
+    return model.log_odds(suspects.features[:, _used(columns)])
+
+
+def columns_without(features: Sequence[str]) -> list[int]:
+    """The columns of all features but some."""
+    return [column for column, name in enumerate(FEATURES) if name not in features]
+
+
+def judge_order(suspects: Suspects, score: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
+    """How far in front real suspects are.
+
+    Args:
+        suspects: of a set
+        score: (n,) high = first
+        resamples: of the bootstrap over images
+        seed: of the bootstrap
+
+    Returns:
+        ``ap``, average precision, and ``interval``, the 95 % bootstrap interval of it, both None where all or none are
+        real; ``top``, to each number of first ones the share of them that is real, of all where there are fewer
+    """
+    real, first = is_real(suspects), np.argsort(-score, kind="stable")
+    top = {str(count): _share(real[first[:count]]) for count in TOPS}
+    if real.all() or not real.any():
+        return {"ap": None, "interval": None, "top": top}
+    rng = np.random.default_rng(seed)
+    images = rng.multinomial(suspects.images, np.full(suspects.images, 1 / suspects.images), resamples)
+    weights = images[:, suspects.image].astype(np.float64)
+    # Without a real suspect among them there is no precision to average
+    drawn = average_precision(real, -score, weights[(weights @ real) > 0])
+    interval = np.quantile(drawn, [0.025, 0.975]).tolist()
+    return {"ap": float(average_precision(real, -score)), "interval": interval, "top": top}
+
+
+def judge_probability(suspects: Suspects, scores: np.ndarray) -> dict[str, Any]:
+    """How right the probabilities of a set's suspects are, with the rate that is estimated from them.
+
+    Args:
+        suspects: of a set
+        scores: (n,) log-odds
+
+    Returns:
+        ``number``, ``precision`` and ``recall`` of those that are at least 0.5 probable, ``right_class``, the share of
+        the real ones among them whose suggested class is mostly the true one; ``rate`` and ``true_rate``;
+        ``reliability``, see `reliability`, and ``ece``. A share of none is None
+    """
+    real = is_real(suspects)
+    estimate = RateEstimate()
+    estimate.update(scores)
+    rate = estimate.rate()
+    probability = probabilities(scores, rate)
+    listed = probability >= _PROBABLE
+    bins = reliability(probability, real)
+    return {
+        "number": int(listed.sum()),
+        "precision": _share(real[listed]),
+        "recall": _share(listed[real]),
+        "right_class": _share(suspects.right[listed & real] >= _REAL),
+        "rate": rate,
+        "true_rate": _share(real),
+        "ece": calibration_error(bins),
+        "reliability": bins,
+    }
+
+
+def reliability(probability: np.ndarray, real: np.ndarray) -> list[dict[str, Any]]:
+    """Ten bins of equal width that suspects are in by their probability.
+
+    Args:
+        probability: (n,) in [0, 1]
+        real: (n,) bool
+
+    Returns:
+        for each bin with any ``mean`` probability, ``real``, the share that is, and ``count``
+    """
+    places = np.minimum((probability * _BINS).astype(int), _BINS - 1)
+    return [
+        {
+            "mean": float(probability[places == place].mean()),
+            "real": float(real[places == place].mean()),
+            "count": int((places == place).sum()),
+        }
+        for place in np.unique(places)
+    ]
+
+
+def calibration_error(bins: Sequence[Mapping[str, Any]]) -> float | None:
+    """Expected calibration error, the mean of |mean - real| by suspect, of what `reliability` gives; None of none.
+
+    References:
+        Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI (2015)
+    """
+    total = sum(one["count"] for one in bins)
+    return sum(one["count"] * abs(one["mean"] - one["real"]) for one in bins) / total if total else None
+
+
+def _used(columns: Sequence[int] | None) -> list[int]:
+    return list(range(len(FEATURES))) if columns is None else list(columns)
+
+
+def _share(values: np.ndarray) -> float | None:
+    return float(values.mean()) if values.size else None

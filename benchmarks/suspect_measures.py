@@ -1,0 +1,239 @@
+"""The suspects of a set of masks with known errors, measured: those in the masks, and of errors planted in copies.
+
+Nothing is trained for the copies: a mistake in one mask of many changes what a model sees but little, so the
+predictions of the set's audit are those of the copies as well.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from label_quality.plugin.base.progress import Progress
+from label_quality.plugin.labels.class_files import load_classes
+from label_quality.plugin.labels.class_table import ClassTable
+from label_quality.plugin.pixels.pooling import pool_labels
+from label_quality.plugin.scores.class_pair_evidence import Usual
+from label_quality.plugin.store.run_folder import content_digest
+from label_quality.plugin.store.sets import ScoreSet, load_set
+from label_quality.plugin.suspects import (
+    picture,
+    planted_objects,
+    region_features,
+    region_shapes,
+    regions,
+    seen_image,
+)
+from label_quality.plugin.suspects.config import SuspectConfig
+
+from .suspect_sets import NoisySet, read_labels
+
+_KEY = "lq"
+#: Errors that a copy of each mask gets
+_PLANTED = 2
+#: Changing any of these changes what is measured. Read here, so that it is the code that runs
+_MODULES = (picture, planted_objects, region_features, region_shapes, regions, seen_image, sys.modules[__name__])
+_CODE = tuple(inspect.getsource(module) for module in _MODULES)
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """The n suspects of a set, and the m of copies with planted errors.
+
+    Args:
+        images: how many images the set has
+        features: (n, F) float64, see `region_features.FEATURES`
+        image: (n,) int64, number of the image that each is in
+        wrong: (n,) float64, share of its pixels that are given another class than the true one
+        right: (n,) float64, share of its pixels whose true class is the suggested one
+        planted_features: (m, F) float64
+        planted_wrong: (m,) float64, share of its pixels that the planted errors have changed
+    """
+
+    images: int
+    features: np.ndarray
+    image: np.ndarray
+    wrong: np.ndarray
+    right: np.ndarray
+    planted_features: np.ndarray
+    planted_wrong: np.ndarray
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A finished audit.
+
+    Args:
+        store: what it keeps
+        samples: id, name of the image's file and name of the mask's file of each sample
+    """
+
+    store: ScoreSet
+    samples: Sequence[tuple[str, str, str]]
+
+
+def audit(one: NoisySet, work: Path, start_database: Callable[[], object], progress: Progress) -> Audited:
+    """Audits a set with the fast preset, in a database of the benchmark's own, unless that is done.
+
+    Args:
+        one: the set
+        work: folder of the runs' files, and of a file for each audit that is finished
+        start_database: starts the database; it is called where an audit is to be done, for each
+        progress: told how far each stage is
+    """
+    finished = work / "audits" / f"{one.key}.json"
+    if not finished.exists():
+        start_database()
+        content = _audit(one, work, progress)
+        finished.parent.mkdir(exist_ok=True)
+        finished.write_text(json.dumps(content))
+    content = json.loads(finished.read_text())
+    store = load_set(work / content["store"])
+    if not isinstance(store, ScoreSet):
+        raise SystemExit(f"error: the files of the audit of {one.name} are gone. Remove {finished} to audit anew.")
+    return Audited(store, [(sample_id, image, mask) for sample_id, image, mask in content["samples"]])
+
+
+def _audit(one: NoisySet, work: Path, progress: Progress) -> dict[str, Any]:
+    """Audits a set; a run that was stopped goes on. Returns ``store``, below the work folder, and ``samples``."""
+    # Only now: FiftyOne reads its settings when it is imported
+    from label_quality.plugin.audit import audit_labels, list_runs
+    from label_quality.plugin.samples.folders import LABEL_FIELD, dataset_from_folders
+
+    folder = one.source.folder
+    name = content_digest(one.key, str(folder.resolve()), str(one.given.resolve()))
+    classes = load_classes(folder / "classes.json")
+    dataset = dataset_from_folders(f"{one.key}-{name}", folder / "images", one.given, classes)
+    audit_labels(
+        dataset,
+        LABEL_FIELD,
+        key=_KEY,
+        preset="fast",
+        suspects=False,
+        unlabelled=one.source.unlabelled,
+        blocks=one.source.blocks,
+        output_dir=str(work / "runs"),
+        progress=progress,
+    )
+    (record,) = (record for record in list_runs(dataset) if record.key == _KEY)
+    files = zip(*dataset.values(["id", "filepath", f"{LABEL_FIELD}.mask_path"]), strict=True)
+    samples = [[sample_id, Path(image).name, Path(mask).name] for sample_id, image, mask in files]
+    store = Path(str(record.folder)) / str(record.scores.set)
+    return {"store": str(store.relative_to(work)), "samples": sorted(samples, key=lambda sample: sample[1])}
+
+
+def measure(one: NoisySet, audited: Audited, folder: Path, seed: int, progress: Progress) -> Suspects:
+    """Finds and measures the suspects of a set, or reads what was measured before with the same code.
+
+    Args:
+        one: the set
+        audited: its audit
+        folder: where measures are kept
+        seed: of the planted errors
+        progress: told how many images are done
+    """
+    file = folder / f"{one.key}-{_digest(audited.store, seed)}.npz"
+    if not file.exists():
+        found = _measured(one, audited, seed, progress)
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(".part.npz")
+        np.savez_compressed(unfinished, **asdict(found))
+        unfinished.replace(file)
+    with np.load(file) as content:
+        arrays = {part.name: content[part.name] for part in fields(Suspects)}
+    return Suspects(**{**arrays, "images": int(arrays["images"])})
+
+
+def _digest(store: ScoreSet, seed: int) -> str:
+    return content_digest(store.path.name, store.created, seed, SuspectConfig().to_dict(), *_CODE)
+
+
+def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) -> Suspects:
+    store = audited.store
+    table = ClassTable.from_dict(store.content["class_table"])
+    usual, factor = Usual.from_dict(store.read_shard("usual", 0)), store.content["config"]["pooling"]
+    rng = np.random.default_rng([seed, *one.key.encode()])
+    width = len(region_features.FEATURES)
+    parts: dict[str, list[np.ndarray]] = {
+        **{name: [np.zeros((0, width))] for name in ("features", "planted_features")},
+        **{name: [np.zeros(0)] for name in ("wrong", "right", "planted_wrong")},
+        "image": [np.zeros(0, np.int64)],
+    }
+    for number, (sample_id, image_file, mask_file) in enumerate(audited.samples):
+        given, true = (read_labels(folder / mask_file, table) for folder in (one.given, one.true))
+        image = one.source.folder / "images" / image_file
+        search = _Search(store.read_compact(sample_id)[0], image, factor, usual, table)
+        found, features = search.suspects(given)
+        parts["features"].append(features)
+        parts["image"].append(np.full(len(found), number))
+        parts["wrong"].append(_shares(found, true != given))
+        parts["right"].append(np.array([float((true[_box(one)][one.mask] == one.suggested).mean()) for one in found]))
+        changed = _plant(given, rng, table)
+        if changed is not None:
+            found, features = search.suspects(changed)
+            parts["planted_features"].append(features)
+            parts["planted_wrong"].append(_shares(found, changed != given))
+        progress(f"Measuring suspects of {one.name}", number + 1, len(audited.samples))
+    return Suspects(images=len(audited.samples), **{name: np.concatenate(part) for name, part in parts.items()})
+
+
+class _Search:
+    """Finds and measures suspects in masks of one image.
+
+    Args:
+        probabilities: (K, h, w) float32, pooled
+        image_file: the image
+        factor: side of a block in pixels
+        usual: what is usual for each pair of classes
+        table: the classes
+    """
+
+    def __init__(
+        self, probabilities: np.ndarray, image_file: Path, factor: int, usual: Usual, table: ClassTable
+    ) -> None:
+        self.probabilities = probabilities
+        self.image_file = image_file
+        self.factor = factor
+        self.usual = usual
+        self.table = table
+        self._picture: picture.Picture | None = None
+
+    def suspects(self, given: np.ndarray) -> tuple[list[regions.Region], np.ndarray]:
+        """The suspects of (H, W) int16 class indices, and their (n, F) features."""
+        pooled = pool_labels(given, self.factor, len(self.probabilities))
+        image = seen_image.SeenImage(self.probabilities, pooled, self.factor)
+        found = regions.find_regions(image, given, SuspectConfig(), self.usual, self.table.unlabelled)
+        if found and self._picture is None:
+            pixels = cv2.cvtColor(cv2.imread(str(self.image_file)), cv2.COLOR_BGR2RGB)
+            self._picture = picture.Picture(pixels, (given.shape[0], given.shape[1]))
+        if self._picture is None:
+            return found, np.zeros((0, len(region_features.FEATURES)))
+        return found, region_features.region_features(image, found, given, self._picture, self.table.unlabelled)
+
+
+def _plant(given: np.ndarray, rng: np.random.Generator, table: ClassTable) -> np.ndarray | None:
+    """A copy of the labels with errors in single objects; None where no object is large enough."""
+    rules = planted_objects.ObjectErrorRules(table.unlabelled)
+    changed = given
+    for _ in range(_PLANTED):
+        error = planted_objects.plant_in_object(changed, rng, rules, range(table.size))
+        if error is not None:
+            changed = error.labels
+    return None if changed is given else changed
+
+
+def _shares(found: Sequence[regions.Region], pixels: np.ndarray) -> np.ndarray:
+    """(n,) float64, share of each region's pixels that are among (H, W) bool ones."""
+    return np.array([float(pixels[_box(region)][region.mask].mean()) for region in found], np.float64)
+
+
+def _box(region: regions.Region) -> tuple[slice, slice]:
+    left, top, width, height = region.box
+    return slice(top, top + height), slice(left, left + width)

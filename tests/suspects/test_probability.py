@@ -1,0 +1,204 @@
+"""How probable suspects are: the rate among simulated ones of a known rate, and models of simulated features."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from label_quality.plugin.suspects.probability import (
+    RateEstimate,
+    SuspectModel,
+    fit_model,
+    probabilities,
+    shipped_model,
+)
+from label_quality.plugin.suspects.region_features import FEATURES
+
+COUNT = len(FEATURES)
+LOG_ODDS = arrays(np.float64, st.integers(0, 40), elements=st.floats(-60, 60))
+
+
+def simulated(rate: float, count: int, apart: float = 3.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Log-odds (n,) of suspects of which a rate is real (n,): of two normal distributions they are exactly these."""
+    rng = np.random.default_rng(seed)
+    real = rng.random(count) < rate
+    return np.where(real, 0.5, -0.5) * apart**2 + apart * rng.standard_normal(count), real
+
+
+def rate_of(*log_odds: np.ndarray) -> float:
+    estimate = RateEstimate()
+    for part in log_odds:
+        estimate.update(part)
+    return estimate.rate()
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.3, 0.5, 0.9])
+def test_the_rate_of_simulated_suspects_is_found(rate: float) -> None:
+    log_odds, real = simulated(rate, 20_000)
+    assert rate_of(log_odds) == pytest.approx(real.mean(), abs=0.01)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_probabilities_with_the_rate_found_are_calibrated(rate: float) -> None:
+    log_odds, real = simulated(rate, 20_000)
+    probable = probabilities(log_odds, rate_of(log_odds))
+    for low in np.arange(0, 1, 0.2):
+        there = (probable >= low) & (probable < low + 0.2)
+        assert real[there].mean() == pytest.approx(probable[there].mean(), abs=0.05)
+
+
+def test_of_a_few_suspects_the_believed_rate_stays() -> None:
+    believed = rate_of(np.zeros(0))
+    assert 0.05 < believed < 0.5
+    assert rate_of(np.full(2, 20.0)) == pytest.approx(believed, abs=0.05)
+    assert rate_of(np.full(2, -20.0)) == pytest.approx(believed, abs=0.05)
+    assert rate_of(np.full(100_000, 20.0)) > 0.99
+    assert rate_of(np.full(100_000, -20.0)) < 0.01
+
+
+def test_the_rate_is_the_mean_probability_of_many_suspects() -> None:
+    log_odds, _ = simulated(0.3, 50_000, apart=1.0)
+    rate = rate_of(log_odds)
+    assert probabilities(log_odds, rate).mean() == pytest.approx(rate, abs=0.002)
+
+
+@given(LOG_ODDS, st.randoms())
+def test_the_order_and_the_parts_that_suspects_come_in_do_not_matter(log_odds: np.ndarray, random) -> None:
+    shuffled = log_odds.tolist()
+    random.shuffle(shuffled)
+    where = random.randint(0, len(shuffled))
+    assert rate_of(log_odds) == rate_of(np.array(shuffled[:where]), np.array(shuffled[where:]))
+
+
+@given(LOG_ODDS, st.floats(0, 10))
+def test_a_rate_is_between_0_and_1_and_grows_with_log_odds(log_odds: np.ndarray, more: float) -> None:
+    rate = rate_of(log_odds)
+    assert 0 < rate < 1
+    assert rate_of(log_odds + more) >= rate - 1e-6
+
+
+def test_memory_does_not_grow_with_suspects() -> None:
+    estimate = RateEstimate()
+    before = sum(value.nbytes for value in vars(estimate).values())
+    for seed in range(20):
+        estimate.update(simulated(0.2, 5000, seed=seed)[0])
+    assert sum(value.nbytes for value in vars(estimate).values()) == before
+    assert estimate.rate() == pytest.approx(0.2, abs=0.02)
+
+
+def test_probabilities_by_hand() -> None:
+    assert probabilities(np.array([0.0, math.log(3)]), 0.5) == pytest.approx([0.5, 0.75])
+    # Odds of 3 to 1, at a rate of 1 in 5 odds of 3 to 4
+    assert probabilities(np.array([math.log(3)]), 0.2) == pytest.approx([3 / 7])
+    assert probabilities(np.array([-1e9, 1e9]), 0.2) == pytest.approx([0, 1])
+
+
+@given(LOG_ODDS, st.floats(0.001, 0.999), st.floats(0.001, 0.999))
+def test_probabilities_ascend_with_log_odds_and_rate(log_odds: np.ndarray, one: float, other: float) -> None:
+    ascending = probabilities(np.sort(log_odds), one)
+    assert ((ascending >= 0) & (ascending <= 1)).all()
+    assert (np.diff(ascending) >= 0).all()
+    lower, higher = sorted((one, other))
+    assert (probabilities(log_odds, lower) <= probabilities(log_odds, higher)).all()
+
+
+def lessons(count: int, weights: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, F), and mistakes (n,) drawn with the log-odds that weights give them."""
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal((count, len(weights)))
+    return features, rng.random(count) < 1 / (1 + np.exp(-features @ weights))
+
+
+def test_the_weights_of_simulated_suspects_are_found() -> None:
+    weights = np.array([1.5, -1.0, 0.0])
+    features, mistakes = zip(*(lessons(10_000, weights, seed) for seed in range(2)), strict=True)
+    scale, shift = np.array([2.0, 0.5, 10.0]), np.array([3.0, -1.0, 100.0])
+    model = fit_model([one * scale + shift for one in features], mistakes, 100.0)
+    assert model.mean == pytest.approx(shift, abs=0.15)
+    assert model.scale == pytest.approx(scale, rel=0.02)
+    assert model.weights == pytest.approx(weights, abs=0.1)
+    assert model.intercept == pytest.approx(0, abs=0.1)
+    assert model.log_odds(features[0] * scale + shift) == pytest.approx(features[0] @ weights, abs=0.5)
+
+
+def test_a_larger_penalty_keeps_weights_smaller() -> None:
+    features, mistakes = lessons(2000, np.array([1.5, -1.0, 0.5]), 0)
+    sizes = [np.abs(fit_model([features], [mistakes], penalty).weights).sum() for penalty in (0.0001, 0.01, 1.0)]
+    assert sizes == sorted(sizes)
+
+
+def test_every_dataset_counts_the_same_however_large() -> None:
+    """Two datasets contradict each other: in the one the feature speaks for a mistake, in the other against."""
+    first, mistakes = lessons(4000, np.array([2.0]), 0)
+    second, others = lessons(400, np.array([-2.0]), 1)
+    model = fit_model([first, second], [mistakes, others], 10.0)
+    assert abs(model.weights[0]) < 0.2
+    alone = fit_model([np.concatenate([first, second])], [np.concatenate([mistakes, others])], 10.0)
+    assert alone.weights[0] > 1
+
+
+def test_of_one_dataset_mistakes_and_others_count_the_same() -> None:
+    features, mistakes = lessons(20_000, np.array([2.0]), 0)
+    kept = ~mistakes | (np.arange(mistakes.size) % 20 == 0)
+    model = fit_model([features[kept]], [mistakes[kept]], 100.0)
+    # The weights of all, though mistakes are few
+    assert model.weights[0] / model.scale[0] == pytest.approx(2, abs=0.3)
+    assert model.log_odds(np.zeros((1, 1)))[0] == pytest.approx(0, abs=0.2)
+
+
+@pytest.mark.parametrize("value", [False, True])
+def test_a_dataset_of_mistakes_alone_or_without_any_teaches_nothing(value: bool) -> None:
+    features, mistakes = lessons(50, np.array([1.0]), 0)
+    with pytest.raises(ValueError, match="Expected mistakes and others in every dataset, but one of them has only"):
+        fit_model([features, features], [mistakes, np.full(50, value)])
+
+
+def test_a_constant_feature_is_no_harm() -> None:
+    features, mistakes = lessons(200, np.array([1.0]), 0)
+    model = fit_model([np.column_stack([features, np.ones(200)])], [mistakes])
+    assert np.isfinite(model.weights).all()
+    assert np.isfinite(model.log_odds(np.array([[0.0, 1.0]]))).all()
+
+
+def model_of(seed: int) -> SuspectModel:
+    rng = np.random.default_rng(seed)
+    return SuspectModel(rng.normal(size=COUNT), rng.uniform(0.5, 2, COUNT), rng.normal(size=COUNT), 0.25)
+
+
+def test_a_model_survives_json() -> None:
+    model = model_of(0)
+    again = SuspectModel.from_dict(json.loads(json.dumps(model.to_dict(), allow_nan=False)))
+    features = np.random.default_rng(1).normal(size=(5, COUNT))
+    assert (again.log_odds(features) == model.log_odds(features)).all()
+
+
+def test_what_is_far_from_all_that_was_learnt_says_no_more() -> None:
+    model = SuspectModel(np.zeros(COUNT), np.ones(COUNT), np.ones(COUNT), 0.0)
+    rows = np.zeros((3, COUNT))
+    rows[:, 0] = 4, 1e6, -1e6
+    assert model.log_odds(rows) == pytest.approx([4, 4, -4])
+
+
+def test_a_model_of_other_features_is_refused() -> None:
+    content = model_of(0).to_dict()
+    fewer = {name: values for name, values in content["features"].items() if name != "evidence"}
+    with pytest.raises(ValueError, match=r"Expected a model of the features \('evidence', .*, but got \('pixel_evid"):
+        SuspectModel.from_dict({**content, "features": fewer})
+    swapped = dict(reversed(content["features"].items()))
+    with pytest.raises(ValueError, match="Expected a model of the features"):
+        SuspectModel.from_dict({**content, "features": swapped})
+
+
+def test_the_package_has_a_model_of_all_features() -> None:
+    model = shipped_model()
+    assert tuple(model.to_dict()["features"]) == FEATURES
+    assert all(one.shape == (COUNT,) and np.isfinite(one).all() for one in (model.mean, model.scale, model.weights))
+    assert (model.scale > 0).all()
+    assert shipped_model() is model
+    more, less = (np.where(np.array(FEATURES) == "pixel_evidence", value, model.mean)[None] for value in (1.5, 0.0))
+    assert model.log_odds(more)[0] > model.log_odds(less)[0]
