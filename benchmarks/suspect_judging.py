@@ -16,6 +16,11 @@ from .suspect_measures import Suspects
 #: A suspect is real where at least half of its pixels are wrong, and false where less than a tenth are. What is between
 #: is not learnt from, and counts as false where orders are judged
 _REAL, _FALSE = 0.5, 0.1
+#: Domains whose masks are right but for the errors that are planted in them; others have errors of their own
+GENERATED = ("scenes", "fields", "cells")
+#: Of a set whose masks have errors of their own, the share of the false suspects that are learnt from: those least
+#: suspicious by a model of the generated domains. The rest may well be real, and would be learnt as false
+TRUSTED = 0.7
 #: A set with fewer false suspects says too little about them
 LEAST_FALSE = 10
 #: How many of the first are looked at
@@ -55,9 +60,24 @@ def teaches(suspects: Suspects) -> bool:
     return int((~real).sum()) >= LEAST_FALSE and bool(real.any())
 
 
-def lessons_of(suspects: Suspects) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, F) of what is learnt from a set, its suspects and planted errors, and (n,) bool, which are real."""
-    clear = (suspects.wrong >= _REAL) | (suspects.wrong < _FALSE)
+def lessons_of(
+    suspects: Suspects, doubted: SuspectModel | None = None, trusted: float = TRUSTED
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is learnt from a set.
+
+    Args:
+        suspects: of the set
+        doubted: model by which the false suspects are chosen that are learnt from; without it all are
+        trusted: share of them
+
+    Returns:
+        features (n, F) of its suspects and planted errors, and (n,) bool, which are real
+    """
+    false = suspects.wrong < _FALSE
+    if doubted is not None and false.any():
+        suspicion = doubted.log_odds(suspects.features)
+        false &= suspicion <= np.quantile(suspicion, trusted)
+    clear = (suspects.wrong >= _REAL) | false
     planted = suspects.planted_wrong >= _REAL
     features = np.concatenate([suspects.features[clear], suspects.planted_features[planted]])
     return features, np.concatenate([suspects.wrong[clear] >= _REAL, np.ones(int(planted.sum()), bool)])
@@ -68,27 +88,37 @@ def learn(
     inverse_penalty: float,
     without_domain: str | None = None,
     columns: Sequence[int] | None = None,
+    trusted: float = TRUSTED,
 ) -> SuspectModel | None:
-    """Learns a model; every domain counts the same.
+    """Learns a model, of the generated domains first, then of all; every domain counts the same.
 
     Args:
         sets: name to suspects
         inverse_penalty: see `fit_model`
         without_domain: its sets are left out
         columns: of the features, those that it may use; by default all
+        trusted: share of the false suspects that is learnt from where masks have errors of their own
 
     Returns:
         the model, or None where no set teaches anything
     """
-    lessons: defaultdict[str, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
-    for name, suspects in sets.items():
-        if domain_of(name) != without_domain and teaches(suspects):
-            lessons[domain_of(name)].append(lessons_of(suspects))
-    if not lessons:
-        return None
     used = _used(columns)
-    features = [np.concatenate([values[:, used] for values, _ in parts]) for parts in lessons.values()]
-    real = [np.concatenate([known for _, known in parts]) for parts in lessons.values()]
+    taught = {one: each for one, each in sets.items() if domain_of(one) != without_domain and teaches(each)}
+    taught = {name: suspects.columns(used) for name, suspects in taught.items()}
+    exact = {name: lessons_of(each) for name, each in taught.items() if domain_of(name) in GENERATED}
+    doubted = _fit(exact, inverse_penalty)
+    others = {name: lessons_of(each, doubted, trusted) for name, each in taught.items() if name not in exact}
+    return _fit({**exact, **others}, inverse_penalty)
+
+
+def _fit(lessons: Mapping[str, tuple[np.ndarray, np.ndarray]], inverse_penalty: float) -> SuspectModel | None:
+    domains: defaultdict[str, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
+    for name, lesson in lessons.items():
+        domains[domain_of(name)].append(lesson)
+    if not domains:
+        return None
+    features = [np.concatenate([values for values, _ in parts]) for parts in domains.values()]
+    real = [np.concatenate([known for _, known in parts]) for parts in domains.values()]
     return fit_model(features, real, inverse_penalty)
 
 

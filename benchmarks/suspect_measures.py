@@ -10,7 +10,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,11 @@ class Suspects:
     right: np.ndarray
     planted_features: np.ndarray
     planted_wrong: np.ndarray
+
+    def columns(self, used: Sequence[int]) -> Suspects:
+        """The same with some columns of the features."""
+        chosen = list(used)
+        return replace(self, features=self.features[:, chosen], planted_features=self.planted_features[:, chosen])
 
 
 @dataclass(frozen=True)

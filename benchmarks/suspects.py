@@ -34,6 +34,7 @@ from .processes import print_table
 from .suspect_judging import (
     GROUPS,
     TOPS,
+    TRUSTED,
     columns_without,
     domain_of,
     is_real,
@@ -69,6 +70,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of the model's weights; the first is used, several are compared (default {INVERSE_PENALTY:g})",
     )
     parser.add_argument(
+        "--trusted",
+        type=float,
+        nargs="+",
+        default=[],
+        metavar="SHARE",
+        help="of the false suspects that are learnt from where masks have errors of their own: several are compared "
+        f"(the one used is {TRUSTED:g})",
+    )
+    parser.add_argument(
         "--without", nargs="+", default=[], choices=FEATURES, metavar="FEATURE", help="learn without these features"
     )
     parser.add_argument("--ablate", action="store_true", help="also leave each group of features out in turn")
@@ -81,8 +91,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
     Returns:
         ``sets``: name to ``images``, ``suspects``, ``real`` (the share), ``teaches``, and ``orders``: name to what
-        `judge_order` gives and, of a model, what `judge_probability` does; ``penalties`` and ``ablation``: a row each
-        with ``ap`` by set; ``inverse_penalty``, ``without``, ``seed``
+        `judge_order` gives and, of a model, what `judge_probability` does; ``penalties``, ``trusted`` and ``ablation``:
+        a row each with ``ap`` by set; ``inverse_penalty``, ``without``, ``seed``
     """
     if options.write and options.without:
         raise SystemExit("error: --write needs all features, but --without leaves some out.")
@@ -96,6 +106,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         figures["penalties"] = {f"{one:g}": precisions(sets, one, columns) for one in options.inverse_penalty}
         print("\nAverage precision by inverse penalty\n")
         print_precisions("inverse penalty", figures["penalties"])
+    if options.trusted:
+        figures["trusted"] = {f"{one:g}": precisions(sets, penalty, columns, one) for one in options.trusted}
+        print("\nAverage precision by the share of false suspects that is learnt from\n")
+        print_precisions("trusted", figures["trusted"])
     if options.ablate:
         figures["ablation"] = ablation(sets, penalty)
         print("\nAverage precision without a group of features, less that with all\n")
@@ -143,11 +157,13 @@ def judge_set(
     }
 
 
-def precisions(sets: Mapping[str, Suspects], penalty: float, columns: Sequence[int]) -> dict[str, float | None]:
+def precisions(
+    sets: Mapping[str, Suspects], penalty: float, columns: Sequence[int], trusted: float = TRUSTED
+) -> dict[str, float | None]:
     """Average precision of each set by a model of the other domains; None where there is none."""
     found: dict[str, float | None] = {}
     for name, suspects in sets.items():
-        model = learn(sets, penalty, domain_of(name), columns)
+        model = learn(sets, penalty, domain_of(name), columns, trusted)
         found[name] = None
         if model is not None:
             found[name] = judge_order(suspects, log_odds(model, suspects, columns), 1, 0)["ap"]
