@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -38,9 +37,6 @@ from .suspect_sets import NoisySet, read_labels
 _KEY = "lq"
 #: Errors that a copy of each mask gets
 _PLANTED = 2
-#: Changing any of these changes what is measured. Read here, so that it is the code that runs
-_MODULES = (picture, planted_objects, region_features, region_shapes, regions, seen_image, sys.modules[__name__])
-_CODE = tuple(inspect.getsource(module) for module in _MODULES)
 
 
 @dataclass(frozen=True)
@@ -216,7 +212,7 @@ class _Search:
         image = seen_image.SeenImage(self.probabilities, pooled, self.factor)
         found = regions.find_regions(image, given, SuspectConfig(), self.usual, self.table.unlabelled)
         if found and self._picture is None:
-            pixels = cv2.cvtColor(cv2.imread(str(self.image_file)), cv2.COLOR_BGR2RGB)
+            pixels = cv2.cvtColor(np.asarray(cv2.imread(str(self.image_file))), cv2.COLOR_BGR2RGB)
             self._picture = picture.Picture(pixels, (given.shape[0], given.shape[1]))
         if self._picture is None:
             return found, np.zeros((0, len(region_features.FEATURES)))
@@ -242,3 +238,11 @@ def _shares(found: Sequence[regions.Region], pixels: np.ndarray) -> np.ndarray:
 def _box(region: regions.Region) -> tuple[slice, slice]:
     left, top, width, height = region.box
     return slice(top, top + height), slice(left, left + width)
+
+
+#: Changing any of these changes what is measured. Read here, so that it is the code that runs
+_MEASURING: tuple[Any, ...] = (_measured, _Search, _plant, _shares)
+_CODE = tuple(
+    inspect.getsource(part)
+    for part in (picture, planted_objects, region_features, region_shapes, regions, seen_image, *_MEASURING)
+)
