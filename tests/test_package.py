@@ -29,6 +29,7 @@ DISTRIBUTIONS = {
     "fiftyone": "fiftyone",
     "segmentation_models_pytorch": "segmentation-models-pytorch",
     "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
 }
 #: Imported only where the user asks for it, with an error that says what to install
 OPTIONAL = {"transformers", "safetensors"}

@@ -159,9 +159,10 @@ def test_changed_files_need_overwrite(predicted: Any, audit: Any) -> None:
     path = predicted.values("ground_truth.mask_path")[3]
     mask = cv2.imread(path, cv2.IMREAD_UNCHANGED)
     cv2.imwrite(path, np.where(mask == 20, 3, 20).astype(np.uint8))
-    for function in (audit.audit_labels, audit.compute_predictions):
+    files = {name: value for name, value in WITH_FILES.items() if name != "min_probability"}
+    for function, parameters in ((audit.audit_labels, WITH_FILES), (audit.compute_predictions, files)):
         with pytest.raises(audit.LabelQualityError, match=r"its images, masks or predictions have changed since. Pass"):
-            function(predicted, "ground_truth", **WITH_FILES)
+            function(predicted, "ground_truth", **parameters)
     with pytest.raises(audit.LabelQualityError, match=r"its images, masks or predictions have changed since. Pass"):
         audit.score_label_quality(predicted, "ground_truth")
     assert outcome(predicted, "lq") == before
@@ -198,14 +199,15 @@ def test_overwriting_makes_anew_what_was_asked_for(make_dataset: Any, audit: Any
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_killed_in_every_phase(make_dataset: Any, audit: Any, interrupt: Interrupt, model: dict[str, Any]) -> None:
     dataset = make_dataset(count=40)
-    assert interrupt(dataset, key="calm", **model, clc_rule="cleanlab")["error"] is None
+    options = {**model, "clc_rule": "cleanlab", "min_probability": 0.0}
+    assert interrupt(dataset, key="calm", **options)["error"] is None
     expected = outcome(dataset, "calm")
     before = sorted(dataset.get_field_schema())
     phases = ["Predicting", "Scoring", "Counting label issues", "Finding the cut", "Flagging pixels"]
     phases += ["Finding suspects", "Writing fields", "Writing suspects"]
     stored = {"Predicting", "Scoring", "Flagging pixels", "Finding suspects"}
     for number, phase in enumerate(phases):
-        died = interrupt(dataset, kill_at=[phase, 16 if number else 12], **model, clc_rule="cleanlab")
+        died = interrupt(dataset, kill_at=[phase, 16 if number else 12], **options)
         assert (died["signal"], died["error"]) == (signal.SIGKILL, None), died
         first = next(done for stage, done, _ in died["reports"] if stage == phase)
         assert first == {"Predicting": 4, "Writing fields": 40, "Writing suspects": 40}.get(phase, 16)
@@ -214,7 +216,7 @@ def test_killed_in_every_phase(make_dataset: Any, audit: Any, interrupt: Interru
         assert not finished & {stage for stage, _, _ in died["reports"]}
         assert phase.startswith("Writing") or sorted(dataset.get_field_schema()) == before
     assert record_of(dataset, "lq").status == "writing"
-    assert audit.audit_labels(dataset, "ground_truth", **model, clc_rule="cleanlab").scored == 40
+    assert audit.audit_labels(dataset, "ground_truth", **options).scored == 40
     assert outcome(dataset, "lq") == expected
     assert record_of(dataset, "lq").status == "complete"
     calm, disturbed = record_of(dataset, "calm"), record_of(dataset, "lq")
@@ -247,7 +249,7 @@ def test_a_killed_search_leaves_the_earlier_suspects(predicted: Any, audit: Any,
     audit.audit_labels(predicted, "ground_truth", key="calm", **WITH_FILES, max_regions=1)
     before, record = outcome(predicted, "lq"), record_of(predicted, "lq")
     assert before["suspects"] != outcome(predicted, "calm")["suspects"]
-    other = {"function": "find_suspects", "max_regions": 1}
+    other = {"function": "find_suspects", "max_regions": 1, "min_probability": 0.0}
     assert interrupt(predicted, kill_at=["Finding suspects", 16], **other)["signal"] == signal.SIGKILL
     assert (outcome(predicted, "lq"), record_of(predicted, "lq")) == (before, record)
     died = interrupt(predicted, kill_at=["Writing suspects", 40], **other)
@@ -255,7 +257,7 @@ def test_a_killed_search_leaves_the_earlier_suspects(predicted: Any, audit: Any,
     # What the killed one had finished is not searched again, which may be more than it had reported, even all
     assert [done for stage, done, _ in died["reports"] if stage == "Finding suspects"] in ([32, 40], [40], [])
     assert len([one for one in sets(predicted) if one.startswith("suspects-")]) == 2
-    audit.find_suspects(predicted, max_regions=1)
+    audit.find_suspects(predicted, max_regions=1, min_probability=0.0)
     after, calm = outcome(predicted, "lq"), outcome(predicted, "calm")
     assert (after["suspects"], after["error_type"]) == (calm["suspects"], calm["error_type"])
     assert {name: after[name] for name in after if name not in ("suspects", "error_type")} == {
@@ -402,7 +404,8 @@ def test_views_killed_at_any_write_are_made_again(
 ) -> None:
     audit.audit_labels(few, "ground_truth", **WITH_FILES)
     expected, views = outcome(few, "lq"), few.list_saved_views()
-    again = {"function": function, "key": "lq", "overwrite": True} | (WITH_FILES if function == "audit_labels" else {})
+    parameters = WITH_FILES if function == "audit_labels" else {"min_probability": 0.0}
+    again = {"function": function, "key": "lq", "overwrite": True, **parameters}
     audited = Snapshot(few, Path(record_of(few, "lq").folder), tmp_path / "copy")
     writes = interrupt(few, **again)["writes"]
     saved = [place for place, (_, collection) in enumerate(writes, 1) if collection == "views"]
