@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.types import IGNORED
-from ..suspects.region_shapes import find_contradicted, measure, some_block
+from ..suspects.region_shapes import find_contradicted, find_objects, measure, some_block
 from ..suspects.regions import NO_ERROR, leading_kind, region_kind
 
 
@@ -47,7 +47,7 @@ def compare_labels(given: np.ndarray, truth: np.ndarray, classes: int, unlabelle
     pixels, differing = int(both.sum()), int((numbers > 0).sum())
     if not differing:
         return Difference(0.0, NO_ERROR)
-    shapes = measure(numbers, labels, seen)
+    shapes = measure(numbers, labels, seen, find_objects(labels, seen))
     from_unlabelled = labels.ravel()[some_block(numbers)] == (IGNORED if unlabelled is None else unlabelled)
     kinds = [region_kind(shapes, index, bool(one)) for index, one in enumerate(from_unlabelled)]
     return Difference(differing / pixels, leading_kind(kinds, shapes.blocks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +48,28 @@ def rated(row: dict[str, Any], rate: float, least: float) -> dict[str, Any]:
         "counts": np.bincount(image[order], minlength=len(row["counts"])),
         "candidates": len(probability),
     }
+
+
+def packed(masks: Sequence[np.ndarray]) -> np.ndarray:
+    """(h, w) bool masks as one array of uint8, eight pixels in each; a mask begins a new one."""
+    return np.concatenate([np.zeros(0, np.uint8), *map(np.packbits, masks)])
+
+
+def unpacked(masks: np.ndarray, boxes: np.ndarray) -> Iterator[np.ndarray]:
+    """The masks that `packed` was given.
+
+    Args:
+        masks: as `packed` gives them
+        boxes: (n, 4) left, top, width and height of each in pixels
+
+    Yields:
+        (height, width) bool
+    """
+    start = 0
+    for width, height in boxes[:, 2:].tolist():
+        end = start + -(-width * height // 8)
+        yield np.unpackbits(masks[start:end], count=width * height).reshape(height, width).astype(bool)
+        start = end
 
 
 @dataclass

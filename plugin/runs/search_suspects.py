@@ -34,7 +34,7 @@ from ..suspects.probability import RateEstimate, shipped_model
 from ..suspects.region_features import FEATURES, region_features
 from ..suspects.regions import Region, find_regions
 from ..suspects.seen_image import SeenImage
-from .findings import Findings, numbered, rated
+from .findings import Findings, numbered, packed, rated, unpacked
 from .kept import read_usual
 
 _STAGE, _RATE = "regions", "rate"
@@ -128,18 +128,20 @@ class SuspectSearch:
         return total
 
     def _rate(self) -> None:
-        """Finds how frequent mistakes are among all suspects, and removes the masks of those that are improbable."""
+        """Finds how frequent mistakes are among all suspects, and writes the masks of those that are probable."""
         estimate = RateEstimate()
         for shard in shards_of(len(self.samples)):
             estimate.update(self.store.read_shard(_STAGE, shard)["log_odds"])
-        self.store.write_shard(_RATE, 0, {"rate": estimate.rate()})
+        rate = estimate.rate()
+        self.store.write_shard(_RATE, 0, {"rate": rate})
         for shard in shards_of(len(self.samples)):
             row = numbered(self.store.read_shard(_STAGE, shard))
-            kept = rated(row, estimate.rate(), self.config.min_probability)
+            kept = rated(row, rate, self.config.min_probability)
             shown = set(zip(_each_id(kept), kept["numbers"].tolist(), strict=True))
-            for sample_id, number in zip(_each_id(row), row["numbers"].tolist(), strict=True):
-                if (sample_id, number) not in shown:
-                    self.store.mask_file(sample_id, number).unlink(missing_ok=True)
+            regions = zip(_each_id(row), row["numbers"].tolist(), unpacked(row["masks"], row["box"]), strict=True)
+            for sample_id, number, mask in regions:
+                if (sample_id, number) in shown:
+                    self.store.write_region(sample_id, number, mask)
 
     def _found_rate(self) -> float | None:
         """The rate that `_rate` has found; None where suspects are not rated."""
@@ -170,31 +172,31 @@ class SuspectSearch:
             features.append(measured)
             # Ignored pixels, -1, are counted first: to pick the others costs more than counting all
             pixels[row] = np.bincount(labels.ravel() + 1, minlength=classes + 1)[1:]
+        all_regions = [region for _, _, regions in found for region in regions]
         return {
             "ids": [self.samples.ids[index] for index, _, _ in found],
             "failures": failures,
             "sizes": np.array([size for _, size, _ in found], np.int64).reshape(-1, 2),
             "counts": np.array([len(regions) for _, _, regions in found], np.int64),
-            **_columns([region for _, _, regions in found for region in regions]),
-            **(_rating(np.concatenate(features)) if self.config.probability else {}),
+            **_columns(all_regions),
+            **(_rating(all_regions, np.concatenate(features)) if self.config.probability else {}),
             "class_pixels": pixels.sum(axis=0),
             "class_images": (pixels > 0).sum(axis=0),
         }
 
     def _search(self, index: int, labels: np.ndarray, usual: Usual) -> tuple[list[Region], np.ndarray]:
-        """The regions of one sample, and what they are rated by; writes their masks."""
+        """The regions of one sample, and what they are rated by; writes the masks of those that are not rated."""
         sample_id = self.samples.ids[index]
         probabilities, pooled = self._pooled(sample_id)
         unlabelled = self.samples.class_table.unlabelled
         image = SeenImage(probabilities, pooled, self.pooling)
         regions = find_regions(image, labels, self.config, usual, unlabelled)
-        measured = np.zeros((0, len(FEATURES)))
         if regions and self.config.probability:
             picture = Picture(self.samples[index].load_image(), (labels.shape[0], labels.shape[1]))
-            measured = region_features(image, regions, labels, picture, unlabelled)
+            return regions, region_features(image, regions, labels, picture, unlabelled)
         for number, region in enumerate(regions):
             self.store.write_region(sample_id, number, region.mask)
-        return regions, measured
+        return regions, np.zeros((0, len(FEATURES)))
 
     def _pooled(self, sample_id: str) -> tuple[np.ndarray, np.ndarray]:
         try:
@@ -242,9 +244,13 @@ def _columns(regions: Sequence[Region]) -> dict[str, Any]:
     }
 
 
-def _rating(features: np.ndarray) -> dict[str, np.ndarray]:
-    """What is kept of m regions to rate them: log-odds (m,), and the features (m, F) that they come from."""
-    return {"log_odds": shipped_model().log_odds(features), "features": features.astype(np.float32)}
+def _rating(regions: Sequence[Region], features: np.ndarray) -> dict[str, np.ndarray]:
+    """What is kept of m regions until they are rated: log-odds (m,), the features (m, F) that they come from, masks."""
+    return {
+        "log_odds": shipped_model().log_odds(features),
+        "features": features.astype(np.float32),
+        "masks": packed([region.mask for region in regions]),
+    }
 
 
 def _each_id(row: dict[str, Any]) -> list[str]:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from skimage.measure import label as connected_components
 
 from .picture import Picture
 from .regions import DROP, SHIFT, SWAP, Region
@@ -102,10 +101,9 @@ class _Measures:
         probabilities = image.probabilities
         self.entropy = -(probabilities * np.log(np.maximum(probabilities, 1e-4))).sum(axis=0)
         takes_part = image.labels >= 0
-        seen = np.where(takes_part, image.seen.astype(np.int32) + 1, 0)
-        self.objects = connected_components(seen, background=0, connectivity=2)
-        self.sizes = np.bincount(self.objects.ravel())
-        self.contradicted = np.bincount(self.objects.ravel(), (takes_part & (image.seen != image.labels)).ravel())
+        objects = image.objects.ravel()
+        self.sizes = np.bincount(objects)
+        self.contradicted = np.bincount(objects, (takes_part & (image.seen != image.labels)).ravel())
         labels = image.labels[takes_part]
         sums = np.bincount(labels, image.given_probability[takes_part], image.classes)
         self.confirmed = sums / np.maximum(np.bincount(labels, minlength=image.classes), 1)
@@ -116,7 +114,7 @@ class _Measures:
         rows, columns, weights = self._blocks(region)
         suggested, given = (image.probabilities[of][rows, columns] for of in (region.suggested, region.given))
         width, side = 2 * shapes.half_width[index], float(np.sqrt(self.pixels)) / image.factor
-        seen = self.objects[rows[0], columns[0]]
+        seen = image.objects[rows[0], columns[0]]
         height, length = image.labels.shape
         at_border = (rows == 0) | (columns == 0) | (rows == height - 1) | (columns == length - 1)
         return [

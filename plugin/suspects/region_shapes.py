@@ -56,13 +56,27 @@ def find_contradicted(labels: np.ndarray, seen: np.ndarray, classes: int) -> np.
     return connected_components(pairs, background=0, connectivity=2)
 
 
-def measure(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> Shapes:
+def find_objects(labels: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Numbers the objects that are seen.
+
+    Args:
+        labels: (h, w) int16 given classes, negative where ignored
+        seen: (h, w) int16 predicted classes
+
+    Returns:
+        (h, w) int, the number of each block's 8-connected object from 1 on; 0 where ignored.
+    """
+    return connected_components(np.where(labels >= 0, seen.astype(np.int32) + 1, 0), background=0, connectivity=2)
+
+
+def measure(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray, objects: np.ndarray) -> Shapes:
     """Measures all regions of one image.
 
     Args:
         numbers: as `find_contradicted` gives them
         labels: (h, w) int16 given classes, negative where ignored
         seen: (h, w) int16 predicted classes
+        objects: as `find_objects` gives them
 
     Returns:
         The measures; region r is at r - 1.
@@ -70,7 +84,7 @@ def measure(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> Shapes
     count = int(numbers.max(initial=0))
     blocks = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
     outline, adjoining = _outline(numbers, labels, seen, count)
-    widths = _half_width(numbers, count), _object_half_width(numbers, labels, seen)
+    widths = _half_width(numbers, count), _object_half_width(numbers, objects)
     contact, edge = adjoining / np.maximum(outline, 1), np.minimum(adjoining, outline / 2)
     return Shapes(blocks, *widths, contact, edge, _share(numbers, labels, seen, blocks))
 
@@ -111,8 +125,7 @@ def _half_width(numbers: np.ndarray, count: int) -> np.ndarray:
     return widest[1:]
 
 
-def _object_half_width(numbers: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    objects = connected_components(np.where(labels >= 0, seen.astype(np.int32) + 1, 0), background=0, connectivity=2)
+def _object_half_width(numbers: np.ndarray, objects: np.ndarray) -> np.ndarray:
     return _half_width(objects, int(objects.max(initial=0)))[objects.ravel()[some_block(numbers)] - 1]
 
 

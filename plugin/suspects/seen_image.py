@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from ..pixels.scan import given_probability, largest
-from .region_shapes import Shapes, find_contradicted, measure
+from .region_shapes import Shapes, find_contradicted, find_objects, measure
 
 #: Smaller probabilities of the given class count as this one, as in `evidence`
 _LEAST_PROBABILITY = 0.01
@@ -48,9 +48,14 @@ class SeenImage:
         return find_contradicted(self.labels, self.seen, self.classes)
 
     @cached_property
+    def objects(self) -> np.ndarray:
+        """(h, w) int, the object that is seen in each block, from 1 on; 0 where ignored."""
+        return find_objects(self.labels, self.seen)
+
+    @cached_property
     def shapes(self) -> Shapes:
         """The measures of all regions of blocks; that of region r is at r - 1."""
-        return measure(self.numbers, self.labels, self.seen)
+        return measure(self.numbers, self.labels, self.seen, self.objects)
 
     @cached_property
     def gain(self) -> np.ndarray:

@@ -1,0 +1,52 @@
+"""What is kept of a search for suspects: masks in one array, and the regions that are probable enough."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from label_quality.plugin.runs.findings import numbered, packed, rated, unpacked
+
+
+@given(st.lists(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12)), max_size=5))
+def test_masks_come_back_as_they_were(masks: list[np.ndarray]) -> None:
+    boxes = np.array([(7, 9, *mask.shape[::-1]) for mask in masks], np.int32).reshape(-1, 4)
+    array = packed(masks)
+    assert array.dtype == np.uint8 and array.size == sum(-(-mask.size // 8) for mask in masks)
+    found = list(unpacked(array, boxes))
+    assert len(found) == len(masks)
+    for one, mask in zip(found, masks, strict=True):
+        assert one.dtype == bool
+        np.testing.assert_array_equal(one, mask)
+
+
+def row_of(counts: list[int], log_odds: list[float]) -> dict[str, Any]:
+    """A shard's results; a region's evidence is its place."""
+    regions = len(log_odds)
+    whole = {name: np.zeros(regions, np.int64) for name in ("given", "suggested", "area", "confidence")}
+    return {
+        **whole,
+        "counts": np.array(counts, np.int64),
+        "evidence": np.arange(regions, dtype=np.float64),
+        "box": np.zeros((regions, 4), np.int32),
+        "features": np.zeros((regions, 2)),
+        "kind": [f"kind {place}" for place in range(regions)],
+        "log_odds": np.array(log_odds),
+    }
+
+
+def test_improbable_regions_are_left_out_and_the_rest_sorted() -> None:
+    """At a rate of one half the probability is that of the log-odds alone: .12, .88, .5, none, .88 and .88."""
+    row = numbered(row_of([3, 0, 2], [-2.0, 2.0, 0.0, 2.0, 2.0]))
+    assert row["numbers"].tolist() == [0, 1, 2, 0, 1]
+    found = rated(row, 0.5, 0.5)
+    assert found["counts"].tolist() == [2, 0, 2] and found["candidates"] == 5
+    # Of equally probable ones that of the most evidence first; masks are filed by the numbers of before
+    assert found["numbers"].tolist() == [1, 2, 1, 0]
+    assert found["kind"] == ["kind 1", "kind 2", "kind 4", "kind 3"]
+    np.testing.assert_allclose(found["probability"], [0.8808, 0.5, 0.8808, 0.8808], atol=1e-4)
+    nothing = rated(row, 0.5, 1.0)
+    assert nothing["counts"].tolist() == [0, 0, 0] and nothing["kind"] == [] and nothing["candidates"] == 5
