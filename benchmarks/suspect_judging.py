@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from label_quality.plugin.benchmark.ranking_metrics import average_precision
-from label_quality.plugin.suspects.probability import RateEstimate, SuspectModel, fit_model, probabilities
+from label_quality.plugin.benchmark.ranking_metrics import auroc, average_precision, bootstrap, lift_at
+from label_quality.plugin.suspects.probability import Lesson, RateEstimate, SuspectModel, fit_model, probabilities
 from label_quality.plugin.suspects.region_features import FEATURES
 
 from .suspect_measures import Suspects
@@ -29,7 +29,9 @@ TOPS = (20, 50, 100)
 _PROBABLE = 0.5
 _BINS = 10
 
-#: Features by what they are of
+#: Of what suspects are ordered by
+COLUMNS = (*FEATURES, "similarity")
+#: Columns by what they are of
 GROUPS: Mapping[str, Sequence[str]] = {
     "evidence": ("evidence", "pixel_evidence"),
     "probabilities": (
@@ -41,6 +43,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "type": ("drop", "swap", "shift", "from_unlabelled"),
     "picture edges": ("given_edge", "has_given_edge", "seen_edge"),
     "picture colours": ("given_colour", "suggested_colour", "has_suggested_colour", "texture"),
+    "similarity": ("similarity",),
 }
 
 
@@ -56,13 +59,11 @@ def is_real(suspects: Suspects) -> np.ndarray:
 
 def teaches(suspects: Suspects) -> bool:
     """Whether a set has enough false suspects, and any real one, to learn from."""
-    _, real = lessons_of(suspects)
+    real = lessons_of(suspects).mistakes
     return int((~real).sum()) >= LEAST_FALSE and bool(real.any())
 
 
-def lessons_of(
-    suspects: Suspects, doubted: SuspectModel | None = None, trusted: float = TRUSTED
-) -> tuple[np.ndarray, np.ndarray]:
+def lessons_of(suspects: Suspects, doubted: SuspectModel | None = None, trusted: float = TRUSTED) -> Lesson:
     """What is learnt from a set.
 
     Args:
@@ -71,16 +72,19 @@ def lessons_of(
         trusted: share of them
 
     Returns:
-        features (n, F) of its suspects and planted errors, and (n,) bool, which are real
+        its suspects and planted errors
     """
     false = suspects.wrong < _FALSE
     if doubted is not None and false.any():
-        suspicion = doubted.log_odds(suspects.features)
+        suspicion = doubted.log_odds(suspects.features, suspects.similarity)
         false &= suspicion <= np.quantile(suspicion, trusted)
     clear = (suspects.wrong >= _REAL) | false
     planted = suspects.planted_wrong >= _REAL
-    features = np.concatenate([suspects.features[clear], suspects.planted_features[planted]])
-    return features, np.concatenate([suspects.wrong[clear] >= _REAL, np.ones(int(planted.sum()), bool)])
+    own = Lesson(suspects.features[clear], suspects.similarity[clear], suspects.wrong[clear] >= _REAL)
+    more = Lesson(
+        suspects.planted_features[planted], suspects.planted_similarity[planted], np.ones(int(planted.sum()), bool)
+    )
+    return Lesson.joined([own, more])
 
 
 def learn(
@@ -96,7 +100,7 @@ def learn(
         sets: name to suspects
         inverse_penalty: see `fit_model`
         without_domain: its sets are left out
-        columns: of the features, those that it may use; by default all
+        columns: those of `COLUMNS` that it may use; by default all
         trusted: share of the false suspects that is learnt from where masks have errors of their own
 
     Returns:
@@ -111,25 +115,22 @@ def learn(
     return _fit({**exact, **others}, inverse_penalty)
 
 
-def _fit(lessons: Mapping[str, tuple[np.ndarray, np.ndarray]], inverse_penalty: float) -> SuspectModel | None:
-    domains: defaultdict[str, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
+def _fit(lessons: Mapping[str, Lesson], inverse_penalty: float) -> SuspectModel | None:
+    domains: defaultdict[str, list[Lesson]] = defaultdict(list)
     for name, lesson in lessons.items():
         domains[domain_of(name)].append(lesson)
-    if not domains:
-        return None
-    features = [np.concatenate([values for values, _ in parts]) for parts in domains.values()]
-    real = [np.concatenate([known for _, known in parts]) for parts in domains.values()]
-    return fit_model(features, real, inverse_penalty)
+    return fit_model([Lesson.joined(parts) for parts in domains.values()], inverse_penalty) if domains else None
 
 
 def log_odds(model: SuspectModel, suspects: Suspects, columns: Sequence[int] | None = None) -> np.ndarray:
-    """(n,) float64 log-odds of a set's suspects by a model of some columns of the features."""
-    return model.log_odds(suspects.features[:, _used(columns)])
+    """(n,) float64 log-odds of a set's suspects by a model of some columns."""
+    used = suspects.columns(_used(columns))
+    return model.log_odds(used.features, used.similarity)
 
 
 def columns_without(features: Sequence[str]) -> list[int]:
-    """The columns of all features but some."""
-    return [column for column, name in enumerate(FEATURES) if name not in features]
+    """The columns of all features, and of the similarity, but some."""
+    return [column for column, name in enumerate(COLUMNS) if name not in features]
 
 
 def judge_order(suspects: Suspects, score: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
@@ -171,9 +172,7 @@ def judge_probability(suspects: Suspects, scores: np.ndarray) -> dict[str, Any]:
         ``reliability``, see `reliability`, and ``ece``. A share of none is None
     """
     real = is_real(suspects)
-    estimate = RateEstimate()
-    estimate.update(scores)
-    rate = estimate.rate()
+    rate = _rate(scores)
     probability = probabilities(scores, rate)
     listed = probability >= _PROBABLE
     bins = reliability(probability, real)
@@ -187,6 +186,47 @@ def judge_probability(suspects: Suspects, scores: np.ndarray) -> dict[str, Any]:
         "ece": calibration_error(bins),
         "reliability": bins,
     }
+
+
+def judge_images(suspects: Suspects, scores: np.ndarray | None, resamples: int, seed: int) -> dict[str, Any]:
+    """How far in front mislabelled images are.
+
+    Args:
+        suspects: of a set
+        scores: (n,) log-odds of its suspects; None where there are none
+        resamples: of the bootstrap
+        seed: of the bootstrap
+
+    Returns:
+        quality (``evidence``, ``softmin``, ``suspects``: Π (1 - p) over the image's suspects, and ``evidence and
+        suspects``: the mean of the two) to ``auroc``, ``auprc``, its 95 % ``interval``, and ``lift``, Lift@#errors; an
+        empty one where all images are mislabelled, or none
+    """
+    wrong = suspects.mislabelled
+    if wrong.all() or not wrong.any():
+        return {}
+    qualities = {"evidence": suspects.evidence, "softmin": suspects.softmin}
+    if scores is not None:
+        log_right = np.log1p(-np.minimum(probabilities(scores, _rate(scores)), 1 - 1e-9))
+        right = np.exp(np.bincount(suspects.image, log_right, suspects.images))
+        qualities |= {"suspects": right, "evidence and suspects": (right + suspects.evidence) / 2}
+    return {name: _ranking(wrong, quality, resamples, seed) for name, quality in qualities.items()}
+
+
+def _ranking(wrong: np.ndarray, quality: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
+    drawn = bootstrap(average_precision, wrong, quality, resamples=resamples, seed=seed)
+    return {
+        "auroc": float(auroc(wrong, quality)),
+        "auprc": float(average_precision(wrong, quality)),
+        "interval": np.quantile(drawn, [0.025, 0.975]).tolist(),
+        "lift": float(lift_at(wrong, quality, int(wrong.sum()))),
+    }
+
+
+def _rate(scores: np.ndarray) -> float:
+    estimate = RateEstimate()
+    estimate.update(scores)
+    return estimate.rate()
 
 
 def reliability(probability: np.ndarray, real: np.ndarray) -> list[dict[str, Any]]:
@@ -221,7 +261,7 @@ def calibration_error(bins: Sequence[Mapping[str, Any]]) -> float | None:
 
 
 def _used(columns: Sequence[int] | None) -> list[int]:
-    return list(range(len(FEATURES))) if columns is None else list(columns)
+    return list(range(len(COLUMNS))) if columns is None else list(columns)
 
 
 def _share(values: np.ndarray) -> float | None:

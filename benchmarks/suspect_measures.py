@@ -19,21 +19,26 @@ from label_quality.plugin.base.progress import Progress
 from label_quality.plugin.labels.class_files import load_classes
 from label_quality.plugin.labels.class_table import ClassTable
 from label_quality.plugin.pixels.pooling import pool_labels
-from label_quality.plugin.scores.class_pair_evidence import Usual
+from label_quality.plugin.runs.kept import read_bank, scored_shards, unpack_pairs
+from label_quality.plugin.scores.class_pair_evidence import Usual, evidence_score
 from label_quality.plugin.store.run_folder import content_digest
 from label_quality.plugin.store.sets import ScoreSet, load_set
 from label_quality.plugin.suspects import (
+    appearance,
     picture,
     planted_objects,
     region_features,
     region_shapes,
     regions,
     seen_image,
+    similarity,
 )
 from label_quality.plugin.suspects.config import SuspectConfig
 
 from .suspect_sets import NoisySet, read_labels
 
+#: The column after those of the features, where columns are chosen
+SIMILARITY = len(region_features.FEATURES)
 _KEY = "lq"
 #: Errors that a copy of each mask gets
 _PLANTED = 2
@@ -46,25 +51,48 @@ class Suspects:
     Args:
         images: how many images the set has
         features: (n, F) float64, see `region_features.FEATURES`
+        similarity: (n,) float64, see `similarity`
+        descriptors: (n, C) float64, see `appearance`
+        given: (n,) int64 class
+        suggested: (n,) int64 class
         image: (n,) int64, number of the image that each is in
         wrong: (n,) float64, share of its pixels that are given another class than the true one
         right: (n,) float64, share of its pixels whose true class is the suggested one
         planted_features: (m, F) float64
+        planted_similarity: (m,) float64
         planted_wrong: (m,) float64, share of its pixels that the planted errors have changed
+        mislabelled: (images,) bool, whether any pixel of the image is given another class than the true one
+        evidence: (images,) float64 quality by the score ``evidence``
+        softmin: (images,) float64 likewise
     """
 
     images: int
     features: np.ndarray
+    similarity: np.ndarray
+    descriptors: np.ndarray
+    given: np.ndarray
+    suggested: np.ndarray
     image: np.ndarray
     wrong: np.ndarray
     right: np.ndarray
     planted_features: np.ndarray
+    planted_similarity: np.ndarray
     planted_wrong: np.ndarray
+    mislabelled: np.ndarray
+    evidence: np.ndarray
+    softmin: np.ndarray
 
     def columns(self, used: Sequence[int]) -> Suspects:
-        """The same with some columns of the features."""
-        chosen = list(used)
-        return replace(self, features=self.features[:, chosen], planted_features=self.planted_features[:, chosen])
+        """The same with some columns of the features, and with the similarity if `SIMILARITY` is among them."""
+        chosen = [column for column in used if column != SIMILARITY]
+        some = replace(self, features=self.features[:, chosen], planted_features=self.planted_features[:, chosen])
+        if SIMILARITY in used:
+            return some
+        return replace(
+            some,
+            similarity=np.full_like(self.similarity, np.nan),
+            planted_similarity=np.full_like(self.planted_similarity, np.nan),
+        )
 
 
 @dataclass(frozen=True)
@@ -160,63 +188,115 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
     store = audited.store
     table = ClassTable.from_dict(store.content["class_table"])
     usual, factor = Usual.from_dict(store.read_shard("usual", 0)), store.content["config"]["pooling"]
-    rng = np.random.default_rng([seed, *one.key.encode()])
+    rng, bank = np.random.default_rng([seed, *one.key.encode()]), read_bank(store, len(audited.samples))
     width = len(region_features.FEATURES)
     parts: dict[str, list[np.ndarray]] = {
         **{name: [np.zeros((0, width))] for name in ("features", "planted_features")},
-        **{name: [np.zeros(0)] for name in ("wrong", "right", "planted_wrong")},
-        "image": [np.zeros(0, np.int64)],
+        **{name: [np.zeros(0)] for name in ("similarity", "wrong", "right", "planted_similarity", "planted_wrong")},
+        "descriptors": [np.zeros((0, appearance.CHANNELS))],
+        **{name: [np.zeros(0, np.int64)] for name in ("given", "suggested", "image")},
     }
+    mislabelled = np.zeros(len(audited.samples), bool)
     for number, (sample_id, image_file, mask_file) in enumerate(audited.samples):
         given, true = (read_labels(folder / mask_file, table) for folder in (one.given, one.true))
+        mislabelled[number] = (true != given).any()
         image = one.source.folder / "images" / image_file
-        search = _Search(store.read_compact(sample_id)[0], image, factor, usual, table)
-        found, features = search.suspects(given)
+        search = _Search(store, sample_id, image, factor, usual, table, bank)
+        found, features, likeness, descriptors = search.suspects(given)
         parts["features"].append(features)
+        parts["similarity"].append(likeness)
+        parts["descriptors"].append(descriptors)
+        for name in ("given", "suggested"):
+            parts[name].append(np.array([getattr(one, name) for one in found], np.int64))
         parts["image"].append(np.full(len(found), number))
         parts["wrong"].append(_shares(found, true != given))
         parts["right"].append(np.array([float((true[_box(one)][one.mask] == one.suggested).mean()) for one in found]))
         changed = _plant(given, rng, table)
         if changed is not None:
-            found, features = search.suspects(changed)
+            found, features, likeness, _ = search.suspects(changed)
             parts["planted_features"].append(features)
+            parts["planted_similarity"].append(likeness)
             parts["planted_wrong"].append(_shares(found, changed != given))
         progress(f"Measuring suspects of {one.name}", number + 1, len(audited.samples))
-    return Suspects(images=len(audited.samples), **{name: np.concatenate(part) for name, part in parts.items()})
+    quality = _qualities(store, usual)
+    evidence, softmin = np.array([quality[sample_id] for sample_id, _, _ in audited.samples]).T
+    return Suspects(
+        **{name: np.concatenate(part) for name, part in parts.items()},
+        images=len(audited.samples),
+        mislabelled=mislabelled,
+        evidence=evidence,
+        softmin=softmin,
+    )
+
+
+def _qualities(store: ScoreSet, usual: Usual) -> dict[str, tuple[float, float]]:
+    """Id of each sample to its scores ``evidence`` and ``softmin``."""
+    found = {}
+    for row in scored_shards(store):
+        for sample_id, pairs, softmin in zip(
+            row["ids"], unpack_pairs(row["pairs"]), row["scores"]["softmin"], strict=True
+        ):
+            found[sample_id] = evidence_score(pairs, usual, softmin), float(softmin)
+    return found
 
 
 class _Search:
     """Finds and measures suspects in masks of one image.
 
     Args:
-        probabilities: (K, h, w) float32, pooled
+        store: what the audit keeps
+        sample_id: the image's sample
         image_file: the image
         factor: side of a block in pixels
         usual: what is usual for each pair of classes
         table: the classes
+        bank: what suspects are compared with
     """
 
     def __init__(
-        self, probabilities: np.ndarray, image_file: Path, factor: int, usual: Usual, table: ClassTable
+        self,
+        store: ScoreSet,
+        sample_id: str,
+        image_file: Path,
+        factor: int,
+        usual: Usual,
+        table: ClassTable,
+        bank: similarity.ObjectBank,
     ) -> None:
-        self.probabilities = probabilities
+        self.probabilities, _ = store.read_compact(sample_id)
+        self.appearance = store.read_appearance(sample_id)
+        self.sample_id = sample_id
         self.image_file = image_file
         self.factor = factor
         self.usual = usual
         self.table = table
+        self.bank = bank
         self._picture: picture.Picture | None = None
 
-    def suspects(self, given: np.ndarray) -> tuple[list[regions.Region], np.ndarray]:
-        """The suspects of (H, W) int16 class indices, and their (n, F) features."""
-        pooled = pool_labels(given, self.factor, len(self.probabilities))
+    def suspects(self, given: np.ndarray) -> tuple[list[regions.Region], np.ndarray, np.ndarray, np.ndarray]:
+        """The suspects of (H, W) int16 class indices, their (n, F) features, (n,) similarity, (n, C) descriptors."""
+        pooled, size = pool_labels(given, self.factor, len(self.probabilities)), (given.shape[0], given.shape[1])
         image = seen_image.SeenImage(self.probabilities, pooled, self.factor)
         found = regions.find_regions(image, given, SuspectConfig(), self.usual, self.table.unlabelled)
-        if found and self._picture is None:
-            pixels = cv2.cvtColor(np.asarray(cv2.imread(str(self.image_file))), cv2.COLOR_BGR2RGB)
-            self._picture = picture.Picture(pixels, (given.shape[0], given.shape[1]))
+        if not found:
+            return found, np.zeros((0, len(region_features.FEATURES))), np.zeros(0), np.zeros((0, appearance.CHANNELS))
         if self._picture is None:
-            return found, np.zeros((0, len(region_features.FEATURES)))
-        return found, region_features.region_features(image, found, given, self._picture, self.table.unlabelled)
+            pixels = cv2.cvtColor(np.asarray(cv2.imread(str(self.image_file))), cv2.COLOR_BGR2RGB)
+            self._picture = picture.Picture(pixels, size)
+        features = region_features.region_features(image, found, given, self._picture, self.table.unlabelled)
+        return found, features, *self._likeness(image, found, size)
+
+    def _likeness(
+        self, image: seen_image.SeenImage, found: Sequence[regions.Region], size: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) similarity and (n, C) descriptors."""
+        if self.appearance is None:
+            return np.full(len(found), np.nan), np.full((len(found), appearance.CHANNELS), np.nan)
+        looks, fold = self.appearance
+        descriptors, fill = similarity.describe_suspects(looks, image, found, size)
+        given, suggested = (np.array([getattr(one, of) for one in found]) for of in ("given", "suggested"))
+        origin = similarity.Origin(self.sample_id, fold)
+        return self.bank.compare(descriptors, fill, given, suggested, origin), descriptors
 
 
 def _plant(given: np.ndarray, rng: np.random.Generator, table: ClassTable) -> np.ndarray | None:
@@ -241,8 +321,11 @@ def _box(region: regions.Region) -> tuple[slice, slice]:
 
 
 #: Changing any of these changes what is measured. Read here, so that it is the code that runs
-_MEASURING: tuple[Any, ...] = (_measured, _Search, _plant, _shares)
+_MEASURING: tuple[Any, ...] = (_measured, _qualities, _Search, _plant, _shares)
 _CODE = tuple(
     inspect.getsource(part)
-    for part in (picture, planted_objects, region_features, region_shapes, regions, seen_image, *_MEASURING)
+    for part in (
+        *(appearance, picture, planted_objects, region_features, region_shapes, regions, seen_image, similarity),
+        *_MEASURING,
+    )
 )

@@ -32,12 +32,14 @@ from label_quality.plugin.suspects.region_features import FEATURES
 from . import database
 from .processes import print_table
 from .suspect_judging import (
+    COLUMNS,
     GROUPS,
     TOPS,
     TRUSTED,
     columns_without,
     domain_of,
     is_real,
+    judge_images,
     judge_order,
     judge_probability,
     learn,
@@ -54,12 +56,7 @@ _DIGITS = 6
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the benchmark."""
-    parser.add_argument("--camvid", type=Path, metavar="DIR", help="CamVid: images/, masks/ and classes.json")
-    parser.add_argument(
-        "--nuclei", type=Path, metavar="DIR", help="corrected masks: images/, masks/, corrected/ and classes.json"
-    )
-    parser.add_argument("--images", type=int, default=360, help="of each generated domain (default 360)")
-    parser.add_argument("--seed", type=int, default=51, help="of errors and bootstrap (default 51)")
+    add_set_arguments(parser)
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default 1000)")
     parser.add_argument(
         "--inverse-penalty",
@@ -79,10 +76,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"(the one used is {TRUSTED:g})",
     )
     parser.add_argument(
-        "--without", nargs="+", default=[], choices=FEATURES, metavar="FEATURE", help="learn without these features"
+        "--without", nargs="+", default=[], choices=COLUMNS, metavar="FEATURE", help="learn without these features"
     )
     parser.add_argument("--ablate", action="store_true", help="also leave each group of features out in turn")
     parser.add_argument("--write", action="store_true", help="learn from all sets and write the package's weights")
+
+
+def add_set_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `measured_sets`."""
+    parser.add_argument("--camvid", type=Path, metavar="DIR", help="CamVid: images/, masks/ and classes.json")
+    parser.add_argument(
+        "--nuclei", type=Path, metavar="DIR", help="corrected masks: images/, masks/, corrected/ and classes.json"
+    )
+    parser.add_argument("--images", type=int, default=360, help="of each generated domain (default 360)")
+    parser.add_argument("--seed", type=int, default=51, help="of all that is random (default 51)")
     parser.add_argument("--work", type=Path, help="folder to keep everything in; by default a temporary one")
 
 
@@ -90,18 +97,20 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Audits, measures, learns, judges, and prints the tables.
 
     Returns:
-        ``sets``: name to ``images``, ``suspects``, ``real`` (the share), ``teaches``, and ``orders``: name to what
-        `judge_order` gives and, of a model, what `judge_probability` does; ``penalties``, ``trusted`` and ``ablation``:
-        a row each with ``ap`` by set; ``inverse_penalty``, ``without``, ``seed``
+        ``sets``: name to ``images``, ``suspects``, ``real`` (the share), ``teaches``, ``orders``: name to what
+        `judge_order` gives and, of a model, what `judge_probability` does, and ``images_by``, what `judge_images`
+        gives; ``penalties``, ``trusted`` and ``ablation``: a row each with ``ap`` by set; ``inverse_penalty``,
+        ``without``, ``seed``
     """
     if options.write and options.without:
         raise SystemExit("error: --write needs all features, but --without leaves some out.")
-    sets = _measure(options)
+    sets = measured_sets(options)
     columns, penalty = columns_without(options.without), options.inverse_penalty[0]
     figures: dict[str, Any] = {"inverse_penalty": penalty, "without": options.without, "seed": options.seed}
     figures["sets"] = {name: judge_set(name, sets, penalty, columns, options.resamples, options.seed) for name in sets}
     print_orders(figures["sets"])
     print_probabilities(figures["sets"])
+    print_images(figures["sets"])
     if len(options.inverse_penalty) > 1:
         figures["penalties"] = {f"{one:g}": precisions(sets, one, columns) for one in options.inverse_penalty}
         print("\nAverage precision by inverse penalty\n")
@@ -128,7 +137,7 @@ def judge_set(
         name: of the set
         sets: all sets, by name
         penalty: inverse penalty of the model, which is learnt from the sets of other domains
-        columns: of the features that it may use
+        columns: of `COLUMNS` that it may use
         resamples: of the bootstrap
         seed: of the bootstrap
 
@@ -154,6 +163,7 @@ def judge_set(
         "real": float(real.mean()) if real.size else None,
         "teaches": teaches(suspects),
         "orders": orders,
+        "images_by": judge_images(suspects, scores.get(PROBABILITY), resamples, seed),
     }
 
 
@@ -191,7 +201,9 @@ def weights_text(model: SuspectModel) -> str:
         for name, values in content["features"].items()
     ]
     intercept = json.dumps(round(content["intercept"], _DIGITS))
-    return f'{{\n "intercept": {intercept},\n "features": {{\n' + ",\n".join(lines) + "\n }\n}\n"
+    similarity = json.dumps([round(value, _DIGITS) for value in content["similarity"]])
+    head = f'{{\n "intercept": {intercept},\n "similarity": {similarity},\n "features": {{\n'
+    return head + ",\n".join(lines) + "\n }\n}\n"
 
 
 def print_orders(sets: Mapping[str, Mapping[str, Any]]) -> None:
@@ -224,6 +236,20 @@ def print_probabilities(sets: Mapping[str, Mapping[str, Any]]) -> None:
     print_table(header, rows)
 
 
+def print_images(sets: Mapping[str, Mapping[str, Any]]) -> None:
+    """Prints how far in front mislabelled images are, by set and quality."""
+    print("\nMislabelled images in front: of the suspects by a model of the other domains\n")
+    rows = [
+        [
+            *(name, quality, _number(judged["auroc"]), _with_interval(judged["auprc"], judged["interval"])),
+            _number(judged["lift"], 2),
+        ]
+        for name, one in sets.items()
+        for quality, judged in one["images_by"].items()
+    ]
+    print_table(["set", "quality", "AUROC", "AUPRC (95 % interval)", "Lift@#errors"], rows)
+
+
 def print_precisions(first: str, found: Mapping[str, Mapping[str, float | None]], signed: bool = False) -> None:
     """Prints a row a variant, a column a set, and their mean.
 
@@ -242,7 +268,8 @@ def print_precisions(first: str, found: Mapping[str, Mapping[str, float | None]]
     print_table([first, *sets, "mean"], rows)
 
 
-def _measure(options: argparse.Namespace) -> dict[str, Suspects]:
+def measured_sets(options: argparse.Namespace) -> dict[str, Suspects]:
+    """Name to the suspects of each set, made and measured where that is not done."""
     start_database = cache(partial(database.start, options.work))
     work = start_database() if options.work is None else options.work.absolute()
     progress = TerminalProgress()
@@ -264,7 +291,7 @@ def _shipped() -> SuspectModel | None:
     """The package's model as it is on disk; None where it has other features than the code, before they are written."""
     try:
         return SuspectModel.from_dict(json.loads(_WEIGHTS.read_text()))
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         return None
 
 

@@ -31,6 +31,19 @@ class Geometry:
 
 
 @dataclass(frozen=True)
+class Appearance:
+    """What an image looks like to an encoder, by which its places are compared with those of other images.
+
+    Args:
+        values: (C, h, w) float32 features of cells that tile the encoder's input
+        extent: (height, width) of the part of the grid that shows the image, in cells; the rest is padding
+    """
+
+    values: np.ndarray
+    extent: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a model says of one image, at the resolution at which it says it.
 
@@ -39,11 +52,14 @@ class Prediction:
             uint8 (255 is 1)
         kind: ``logits`` or ``probabilities``
         geometry: how the grid lies over the image
+        appearance: what the image looks like to an encoder that all images of the dataset have in common; None where
+            there is none
     """
 
     values: np.ndarray
     kind: str
     geometry: Geometry
+    appearance: Appearance | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from fiftyone import ViewField as F
 
 from ..base.errors import LabelQualityError, SampleError
+from ..base.types import Appearance
 from ..labels.class_mapping import ClassMapping
 from ..labels.class_table import ClassTable
 from ..pixels.resample import scorable
@@ -32,10 +33,12 @@ class Predicted:
         values: probabilities (K, H, W) float32 or float16, or uint8 in 255ths; or, of a reader that is
             ``labels_only``, class indices (H, W) int16, negative where no class is predicted
         fold: the fold that held the sample out, where there are folds
+        appearance: what the image looks like, where the predictions' encoder is the same for all images
     """
 
     values: np.ndarray
     fold: int | None = None
+    appearance: Appearance | None = None
 
 
 class PredictionReader(Protocol):
@@ -66,7 +69,8 @@ class StoredReader:
 
     def read(self, sample_id: str, size: tuple[int, int]) -> Predicted:
         content = read_container(self.predictions.file("values", sample_id), sample_id)
-        return Predicted(scorable(unpack_prediction(content), size), content["meta"].get("fold"))
+        prediction = unpack_prediction(content)
+        return Predicted(scorable(prediction, size), content["meta"].get("fold"), prediction.appearance)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,18 @@ from ..suspects.probability import probabilities
 from ..suspects.regions import KINDS
 
 #: What is kept of each region in an array; its kind is in a list
-_ARRAYS = ("given", "suggested", "evidence", "area", "confidence", "box", "numbers", "log_odds", "features")
+_ARRAYS = (
+    "given",
+    "suggested",
+    "evidence",
+    "area",
+    "confidence",
+    "box",
+    "numbers",
+    "log_odds",
+    "features",
+    "similarity",
+)
 
 
 def numbered(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a scored run keeps for the search for suspects: class-pair evidence, and the state of images and masks."""
+"""What a scored run keeps for the search: class-pair evidence, given objects, and the state of images and masks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import numpy as np
 from ..base.errors import SampleError
 from ..samples.inputs import SegmentationSamples, file_state
 from ..scores.class_pair_evidence import PairEvidence, Usual, UsualEvidence
+from ..store.passes import shards_of
 from ..store.sets import ScoreSet
+from ..suspects.similarity import GivenObjects, ObjectBank
 
 #: The stage of the shards that the first pass over the samples leaves
 SCORED = "scores"
-_USUAL = "usual"
+_USUAL, _OBJECTS = "usual", "objects"
 
 
 def pack_pairs(images: Sequence[PairEvidence]) -> dict[str, np.ndarray]:
@@ -51,6 +53,21 @@ def has_usual(store: ScoreSet) -> bool:
 def read_usual(store: ScoreSet) -> Usual:
     """What `write_usual` has found."""
     return Usual.from_dict(store.read_shard(_USUAL, 0))
+
+
+def write_objects(store: ScoreSet, shard: int, objects: Sequence[GivenObjects]) -> None:
+    """Keeps the given objects of a shard's images, to compare suspects with; nothing where there are none."""
+    joined = GivenObjects.joined(objects)
+    if len(joined):
+        columns = {**vars(joined), "descriptors": joined.descriptors.astype(np.float16)}
+        store.write_shard(_OBJECTS, shard, columns)
+
+
+def read_bank(store: ScoreSet, samples: int) -> ObjectBank:
+    """The objects that `write_objects` has kept, of a run of that many samples; memory is that of a sample of them."""
+    kept = (store.read_shard(_OBJECTS, shard) for shard in shards_of(samples) if store.shard_done(_OBJECTS, shard))
+    parts = (GivenObjects(**{**part, "descriptors": part["descriptors"].astype(np.float32)}) for part in kept)
+    return ObjectBank(GivenObjects.joined(parts))
 
 
 def scored_shards(store: ScoreSet) -> Iterator[dict[str, Any]]:

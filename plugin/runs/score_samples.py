@@ -30,7 +30,18 @@ from ..scores.results import ResultRows
 from ..store.encoding import to_half, to_single
 from ..store.passes import members, run_pass, shards_of
 from ..store.sets import ScoreSet
-from .kept import SCORED, check_unchanged, has_usual, pack_pairs, read_usual, sample_state, unpack_pairs, write_usual
+from ..suspects.similarity import GivenObjects, Origin, given_objects, none_given
+from .kept import (
+    SCORED,
+    check_unchanged,
+    has_usual,
+    pack_pairs,
+    read_usual,
+    sample_state,
+    unpack_pairs,
+    write_objects,
+    write_usual,
+)
 
 #: Scores of an image that need the whole dataset's sums
 _RELATIVE = ("clc", "evidence")
@@ -67,6 +78,7 @@ class _Scored:
     scores: ImageScores
     state: tuple[int, int]
     pairs: PairEvidence | None
+    objects: GivenObjects
 
 
 @dataclass(frozen=True)
@@ -200,6 +212,7 @@ class Scoring:
                 if not self.skip_failures:
                     raise
                 failures.append(as_dict(error))
+        write_objects(self.store, shard, [one.objects for one in found])
         return self._payload(found, failures, sums)
 
     def _score(self, index: int, sums: ThresholdSums) -> _Scored:
@@ -213,7 +226,7 @@ class Scoring:
             scores = score_image(predicted.values, labels, self._computed)
         write_predicted_mask(self.store, sample_id, scores.prediction, self.samples.class_table)
         self.store.write_heatmap(sample_id, scores.heatmap)
-        pairs = None
+        pairs, objects = None, none_given()
         if self.keeps_pooled:
             assert scores.pooled_probabilities is not None and scores.pooled_labels is not None
             pooled = to_half(scores.pooled_probabilities)
@@ -224,8 +237,13 @@ class Scoring:
             probabilities = to_single(pooled)
             sums.update(probabilities, scores.pooled_labels)
             pairs = pair_evidence(probabilities, scores.pooled_labels)
+            if predicted.appearance is not None:
+                self.store.write_appearance(sample_id, predicted.appearance, predicted.fold)
+                size = labels.shape[0] / self.config.pooling, labels.shape[1] / self.config.pooling
+                origin = Origin(sample_id, predicted.fold)
+                objects = given_objects(predicted.appearance, scores.pooled_labels, size, origin)
         state = sample_state(self.samples, index, labels)
-        return _Scored(sample_id, labels.shape, predicted.fold, _without_arrays(scores), state, pairs)
+        return _Scored(sample_id, labels.shape, predicted.fold, _without_arrays(scores), state, pairs, objects)
 
     def _payload(self, found: list[_Scored], failures: list[LeftOut], sums: ThresholdSums) -> dict[str, Any]:
         scores = [one.scores for one in found]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import Usual
 from ..store.passes import members, run_pass, shards_of
 from ..store.sets import ScoreSet, SuspectSet
+from ..suspects.appearance import CHANNELS
 from ..suspects.class_effects import label_miou
 from ..suspects.config import SuspectConfig
 from ..suspects.image_suspects import ImageSuspects
@@ -34,10 +35,13 @@ from ..suspects.probability import RateEstimate, shipped_model
 from ..suspects.region_features import FEATURES, region_features
 from ..suspects.regions import Region, find_regions
 from ..suspects.seen_image import SeenImage
+from ..suspects.similarity import ObjectBank, Origin, describe_suspects
 from .findings import Findings, numbered, packed, rated, unpacked
-from .kept import read_usual
+from .kept import read_bank, read_usual
 
 _STAGE, _RATE = "regions", "rate"
+#: Of n regions: features (n, F), similarity (n,) and descriptors (n, C)
+_Measures: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 #: Issues in the run's record, those of the most evidence: there may be one for every two classes
 _KEPT_ISSUES = 1000
 
@@ -69,7 +73,8 @@ class SuspectSearch:
             SampleError: a mask or a file of the run cannot be read, unless bad samples are skipped
         """
         if not self.store.complete:
-            work = partial(self._search_shard, read_usual(self.scores))
+            bank = read_bank(self.scores, len(self.samples)) if self.config.probability else None
+            work = partial(self._search_shard, read_usual(self.scores), bank)
             run_pass(self.store, _STAGE, len(self.samples), work, "Finding suspects", progress, self.config.workers)
             if self.config.probability:
                 self._rate()
@@ -153,23 +158,23 @@ class SuspectSearch:
             row = numbered(self.store.read_shard(_STAGE, shard))
             yield row if rate is None else rated(row, rate, self.config.min_probability)
 
-    def _search_shard(self, usual: Usual, shard: int) -> dict[str, Any]:
+    def _search_shard(self, usual: Usual, bank: ObjectBank | None, shard: int) -> dict[str, Any]:
         found: list[tuple[int, tuple[int, ...], list[Region]]] = []
-        features: list[np.ndarray] = [np.zeros((0, len(FEATURES)))]
+        measures = [_unmeasured(0)]
         failures: list[LeftOut] = []
         classes = self.samples.class_table.size
         pixels = np.zeros((len(members(shard, len(self.samples))), classes), np.int64)
         for row, index in enumerate(members(shard, len(self.samples))):
             try:
                 labels = self.samples.load_labels(index)
-                regions, measured = self._search(index, labels, usual)
+                regions, measured = self._search(index, labels, usual, bank)
             except SampleError as error:
                 if not self.failures.skip:
                     raise
                 failures.append(as_dict(error))
                 continue
             found.append((index, labels.shape, regions))
-            features.append(measured)
+            measures.append(measured)
             # Ignored pixels, -1, are counted first: to pick the others costs more than counting all
             pixels[row] = np.bincount(labels.ravel() + 1, minlength=classes + 1)[1:]
         all_regions = [region for _, _, regions in found for region in regions]
@@ -179,24 +184,38 @@ class SuspectSearch:
             "sizes": np.array([size for _, size, _ in found], np.int64).reshape(-1, 2),
             "counts": np.array([len(regions) for _, _, regions in found], np.int64),
             **_columns(all_regions),
-            **(_rating(all_regions, np.concatenate(features)) if self.config.probability else {}),
+            **(_rating(all_regions, measures) if self.config.probability else {}),
             "class_pixels": pixels.sum(axis=0),
             "class_images": (pixels > 0).sum(axis=0),
         }
 
-    def _search(self, index: int, labels: np.ndarray, usual: Usual) -> tuple[list[Region], np.ndarray]:
+    def _search(
+        self, index: int, labels: np.ndarray, usual: Usual, bank: ObjectBank | None
+    ) -> tuple[list[Region], _Measures]:
         """The regions of one sample, and what they are rated by; writes the masks of those that are not rated."""
-        sample_id = self.samples.ids[index]
+        sample_id, size = self.samples.ids[index], (labels.shape[0], labels.shape[1])
         probabilities, pooled = self._pooled(sample_id)
         unlabelled = self.samples.class_table.unlabelled
         image = SeenImage(probabilities, pooled, self.pooling)
         regions = find_regions(image, labels, self.config, usual, unlabelled)
-        if regions and self.config.probability:
-            picture = Picture(self.samples[index].load_image(), (labels.shape[0], labels.shape[1]))
-            return regions, region_features(image, regions, labels, picture, unlabelled)
+        if regions and bank is not None:
+            picture = Picture(self.samples[index].load_image(), size)
+            features = region_features(image, regions, labels, picture, unlabelled)
+            return regions, (features, *self._likeness(sample_id, image, regions, size, bank))
         for number, region in enumerate(regions):
             self.store.write_region(sample_id, number, region.mask)
-        return regions, np.zeros((0, len(FEATURES)))
+        return regions, _unmeasured(0)
+
+    def _likeness(
+        self, sample_id: str, image: SeenImage, regions: Sequence[Region], size: tuple[int, int], bank: ObjectBank
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Similarity and descriptors, NaN where the run has not kept what its images look like."""
+        kept = self.scores.read_appearance(sample_id)
+        if kept is None:
+            return _unmeasured(len(regions))[1:]
+        descriptors, fill = describe_suspects(kept[0], image, regions, size)
+        given, suggested = (np.array([getattr(one, of) for one in regions]) for of in ("given", "suggested"))
+        return bank.compare(descriptors, fill, given, suggested, Origin(sample_id, kept[1])), descriptors
 
     def _pooled(self, sample_id: str) -> tuple[np.ndarray, np.ndarray]:
         try:
@@ -231,6 +250,24 @@ def found_masks(store: SuspectSet, sample_ids: Collection[str]) -> dict[tuple[st
     return found
 
 
+def rated_rows(store: SuspectSet, least: float) -> Iterator[dict[str, Any]]:
+    """The results of a finished search for rated suspects, shard by shard, as `findings.rated` gives them.
+
+    Args:
+        store: the run's suspects
+        least: probability of those that are shown
+
+    Yields:
+        the results, and ``rate``; nothing where suspects are not rated, or were by a version that kept no measures
+    """
+    if not store.shard_done(_RATE, 0):
+        return
+    rate = store.read_shard(_RATE, 0)["rate"]
+    for shard in takewhile(lambda index: store.shard_done(_STAGE, index), count()):
+        row = numbered(store.read_shard(_STAGE, shard))
+        yield {**rated(row, rate, least), "rate": rate}
+
+
 def _columns(regions: Sequence[Region]) -> dict[str, Any]:
     """What is kept of m regions: arrays of m, and a list of their kinds."""
     return {
@@ -244,11 +281,19 @@ def _columns(regions: Sequence[Region]) -> dict[str, Any]:
     }
 
 
-def _rating(regions: Sequence[Region], features: np.ndarray) -> dict[str, np.ndarray]:
-    """What is kept of m regions until they are rated: log-odds (m,), the features (m, F) that they come from, masks."""
+def _unmeasured(count: int) -> _Measures:
+    """Of regions of which nothing is known."""
+    return np.full((count, len(FEATURES)), np.nan), np.full(count, np.nan), np.full((count, CHANNELS), np.nan)
+
+
+def _rating(regions: Sequence[Region], measures: Sequence[_Measures]) -> dict[str, np.ndarray]:
+    """What is kept of m regions until they are rated: log-odds (m,), the measures that they come from, and masks."""
+    features, similarity, descriptors = (np.concatenate(parts) for parts in zip(*measures, strict=True))
     return {
-        "log_odds": shipped_model().log_odds(features),
+        "log_odds": shipped_model().log_odds(features, similarity),
         "features": features.astype(np.float32),
+        "similarity": similarity.astype(np.float32),
+        "descriptors": descriptors.astype(np.float16),
         "masks": packed([region.mask for region in regions]),
     }
 

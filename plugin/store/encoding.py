@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import SampleError
-from ..base.types import Geometry, Prediction
+from ..base.types import Appearance, Geometry, Prediction
 
 _HALF_LIMIT = float(np.finfo(np.float16).max)
 
@@ -31,6 +31,7 @@ def pack_prediction(prediction: Prediction, sample_id: str) -> dict[str, Any]:
         "input_size": list(geometry.input_size),
         "valid": list(geometry.valid),
         "align_corners": geometry.align_corners,
+        **({} if prediction.appearance is None else {"appearance": pack_appearance(prediction.appearance)}),
     }
 
 
@@ -39,7 +40,24 @@ def unpack_prediction(value: dict[str, Any]) -> Prediction:
     height, width = value["input_size"]
     valid_height, valid_width = value["valid"]
     geometry = Geometry((height, width), (valid_height, valid_width), value["align_corners"])
-    return Prediction(value["values"], value["kind"], geometry)
+    appearance = unpack_appearance(value["appearance"]) if "appearance" in value else None
+    return Prediction(value["values"], value["kind"], geometry, appearance)
+
+
+def pack_appearance(appearance: Appearance) -> dict[str, Any]:
+    """An appearance (C, h, w) in a byte each: of every channel 255 steps from its least value to its largest."""
+    values = appearance.values.astype(np.float32, copy=False)
+    least = values.min(axis=(1, 2))
+    step = np.maximum(values.max(axis=(1, 2)) - least, np.finfo(np.float32).tiny) / np.float32(255)
+    steps = np.rint((values - least[:, None, None]) / step[:, None, None]).astype(np.uint8)
+    return {"steps": steps, "least": least, "step": step, "extent": list(appearance.extent)}
+
+
+def unpack_appearance(value: dict[str, Any]) -> Appearance:
+    """The appearance of `pack_appearance`'s value, half a step off at most."""
+    height, width = value["extent"]
+    values = value["steps"] * value["step"][:, None, None] + value["least"][:, None, None]
+    return Appearance(values, (height, width))
 
 
 def pack_pooled(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,13 +13,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..base.errors import LabelQualityError
-from ..base.types import Prediction
+from ..base.types import Appearance, Prediction
 from .containers import TEMPORARY, make_folder, read_container, write_bytes, write_container
 from .encoding import (
     encode_png,
+    pack_appearance,
     pack_compact,
     pack_pooled,
     pack_prediction,
+    unpack_appearance,
     unpack_compact,
     unpack_pooled,
     unpack_prediction,
@@ -264,7 +266,14 @@ class ScoreSet(ShardedSet):
     """What a run found: images for the App, and what its passes leave for one another and for later searches."""
 
     kind = "scores"
-    parts: Mapping[str, str] = {"heatmaps": ".png", "masks": ".png", "flags": ".png", "pooled": ".lq", "compact": ".lq"}
+    parts: Mapping[str, str] = {
+        "heatmaps": ".png",
+        "masks": ".png",
+        "flags": ".png",
+        "pooled": ".lq",
+        "compact": ".lq",
+        "appearance": ".lq",
+    }
 
     def write_heatmap(self, sample_id: str, heatmap: np.ndarray) -> Path:
         """Writes suspicion as PNG; heatmap (H, W) uint8. Returns the file."""
@@ -307,6 +316,17 @@ class ScoreSet(ShardedSet):
         """Probabilities (K, h, w) float32, 0.004 off at most, and labels (h, w) int16; raises `SampleError`."""
         return unpack_compact(read_container(self.file("compact", sample_id), sample_id))
 
+    def write_appearance(self, sample_id: str, appearance: Appearance, fold: int | None) -> None:
+        """Keeps what the image looks like, in a byte a feature, and its fold, also after the run."""
+        write_container(self.file("appearance", sample_id), {**pack_appearance(appearance), "fold": fold})
+
+    def read_appearance(self, sample_id: str) -> tuple[Appearance, int | None] | None:
+        """What `write_appearance` was given; None where it was not called. Raises `SampleError` if it is damaged."""
+        if not self.has("appearance", sample_id):
+            return None
+        content = read_container(self.file("appearance", sample_id), sample_id)
+        return unpack_appearance(content), content["fold"]
+
 
 class SuspectSet(ShardedSet):
     """Suspects of a run: a shard's regions in one file, and each region's mask."""
@@ -318,6 +338,12 @@ class SuspectSet(ShardedSet):
         """Where the mask of the sample's region of that number is, or would be."""
         # The number first: the last characters of the name choose its folder, and those of ids are spread evenly
         return self.file("masks", f"{number:02d}-{sample_id}")
+
+    def mask_files(self, sample_ids: Iterable[str], numbers: Iterable[int]) -> list[str]:
+        """What `mask_file` gives for each of many regions, as text."""
+        folder, suffix = self.path / "masks", self.parts["masks"]
+        pairs = zip(sample_ids, numbers, strict=True)
+        return [f"{folder}{os.sep}{one[-2:]}{os.sep}{number:02d}-{one}{suffix}" for one, number in pairs]
 
     def samples(self) -> Iterator[str]:
         """Ids of samples that have a region, once for each."""

@@ -3,8 +3,14 @@
 A logistic model weighs what `region_features` measures. Its weights were learnt from errors that were planted in single
 objects of images whose masks are known, where all else that is reported is a mistake of the predictions
 (``python -m benchmarks suspects`` learns and judges them). They are the same for all datasets, so what is repeated all
-over a dataset is not taken for right. How frequent mistakes are is a dataset's own, its *rate* r: with l the model's
-log-odds of a suspect, at as many mistakes as false alarms, its probability is
+over a dataset is not taken for right.
+
+What a suspect looks like is weighed apart from that, as if it were independent: l = l(features) + l(similarity), see
+`similarity`. Planted errors are few, and the predictions contradict them more than mistakes that are repeated, so a
+model of both together would trust the predictions too much. Where no similarity is known the second term is left out.
+
+How frequent mistakes are is a dataset's own, its *rate* r: with l the log-odds of a suspect, at as many mistakes as
+false alarms, its probability is
 
     p = 1 / (1 + exp(-l - ln(r / (1 - r))))
 
@@ -43,29 +49,41 @@ _PRECISION = 1e-7
 
 @dataclass(frozen=True)
 class SuspectModel:
-    """A logistic model of the features of suspects.
+    """Logistic models of the features of suspects and, apart, of their similarity.
 
     Args:
         mean: (F,) of each feature
         scale: (F,) standard deviation of each feature
         weights: (F,) of the standardised features
         intercept: log-odds where all features are at their mean
+        similarity: log-odds by unit of similarity, and where that is 0
     """
 
     mean: np.ndarray
     scale: np.ndarray
     weights: np.ndarray
     intercept: float
+    similarity: tuple[float, float] = (0.0, 0.0)
 
-    def log_odds(self, features: np.ndarray) -> np.ndarray:
-        """(n,) float64 log-odds of (n, F) features that a suspect is a mistake of the mask, of as many as are not."""
+    def log_odds(self, features: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+        """How much speaks for suspects being mistakes of the mask.
+
+        Args:
+            features: (n, F), see `region_features`
+            similarity: (n,), see `similarity`; NaN where it is not known
+
+        Returns:
+            (n,) float64 log-odds, of as many mistakes as false alarms
+        """
         standardised = np.clip((features - self.mean) / self.scale, -_FARTHEST, _FARTHEST)
-        return standardised @ self.weights + self.intercept
+        weight, offset = self.similarity
+        return standardised @ self.weights + self.intercept + np.nan_to_num(weight * similarity + offset, nan=0.0)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as values of strict JSON, its features by name."""
         columns = zip(FEATURES, self.mean.tolist(), self.scale.tolist(), self.weights.tolist(), strict=True)
-        return {"intercept": self.intercept, "features": {name: list(values) for name, *values in columns}}
+        features = {name: list(values) for name, *values in columns}
+        return {"intercept": self.intercept, "similarity": list(self.similarity), "features": features}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> SuspectModel:
@@ -73,7 +91,8 @@ class SuspectModel:
         if tuple(content["features"]) != FEATURES:
             raise ValueError(f"Expected a model of the features {FEATURES}, but got {tuple(content['features'])}.")
         mean, scale, weights = np.array(list(content["features"].values()), np.float64).T
-        return cls(mean, scale, weights, float(content["intercept"]))
+        weight, offset = content["similarity"]
+        return cls(mean, scale, weights, float(content["intercept"]), (float(weight), float(offset)))
 
 
 @cache
@@ -82,16 +101,39 @@ def shipped_model() -> SuspectModel:
     return SuspectModel.from_dict(json.loads(_WEIGHTS.read_text()))
 
 
-def fit_model(
-    features: Sequence[np.ndarray], mistakes: Sequence[np.ndarray], inverse_penalty: float = INVERSE_PENALTY
-) -> SuspectModel:
+@dataclass(frozen=True)
+class Lesson:
+    """Suspects of a dataset of which it is known whether they are mistakes.
+
+    Args:
+        features: (n, F), see `region_features`
+        similarity: (n,), see `similarity`; NaN where it is not known
+        mistakes: (n,) bool, which of them are mistakes of the mask
+    """
+
+    features: np.ndarray
+    similarity: np.ndarray
+    mistakes: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: Sequence[Lesson]) -> Lesson:
+        """The suspects of all parts."""
+        return cls(*(np.concatenate(columns) for columns in zip(*(vars(one).values() for one in parts), strict=True)))
+
+    @property
+    def importance(self) -> np.ndarray:
+        """(n,) weights by which mistakes, and the others, count as much as five hundred suspects."""
+        real = self.mistakes
+        return 500 * np.where(real, 1 / real.sum(), 1 / (~real).sum())
+
+
+def fit_model(lessons: Sequence[Lesson], inverse_penalty: float = INVERSE_PENALTY) -> SuspectModel:
     """Learns a model from suspects of which it is known whether they are mistakes.
 
     Every dataset counts the same, and in each the mistakes as much as the others.
 
     Args:
-        features: of each dataset (n, F)
-        mistakes: of each dataset (n,) bool
+        lessons: one of each dataset
         inverse_penalty: of squared weights; smaller ones keep the weights smaller
 
     Returns:
@@ -102,18 +144,29 @@ def fit_model(
     """
     from sklearn.linear_model import LogisticRegression
 
-    if not all(0 < one.sum() < one.size for one in mistakes):
+    if not all(0 < one.mistakes.sum() < one.mistakes.size for one in lessons):
         raise ValueError(
             "Expected mistakes and others in every dataset, but one of them has only the one or the other."
         )
-    importance = [np.where(one, 1 / one.sum(), 1 / (~one).sum()) for one in mistakes]
-    values, known, weight = np.concatenate(features), np.concatenate(mistakes), np.concatenate(importance)
-    mean, scale = values.mean(axis=0), values.std(axis=0) + 1e-6
-    # As if each dataset had a thousand suspects
+    all_of, importance = Lesson.joined(lessons), np.concatenate([one.importance for one in lessons])
+    mean, scale = all_of.features.mean(axis=0), all_of.features.std(axis=0) + 1e-6
     solver = LogisticRegression(C=inverse_penalty, max_iter=5000)
-    standardised = np.clip((values - mean) / scale, -_FARTHEST, _FARTHEST)
-    solver.fit(standardised, known, sample_weight=500 * weight)
-    return SuspectModel(mean, scale, solver.coef_[0], float(solver.intercept_[0]))
+    standardised = np.clip((all_of.features - mean) / scale, -_FARTHEST, _FARTHEST)
+    solver.fit(standardised, all_of.mistakes, sample_weight=importance)
+    return SuspectModel(mean, scale, solver.coef_[0], float(solver.intercept_[0]), _fit_similarity(all_of, importance))
+
+
+def _fit_similarity(lesson: Lesson, importance: np.ndarray) -> tuple[float, float]:
+    """Log-odds by unit of similarity, and where that is 0; of mistakes and others of which it is known."""
+    from sklearn.linear_model import LogisticRegression
+
+    known = np.isfinite(lesson.similarity)
+    mistakes = lesson.mistakes[known]
+    if not 0 < mistakes.sum() < mistakes.size:
+        return 0.0, 0.0
+    solver = LogisticRegression(C=np.inf, max_iter=5000)
+    solver.fit(lesson.similarity[known, None], mistakes, sample_weight=importance[known])
+    return float(solver.coef_[0, 0]), float(solver.intercept_[0])
 
 
 class RateEstimate:

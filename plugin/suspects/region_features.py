@@ -87,6 +87,16 @@ def region_features(
     return np.array(rows, np.float64)
 
 
+def region_blocks(region: Region, image: SeenImage) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row, column and share of the region of each of its m blocks, (m,) each."""
+    left, top, _, _ = region.box
+    rows, columns = np.nonzero(region.mask)
+    width = image.labels.shape[1]
+    flat = (rows + top) // image.factor * width + (columns + left) // image.factor
+    blocks, counts = np.unique(flat, return_counts=True)
+    return blocks // width, blocks % width, counts / counts.sum()
+
+
 class _Measures:
     """Measures regions by what is given and seen.
 
@@ -111,7 +121,7 @@ class _Measures:
     def of(self, region: Region) -> list[float]:
         """The measures up to the type, in the order of `FEATURES`."""
         image, shapes, index = self.image, self.image.shapes, region.number - 1
-        rows, columns, weights = self._blocks(region)
+        rows, columns, weights = region_blocks(region, image)
         suggested, given = (image.probabilities[of][rows, columns] for of in (region.suggested, region.given))
         width, side = 2 * shapes.half_width[index], float(np.sqrt(self.pixels)) / image.factor
         seen = image.objects[rows[0], columns[0]]
@@ -137,15 +147,6 @@ class _Measures:
             self.confirmed[region.given],
             *(region.kind == kind for kind in (DROP, SWAP, SHIFT)),
         ]
-
-    def _blocks(self, region: Region) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Row, column and share of the region of each of its blocks, (m,) each."""
-        left, top, _, _ = region.box
-        rows, columns = np.nonzero(region.mask)
-        width = self.image.labels.shape[1]
-        flat = (rows + top) // self.image.factor * width + (columns + left) // self.image.factor
-        blocks, counts = np.unique(flat, return_counts=True)
-        return blocks // width, blocks % width, counts / counts.sum()
 
     def _around(self, region: Region, rows: np.ndarray, columns: np.ndarray) -> tuple[float, float]:
         image = self.image

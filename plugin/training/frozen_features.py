@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,13 +13,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..base.types import IGNORED, Geometry, Prediction, SampleInput
+from ..base.types import IGNORED, Appearance, Geometry, Prediction, SampleInput
 from ..models.decoders import build_decoder
 from ..models.encoders import MULTIPLE, FrozenEncoder, LogitWriter, upsample
 from ..models.resizing import common_size, fit_image, fit_labels, input_size, pad_image, pad_labels_to
 from ..models.tiled import image_tensor, predict_image_in_tiles, tile_boxes
 from ..models.weights import seeded
 from ..pixels.pooling import pool_labels
+from ..suspects.appearance import appearance_of, stitched
 from .config import CrossValidation
 from .fit import Batch
 from .sample_cache import Item, SampleCache
@@ -116,13 +118,23 @@ class FrozenFeatures:
 
     @torch.inference_mode()
     def predict(self, model: nn.Module, samples: Sequence[SampleInput], writer: LogitWriter) -> list[Prediction]:
-        """Predicts samples whose features have one shape; with tiles from the images, as tiles overlap then."""
+        """Predicts samples whose features have one shape; with tiles from the images, as tiles overlap then.
+
+        With weights that are not random, they have their appearance.
+        """
         if self.config.tile is not None:
             return [self._predict_tiled(model, sample, self.config.tile, writer) for sample in samples]
         pieces = [self.cache.read(self.cache.summary(sample.sample_id).items[0]) for sample in samples]
         maps = [_stacked(level).to(self.device) for level in zip(*(piece["maps"] for piece in pieces), strict=True)]
         geometries = [Geometry(tuple(piece["padded"]), tuple(piece["valid"])) for piece in pieces]
-        return writer.predictions(model(maps), geometries)
+        predictions = writer.predictions(model(maps), geometries)
+        return [replace(one, appearance=self._look(piece)) for one, piece in zip(predictions, pieces, strict=True)]
+
+    def _look(self, piece: dict[str, Any]) -> Appearance | None:
+        """What a piece looks like; None where the encoder's weights are random, as nothing is alike then."""
+        if self.config.weights is None:
+            return None
+        return appearance_of(piece["maps"], piece["padded"], piece["valid"])
 
     def _piece(self, image: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
         padded = pad_image(image, MULTIPLE)
@@ -145,7 +157,16 @@ class FrozenFeatures:
             maps = self.encoder(images.to(self.device))
             return upsample(model(maps), (images.shape[2], images.shape[3]), False)
 
-        return predict_image_in_tiles(logits, image, tile, writer)
+        prediction = predict_image_in_tiles(logits, image, tile, writer)
+        return replace(prediction, appearance=self._look_of_tiles(sample, (image.shape[0], image.shape[1]), tile))
+
+    def _look_of_tiles(self, sample: SampleInput, size: tuple[int, int], tile: int) -> Appearance | None:
+        pieces = [self.cache.read(item) for item in self.cache.summary(sample.sample_id).items]
+        looks = [look for look in map(self._look, pieces) if look is not None]
+        if not looks:
+            return None
+        corners = [(rows.start, columns.start) for rows, columns in tile_boxes(size, tile)]
+        return stitched(looks, corners, size, pieces[0]["padded"][0] // looks[0].values.shape[1])
 
 
 def _own_generator(item: Item) -> np.random.Generator:

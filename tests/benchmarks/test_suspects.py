@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from label_quality.plugin.base.progress import silent
 from label_quality.plugin.labels.class_table import ClassTable
-from label_quality.plugin.scores.class_pair_evidence import UsualEvidence
+from label_quality.plugin.runs.kept import pack_pairs
+from label_quality.plugin.scores.class_pair_evidence import PairEvidence, UsualEvidence
 from label_quality.plugin.store.run_folder import RunFolder
-from label_quality.plugin.suspects.probability import SuspectModel
+from label_quality.plugin.suspects.probability import Lesson, SuspectModel
 from label_quality.plugin.suspects.region_features import FEATURES
 
 from benchmarks import suspect_judging, suspect_measures, suspect_sets, suspects
@@ -157,6 +158,9 @@ def made_audit(folder: Path) -> tuple[NoisySet, suspect_measures.Audited]:
     for sample_id in "abc":
         store.write_compact(sample_id, probabilities, np.zeros((40, 60), np.int16))
     store.write_shard("usual", 0, UsualEvidence(4).usual().to_dict())
+    pairs = [PairEvidence.none()] * 3
+    scored = {"ids": list("abc"), "pairs": pack_pairs(pairs), "scores": {"softmin": np.array([0.5, 0.6, 0.7])}}
+    store.write_shard("scores", 0, scored)
     samples = [(sample_id, f"{number}.png", f"{number}.png") for number, sample_id in enumerate("abc")]
     made = NoisySet(source, "sparse", given, source.folder / "masks")
     return made, suspect_measures.Audited(store, samples)
@@ -169,6 +173,8 @@ def test_suspects_are_measured_with_what_is_wrong_and_once(tmp_path: Path) -> No
     assert (found.image.tolist(), found.wrong.tolist(), found.right.tolist()) == ([0], [1.0], [1.0])
     assert found.features.shape == (1, COUNT)
     assert found.features[0, FEATURES.index("area")] == pytest.approx(np.log(60 / 2400))
+    assert found.mislabelled.tolist() == [True, False, False] and found.softmin.tolist() == [0.5, 0.6, 0.7]
+    assert (found.evidence > 0.4).all()
     # The planted errors alone count as planted, and the one that was there not
     assert found.planted_features.shape == (len(found.planted_wrong), COUNT) and (found.planted_wrong == 0).any()
     assert (found.planted_wrong >= 0.5).sum() >= 3
@@ -210,11 +216,19 @@ def made_suspects(wrong: list[float], feature: list[float] | None = None, images
     return Suspects(
         images=images or len(wrong),
         features=features,
+        similarity=np.array(columns.get("similarity", [np.nan] * len(wrong)), np.float64),
+        descriptors=np.full((len(wrong), 2), np.nan),
+        given=np.array(columns.get("given", [0] * len(wrong)), np.int64),
+        suggested=np.array(columns.get("suggested", [1] * len(wrong)), np.int64),
         image=np.arange(len(wrong)),
         wrong=np.array(wrong, np.float64),
         right=np.array(columns.get("right", [0.0] * len(wrong)), np.float64),
         planted_features=np.zeros((len(planted), COUNT)),
+        planted_similarity=np.full(len(planted), np.nan),
         planted_wrong=np.array(planted, np.float64),
+        mislabelled=np.array(columns.get("mislabelled", [False] * (images or len(wrong))), bool),
+        evidence=np.array(columns.get("evidence", [1.0] * (images or len(wrong))), np.float64),
+        softmin=np.full(images or len(wrong), 0.5),
     )
 
 
@@ -260,6 +274,23 @@ def test_probable_suspects_are_judged_by_hand(monkeypatch: pytest.MonkeyPatch) -
     assert judged["ece"] == pytest.approx((0.05 + 0.85 + 0.5 + 0.7 + 0.05) / 5)
 
 
+def test_images_are_judged_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four images, two suspects in the first, none in the last; the first and the third are mislabelled."""
+    monkeypatch.setattr(suspect_judging, "probabilities", lambda scores, rate: np.array([0.5, 0.5, 0.6, 0.9]))
+    found = made_suspects([1.0] * 4, images=4, mislabelled=[1, 0, 1, 0], evidence=[0.9, 0.4, 0.1, 0.5])
+    found = Suspects(**{**vars(found), "image": np.array([0, 0, 1, 2])})
+    judged = suspect_judging.judge_images(found, np.zeros(4), 50, 0)
+    # Qualities of 0.25, 0.4, 0.1 and 1, so the two come first; by evidence the first comes last
+    assert (judged["suspects"]["auroc"], judged["suspects"]["auprc"], judged["suspects"]["lift"]) == (1, 1, 2)
+    assert (judged["evidence"]["auroc"], judged["evidence"]["lift"]) == (0.5, 1)
+    assert judged["evidence"]["auprc"] == pytest.approx((1 + 2 / 4) / 2)
+    # 0.575, 0.4, 0.1, 0.75
+    assert judged["evidence and suspects"]["auprc"] == pytest.approx((1 + 2 / 3) / 2)
+    assert judged["softmin"]["auroc"] == 0.5
+    assert set(suspect_judging.judge_images(found, None, 50, 0)) == {"evidence", "softmin"}
+    assert suspect_judging.judge_images(made_suspects([1.0]), np.zeros(1), 50, 0) == {}
+
+
 def test_the_reliability_of_probabilities() -> None:
     bins = suspect_judging.reliability(
         np.array([0.0, 0.09, 0.1, 0.95, 1.0]), np.array([False, True, False, True, True])
@@ -277,8 +308,8 @@ def test_the_reliability_of_probabilities() -> None:
 def test_what_is_neither_real_nor_false_is_not_learnt_and_planted_errors_are() -> None:
     found = made_suspects([0.0] * 10 + [0.3] * 5, planted=[1.0, 0.5, 0.4])
     assert suspect_judging.teaches(found)
-    features, real = suspect_judging.lessons_of(found)
-    assert features.shape == (12, COUNT) and real.tolist() == [False] * 10 + [True] * 2
+    learnt = suspect_judging.lessons_of(found)
+    assert learnt.features.shape == (12, COUNT) and learnt.mistakes.tolist() == [False] * 10 + [True] * 2
     assert not suspect_judging.teaches(made_suspects([0.0] * 9, planted=[1.0]))
     assert not suspect_judging.teaches(made_suspects([0.0] * 20, planted=[0.2]))
 
@@ -295,9 +326,8 @@ def test_a_model_never_learns_from_the_domain_that_it_judges(monkeypatch: pytest
     sets["d sparse"] = made_suspects([1.0] * 50)
     used: list[list[int]] = []
 
-    def fit(features: list[np.ndarray], real: list[np.ndarray], penalty: float) -> SuspectModel:
-        assert [len(one) for one in features] == [len(one) for one in real]
-        used.append([len(one) for one in features])
+    def fit(lessons: list[Lesson], penalty: float) -> SuspectModel:
+        used.append([len(one.mistakes) for one in lessons])
         return SuspectModel(np.zeros(COUNT), np.ones(COUNT), np.zeros(COUNT), 0.0)
 
     monkeypatch.setattr(suspect_judging, "fit_model", fit)
@@ -312,14 +342,14 @@ def test_masks_with_errors_of_their_own_teach_only_what_is_hardly_suspicious() -
     values = [place / 4 - 1 for place in range(10)]
     sets = {"scenes sparse": lesson(1), "camvid sparse": made_suspects([0.0] * 10, values, planted=[1.0] * 5)}
     doubted = suspect_judging.learn({"scenes sparse": sets["scenes sparse"]}, 1.0)
-    features, real = suspect_judging.lessons_of(sets["camvid sparse"], doubted)
-    assert sorted(features[~real, 0]) == values[:7]
-    assert (~suspect_judging.lessons_of(sets["camvid sparse"], doubted, 1.0)[1]).sum() == 10
+    learnt = suspect_judging.lessons_of(sets["camvid sparse"], doubted)
+    assert sorted(learnt.features[~learnt.mistakes, 0]) == values[:7]
+    assert (~suspect_judging.lessons_of(sets["camvid sparse"], doubted, 1.0).mistakes).sum() == 10
     by_share = [suspect_judging.learn(sets, 1.0, trusted=share) for share in (0.7, 1.0)]
     assert all(model is not None for model in by_share)
     # What is as suspicious as the left out ones is held more probable by a model that was not told that they are false
     suspicious = sets["camvid sparse"].features[-1:]
-    trusting, doubting = (float(model.log_odds(suspicious)[0]) for model in by_share if model is not None)
+    trusting, doubting = (float(model.log_odds(suspicious, np.zeros(1))[0]) for model in by_share if model is not None)
     assert trusting > doubting
 
 
@@ -336,7 +366,7 @@ def test_a_model_is_judged_by_what_others_taught_it() -> None:
 def test_features_that_are_left_out_are_not_used() -> None:
     sets = {"a sparse": lesson(1), "b sparse": lesson(1)}
     columns = suspect_judging.columns_without(["evidence"])
-    assert len(columns) == COUNT - 1 and 0 not in columns
+    assert len(columns) == COUNT and 0 not in columns and columns[-1] == suspect_measures.SIMILARITY
     model = suspect_judging.learn(sets, 1.0, "a", columns)
     assert model is not None and model.weights.shape == (COUNT - 1,)
     assert np.ptp(suspect_judging.log_odds(model, sets["a sparse"], columns)) == pytest.approx(0, abs=1e-6)
@@ -345,17 +375,32 @@ def test_features_that_are_left_out_are_not_used() -> None:
     assert (changes["evidence"]["a sparse"] or 0) < -0.2 and changes["shape"]["a sparse"] == pytest.approx(0, abs=1e-6)
 
 
-def test_every_feature_is_in_one_group() -> None:
-    assert sorted(name for names in suspect_judging.GROUPS.values() for name in names) == sorted(FEATURES)
+def test_similarity_is_left_out_where_it_is_not_a_column() -> None:
+    sets = {name: made_suspects([1.0, 0.0] * 20, similarity=[0.5, -0.5, 0.4, 0.6] * 10) for name in ("a x", "b x")}
+    model = suspect_judging.learn(sets, 1.0, "a")
+    assert model is not None and model.similarity[0] > 0
+    # Ten false ones come first, then twenty real ones in two steps
+    with_all = suspects.precisions(sets, 1.0, suspect_judging.columns_without([]))["a x"]
+    assert with_all == pytest.approx(10 / 20 * 10 / 20 + 10 / 20 * 20 / 30)
+    without = suspect_judging.learn(sets, 1.0, "a", suspect_judging.columns_without(["similarity"]))
+    assert without is not None and without.similarity == (0, 0) and without.weights.shape == (COUNT,)
+    assert suspects.ablation(sets, 1.0)["similarity"]["a x"] == pytest.approx(0.5 - with_all)
+
+
+def test_every_column_is_in_one_group() -> None:
+    names = [name for group in suspect_judging.GROUPS.values() for name in group]
+    assert sorted(names) == sorted(suspect_judging.COLUMNS)
+    assert suspect_judging.COLUMNS[suspect_measures.SIMILARITY] == "similarity"
 
 
 def test_weights_are_written_as_they_are_read(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    model = SuspectModel(rng.normal(size=COUNT), rng.uniform(1, 2, COUNT), rng.normal(size=COUNT), 1 / 3)
+    model = SuspectModel(rng.normal(size=COUNT), rng.uniform(1, 2, COUNT), rng.normal(size=COUNT), 1 / 3, (2 / 3, 1.0))
     text = suspects.weights_text(model)
-    assert len(text.splitlines()) == COUNT + 5 and '\n "intercept": 0.333333,\n' in text
+    assert len(text.splitlines()) == COUNT + 6 and '\n "intercept": 0.333333,\n' in text
     again = SuspectModel.from_dict(json.loads(text))
     assert again.weights == pytest.approx(model.weights, abs=1e-6)
+    assert again.similarity == (0.666667, 1.0)
     assert suspects.weights_text(again) == text
 
 
@@ -369,7 +414,7 @@ def test_the_command_prints_its_tables_and_writes_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sets = {"a sparse": lesson(1), "b sparse": lesson(1), "c sparse": made_suspects([1.0] * 3)}
-    monkeypatch.setattr(suspects, "_measure", lambda options: sets)
+    monkeypatch.setattr(suspects, "measured_sets", lambda options: sets)
     monkeypatch.setattr(suspects, "_WEIGHTS", tmp_path / "weights.json")
     options = parsed("--resamples", "20", "--inverse-penalty", "0.1", "1", "--ablate", "--write")
     figures = json.loads(json.dumps(suspects.run(options), allow_nan=False))
@@ -393,7 +438,7 @@ def test_weights_of_fewer_features_are_not_written() -> None:
 
 
 def test_weights_need_something_to_learn_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(suspects, "_measure", lambda options: {"c sparse": made_suspects([1.0] * 3)})
+    monkeypatch.setattr(suspects, "measured_sets", lambda options: {"c sparse": made_suspects([1.0] * 3)})
     monkeypatch.setattr(suspects, "_WEIGHTS", tmp_path / "weights.json")
     with pytest.raises(SystemExit, match="no set has enough false suspects to learn from"):
         suspects.run(parsed("--write", "--resamples", "5"))

@@ -33,6 +33,8 @@ def row_of(counts: list[int], log_odds: list[float]) -> dict[str, Any]:
         "evidence": np.arange(regions, dtype=np.float64),
         "box": np.zeros((regions, 4), np.int32),
         "features": np.zeros((regions, 2)),
+        "similarity": np.zeros(regions),
+        "descriptors": np.zeros((regions, 3)),
         "kind": [f"kind {place}" for place in range(regions)],
         "log_odds": np.array(log_odds),
     }

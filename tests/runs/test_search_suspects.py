@@ -445,3 +445,40 @@ def test_ignored_pixels_are_in_no_region(make_scenes: Make, audit: Any) -> None:
     (found,) = scenes.first().lq_suspects.detections
     assert (found.error_type, found.area) == ("drop", 16 * 10)
     assert not full_mask(found)[CAR[1] : CAR[1] + 6].any()
+
+
+def test_suspects_of_folds_are_compared_with_what_looks_alike(make_scenes: Make, audit: Any) -> None:
+    """With a real encoder: cars that some masks call road look like the cars of the others."""
+    from label_quality.plugin.store.run_folder import RunFolder
+    from label_quality.plugin.store.sets import ScoreSet, SuspectSet
+
+    masks = [scene(value=3) if number < 3 else scene() for number in range(80)]
+    dataset = make_scenes(masks, seen=[scene()] * 80)
+    audit.audit_labels(
+        dataset, "ground_truth", preset="fast", folds=2, epochs=1, input_size=64, min_probability=0.0, min_area=0
+    )
+    stores = RunFolder(folder_of(dataset)).sets()
+    (scores,), (found,) = ([one for one in stores if isinstance(one, kind)] for kind in (ScoreSet, SuspectSet))
+    looks, fold = scores.read_appearance(dataset.first().id)
+    assert looks.values.shape[1:] == (4, 4) and looks.extent == (3, 4) and fold == dataset.first()["lq_fold"]
+    assert scores.ids("appearance") == set(dataset.values("id"))
+    row = found.read_shard("regions", 0)
+    assert len(row["similarity"]) == row["counts"].sum() > 0
+    # The cars of the three masks look like those of the others; each fills a quarter of the cells that it is seen in
+    cars = (row["given"] == 1) & (row["suggested"] == 2)
+    assert cars.sum() == 3 and (row["similarity"][cars] > 0.2).all()
+    assert row["descriptors"].shape == (len(cars), len(looks.values)) and np.isfinite(row["descriptors"]).all()
+    # Deleting the run removes what was kept
+    folder = scores.path
+    audit.delete_run(dataset, "lq")
+    assert not folder.exists()
+
+
+def test_suspects_of_predictions_without_an_encoder_have_no_similarity(scenes: Any, audit: Any) -> None:
+    from label_quality.plugin.store.run_folder import RunFolder
+    from label_quality.plugin.store.sets import SuspectSet
+
+    audit.audit_labels(scenes, "ground_truth", **WITH_FILES)
+    (found,) = (one for one in RunFolder(folder_of(scenes)).sets() if isinstance(one, SuspectSet))
+    row = found.read_shard("regions", 0)
+    assert len(row["similarity"]) > 0 and np.isnan(row["similarity"]).all() and np.isnan(row["descriptors"]).all()

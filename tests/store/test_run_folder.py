@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from label_quality.plugin.base.errors import LabelQualityError, SampleError
-from label_quality.plugin.base.types import Geometry, Prediction
+from label_quality.plugin.base.types import Appearance, Geometry, Prediction
 from label_quality.plugin.pixels.resample import to_probabilities
 from label_quality.plugin.store.encoding import encode_png
 from label_quality.plugin.store.run_folder import PredictionSet, RunFolder, ScoreSet, SuspectSet, content_digest
@@ -161,6 +161,8 @@ def test_masks_of_regions_are_spread_over_folders_by_their_sample(tmp_path: Path
     with RunFolder(tmp_path) as folder:
         suspects = folder.open_suspects("c1")
         path = suspects.write_region(IDS[3], 7, mask)
+        files = [str(suspects.mask_file(one, number)) for one, number in ((IDS[3], 7), (IDS[0], 123))]
+        assert suspects.mask_files([IDS[3], IDS[0]], [7, 123]) == files
         assert path == suspects.mask_file(IDS[3], 7) == suspects.path / "masks" / "03" / f"07-{IDS[3]}.png"
         suspects.finish()
         assert folder.open_suspects("c1").path == suspects.path
@@ -193,6 +195,35 @@ def test_every_half_precision_probability_is_0_004_off_at_most(tmp_path: Path) -
         scores.write_compact("s1", probabilities, np.zeros((1, 1), np.int16))
         found = scores.read_compact("s1")[0]
     assert np.abs(found - probabilities).max() <= 0.004 and (np.diff(found.ravel()) >= 0).all()
+
+
+def test_what_an_image_looks_like_is_kept_in_a_byte_a_feature(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32) * np.array([1, 100, 0])[:, None, None]
+    values[2] = 7
+    with RunFolder(tmp_path) as folder:
+        scores = folder.open_scores("a")
+        scores.write_appearance("s1", Appearance(values, (3.5, 5.0)), 4)
+        scores.write_appearance("s2", Appearance(values, (4.0, 5.0)), None)
+        kept = scores.read_appearance("s1")
+        assert scores.read_appearance("s2")[1] is None and scores.read_appearance("s3") is None
+    assert kept is not None and kept[1] == 4 and kept[0].extent == (3.5, 5.0)
+    assert kept[0].values.dtype == np.float32
+    # Half of the 255th part of a channel's range, and exact where there is none
+    half_step = np.ptp(values, axis=(1, 2)) / 510
+    assert (np.abs(kept[0].values - values).max(axis=(1, 2)) <= half_step * 1.001).all()
+
+
+def test_a_prediction_keeps_what_its_image_looks_like(tmp_path: Path) -> None:
+    looks = Appearance(np.arange(12, dtype=np.float32).reshape(1, 3, 4), (2.5, 4.0))
+    geometry = Geometry((48, 64), (40, 64))
+    with RunFolder(tmp_path) as folder:
+        predictions = folder.open_predictions("a")
+        predictions.write("s1", Prediction(logits().values.astype(np.float16), "logits", geometry, looks))
+        predictions.write("s2", Prediction(logits().values.astype(np.float16), "logits", geometry))
+        kept = predictions.read("s1").appearance
+        assert predictions.read("s2").appearance is None
+    assert kept is not None and kept.extent == (2.5, 4.0)
+    np.testing.assert_allclose(kept.values, looks.values, atol=11 / 510 * 1.001)
 
 
 def test_pooled_arrays_come_back_at_half_precision(tmp_path: Path) -> None:
@@ -406,7 +437,7 @@ import os, resource, sys
 import numpy as np
 from label_quality.plugin.store.run_folder import RunFolder
 from label_quality.plugin.store.encoding import encode_png
-from label_quality.plugin.base.types import Geometry, Prediction
+from label_quality.plugin.base.types import Appearance, Geometry, Prediction
 
 mode, root = sys.argv[1:]
 if mode == "limit":

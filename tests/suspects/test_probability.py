@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from label_quality.plugin.suspects.probability import (
+    INVERSE_PENALTY,
+    Lesson,
     RateEstimate,
     SuspectModel,
     fit_model,
@@ -114,21 +117,33 @@ def lessons(count: int, weights: np.ndarray, seed: int) -> tuple[np.ndarray, np.
     return features, rng.random(count) < 1 / (1 + np.exp(-features @ weights))
 
 
+def fit(
+    features: Sequence[np.ndarray], mistakes: Sequence[np.ndarray], penalty: float = INVERSE_PENALTY
+) -> SuspectModel:
+    """A model of suspects whose similarity is not known."""
+    pairs = zip(features, mistakes, strict=True)
+    return fit_model([Lesson(one, np.full(len(one), np.nan), real) for one, real in pairs], penalty)
+
+
+def odds_of(model: SuspectModel, features: np.ndarray) -> np.ndarray:
+    return model.log_odds(features, np.full(len(features), np.nan))
+
+
 def test_the_weights_of_simulated_suspects_are_found() -> None:
     weights = np.array([1.5, -1.0, 0.0])
     features, mistakes = zip(*(lessons(10_000, weights, seed) for seed in range(2)), strict=True)
     scale, shift = np.array([2.0, 0.5, 10.0]), np.array([3.0, -1.0, 100.0])
-    model = fit_model([one * scale + shift for one in features], mistakes, 100.0)
+    model = fit([one * scale + shift for one in features], mistakes, 100.0)
     assert model.mean == pytest.approx(shift, abs=0.15)
     assert model.scale == pytest.approx(scale, rel=0.02)
     assert model.weights == pytest.approx(weights, abs=0.1)
     assert model.intercept == pytest.approx(0, abs=0.1)
-    assert model.log_odds(features[0] * scale + shift) == pytest.approx(features[0] @ weights, abs=0.5)
+    assert odds_of(model, features[0] * scale + shift) == pytest.approx(features[0] @ weights, abs=0.5)
 
 
 def test_a_larger_penalty_keeps_weights_smaller() -> None:
     features, mistakes = lessons(2000, np.array([1.5, -1.0, 0.5]), 0)
-    sizes = [np.abs(fit_model([features], [mistakes], penalty).weights).sum() for penalty in (0.0001, 0.01, 1.0)]
+    sizes = [np.abs(fit([features], [mistakes], penalty).weights).sum() for penalty in (0.0001, 0.01, 1.0)]
     assert sizes == sorted(sizes)
 
 
@@ -136,52 +151,80 @@ def test_every_dataset_counts_the_same_however_large() -> None:
     """Two datasets contradict each other: in the one the feature speaks for a mistake, in the other against."""
     first, mistakes = lessons(4000, np.array([2.0]), 0)
     second, others = lessons(400, np.array([-2.0]), 1)
-    model = fit_model([first, second], [mistakes, others], 10.0)
+    model = fit([first, second], [mistakes, others], 10.0)
     assert abs(model.weights[0]) < 0.2
-    alone = fit_model([np.concatenate([first, second])], [np.concatenate([mistakes, others])], 10.0)
+    alone = fit([np.concatenate([first, second])], [np.concatenate([mistakes, others])], 10.0)
     assert alone.weights[0] > 1
 
 
 def test_of_one_dataset_mistakes_and_others_count_the_same() -> None:
     features, mistakes = lessons(20_000, np.array([2.0]), 0)
     kept = ~mistakes | (np.arange(mistakes.size) % 20 == 0)
-    model = fit_model([features[kept]], [mistakes[kept]], 100.0)
+    model = fit([features[kept]], [mistakes[kept]], 100.0)
     # The weights of all, though mistakes are few
     assert model.weights[0] / model.scale[0] == pytest.approx(2, abs=0.3)
-    assert model.log_odds(np.zeros((1, 1)))[0] == pytest.approx(0, abs=0.2)
+    assert odds_of(model, np.zeros((1, 1)))[0] == pytest.approx(0, abs=0.2)
 
 
 @pytest.mark.parametrize("value", [False, True])
 def test_a_dataset_of_mistakes_alone_or_without_any_teaches_nothing(value: bool) -> None:
     features, mistakes = lessons(50, np.array([1.0]), 0)
     with pytest.raises(ValueError, match="Expected mistakes and others in every dataset, but one of them has only"):
-        fit_model([features, features], [mistakes, np.full(50, value)])
+        fit([features, features], [mistakes, np.full(50, value)])
 
 
 def test_a_constant_feature_is_no_harm() -> None:
     features, mistakes = lessons(200, np.array([1.0]), 0)
-    model = fit_model([np.column_stack([features, np.ones(200)])], [mistakes])
+    model = fit([np.column_stack([features, np.ones(200)])], [mistakes])
     assert np.isfinite(model.weights).all()
-    assert np.isfinite(model.log_odds(np.array([[0.0, 1.0]]))).all()
+    assert np.isfinite(odds_of(model, np.array([[0.0, 1.0]]))).all()
+
+
+def test_similarity_is_weighed_apart_from_features() -> None:
+    """Both say the same; together the one would take weight from the other."""
+    features, mistakes = lessons(20_000, np.array([2.0]), 0)
+    similarity = features[:, 0] + 10
+    alone, model = (fit_model([Lesson(features, one, mistakes)], 100.0) for one in (similarity * np.nan, similarity))
+    assert (model.weights == alone.weights).all() and model.intercept == alone.intercept
+    assert alone.similarity == (0, 0)
+    weight, offset = model.similarity
+    assert (weight, offset / weight) == (pytest.approx(2, abs=0.15), pytest.approx(-10, abs=0.1))
+    assert model.log_odds(features, similarity) == pytest.approx(2 * odds_of(alone, features), abs=0.5)
+
+
+def test_where_no_similarity_is_known_features_decide() -> None:
+    model = SuspectModel(np.zeros(1), np.ones(1), np.ones(1), 0.5, (3.0, -1.0))
+    log_odds = model.log_odds(np.array([[1.0], [1.0]]), np.array([np.nan, 0.5]))
+    assert log_odds == pytest.approx([1.5, 1.5 + 3 * 0.5 - 1])
+
+
+def test_suspects_without_similarity_teach_nothing_of_it() -> None:
+    features, mistakes = lessons(2000, np.array([2.0]), 0)
+    half = np.where(np.arange(2000) < 1000, features[:, 0], np.nan)
+    importance = Lesson(features, half, mistakes).importance
+    assert importance[mistakes].sum() == pytest.approx(500) and importance[~mistakes].sum() == pytest.approx(500)
+    weight, _ = fit_model([Lesson(features, half, mistakes)]).similarity
+    assert weight == pytest.approx(2, abs=0.4)
 
 
 def model_of(seed: int) -> SuspectModel:
     rng = np.random.default_rng(seed)
-    return SuspectModel(rng.normal(size=COUNT), rng.uniform(0.5, 2, COUNT), rng.normal(size=COUNT), 0.25)
+    return SuspectModel(rng.normal(size=COUNT), rng.uniform(0.5, 2, COUNT), rng.normal(size=COUNT), 0.25, (1.5, -0.125))
 
 
 def test_a_model_survives_json() -> None:
     model = model_of(0)
     again = SuspectModel.from_dict(json.loads(json.dumps(model.to_dict(), allow_nan=False)))
     features = np.random.default_rng(1).normal(size=(5, COUNT))
-    assert (again.log_odds(features) == model.log_odds(features)).all()
+    similarity = np.linspace(-1, 1, 5)
+    assert (again.log_odds(features, similarity) == model.log_odds(features, similarity)).all()
 
 
 def test_what_is_far_from_all_that_was_learnt_says_no_more() -> None:
     model = SuspectModel(np.zeros(COUNT), np.ones(COUNT), np.ones(COUNT), 0.0)
     rows = np.zeros((3, COUNT))
     rows[:, 0] = 4, 1e6, -1e6
-    assert model.log_odds(rows) == pytest.approx([4, 4, -4])
+    assert odds_of(model, rows) == pytest.approx([4, 4, -4])
 
 
 def test_a_model_of_other_features_is_refused() -> None:
@@ -199,6 +242,7 @@ def test_the_package_has_a_model_of_all_features() -> None:
     assert tuple(model.to_dict()["features"]) == FEATURES
     assert all(one.shape == (COUNT,) and np.isfinite(one).all() for one in (model.mean, model.scale, model.weights))
     assert (model.scale > 0).all()
+    assert model.similarity[0] > 0
     assert shipped_model() is model
     more, less = (np.where(np.array(FEATURES) == "pixel_evidence", value, model.mean)[None] for value in (1.5, 0.0))
-    assert model.log_odds(more)[0] > model.log_odds(less)[0]
+    assert odds_of(model, more)[0] > odds_of(model, less)[0]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from label_quality.plugin.models.encoders import LogitWriter
 from label_quality.plugin.models.resizing import fit_image, fit_labels, input_size, pad_image
 from label_quality.plugin.models.tiled import predict_image_in_tiles, tile_boxes
 from label_quality.plugin.pixels.resample import to_probabilities
+from label_quality.plugin.suspects.appearance import CHANNELS
 from label_quality.plugin.training.config import CrossValidation
 from label_quality.plugin.training.cross_validation import resolve_preset
 from label_quality.plugin.training.fine_tuning import FineTuning
@@ -193,6 +195,41 @@ def test_predictions_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     for one, prediction in zip(samples, together, strict=True):
         (alone,) = preset.predict(model, [one], SEEN)
         np.testing.assert_allclose(alone.values, prediction.values, atol=2e-3)
+
+
+def test_predictions_have_what_the_encoder_sees_unless_it_is_random(tmp_path: Path) -> None:
+    preset = frozen(tmp_path, input_size=64)
+    model = preset.build(pretrained=True).eval()
+    image, labels = halves(50, 64, 20)
+    one = sample(image, labels)
+    preset.encode(one, image, labels)
+    (random,) = preset.predict(model, [one], SEEN)
+    assert random.appearance is None
+    preset.config = replace(preset.config, weights="imagenet")
+    (prediction,) = preset.predict(model, [one], SEEN)
+    looks = prediction.appearance
+    assert looks is not None and looks.values.shape == (CHANNELS, 4, 4) and looks.extent == (50 / 16, 4)
+    # Black and white look different, black and black alike
+    black, other, white = (looks.values[:, 1, column] for column in (0, 0, 3))
+    assert np.linalg.norm(black - white) > 0 and (black == other).all()
+    assert (prediction.values == random.values).all()
+
+
+def test_what_tiles_look_like_is_that_of_the_image(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    image, labels = rng.integers(0, 256, (128, 192, 3), np.uint8), halves(128, 192, 80)[1]
+    looks = []
+    for folder, parameters in (("whole", {"input_size": 192}), ("tiles", {"tile": 64})):
+        preset = frozen(tmp_path / folder, **parameters)
+        preset.encode(sample(image, labels), image, labels)
+        model = preset.build(pretrained=True).eval()
+        preset.config = replace(preset.config, weights="imagenet")
+        (prediction,) = preset.predict(model, [sample(image, labels)], SEEN)
+        looks.append(prediction.appearance)
+    whole, tiles = looks
+    assert tiles is not None and whole is not None
+    assert tiles.extent == whole.extent == (8, 12) and tiles.values.shape == whole.values.shape
+    assert (tiles.values[0] != 0).all()
 
 
 def test_images_for_full_training_are_kept_at_their_own_size_up_to_a_limit(tmp_path: Path) -> None:
