@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .plugin.review.annotation import send_to_annotation
     from .plugin.review.corrected_masks import write_corrected_masks
     from .plugin.review.decide import set_verdict
+    from .plugin.review.learn import learn_from_verdicts
     from .plugin.samples.folders import attach_predictions, dataset_from_folders
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "delete_benchmark",
     "delete_run",
     "find_suspects",
+    "learn_from_verdicts",
     "list_benchmarks",
     "list_runs",
     "load_benchmark",
@@ -58,6 +60,7 @@ _MODULES = {
     "review.annotation": "send_to_annotation",
     "review.corrected_masks": "write_corrected_masks",
     "review.decide": "set_verdict",
+    "review.learn": "learn_from_verdicts",
     "samples.folders": "attach_predictions dataset_from_folders",
 }
 

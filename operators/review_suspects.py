@@ -1,5 +1,7 @@
 """The operator `review_suspects`: a person's verdict on suspects, by form, from Python, or by one key.
 
+Every few verdicts the suspects that are left are rated anew, see `learn_from_verdicts`.
+
 ``assets/app.js`` sends the keys; `ReviewState` tells it what is on show.
 """
 
@@ -25,6 +27,7 @@ from ..plugin.review.decide import (
     set_verdict,
     suspects_owner,
 )
+from ..plugin.review.learn import can_learn, learn_from_verdicts
 from ..plugin.runs.request import Request
 from ..plugin.samples.private_fiftyone import root_of
 from .form.forms import Form
@@ -38,6 +41,8 @@ _DECISIONS = {
     _UNDO: "Undo: no verdict (key u)",
 }
 _VERDICTS = {_CONFIRM: CONFIRMED, _CHANGE: CONFIRMED, _REJECT: REJECTED, _UNDO: None}
+#: Verdicts after which the others are rated anew
+_LEARN_EVERY = 5
 #: The operator of ``assets/app.js`` that goes on to the next region
 _SHOW = "show_review"
 _CLICK = "Click a suspect to review it"
@@ -268,15 +273,25 @@ def _decide(ctx: Any, chosen: Chosen) -> dict[str, Any]:
         view=ctx.view if _patches_key(ctx) else None,
     )
     found = progress(ctx.dataset, chosen.key)
+    _learn(ctx, chosen, decision, found.reviewed)
     done = _DONE[decision].format(corrected_to=corrected_to)
     message = f"{done}: {_regions(len(chosen.ids))}. {_sentence(found)}"
     return {"key": chosen.key, "decision": decision, "region_ids": chosen.ids, "message": message, **_counts(found)}
+
+
+def _learn(ctx: Any, chosen: Chosen, decision: str, reviewed: int) -> None:
+    """Has what was decided change the probabilities of what is left, now and then: it takes a moment."""
+    due = decision == _UNDO or len(chosen.ids) >= _LEARN_EVERY or reviewed % _LEARN_EVERY == 0
+    if due and can_learn(ctx.dataset, chosen.key):
+        learn_from_verdicts(ctx.dataset, chosen.key, view=ctx.view if _patches_key(ctx) else None)
 
 
 def _describe(region: Mapping[str, Any]) -> str:
     """A region in words: what it is given as, what it should be, and what was decided."""
     verdict, right = region.get("verdict"), region.get("corrected_to")
     text = f"Given as {region['given']}, looks like {region['suggested']}" if region.get("given") else "Added by hand"
+    if region.get("probability") is not None:
+        text += f", {region['probability']:.0%}"
     if verdict is None:
         return text
     return f"{text}: {verdict}{f' as {right}' if right else ''} by {region['reviewed_by']}"

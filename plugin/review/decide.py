@@ -7,7 +7,7 @@ the App does not show until asked: so it is gone from images, patches, views and
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -98,7 +98,7 @@ def set_verdict(
     declare(dataset, f"{suspects}.detections")
     samples = {"_id": {"$in": list({region["sample"] for region in regions})}}
     stored_samples(dataset).update_many(samples, _update(ids, values, suspects, rejected, now))
-    _update_error_types(dataset, key, samples)
+    update_error_types(dataset, key, samples)
     for patches in _patches(dataset, key, suspects, view):
         _update_patches(dataset, patches, samples, ids, suspects)
 
@@ -224,15 +224,14 @@ def _update(
         {"$filter": {"input": regions, "as": "one", "cond": {test: ["$$one.verdict", REJECTED]}}}
         for test in ("$ne", "$eq")
     )
-    strongest_first = {"$sortArray": {"input": live, "sortBy": {"probability": -1, "evidence": -1}}}
-    written = {f"{suspects}.detections": strongest_first, "last_modified_at": now}
+    written = {f"{suspects}.detections": _strongest_first(live), "last_modified_at": now}
     if rejected:
         some = {"$gt": [{"$size": removed}, 0]}
         written[rejected] = {"$cond": [some, {"_cls": "Detections", "detections": removed}, "$$REMOVE"]}
     return [{"$set": written}]
 
 
-def _update_error_types(dataset: fo.Dataset, key: str, samples: dict[str, Any]) -> None:
+def update_error_types(dataset: fo.Dataset, key: str, samples: dict[str, Any]) -> None:
     """The leading type of these images, of the suspects that are left."""
     error_type, path = field_name(key, ERROR_TYPE), f"{field_name(key, SUSPECTS)}.detections"
     shown = {error_type: True, **{f"{path}.{name}": True for name in ("error_type", "evidence", "probability")}}
@@ -243,6 +242,65 @@ def _update_error_types(dataset: fo.Dataset, key: str, samples: dict[str, Any]) 
             changes.append(UpdateOne({"_id": sample["_id"]}, {"$set": {error_type: leading}}))
     if changes:
         stored_samples(dataset).bulk_write(changes)
+
+
+@database_errors()
+def update_probabilities(dataset: fo.Dataset, key: str, found: Mapping[str, Mapping[str, float]]) -> None:
+    """Gives suspects without a verdict another probability, and sorts each image's by it.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        found: sample id to the file of a region's mask to its probability
+    """
+    suspects = field_name(key, SUSPECTS)
+    now = datetime.now(timezone.utc)
+    changes = [
+        UpdateOne(
+            {"_id": ObjectId(sample_id), f"{suspects}.detections.0": {"$exists": True}}, _rating(rated, suspects, now)
+        )
+        for sample_id, rated in found.items()
+    ]
+    if changes:
+        stored_samples(dataset).bulk_write(changes, ordered=False)
+        update_error_types(dataset, key, {"_id": {"$in": [ObjectId(one) for one in found]}})
+
+
+@database_errors()
+def update_patches(dataset: fo.Dataset, key: str, view: fo.DatasetView | None = None) -> None:
+    """Copies all suspects of a run to the patches that FiftyOne has made of them.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        view: patches of suspects that are on show, to be kept up to date beside the run's own
+    """
+    suspects = field_name(key, SUSPECTS)
+    region = f"{suspects}.detections"
+    for patches in _patches(dataset, key, suspects, view):
+        merged = {
+            "into": stored_samples(patches).name,
+            "whenMatched": [{"$set": {suspects: f"$$new.{suspects}"}}],
+            "whenNotMatched": "discard",
+        }
+        live = [{"$match": {f"{region}.0": {"$exists": True}}}, {"$unwind": f"${region}"}]
+        patch = {"_id": f"${region}._id", suspects: f"${region}"}
+        stored_samples(dataset).aggregate([*live, {"$replaceWith": patch}, {"$merge": merged}])
+
+
+def _rating(rated: Mapping[str, float], suspects: str, now: datetime) -> list[dict[str, Any]]:
+    """The change of a sample whose suspects get other probabilities, as one atomic step."""
+    paths, values = {"$literal": list(rated)}, {"$literal": list(rated.values())}
+    place = {"$indexOfArray": [paths, "$$one.mask_path"]}
+    open_one = {"$and": [{"$gte": ["$$place", 0]}, {"$eq": [{"$ifNull": ["$$one.verdict", None]}, None]}]}
+    new = {"$mergeObjects": ["$$one", {"probability": {"$arrayElemAt": [values, "$$place"]}}]}
+    changed = {"$let": {"vars": {"place": place}, "in": {"$cond": [open_one, new, "$$one"]}}}
+    regions = {"$map": {"input": f"${suspects}.detections", "as": "one", "in": changed}}
+    return [{"$set": {f"{suspects}.detections": _strongest_first(regions), "last_modified_at": now}}]
+
+
+def _strongest_first(regions: Mapping[str, Any]) -> dict[str, Any]:
+    return {"$sortArray": {"input": regions, "sortBy": {"probability": -1, "evidence": -1}}}
 
 
 def _patches(dataset: fo.Dataset, key: str, suspects: str, view: fo.DatasetView | None) -> Iterator[fo.Dataset]:
