@@ -21,6 +21,7 @@ BENCHMARKS = {
     "errors": "errors",
     "error-types": "error_types",
     "suspects": "suspects",
+    "objects": "objects",
     "camvid-page": "camvid_page",
     "faults": "faults",
     "hostile-files": "hostile_files",
