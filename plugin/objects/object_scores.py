@@ -9,13 +9,16 @@ and with e, the mean gain over the object's pixels, and s, the share of the imag
 
     quality = 1 / (1 + e · s^(1/3) / 0.3)
 
+Probabilities are means over blocks of pixels, and of a block that is not all the object's they are of what is beside it
+too: in means over an object each pixel counts by the share of its block that is the object's.
+
 Small objects are often seen as what is around them, also where they are right, so the mean alone has all of them in
 front, and the sum, e · s, whatever is large; ``python -m benchmarks objects`` compares these and other powers of s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +26,7 @@ from scipy import ndimage
 from skimage.measure import label as connected_components
 
 from ..pixels.overlaps import block_overlaps
+from ..pixels.pooling import vote
 from ..pixels.scan import largest
 
 #: Smaller probabilities count as this one, as in `class_pair_evidence`
@@ -39,10 +43,10 @@ class Objects:
 
     Args:
         given: (n,) int16 class index in the given mask
-        looks_like: (n,) int16 class index of the largest mean probability over its pixels
+        looks_like: (n,) int16 class index of the largest mean probability over it
         confidence: (n,) float64, that mean probability, in [0, 1]
         given_confidence: (n,) float64, mean probability of the given class, in [0, 1]
-        contradiction: (n,) float64, mean gain over its pixels, in nats
+        contradiction: (n,) float64, mean gain over it, in nats
         share: (n,) float64, of the image's pixels that take part, in (0, 1]
         area: (n,) int64 pixels
         box: (n, 4) int32 left, top, width and height in pixels, as small as can be
@@ -90,7 +94,9 @@ def score_objects(
     pixels = int(np.count_nonzero(given >= 0))
     numbers, labels = find_objects(given, classes, min_area * pixels)
     parts, blocks, counts = block_overlaps(numbers, factor)
-    means = _means(probabilities.reshape(len(probabilities), -1), parts, blocks, counts, len(labels))
+    weights = counts * (counts / vote(given, factor, len(probabilities))[1].ravel()[blocks])
+    flat = probabilities.reshape(len(probabilities), -1)
+    means = np.minimum(1.0, _means([plane[blocks] for plane in flat], parts, weights, len(labels)))
     gain = _gain(probabilities, labels[parts - 1], blocks)
     area = np.bincount(parts, weights=counts, minlength=len(labels) + 1)[1:]
     places = np.arange(len(labels))
@@ -100,7 +106,7 @@ def score_objects(
         looks_like=looks_like.astype(np.int16),
         confidence=means[looks_like, places],
         given_confidence=means[labels, places],
-        contradiction=np.bincount(parts, weights=counts * gain, minlength=len(labels) + 1)[1:] / area,
+        contradiction=_means([gain], parts, weights, len(labels))[0],
         share=area / max(1, pixels),
         area=area.astype(np.int64),
         box=_boxes(numbers),
@@ -129,11 +135,10 @@ def find_objects(given: np.ndarray, classes: Collection[int], least: float) -> t
     return renumbered[numbers], labels[large]
 
 
-def _means(probabilities: np.ndarray, parts: np.ndarray, blocks: np.ndarray, counts: np.ndarray, n: int) -> np.ndarray:
-    """(K, n) float64, the mean of (K, blocks) probabilities over the pixels of each object."""
-    area = np.bincount(parts, weights=counts, minlength=n + 1)[1:]
-    sums = [np.bincount(parts, weights=counts * plane[blocks], minlength=n + 1)[1:] for plane in probabilities]
-    return np.minimum(1.0, np.array(sums) / area)
+def _means(values: Iterable[np.ndarray], parts: np.ndarray, weights: np.ndarray, n: int) -> np.ndarray:
+    """(v, n) float64, weighted means of v values of the m pairs of an object and a block, over each of n objects."""
+    total = np.bincount(parts, weights=weights, minlength=n + 1)[1:]
+    return np.array([np.bincount(parts, weights=weights * one, minlength=n + 1)[1:] / total for one in values])
 
 
 def _gain(probabilities: np.ndarray, labels: np.ndarray, blocks: np.ndarray) -> np.ndarray:

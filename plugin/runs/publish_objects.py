@@ -10,7 +10,7 @@ from ..dataset.indexes import missing_note
 from ..dataset.object_fields import indexed_path, write_objects
 from ..dataset.record_parts import COMPLETE, WRITING, ObjectPart
 from ..dataset.run_record import RunRecord, save_record
-from ..dataset.views import delete_object_view, restore_views, save_worst_objects
+from ..dataset.views import WORST_OBJECTS, delete_object_view, restore_views, save_worst_objects, view_name
 from ..store.sets import ObjectSet
 from .housekeeping import remove_replaced
 from .object_counts import SHOWN, ObjectCounts
@@ -48,6 +48,8 @@ def publish_objects(run: Run, scoring: ObjectScoring | None) -> RunRecord:
 def _write(run: Run, record: RunRecord, scoring: ObjectScoring) -> None:
     dataset, key = run.dataset, record.key
     record.objects = replace(record.objects or ObjectPart(), status=WRITING)
+    # A view that is not there would have all else count as unfinished
+    record.views = [name for name in record.views if name != view_name(key, WORST_OBJECTS)]
     save_record(dataset, record)
     delete_object_view(dataset, key)
     counts = ObjectCounts(run.table.names)
@@ -63,7 +65,7 @@ def _write(run: Run, record: RunRecord, scoring: ObjectScoring) -> None:
     below = counts.lowest()
     view = save_worst_objects(dataset, key, below)
     record.fields = own_fields(dataset, key)
-    record.views = [*(name for name in record.views if name != view), view]
+    record.views = [*record.views, view]
     restore_views(dataset, key, record.views)
     run.times.count("Writing objects")
     found = counts.part()

@@ -60,6 +60,19 @@ def test_a_car_that_looks_like_a_tree_by_hand() -> None:
     assert found.worst(5).given.tolist() == [1, 2]
 
 
+def test_a_pole_that_is_half_as_wide_as_a_block_looks_like_one_where_a_block_is_all_its_own() -> None:
+    """Of blocks of 2 × 2, the pole has half of each but the lowest, which is all of its foot."""
+    labels = np.zeros((8, 4), np.int16)
+    labels[:6, 1], labels[6:, :2] = 1, 1
+    seen = np.where(np.arange(2)[:, None, None] == labels, np.float32(0.9), np.float32(0.1)).astype(np.float32)
+    found = score_objects(pool_probabilities(seen, 2), labels, 2, {1}, 0.0)
+    # Six pixels of blocks of 0.5 count by a half, the four of the foot in full
+    assert found.given_confidence == pytest.approx([(6 * 0.5 * 0.5 + 4 * 0.9) / (6 * 0.5 + 4)])
+    assert (
+        found.looks_like.tolist() == [1] and found.area.tolist() == [10] and found.contradiction == pytest.approx([0])
+    )
+
+
 def test_of_two_objects_that_look_alike_the_larger_one_is_worse() -> None:
     labels = np.zeros((8, 16), np.int16)
     labels[1, 1], labels[3:7, 4:14] = 1, 1
@@ -116,10 +129,13 @@ def plain_objects(
             continue
         given_class = int(labels[start])
         columns = [pooled[:, y // factor, x // factor].astype(float) for y, x in pixels]
+        own = [(y // factor, x // factor) for y, x in pixels]
+        every = [(y // factor, x // factor) for y, x in zip(*np.nonzero(labels >= 0), strict=True)]
+        weights = [own.count(block) / every.count(block) for block in own]
         gains = [(max(p) - p[given_class]) * math.log(max(max(p), 0.01) / max(p[given_class], 0.01)) for p in columns]
-        mean = np.mean(columns, axis=0)
+        mean = np.average(columns, axis=0, weights=weights)
         rows, lefts = [y for y, _ in pixels], [x for _, x in pixels]
-        contradiction, share = float(np.mean(gains)), len(pixels) / taking_part
+        contradiction, share = float(np.average(gains, weights=weights)), len(pixels) / taking_part
         found.append(
             {
                 "given": given_class,

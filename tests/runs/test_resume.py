@@ -301,6 +301,9 @@ def test_killed_scores_of_objects_go_on_and_nothing_is_doubled(
         died = interrupt(predicted, **again, kill_at=number)
         predicted.reload()
         assert died["signal"] == signal.SIGKILL
+        # Half-written objects are no reason to do anything else again
+        found = interrupt(predicted, function="find_suspects", min_probability=0.0)
+        assert {stage for stage, _, _ in found["reports"]} == {"Checking files"}, writes[number - 1]
         audit.score_objects(predicted, only_classes=["car"])
         assert outcome(predicted, "lq")["objects"] == cars, writes[number - 1]
         assert sorted(predicted.list_saved_views()) == sorted([*views, "lq: worst objects"])
