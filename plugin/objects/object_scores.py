@@ -61,6 +61,13 @@ class Objects:
     area: np.ndarray
     box: np.ndarray
 
+    @classmethod
+    def none(cls) -> Objects:
+        """Of an image that has none."""
+        indices, numbers = np.zeros(0, np.int16), np.zeros(0)
+        known = (numbers, numbers, numbers, numbers)
+        return cls(indices, indices, *known, area=np.zeros(0, np.int64), box=np.zeros((0, 4), np.int32))
+
     @property
     def quality(self) -> np.ndarray:
         """(n,) float64 in (0, 1]; 1 where nothing contradicts it."""

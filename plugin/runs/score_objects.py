@@ -143,7 +143,4 @@ def classes_of(config: ObjectConfig, table: ClassTable) -> tuple[int, ...]:
 
 def _joined(images: Sequence[Objects]) -> dict[str, np.ndarray]:
     """The columns of several images' objects, one image after another."""
-    nothing = Objects(
-        *(np.zeros(0, kind) for kind in ("i2", "i2", "f8", "f8", "f8", "f8", "i8")), box=np.zeros((0, 4), np.int32)
-    )
-    return {name: np.concatenate([getattr(one, name) for one in (nothing, *images)]) for name in _COLUMNS}
+    return {name: np.concatenate([getattr(one, name) for one in (Objects.none(), *images)]) for name in _COLUMNS}
