@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         list_runs,
         load_record,
         score_label_quality,
+        score_objects,
     )
     from .plugin.base.errors import LabelQualityError, SampleError
     from .plugin.benchmark.records import delete_benchmark, list_benchmarks, load_benchmark
@@ -46,6 +47,7 @@ __all__ = [
     "load_benchmark",
     "load_record",
     "score_label_quality",
+    "score_objects",
     "send_to_annotation",
     "set_verdict",
     "write_corrected_masks",
@@ -53,7 +55,8 @@ __all__ = [
 
 #: Module that has the public names of a line
 _MODULES = {
-    "audit": "audit_labels compute_predictions delete_run find_suspects list_runs load_record score_label_quality",
+    "audit": "audit_labels compute_predictions delete_run find_suspects list_runs load_record score_label_quality "
+    "score_objects",
     "base.errors": "LabelQualityError SampleError",
     "benchmark.records": "delete_benchmark list_benchmarks load_benchmark",
     "benchmark.run": "benchmark_scores",

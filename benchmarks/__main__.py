@@ -22,6 +22,7 @@ BENCHMARKS = {
     "error-types": "error_types",
     "suspects": "suspects",
     "review": "review",
+    "objects": "objects",
     "camvid-page": "camvid_page",
     "faults": "faults",
     "hostile-files": "hostile_files",

@@ -15,6 +15,7 @@ from .panel.image import ImageQualityPanel
 from .panel.panel import LabelQualityPanel
 from .review_suspects import ReviewState, ReviewSuspects
 from .score_label_quality import ScoreLabelQuality
+from .score_objects import ScoreObjects
 from .send_to_annotation import SendToAnnotation
 from .show_group import ShowGroup
 from .tag_for_relabelling import TagForRelabelling, UntagRelabelling
@@ -28,6 +29,7 @@ def register(plugin: Any) -> None:
         ComputePredictions,
         ScoreLabelQuality,
         FindSuspects,
+        ScoreObjects,
         BenchmarkScores,
         ShowGroup,
         ReviewSuspects,

@@ -65,7 +65,7 @@ class FindSuspects(EngineOperator):
     def resolve_input(self, ctx: Any) -> types.Property:
         """The choice of the run, and the thresholds."""
         form = Form(ctx)
-        runs = _scored_runs(ctx.dataset)
+        runs = scored_runs(ctx.dataset)
         if not runs:
             form.fail("key", "There are no scored runs yet: audit this dataset first.")
             return form.property(_LABEL, "Find")
@@ -89,7 +89,7 @@ class FindSuspects(EngineOperator):
 
         started = time.monotonic()
         arguments = to_arguments(ctx.params, PARAMETERS[self.operator_name])
-        key = arguments.pop("key", None) or _scored_runs(ctx.dataset)[-1].key
+        key = arguments.pop("key", None) or scored_runs(ctx.dataset)[-1].key
         summary = find_suspects(ctx.dataset, key=key, progress=progress, **arguments)
         return summarise(summary, time.monotonic() - started)
 
@@ -130,7 +130,8 @@ def summarise(summary: RunSummary, seconds: float) -> dict[str, Any]:
     }
 
 
-def _scored_runs(dataset: Any) -> list[RunRecord]:
+def scored_runs(dataset: Any) -> list[RunRecord]:
+    """The dataset's runs that have scores, the oldest first."""
     return [run for run in list_records(dataset) if f"{run.key}_quality" in run.fields]
 
 

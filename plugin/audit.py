@@ -20,15 +20,21 @@ from .base.config import Config
 from .base.database_errors import database_errors
 from .base.errors import LabelQualityError
 from .base.progress import Progress, silent
+from .dataset.object_fields import check_objects
 from .dataset.run_record import RunRecord, list_records, load_record
+from .dataset.suspect_fields import check_suspects
+from .dataset.views import check_object_view, check_views
+from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES, PredictionConfig
 from .runs.housekeeping import remove, remove_begun
 from .runs.predict import predict, use_predictions
 from .runs.publish import publish, publish_suspects
+from .runs.publish_objects import publish_objects
 from .runs.reopen import reopen_run
-from .runs.request import Request, Stages, SuspectRequest
+from .runs.request import ObjectRequest, Request, Stages, SuspectRequest
 from .runs.run import open_run
 from .runs.score import draw_masks, score
+from .runs.score_objects import score_again
 from .runs.search import Wanted, search, search_again
 from .runs.summary import RunSummary, summarise
 from .samples.private_fiftyone import root_of
@@ -174,9 +180,41 @@ def find_suspects(
     request, regions = _split(parameters | {"key": key}, SuspectRequest, SuspectConfig)
     config = SuspectConfig.from_params(regions)
     dataset = root_of(collection)
-    with database_errors(), reopen_run(dataset, SuspectRequest(**request), progress) as run:
+    asked = SuspectRequest(**request)
+    with database_errors(), reopen_run(dataset, asked, progress, check_suspects, check_views) as run:
         found = search_again(run, config)
         return summarise(dataset, publish_suspects(run, found))
+
+
+def score_objects(
+    collection: Collection, *, key: str = ObjectRequest.key, progress: Progress = silent, **parameters: Any
+) -> RunSummary:
+    """Scores every annotated object of a scored run, and says which class it looks like: "show me the worst cars".
+
+    An object is a connected part of a class in the given masks. It becomes a detection in the field ``<key>_objects``
+    with a ``quality``, by which the App sorts and filters. Like `find_suspects` it reads what the run has kept and the
+    given masks, and needs neither predictions nor a model. Nothing else of the run changes; when the run is scored
+    again its objects are removed, as they would no longer fit.
+
+    Args:
+        collection: the dataset, or a view of it; the objects of all of the run's samples are scored
+        key: the run's key
+        progress: told how far each stage is
+        **parameters: of `request.ObjectRequest` (skip_failures, overwrite) and `ObjectConfig`
+
+    Returns:
+        the summary of the run
+
+    Raises:
+        LabelQualityError: bad input, no such run, or one that keeps nothing to compare the masks with
+        SampleError: an image or a mask has changed since the run was scored, and ``skip_failures`` is not set
+    """
+    request, chosen = _split(parameters | {"key": key}, ObjectRequest, ObjectConfig)
+    config, asked = ObjectConfig.from_params(chosen), ObjectRequest(**request)
+    dataset = root_of(collection)
+    with database_errors(), reopen_run(dataset, asked, progress, check_objects, check_object_view) as run:
+        scoring = score_again(run, config)
+        return summarise(dataset, publish_objects(run, scoring))
 
 
 def list_runs(dataset: fo.Dataset) -> list[RunRecord]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .base.parameters import merged
 from .benchmark.config import BenchmarkConfig, BenchmarkRequest
+from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
-from .runs.request import Request, Stages, SuspectRequest
+from .runs.request import ObjectRequest, Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
 from .training.config import CrossValidation
@@ -17,6 +18,7 @@ PARAMETERS = {
     "compute_predictions": merged(Stages, Request, *_SOURCES, without=("suspects", "predictions")),
     "score_label_quality": merged(Stages, Request, ScoreConfig, SuspectConfig, without=("source",)),
     "find_suspects": merged(SuspectRequest, SuspectConfig),
+    "score_objects": merged(ObjectRequest, ObjectConfig),
     "benchmark_scores": merged(
         *(BenchmarkRequest, BenchmarkConfig, CrossValidation, ScoreConfig, Request),
         without=("architecture", "only_folds"),

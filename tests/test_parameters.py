@@ -14,7 +14,12 @@ from label_quality.plugin.models.config import ModelSource
 from label_quality.plugin.parameters import PARAMETERS
 from label_quality.plugin.predictions.config import PREDICTION_SOURCES
 
-COMMANDS = {"audit_labels": "audit", "find_suspects": "suspects", "benchmark_scores": "benchmark"}
+COMMANDS = {
+    "audit_labels": "audit",
+    "find_suspects": "suspects",
+    "score_objects": "objects",
+    "benchmark_scores": "benchmark",
+}
 #: Parameters whose option has another name, or that the command has a way of its own to say
 RENAMED = {"truth_field": "truth", "run_key": "run"}
 
@@ -50,7 +55,7 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
     from label_quality.plugin.benchmark.run import benchmark_scores
 
     called = {"benchmark_scores": benchmark_scores}.get(function) or getattr(audit, function)
-    given = (dataset,) if function == "find_suspects" else (dataset, "ground_truth")
+    given = (dataset,) if function in ("find_suspects", "score_objects") else (dataset, "ground_truth")
     with pytest.raises(LabelQualityError, match="Unknown parameter 'nonsense'") as caught:
         called(*given, nonsense=1)
     known = set(str(caught.value).partition("expected some of ")[2].rstrip(".").split(", "))
@@ -65,6 +70,7 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "compute_predictions": [{}, {"blocks": True}, {"source": "model", "model": "a/b"}, {"source": "files"}],
     "score_label_quality": [{}],
     "find_suspects": [{}],
+    "score_objects": [{}],
     "benchmark_scores": [{}, {"blocks": True}, {"how": "truth"}],
 }
 #: A form has a rate for each kind of error, and offers to overwrite what is there
@@ -123,7 +129,7 @@ def test_the_operator_takes_every_parameter_from_python(
     operator = foo.get_operator(f"@label-quality/segmentation/{function}")
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(operator, "call", lambda ctx, params, delegate, progress: sent.append(params))
-    given = (scored,) if function == "find_suspects" else (scored, "ground_truth")
+    given = (scored,) if function in ("find_suspects", "score_objects") else (scored, "ground_truth")
     sources = list(PREDICTION_SOURCES) if "source" in PARAMETERS[function] else [None]
     for source in sources:
         extra = {"source": source} if source else {}

@@ -9,7 +9,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ...plugin.base.console import format_seconds
-from ...plugin.runs.summary import FoundSuspects
+from ...plugin.runs.summary import FoundSuspects, ScoredObjects
 from .plain_text import plain
 
 #: Images in the table of an output, and failures listed below it
@@ -59,6 +59,12 @@ def group_rows(found: FoundSuspects) -> list[dict[str, Any]]:
         }
         for group in found.groups
     ]
+
+
+def object_rows(found: ScoredObjects) -> list[dict[str, Any]]:
+    """The classes of scored objects as rows of a table, the lowest mean quality first."""
+    rows = sorted(found.classes, key=lambda one: one["quality"])
+    return [{**one, "quality": round(float(one["quality"]), 3)} for one in rows]
 
 
 def run_message(summary: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
+from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
 from ..runs.request import Request, Stages
@@ -22,7 +23,7 @@ from ..suspects.config import SuspectConfig
 from . import benchmark as cli_benchmark
 from .data import UsageError, check_data, load_dataset, open_data, started_fiftyone
 from .parser import make_parser
-from .text import counted, describe, listed, runs_table, suspects_text
+from .text import counted, describe, listed, objects_text, runs_table, suspects_text
 
 #: Names that errors may give in backticks and that are options here
 _OPTIONS = {name for parameters in PARAMETERS.values() for name in parameters} | {
@@ -96,6 +97,20 @@ def _suspects(options: argparse.Namespace) -> None:
         print(suspects_text(summary.suspects) if summary.suspects else "")
 
 
+def _objects(options: argparse.Namespace) -> None:
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["score_objects"]}
+    ObjectConfig.from_params({name: value for name, value in parameters.items() if name in table(ObjectConfig)})
+    with started_fiftyone():
+        from ..audit import score_objects
+
+        progress = TerminalProgress()
+        try:
+            summary = score_objects(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(objects_text(summary.objects, summary.key) if summary.objects else "")
+
+
 def _demo(options: argparse.Namespace) -> None:
     with started_fiftyone():
         from .demo import run_demo
@@ -164,6 +179,7 @@ def _delete(options: argparse.Namespace) -> None:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "audit": _audit,
     "suspects": _suspects,
+    "objects": _objects,
     "queue": _queue,
     "benchmark": cli_benchmark.run,
     "demo": _demo,

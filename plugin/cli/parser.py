@@ -6,8 +6,9 @@ import argparse
 from typing import Any
 
 from ..base.parameters import table
+from ..objects.config import ObjectConfig
 from ..predictions.config import PREDICTION_SOURCES
-from ..runs.request import Request, Stages, SuspectRequest
+from ..runs.request import ObjectRequest, Request, Stages, SuspectRequest
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
 from . import benchmark
@@ -46,6 +47,10 @@ def make_parser() -> argparse.ArgumentParser:
     suspects = _command(commands, "suspects", "find the suspects of a run again, with other thresholds; no model runs")
     suspects.add_argument("dataset", help="name of the dataset")
     add_parameters(suspects, table(SuspectRequest) | table(SuspectConfig))
+
+    objects = _command(commands, "objects", "score the annotated objects of a run, the worst first; no model runs")
+    objects.add_argument("dataset", help="name of the dataset")
+    add_parameters(objects, table(ObjectRequest) | table(ObjectConfig))
 
     _queue(_command(commands, "queue", "write the images to relabel, and their suspects, to a CSV or JSON file"))
 

@@ -9,7 +9,7 @@ from ..base.console import format_seconds, format_table, short_path
 
 if TYPE_CHECKING:
     from ..dataset.run_record import RunRecord
-    from ..runs.summary import FoundSuspects, RankedImage, RunSummary
+    from ..runs.summary import FoundSuspects, RankedImage, RunSummary, ScoredObjects
 
 _SHOWN_FAILURES = 10
 _SHOWN_NAMES = 5
@@ -56,6 +56,21 @@ def suspects_text(found: FoundSuspects) -> str:
     ]
     title = "Issues, most evidence first (share is of the given class):"
     return "\n".join([first, *notes, "", title, "", format_table(header, rows)])
+
+
+def objects_text(found: ScoredObjects, key: str) -> str:
+    """How many annotated objects there are, by class in a table, the lowest mean quality first."""
+    notes = [f"Note: {note}" for note in found.notes]
+    if not found.objects:
+        return "\n".join(["No objects.", *notes])
+    first = f"{counted(found.objects, 'object')} in {counted(found.images, 'image')}."
+    rows = [
+        [one["name"], one["objects"], one["unlike"], float(one["quality"])]
+        for one in sorted(found.classes, key=lambda one: one["quality"])
+    ]
+    header = ["class", "objects", "look like another", "mean quality"]
+    last = f"The saved view '{key}: worst objects' shows them, the worst first."
+    return "\n".join([first, *notes, "", format_table(header, rows), "", last])
 
 
 def ranking_table(images: Sequence[RankedImage]) -> str:

@@ -12,7 +12,7 @@ _SUSPICIOUS = "#ff2a00"
 #: Of suspects and of the images' leading type: apart also for colour-blind eyes, and from the heatmaps' red
 ERROR_COLORS = {"drop": "#e69f00", "swap": "#cc79a7", "shift": "#56b4e9", "other": "#b0b0b0"}
 #: The group's first fields, what is looked at and switched most; of masks and boxes the App draws the first on top
-_LEADING = ("quality", "error_type", "suspects", "heatmap", "prediction", "flags")
+_LEADING = ("quality", "error_type", "suspects", "objects", "heatmap", "prediction", "flags")
 #: By value, each class of a mask has a colour of its own
 _COLOR_BY = "value"
 
@@ -69,6 +69,18 @@ def show_suspects(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     colors = [{"value": kind, "color": color} for kind, color in ERROR_COLORS.items()]
     _color(dataset, [suspects], colorByAttribute="error_type", valueColors=colors)
     _color(dataset, [error_type], valueColors=colors)
+    dataset.save()
+
+
+def show_objects(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
+    """Lists a run's objects with its other fields, not drawn until asked for: each image has many.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        fields: all of the run's fields
+    """
+    _add_group(dataset, key, fields)
     dataset.save()
 
 

@@ -40,17 +40,20 @@ def classifications(labels: Sequence[Document]) -> Document:
     return {"_cls": "Classifications", "classifications": list(labels)}
 
 
-def detection(label: str, box: Sequence[float], confidence: float, mask_path: str, **attributes: Any) -> Document:
-    """A `fo.Detection` with its mask in a file.
+def detection(
+    label: str, box: Sequence[float], confidence: float, mask_path: str | None = None, **attributes: Any
+) -> Document:
+    """A `fo.Detection` with its mask in a file, or without one.
 
     Args:
         label: its class
         box: left, top, width and height in [0, 1]
         confidence: in [0, 1]
-        mask_path: of an image inside the box, 0 or 255
+        mask_path: of an image inside the box, 0 or 255; None where it has no mask
         **attributes: others
     """
-    values = {"label": label, "bounding_box": list(box), "mask_path": mask_path, "confidence": confidence}
+    mask = {} if mask_path is None else {"mask_path": mask_path}
+    values = {"label": label, "bounding_box": list(box), **mask, "confidence": confidence}
     return _label("Detection", attributes={}, **values, **attributes)
 
 

@@ -83,6 +83,48 @@ class SuspectPart:
 
 
 @dataclass(frozen=True)
+class ObjectClass:
+    """The annotated objects of a class.
+
+    Args:
+        name: of the class
+        objects: number of them
+        unlike: of them, those that look like another class
+        quality: their mean quality, in [0, 1]
+    """
+
+    name: str
+    objects: int
+    unlike: int
+    quality: float
+
+
+@dataclass
+class ObjectPart:
+    """A run's scores of annotated objects, counted, and where they are.
+
+    Args:
+        objects: number of objects
+        images: images with at least one
+        classes: those that have any, in the order of the class table
+        notes: sentences that the user must know
+        failures: samples whose objects could not be scored
+        config: which objects are scored, as `ObjectConfig.to_dict` gives it
+        set: name of the run's set of files
+        status: `COMPLETE` or `WRITING`
+    """
+
+    objects: int = 0
+    images: int = 0
+    classes: list[ObjectClass] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    failures: list[LeftOut] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+    set: str | None = None
+    status: str = COMPLETE
+
+
+@dataclass(frozen=True)
 class Distribution:
     """A score over the images.
 

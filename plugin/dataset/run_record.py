@@ -21,7 +21,7 @@ from ..samples.failures import LeftOut
 from ..suspects.class_effects import ClassEffect
 from ..suspects.issues import Group
 from .custom_runs import AUDIT, check_key, delete_content, how_to_replace, load_content, load_header, save_content
-from .record_parts import COMPLETE, Overview, PredictionPart, ScorePart, SuspectPart
+from .record_parts import COMPLETE, ObjectPart, Overview, PredictionPart, ScorePart, SuspectPart
 from .saved_views import repair
 
 _PACKAGES = {
@@ -57,6 +57,7 @@ _PLACES = {
     "scores.pooled_pixels": "pooled_pixels",
     "overview": "overview",
     "suspects": "suspects",
+    "objects": "objects",
     "issues": "groups",
     "classes": "classes",
     "label_miou": "label_miou",
@@ -100,6 +101,7 @@ class RunRecord:
         scores: what was scored
         overview: the run at a glance; None where it has no scores
         suspects: what was found; None where suspects were not asked for
+        objects: scores of annotated objects; None where they were not asked for
         issues: suspects by given and suggested class, the most evidence first
         classes: each class before and after all suggestions
         label_miou: mean IoU of the given labels with the suggested ones; None where suspects were not looked for
@@ -136,6 +138,7 @@ class RunRecord:
     scores: ScorePart = field(default_factory=ScorePart)
     overview: Overview | None = None
     suspects: SuspectPart | None = None
+    objects: ObjectPart | None = None
     issues: list[Group] = field(default_factory=list)
     classes: list[ClassEffect] = field(default_factory=list)
     label_miou: float | None = None
@@ -143,7 +146,7 @@ class RunRecord:
     @property
     def sets(self) -> frozenset[str]:
         """Names of the sets in the folder that hold the run's files."""
-        parts = (self.scores, self.predictions, self.suspects)
+        parts = (self.scores, self.predictions, self.suspects, self.objects)
         return frozenset(part.set for part in parts if part is not None and part.set)
 
     def to_dict(self) -> dict[str, Any]:

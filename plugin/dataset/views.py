@@ -13,12 +13,14 @@ from ..base.errors import LabelQualityError
 from ..samples.slices import images_of
 from ..suspects.issues import Group, shortened
 from . import saved_views
+from .object_fields import OBJECTS
 from .run_record import list_records
 from .saved_views import SavedView
 from .suspect_fields import strength_name
 
 WORST_FIRST = "worst first"
 SUSPECT_REGIONS = "suspect regions"
+WORST_OBJECTS = "worst objects"
 #: Types of error that have a view, and its title; ``other`` has none: what is wrong there has no name
 TYPE_VIEWS = {"drop": "drop suspects", "swap": "swap suspects", "shift": "shift suspects"}
 #: Groups of regions with a view each
@@ -176,9 +178,67 @@ def save_suspect_views(dataset: fo.Dataset, key: str, issues: Sequence[Group]) -
     return save_views(dataset, key, views)
 
 
+def worst_objects(dataset: fo.Dataset, key: str, below: float | None = None) -> fo.DatasetView:
+    """One patch an annotated object, the worst first: the run's saved view, where it is still there.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        below: the largest quality of an object that is shown; by default all are
+
+    Raises:
+        LabelQualityError: the run has no scores of objects
+    """
+    field = f"{key}_{OBJECTS}"
+    if not dataset.has_sample_field(field):
+        raise LabelQualityError(
+            f"Dataset '{dataset.name}' has no field '{field}': no run with key '{key}' has scored objects. Score them "
+            "first: score_objects."
+        )
+    name = view_name(key, WORST_OBJECTS)
+    if name in own_views(dataset, key):
+        return dataset.load_saved_view(name)
+    images = images_of(dataset).exists(field)
+    shown = images if below is None else images.filter_labels(field, F("quality") <= below)
+    return shown.to_patches(field, include_indexes=True).sort_by(f"{field}.quality")
+
+
+def save_worst_objects(dataset: fo.Dataset, key: str, below: float | None = None) -> str:
+    """Saves the view ``<key>: worst objects``, in place of an earlier one, and returns its name.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        below: as of `worst_objects`
+
+    Raises:
+        LabelQualityError: the user has a view of that name, or the run has no scores of objects
+    """
+    delete_object_view(dataset, key)
+    text = "Annotated objects, those of the lowest quality first."
+    return save_views(dataset, key, [(WORST_OBJECTS, worst_objects(dataset, key, below), text)])[0]
+
+
+def delete_object_view(dataset: fo.Dataset, key: str) -> None:
+    """Deletes the view that `save_worst_objects` saved, if it is there."""
+    name = view_name(key, WORST_OBJECTS)
+    _delete(dataset, [one for one in own_saved_views(dataset, key) if one.name == name])
+
+
+def check_object_view(dataset: fo.Dataset, key: str) -> None:
+    """Raises `LabelQualityError` if another view has the name, or the address, that `save_worst_objects` would take."""
+    _check_name(dataset, saved_views.listed(dataset), key, view_name(key, WORST_OBJECTS))
+
+
 def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
     """Deletes the views that `save_suspect_views` saved, and returns their names."""
-    return _delete(dataset, [one for one in own_saved_views(dataset, key) if one.name != view_name(key, WORST_FIRST)])
+    others = other_views(key)
+    return _delete(dataset, [one for one in own_saved_views(dataset, key) if one.name not in others])
+
+
+def other_views(key: str) -> list[str]:
+    """The names of the views that a run may have and that are not of suspects."""
+    return [view_name(key, title) for title in (WORST_FIRST, WORST_OBJECTS)]
 
 
 def delete_views(dataset: fo.Dataset, key: str) -> list[str]:

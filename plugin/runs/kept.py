@@ -70,6 +70,18 @@ def read_bank(store: ScoreSet, samples: int) -> ObjectBank:
     return ObjectBank(GivenObjects.joined(parts))
 
 
+def read_kept(store: ScoreSet, sample_id: str) -> tuple[np.ndarray, np.ndarray]:
+    """What `ScoreSet.read_compact` gives; its `SampleError` says to score again."""
+    try:
+        return store.read_compact(sample_id)
+    except SampleError as error:
+        problem = (
+            "Expected a whole file of the scored run, but it is missing or damaged. Score again: "
+            "score_label_quality with overwrite=True."
+        )
+        raise SampleError(problem, sample_id=sample_id, path=error.path) from error
+
+
 def scored_shards(store: ScoreSet) -> Iterator[dict[str, Any]]:
     """What the first pass left for each shard, in order."""
     for shard in takewhile(lambda index: store.shard_done(SCORED, index), count()):

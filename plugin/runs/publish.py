@@ -18,13 +18,12 @@ from ..dataset.run_record import RunRecord, save_record
 from ..dataset.shown_files import check_shown
 from ..dataset.suspect_fields import indexed_paths, suspect_field_types, suspect_names, write_suspects
 from ..dataset.views import (
-    WORST_FIRST,
     delete_suspect_views,
     delete_views,
+    other_views,
     restore_views,
     save_suspect_views,
     save_worst_first,
-    view_name,
 )
 from ..samples.slices import images_of, slices_of
 from ..scores.results import ResultRows
@@ -33,7 +32,7 @@ from ..suspects.image_suspects import ImageSuspects
 from ..suspects.regions import leading_kind
 from .housekeeping import dataset_id, own_folder, remove_replaced, run_folder, tidy
 from .overview import ScoreOverview, SuspectOverview
-from .published import recorded_suspects
+from .published import recorded_objects, recorded_suspects
 from .results import NEEDS_PROBABILITIES, joined
 from .run import Run
 from .score import Scores
@@ -69,7 +68,8 @@ def publish(run: Run, scores: Scores | None, found: SuspectSearch | SuspectPart 
             _write(run, record, scores, search)
         suspects = [search.store] if search is not None else []
     own = scores.predictions.origin.own
-    _conclude(run, record, [scores.store, *suspects, *([own] if own is not None else [])])
+    kept = [scores.store, *suspects, *recorded_objects(run.folder, record), *([own] if own is not None else [])]
+    _conclude(run, record, kept)
     return record
 
 
@@ -204,7 +204,7 @@ def _replace_suspects(run: Run, record: RunRecord, search: SuspectSearch | None)
         save_record(dataset, record)
         delete_suspect_views(dataset, record.key)
         # Not by what was deleted just now: an earlier call may have been killed after it had deleted some
-        record.views = [name for name in record.views if name == view_name(record.key, WORST_FIRST)]
+        record.views = [name for name in record.views if name in other_views(record.key)]
         found = _write_suspects(dataset, record, search, run.times)
         restore_views(dataset, record.key, record.views)
         found.status = WRITING

@@ -5,13 +5,14 @@ from __future__ import annotations
 import fiftyone as fo
 
 from ..base.errors import LabelQualityError
+from ..dataset.object_fields import objects_name
 from ..dataset.record_parts import COMPLETE, PREDICTED
 from ..dataset.run_record import RunRecord
 from ..dataset.shown_files import missing_images, missing_regions
 from ..dataset.suspect_fields import suspect_names
-from ..dataset.views import own_views
+from ..dataset.views import WORST_OBJECTS, own_views, view_name
 from ..store.run_folder import RunFolder
-from ..store.sets import ScoreSet, SuspectSet
+from ..store.sets import ObjectSet, ScoreSet, SuspectSet
 
 
 def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet) -> bool:
@@ -40,6 +41,18 @@ def suspects_published(dataset: fo.Dataset, record: RunRecord | None) -> bool:
     )
 
 
+def objects_published(dataset: fo.Dataset, record: RunRecord, store: ObjectSet) -> bool:
+    """Whether the scores of objects in this set are on the dataset already."""
+    found = record.objects
+    return (
+        found is not None
+        and found.status == COMPLETE
+        and found.set == store.path.name
+        and dataset.has_sample_field(objects_name(record.key))
+        and view_name(record.key, WORST_OBJECTS) in own_views(dataset, record.key)
+    )
+
+
 def recorded_scores(folder: RunFolder, record: RunRecord) -> ScoreSet:
     """The set of the run's scores; raises `LabelQualityError` if it is gone."""
     scores = next((one for one in folder.sets() if one.path.name == record.scores.set), None)
@@ -55,3 +68,9 @@ def recorded_suspects(folder: RunFolder, record: RunRecord | None) -> list[Suspe
     """The set of the run's suspects, if it has one."""
     name = record.suspects.set if record is not None and record.suspects is not None else None
     return [one for one in folder.sets() if isinstance(one, SuspectSet) and one.path.name == name]
+
+
+def recorded_objects(folder: RunFolder, record: RunRecord) -> list[ObjectSet]:
+    """The set of the run's scores of objects, if it has one."""
+    name = record.objects.set if record.objects is not None else None
+    return [one for one in folder.sets() if isinstance(one, ObjectSet) and one.path.name == name]

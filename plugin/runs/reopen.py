@@ -1,9 +1,9 @@
-"""A finished run, opened again for another search: its samples as they were scored."""
+"""A finished run, opened again for what needs no predictions: its samples as they were scored."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import fiftyone as fo
@@ -14,8 +14,6 @@ from ..base.progress import Progress
 from ..base.timing import StageTimes
 from ..dataset.record_parts import COMPLETE, PREDICTED
 from ..dataset.run_record import RunRecord, load_record
-from ..dataset.suspect_fields import check_suspects
-from ..dataset.views import check_views
 from ..labels.class_table import ClassTable
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples, open_samples
@@ -24,22 +22,28 @@ from ..store.passes import members, shards_of
 from ..store.sets import ScoreSet
 from .housekeeping import own_folder, run_folder, tidy
 from .kept import check_unchanged, scored_states
-from .request import Request, SuspectRequest
+from .request import ObjectRequest, Request, SuspectRequest
 from .run import Run
 from .search import searchable_scores
 
 
 @contextlib.contextmanager
-def reopen_run(dataset: fo.Dataset, request: SuspectRequest, progress: Progress) -> Iterator[Run]:
+def reopen_run(
+    dataset: fo.Dataset,
+    request: SuspectRequest | ObjectRequest,
+    progress: Progress,
+    *checks: Callable[[fo.Dataset, str], None],
+) -> Iterator[Run]:
     """Opens a scored run's samples and its folder, which no other run can use until the block is left.
 
     Args:
         dataset: the dataset
         request: which run, and what to do about samples that have changed since
         progress: told how far each stage is
+        *checks: told of the dataset and the key, they raise where something of the user's is in the way
 
     Raises:
-        LabelQualityError: there is no such run, it keeps nothing to find suspects in, or it is under way
+        LabelQualityError: there is no such run, it keeps nothing that could be searched, or it is under way
         SampleError: a sample has changed since, or cannot be used, unless ``skip_failures``
     """
     times = StageTimes(progress)
@@ -47,10 +51,10 @@ def reopen_run(dataset: fo.Dataset, request: SuspectRequest, progress: Progress)
     root = own_folder(dataset, record)
     if record.status != COMPLETE or root is None:
         raise LabelQualityError(_unfit(record, root is not None))
-    check_suspects(dataset, request.key)
-    check_views(dataset, request.key)
+    for check in checks:
+        check(dataset, request.key)
     with run_folder(dataset, root, record) as folder:
-        scores = searchable_scores(folder, record)
+        scores = searchable_scores(folder, record, request.otherwise)
         samples, failures = _scored_samples(dataset, record, scores, request, times)
         asked = Request(
             request.key, unknown=record.unknown, skip_failures=request.skip_failures, overwrite=request.overwrite
@@ -60,7 +64,7 @@ def reopen_run(dataset: fo.Dataset, request: SuspectRequest, progress: Progress)
 
 
 def _unfit(record: RunRecord, own: bool) -> str:
-    """Why suspects cannot be found in a run, and what to do."""
+    """Why a run cannot be searched, and what to do."""
     if not own:
         return (
             f"The files of run '{record.key}' belong to the dataset that this one was cloned from. Score here first: "
@@ -72,7 +76,11 @@ def _unfit(record: RunRecord, own: bool) -> str:
 
 
 def _scored_samples(
-    dataset: fo.Dataset, record: RunRecord, scores: ScoreSet, request: SuspectRequest, progress: Progress
+    dataset: fo.Dataset,
+    record: RunRecord,
+    scores: ScoreSet,
+    request: SuspectRequest | ObjectRequest,
+    progress: Progress,
 ) -> tuple[SegmentationSamples, Failures]:
     """The samples of a run as they were scored; those that are no longer in the dataset are left out."""
     states = scored_states(scores)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..base.config import Config
 from ..base.foreign_files import check_path
@@ -104,8 +104,22 @@ class Request(Config):
 
 
 @dataclass(frozen=True)
+class ObjectRequest(Config):
+    """What the scoring of objects in a run that has scores is asked, whichever objects."""
+
+    #: What cannot be done where a run keeps too little
+    otherwise: ClassVar[str] = "No objects can be scored"
+
+    key: str = parameter(Request.key, "Run", "The run whose predictions the objects are compared with")
+    skip_failures: bool = parameter(False, "Leave out samples that have changed since or cannot be read")
+    overwrite: bool = parameter(False, "Score again although the scores of these objects are there")
+
+
+@dataclass(frozen=True)
 class SuspectRequest(Config):
     """What the search for suspects in a run that has scores is asked, whatever a suspect is."""
+
+    otherwise: ClassVar[str] = "No suspects can be found"
 
     key: str = parameter(Request.key, "Run", "The run that is searched")
     skip_failures: bool = parameter(False, "Leave out samples that have changed since or cannot be read")

@@ -14,12 +14,13 @@ from ..store.sets import ScoreSet
 from ..suspects.config import SuspectConfig
 from .kept import has_usual, scored_states
 from .published import recorded_scores, recorded_suspects, suspects_published
+from .request import SuspectRequest
 from .results import NEEDS_PROBABILITIES
 from .run import Run
 from .score import Scores
 from .search_suspects import SuspectSearch
 
-_NOT_KEPT = "neither evidence nor CLC is among its scores, so that nothing is kept to find suspects in"
+_NOT_KEPT = "neither evidence nor CLC is among its scores, so that nothing is kept to compare the masks with"
 
 
 @dataclass(frozen=True)
@@ -81,16 +82,23 @@ def search_again(run: Run, config: SuspectConfig) -> SuspectSearch | None:
     before = recorded_suspects(run.folder, record)
     replaced = before[0].path.name if before and run.request.overwrite else None
     pooling = record.config["scores"]["pooling"]
-    found = _open(run, run.samples, searchable_scores(run.folder, record), pooling, config, run.failures, replaced)
+    scores = searchable_scores(run.folder, record, SuspectRequest.otherwise)
+    found = _open(run, run.samples, scores, pooling, config, run.failures, replaced)
     return None if _is_shown(run, found) else _finished(run, found)
 
 
-def searchable_scores(folder: RunFolder, record: RunRecord) -> ScoreSet:
-    """The scores of a finished run; raises `LabelQualityError` if they are gone, or nothing was kept with them."""
+def searchable_scores(folder: RunFolder, record: RunRecord, otherwise: str) -> ScoreSet:
+    """The scores of a finished run; raises `LabelQualityError` if they are gone, or nothing was kept with them.
+
+    Args:
+        folder: of the run
+        record: of the run
+        otherwise: what the error begins with
+    """
     scores = recorded_scores(folder, record)
     if not has_usual(scores):
         reason = record.scores_missing.get("evidence") or _NOT_KEPT
-        raise LabelQualityError(f"No suspects can be found in run '{record.key}': {reason}.")
+        raise LabelQualityError(f"{otherwise} in run '{record.key}': {reason}.")
     return scores
 
 

@@ -37,7 +37,7 @@ from ..suspects.regions import Region, find_regions
 from ..suspects.seen_image import SeenImage
 from ..suspects.similarity import ObjectBank, Origin, describe_suspects
 from .findings import Findings, numbered, packed, rated, unpacked
-from .kept import read_bank, read_usual
+from .kept import read_bank, read_kept, read_usual
 
 _STAGE, _RATE = "regions", "rate"
 #: Of n regions: features (n, F), similarity (n,) and descriptors (n, C)
@@ -194,7 +194,7 @@ class SuspectSearch:
     ) -> tuple[list[Region], _Measures]:
         """The regions of one sample, and what they are rated by; writes the masks of those that are not rated."""
         sample_id, size = self.samples.ids[index], (labels.shape[0], labels.shape[1])
-        probabilities, pooled = self._pooled(sample_id)
+        probabilities, pooled = read_kept(self.scores, sample_id)
         unlabelled = self.samples.class_table.unlabelled
         image = SeenImage(probabilities, pooled, self.pooling)
         regions = find_regions(image, labels, self.config, usual, unlabelled)
@@ -216,16 +216,6 @@ class SuspectSearch:
         descriptors, fill = describe_suspects(kept[0], image, regions, size)
         given, suggested = (np.array([getattr(one, of) for one in regions]) for of in ("given", "suggested"))
         return bank.compare(descriptors, fill, given, suggested, Origin(sample_id, kept[1])), descriptors
-
-    def _pooled(self, sample_id: str) -> tuple[np.ndarray, np.ndarray]:
-        try:
-            return self.scores.read_compact(sample_id)
-        except SampleError as error:
-            problem = (
-                "Expected a whole file of the scored run, but it is missing or damaged. Score again: "
-                "score_label_quality with overwrite=True."
-            )
-            raise SampleError(problem, sample_id=sample_id, path=error.path) from error
 
 
 def found_masks(store: SuspectSet, sample_ids: Collection[str]) -> dict[tuple[str, float], tuple[list[int], Path]]:

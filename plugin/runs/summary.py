@@ -56,6 +56,24 @@ class FoundSuspects:
 
 
 @dataclass(frozen=True)
+class ScoredObjects:
+    """The annotated objects of a run, counted.
+
+    Args:
+        objects: number of objects
+        images: images with at least one
+        classes: of each class with any ``name``, number of ``objects``, those ``unlike`` it, which look like another
+            class, and mean ``quality``
+        notes: what the user must know about them
+    """
+
+    objects: int = 0
+    images: int = 0
+    classes: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """The outcome of a run in a few values.
 
@@ -71,6 +89,7 @@ class RunSummary:
         seconds: how long it took
         folder: where the run's files are
         suspects: what was found, or None where suspects were not asked for
+        objects: what was scored, or None where objects were not asked for
     """
 
     key: str
@@ -84,6 +103,7 @@ class RunSummary:
     seconds: float = 0.0
     folder: str = ""
     suspects: FoundSuspects | None = None
+    objects: ScoredObjects | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as JSON-serialisable values."""
@@ -106,6 +126,7 @@ def summarise(dataset: fo.Dataset, record: RunRecord) -> RunSummary:
         seconds=sum(record.timings.values()),
         folder=record.folder or "",
         suspects=found_suspects(record),
+        objects=scored_objects(record),
     )
 
 
@@ -122,6 +143,15 @@ def found_suspects(record: RunRecord) -> FoundSuspects | None:
         groups=tuple(issue.to_dict() for issue in record.issues[:LISTED_GROUPS]),
         notes=tuple(found.notes),
     )
+
+
+def scored_objects(record: RunRecord) -> ScoredObjects | None:
+    """What a run's record says of its annotated objects; None where it says nothing."""
+    found = record.objects
+    if found is None:
+        return None
+    classes = tuple(dataclasses.asdict(one) for one in found.classes)
+    return ScoredObjects(found.objects, found.images, classes, tuple(found.notes))
 
 
 def ranking(dataset: fo.Dataset, key: str, images: int) -> tuple[RankedImage, ...]:

@@ -1,4 +1,4 @@
-"""The files of a run: predictions, heatmaps, masks, flags, suspects and the state that lets a killed run go on.
+"""The files of a run: predictions, heatmaps, masks, flags, suspects, objects, and the state of a killed run.
 
 One folder a key, given by the caller, and in it one folder a *set*, whose manifest says for which dataset it was made::
 
@@ -14,6 +14,8 @@ One folder a key, given by the caller, and in it one folder a *set*, whose manif
     <root>/suspects-<digest>/manifest.json
                             /masks/ab/<n>-<id>.png     the sample's n-th suspect, inside its box
                             /shards/…
+    <root>/objects-<digest>/manifest.json
+                           /shards/…                   scores of the annotated objects of a shard of samples
 
 ``ab`` are the last two characters of the sample's id. A set is made for a *digest* (of everything that its content
 depends on); one that is unfinished is continued, and one that is finished is never changed: to do it again makes
@@ -54,6 +56,7 @@ from .sets import (
     MADE_BY,
     SET_NAME,
     AnySet,
+    ObjectSet,
     PredictionSet,
     ScoreSet,
     StoredSet,
@@ -157,6 +160,12 @@ class RunFolder:
     ) -> SuspectSet:
         """The set of suspects to read, to continue or to begin; as `open_predictions`."""
         return self._open(SuspectSet, digest, content or {}, overwrite)
+
+    def open_objects(
+        self, digest: str, content: Mapping[str, Any] | None = None, *, overwrite: bool = False
+    ) -> ObjectSet:
+        """The set of scores of objects to read, to continue or to begin; as `open_predictions`."""
+        return self._open(ObjectSet, digest, content or {}, overwrite)
 
     def sets(self) -> list[AnySet]:
         """The owner's sets in this folder, oldest first; folders that the store did not make are passed over."""

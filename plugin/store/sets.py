@@ -1,4 +1,4 @@
-"""The three kinds of sets of files that a run makes, and what of a folder is theirs."""
+"""The four kinds of sets of files that a run makes, and what of a folder is theirs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .encoding import (
 FORMAT = 1
 MADE_BY = "fiftyone-label-quality"
 MANIFEST = "manifest.json"
-SET_NAME = re.compile(r"(?P<kind>predictions|scores|suspects)-(?P<digest>[0-9a-f]+)(-(?P<attempt>\d+))?")
+SET_NAME = re.compile(r"(?P<kind>predictions|scores|suspects|objects)-(?P<digest>[0-9a-f]+)(-(?P<attempt>\d+))?")
 _SAMPLE_ID = re.compile(r"[0-9A-Za-z_-]+")
 
 
@@ -356,8 +356,14 @@ class SuspectSet(ShardedSet):
         return path
 
 
-AnySet: TypeAlias = PredictionSet | ScoreSet | SuspectSet
-_KINDS: Mapping[str, type[AnySet]] = {kind.kind: kind for kind in (PredictionSet, ScoreSet, SuspectSet)}
+class ObjectSet(ShardedSet):
+    """Scores of the annotated objects of a run's images: those of a shard in one file."""
+
+    kind = "objects"
+
+
+AnySet: TypeAlias = PredictionSet | ScoreSet | SuspectSet | ObjectSet
+_KINDS: Mapping[str, type[AnySet]] = {kind.kind: kind for kind in (PredictionSet, ScoreSet, SuspectSet, ObjectSet)}
 
 
 def load_set(path: Path) -> AnySet | None:

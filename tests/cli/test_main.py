@@ -128,6 +128,22 @@ def test_suspects_are_told_and_found_again_with_other_thresholds(folder: Path, c
     assert status == 1
 
 
+def test_objects_are_scored_and_told_by_class(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    assert label_quality(capsys, *AUDIT, "--predictions", "soft")[0] == 0
+    status, out, err = label_quality(capsys, "objects", "street", "--min-area", "0", "--workers", "1")
+    assert status == 0 and "Scoring objects: 6 of 6" in err
+    lines, found = out.splitlines(), fiftyone.load_dataset("street").count_values("lq_objects.detections.label")
+    assert lines[0] == f"{sum(found.values())} objects in 6 images."
+    assert lines[2].split() == ["class", "objects", "look", "like", "another", "mean", "quality"]
+    assert {line.split()[0]: int(line.split()[1]) for line in lines[4:-2]} == found
+    assert lines[-1] == "The saved view 'lq: worst objects' shows them, the worst first."
+    status, out, err = label_quality(capsys, "objects", "street", "--only-classes", "car")
+    assert status == 0 and [line.split()[0] for line in out.splitlines()[4:-2]] == ["car"]
+    assert label_quality(capsys, "objects", "street", "--min-area", "1")[1] == "No objects.\n"
+    status, out, err = label_quality(capsys, "objects", "street", "--max-objects", "0")
+    assert (status, out, err) == (1, "", "error: Expected --max-objects to be in [1, 10000], but got 0.\n")
+
+
 def test_predicted_masks_and_a_class_map(folder: Path, capsys: Any) -> None:
     status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "hard", "--key", "hard")
     assert status == 0

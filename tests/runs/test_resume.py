@@ -92,6 +92,8 @@ def outcome(dataset: Any, key: str) -> dict[str, Any]:
             values = [Path(label[path]).read_bytes() if label is not None else None for label in values]
         if suffix == "per_class":
             values = [[{**one.to_dict(), "_id": None} for one in label.classifications] for label in values]
+        if suffix == "objects":
+            values = [[{**one.to_dict(), "_id": None} for one in label.detections] for label in values]
         if suffix == "suspects":
             values = [[_suspect(one) for one in label.detections] if label is not None else None for label in values]
         found[suffix] = values
@@ -268,6 +270,44 @@ def test_a_killed_search_leaves_the_earlier_suspects(predicted: Any, audit: Any,
     assert interrupt(predicted, kill_at=["Writing suspects", 40], function="find_suspects")["signal"] == signal.SIGKILL
     audit.audit_labels(predicted, "ground_truth", **WITH_FILES, max_regions=1)
     assert outcome(predicted, "lq") == after
+
+
+def test_killed_scores_of_objects_go_on_and_nothing_is_doubled(
+    predicted: Any, audit: Any, interrupt: Interrupt
+) -> None:
+    audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
+    audit.audit_labels(predicted, "ground_truth", key="calm", **WITH_FILES)
+    audit.score_objects(predicted, key="calm")
+    before, views = outcome(predicted, "lq"), predicted.list_saved_views()
+    died = interrupt(predicted, function="score_objects", kill_at=["Scoring objects", 16])
+    assert died["signal"] == signal.SIGKILL and outcome(predicted, "lq") == before
+    died = interrupt(predicted, function="score_objects", kill_at=["Writing objects", 40])
+    assert died["signal"] == signal.SIGKILL
+    # What the killed one had finished is not scored again, which may be more than it had reported, even all
+    assert [done for stage, done, _ in died["reports"] if stage == "Scoring objects"] in ([32, 40], [40], [])
+    assert record_of(predicted, "lq").objects.status == "writing"
+    summary = audit.score_objects(predicted)
+    calm, record = record_of(predicted, "calm").objects, record_of(predicted, "lq").objects
+    assert outcome(predicted, "lq") == {**before, "objects": outcome(predicted, "calm")["objects"]}
+    assert (record.status, record.classes, summary.objects.objects) == ("complete", calm.classes, calm.objects)
+    assert sorted(predicted.list_saved_views()) == sorted([*views, "lq: worst objects"])
+    # Others in their place, killed at any write
+    again = {"function": "score_objects", "only_classes": ["car"]}
+    writes = interrupt(predicted, **again)["writes"]
+    cars = outcome(predicted, "lq")["objects"]
+    assert {one["label"] for found in cars for one in found} == {"car"} and len(writes) > 8
+    for number in range(1, len(writes) + 1, 2):
+        audit.score_objects(predicted)
+        died = interrupt(predicted, **again, kill_at=number)
+        predicted.reload()
+        assert died["signal"] == signal.SIGKILL
+        # Half-written objects are no reason to do anything else again
+        found = interrupt(predicted, function="find_suspects", min_probability=0.0)
+        assert {stage for stage, _, _ in found["reports"]} == {"Checking files"}, writes[number - 1]
+        audit.score_objects(predicted, only_classes=["car"])
+        assert outcome(predicted, "lq")["objects"] == cars, writes[number - 1]
+        assert sorted(predicted.list_saved_views()) == sorted([*views, "lq: worst objects"])
+        assert [name.partition("-")[0] for name in sets(predicted)].count("objects") == 1
 
 
 def test_a_killed_run_can_be_deleted(predicted: Any, audit: Any, interrupt: Interrupt) -> None:

@@ -345,7 +345,7 @@ def test_runs_that_cannot_be_searched_say_what_to_do(scenes: Any, audit: Any) ->
     with pytest.raises(audit.LabelQualityError, match=r"has predictions but no scores\. Run score_label_quality first"):
         audit.find_suspects(scenes)
     summary = audit.audit_labels(scenes, "ground_truth", **WITH_FILES, scores=["cil"], overwrite=True)
-    kept = "neither evidence nor CLC is among its scores, so that nothing is kept to find suspects in"
+    kept = "neither evidence nor CLC is among its scores, so that nothing is kept to compare the masks with"
     assert summary.suspects.notes == (f"No suspects were looked for: {kept}.",)
     with pytest.raises(audit.LabelQualityError, match=f"No suspects can be found in run 'lq': {kept}"):
         audit.find_suspects(scenes)
