@@ -20,6 +20,7 @@ BENCHMARKS = {
     "training": "training",
     "errors": "errors",
     "error-types": "error_types",
+    "displaced-edges": "displaced_edges",
     "suspects": "suspects",
     "review": "review",
     "objects": "objects",

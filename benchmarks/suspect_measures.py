@@ -62,7 +62,7 @@ class Suspects:
         planted_similarity: (m,) float64
         planted_wrong: (m,) float64, share of its pixels that the planted errors have changed
         mislabelled: (images,) bool, whether any pixel of the image is given another class than the true one
-        evidence: (images,) float64 quality by the score ``evidence``
+        evidence: (images,) float64 quality by the score ``evidence``, without displaced edges
         softmin: (images,) float64 likewise
     """
 

@@ -21,6 +21,9 @@ class Config:
 
     #: Parameters that say where and how fast the work runs, not what it computes: no part of the digest
     execution_only: ClassVar[tuple[str, ...]] = ()
+    #: Parameters that earlier versions did not have: part of the digest only where they differ from their default, so
+    #: that what those versions have finished is found
+    added: ClassVar[tuple[str, ...]] = ()
 
     def validate(self) -> None:
         """Raises `LabelQualityError` naming the first parameter that does not go with the others."""
@@ -53,7 +56,8 @@ class Config:
 
     def digest(self) -> str:
         """Twelve hex digits that change exactly when a parameter that affects the results does."""
-        content = {name: value for name, value in self.to_dict().items() if name not in self.execution_only}
+        plain = {name for name in self.added if getattr(self, name) == table(type(self))[name].default}
+        content = {name: value for name, value in self.to_dict().items() if name not in {*self.execution_only, *plain}}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 

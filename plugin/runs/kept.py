@@ -12,13 +12,14 @@ import numpy as np
 from ..base.errors import SampleError
 from ..samples.inputs import SegmentationSamples, file_state
 from ..scores.class_pair_evidence import PairEvidence, Usual, UsualEvidence
+from ..scores.displaced_edges import EdgeFit, FitCounts, UsualFit
 from ..store.passes import shards_of
 from ..store.sets import ScoreSet
 from ..suspects.similarity import GivenObjects, ObjectBank
 
 #: The stage of the shards that the first pass over the samples leaves
 SCORED = "scores"
-_USUAL, _OBJECTS = "usual", "objects"
+_USUAL, _USUAL_FIT, _OBJECTS = "usual", "usual_fit", "objects"
 
 
 def pack_pairs(images: Sequence[PairEvidence]) -> dict[str, np.ndarray]:
@@ -53,6 +54,39 @@ def has_usual(store: ScoreSet) -> bool:
 def read_usual(store: ScoreSet) -> Usual:
     """What `write_usual` has found."""
     return Usual.from_dict(store.read_shard(_USUAL, 0))
+
+
+def pack_fits(images: Sequence[EdgeFit]) -> dict[str, np.ndarray]:
+    """How the edges of n images fit, as a few arrays: ``counts`` (n,) of classes an image, and its columns, joined."""
+    fits = [EdgeFit.none(), *images]
+    return {
+        "counts": np.array([one.classes.size for one in images], np.int64),
+        "classes": np.concatenate([one.classes for one in fits]),
+        "witnesses": np.concatenate([one.witnesses for one in fits]),
+    }
+
+
+def unpack_fits(packed: Mapping[str, np.ndarray]) -> Iterator[EdgeFit]:
+    """How the edges of each image that `pack_fits` was given fit."""
+    ends = packed["counts"].cumsum()
+    for start, end in zip(ends - packed["counts"], ends, strict=True):
+        yield EdgeFit(packed["classes"][start:end], packed["witnesses"][start:end])
+
+
+def write_usual_fit(store: ScoreSet, classes: int) -> None:
+    """Finds how the edges of each class usually fit, and keeps it; not where an earlier version has scored a part."""
+    total = FitCounts(classes)
+    for row in scored_shards(store):
+        if "fits" not in row:
+            return
+        for fit in unpack_fits(row["fits"]):
+            total.update(fit)
+    store.write_shard(_USUAL_FIT, 0, total.usual().to_dict())
+
+
+def read_usual_fit(store: ScoreSet) -> UsualFit | None:
+    """What `write_usual_fit` has found; None where the run has not looked at edges."""
+    return UsualFit.from_dict(store.read_shard(_USUAL_FIT, 0)) if store.shard_done(_USUAL_FIT, 0) else None
 
 
 def write_objects(store: ScoreSet, shard: int, objects: Sequence[GivenObjects]) -> None:

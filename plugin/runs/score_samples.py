@@ -25,6 +25,7 @@ from ..scores.class_pair_evidence import INGREDIENTS, PairEvidence, Usual, evide
 from ..scores.confident_kernels import STEPS
 from ..scores.confident_learning import ConfidentJoint, ConfidentLearning, Image, LowestCut, ThresholdSums, counts_score
 from ..scores.config import LABEL_ONLY_SCORES, PER_CLASS_SCORES, SCORES, ScoreConfig
+from ..scores.displaced_edges import EdgeFit, UsualFit, displacement, edge_fit
 from ..scores.image_scores import ImageScores, score_image, score_labels_only
 from ..scores.results import ResultRows
 from ..store.encoding import to_half, to_single
@@ -35,12 +36,16 @@ from .kept import (
     SCORED,
     check_unchanged,
     has_usual,
+    pack_fits,
     pack_pairs,
     read_usual,
+    read_usual_fit,
     sample_state,
+    unpack_fits,
     unpack_pairs,
     write_objects,
     write_usual,
+    write_usual_fit,
 )
 
 #: Scores of an image that need the whole dataset's sums
@@ -79,6 +84,7 @@ class _Scored:
     state: tuple[int, int]
     pairs: PairEvidence | None
     objects: GivenObjects
+    fit: EdgeFit | None
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,11 @@ class Scoring:
         """Whether pooled arrays, from which suspects are found, and class-pair evidence are kept."""
         return any(score in self.config.scores for score in _RELATIVE) and not self.reader.labels_only
 
+    @property
+    def looks_at_edges(self) -> bool:
+        """Whether displaced edges count in class-pair evidence, for which the pictures are read."""
+        return self.config.displaced_edges and "evidence" in self.config.scores and not self.reader.labels_only
+
     def run(self, progress: Progress) -> Reduction | None:
         """The first pass, what evidence is usual where that is needed, and the second pass where pixels are flagged.
 
@@ -135,6 +146,8 @@ class Scoring:
             return Reduction(**self.store.read_shard(_REDUCED, 0))
         self._run_pass(SCORED, self._score_shard, "Scoring", progress)
         if self.keeps_pooled and not has_usual(self.store):
+            if self.looks_at_edges:
+                write_usual_fit(self.store, self._classes)
             write_usual(self.store, self._classes)
         if not self.flags_pixels:
             return None
@@ -158,13 +171,14 @@ class Scoring:
     def rows(self) -> Iterator[ResultRows]:
         """The results of each shard, in order."""
         usual = read_usual(self.store) if "evidence" in self.config.scores and self.keeps_pooled else None
+        usual_fit = read_usual_fit(self.store) if self.looks_at_edges else None
         for shard in self._shards:
             row = self.store.read_shard(SCORED, shard)
             scores, ids = row["scores"], row["ids"]
             if self.flags_pixels:
                 scores["clc"] = self.store.read_shard(_SECOND, shard)["clc"]
             if usual is not None:
-                scores["evidence"] = self._evidence(row, usual)
+                scores["evidence"] = self._evidence(row, usual, usual_fit)
             yield ResultRows(
                 ids=ids,
                 scores={name: scores[name] for name in self._wanted},
@@ -242,8 +256,17 @@ class Scoring:
                 size = labels.shape[0] / self.config.pooling, labels.shape[1] / self.config.pooling
                 origin = Origin(sample_id, predicted.fold)
                 objects = given_objects(predicted.appearance, scores.pooled_labels, size, origin)
+        fit = self._edge_fit(index, predicted.values, labels) if self.looks_at_edges else None
         state = sample_state(self.samples, index, labels)
-        return _Scored(sample_id, labels.shape, predicted.fold, _without_arrays(scores), state, pairs, objects)
+        return _Scored(sample_id, labels.shape, predicted.fold, _without_arrays(scores), state, pairs, objects, fit)
+
+    def _edge_fit(self, index: int, probabilities: np.ndarray, labels: np.ndarray) -> EdgeFit:
+        try:
+            picture = self.samples[index].load_image()
+        except SampleError:
+            # All other scores do without the picture
+            return EdgeFit.none()
+        return edge_fit(picture, probabilities, labels)
 
     def _payload(self, found: list[_Scored], failures: list[LeftOut], sums: ThresholdSums) -> dict[str, Any]:
         scores = [one.scores for one in found]
@@ -265,13 +288,17 @@ class Scoring:
             "class_pixels": np.array([one.class_pixels for one in scores], np.int64).reshape(-1, self._classes),
             "states": np.array([one.state for one in found], np.int64).reshape(-1, 2),
             "pairs": pack_pairs([one.pairs for one in found if one.pairs is not None]),
+            **({"fits": pack_fits([one.fit for one in found if one.fit is not None])} if self.looks_at_edges else {}),
             "steps": sums.steps,
             "counts": sums.counts,
         }
 
-    def _evidence(self, row: dict[str, Any], usual: Usual) -> np.ndarray:
-        images = zip(unpack_pairs(row["pairs"]), row["scores"]["softmin"], strict=True)
-        return np.array([evidence_score(pairs, usual, softmin) for pairs, softmin in images], np.float64)
+    def _evidence(self, row: dict[str, Any], usual: Usual, usual_fit: UsualFit | None) -> np.ndarray:
+        displaced = np.zeros(len(row["ids"]))
+        if usual_fit is not None:
+            displaced[:] = [displacement(fit, usual_fit) for fit in unpack_fits(row["fits"])]
+        images = zip(unpack_pairs(row["pairs"]), row["scores"]["softmin"], displaced, strict=True)
+        return np.array([evidence_score(pairs, usual, *others) for pairs, *others in images], np.float64)
 
     def _thresholds(self) -> tuple[np.ndarray, np.ndarray]:
         """The class thresholds (K,), and the pixels given each class (K,)."""

@@ -9,7 +9,8 @@ confusions (kerb and road) are in every image, so each is divided by what is usu
 percentile of the images (a mistake that one image in five repeats is not yet usual; of fewer than five images, what no
 other one says), plus a floor, as a few pixels of a rare pair must not outweigh an object. A level is the root of the
 sum of its squared ratios, the evidence the geometric mean of the four. The image's suspicion is the geometric mean of
-the evidence and of 1 / softmin, which counts twice as the one witness at full resolution.
+the evidence and of 1 / softmin, which counts twice as the one witness at full resolution. What `displaced_edges` says
+is added to it, as either is enough.
 """
 
 from __future__ import annotations
@@ -220,19 +221,20 @@ def evidence_strength(pairs: PairEvidence, usual: Usual) -> float:
     return float(np.prod(np.bincount(level, squares, 4)) ** (1 / 8))
 
 
-def evidence_score(pairs: PairEvidence, usual: Usual, softmin: float) -> float:
+def evidence_score(pairs: PairEvidence, usual: Usual, softmin: float, displaced: float = 0.0) -> float:
     """The image's score.
 
     Args:
         pairs: of the image
         usual: of the dataset
         softmin: the image's softmin score, in [0, 1]
+        displaced: how far the image's edges are displaced, as `displaced_edges.displacement` says
 
     Returns:
         1 / (1 + suspicion / 8) in (0, 1], low where the mask is probably wrong; 1 where nothing contradicts it.
     """
-    suspicion = (evidence_strength(pairs, usual) / max(softmin, _SOFTMIN_FLOOR) ** 2) ** (1 / 3)
-    return 1 / (1 + suspicion / _MIDDLING)
+    contradicted = (evidence_strength(pairs, usual) / max(softmin, _SOFTMIN_FLOOR) ** 2) ** (1 / 3)
+    return 1 / (1 + (contradicted + displaced) / _MIDDLING)
 
 
 def _odds(given: np.ndarray, predicted: np.ndarray, agree: np.ndarray) -> np.ndarray:

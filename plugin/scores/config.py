@@ -27,6 +27,7 @@ class ScoreConfig(Config):
     """
 
     execution_only: ClassVar[tuple[str, ...]] = ("workers",)
+    added: ClassVar[tuple[str, ...]] = ("displaced_edges",)
 
     scores: tuple[str, ...] = parameter(
         SCORES, "Which scores", f"Some of {', '.join(SCORES)}", choices=SCORES, empty="all", unit="SCORE"
@@ -55,6 +56,11 @@ class ScoreConfig(Config):
     )
     coco_average: str = parameter(
         "components", "CoCo averages over", "What CoCo averages over", choices=("components", "classes")
+    )
+    displaced_edges: bool = parameter(
+        True,
+        "Look for displaced edges",
+        "For `evidence`, in the pictures, too; else its order is that of version 0.2.0",
     )
     per_class: bool = parameter(True, "Also score every class of every image")
     workers: int | None = parameter(None, "Threads", "Threads that score", within="[1, inf)", empty="one a core")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ..pixels.gradient import colour_gradient, fitted
 from .regions import Region
 
 #: Larger pictures are made as small as this: edges and colours of regions do not need more
@@ -29,14 +30,10 @@ class Picture:
     def __init__(self, pixels: np.ndarray, size: tuple[int, int]) -> None:
         self.scale = min(1.0, _LONGEST_SIDE / max(size))
         height, width = (max(1, round(side * self.scale)) for side in size)
-        if pixels.shape[:2] != (height, width):
-            smaller = pixels.shape[0] * pixels.shape[1] > height * width
-            how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-            pixels = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=how)
         #: (h, w, 3) uint8 CIE Lab, L in [0, 255]
-        self.colours = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2LAB)
+        self.colours = cv2.cvtColor(fitted(pixels, (height, width)), cv2.COLOR_RGB2LAB)
         #: (h, w) float32, length of the colour's gradient
-        self.gradient = _gradient(self.colours)
+        self.gradient = colour_gradient(self.colours)
         self._usual = float(self.gradient.mean()) + 1e-6
 
     def contrasts(self, region: Region, given: np.ndarray) -> list[float]:
@@ -107,14 +104,6 @@ class Picture:
             return 0.0, 0.0
         band = cv2.dilate(along.astype(np.uint8), _CROSS) > 0
         return float(np.log(gradient[band].mean() / self._usual + 0.1)), 1.0
-
-
-def _gradient(colours: np.ndarray) -> np.ndarray:
-    squares = np.zeros(colours.shape[:2], np.float32)
-    for channel in cv2.split(cv2.GaussianBlur(colours, (5, 5), 1)):
-        across, down = (slope.astype(np.float32) for slope in cv2.spatialGradient(channel))
-        squares += across * across + down * down
-    return np.sqrt(squares)
 
 
 def _distance(colour: np.ndarray, colours: np.ndarray) -> tuple[float, float]:

@@ -38,3 +38,9 @@ def test_whole_numbers_are_whole(config: type[Config], name: str, value: Any) ->
 def test_whole_numbers_of_numpy_and_none_are_taken() -> None:
     config = CrossValidation.from_params({"folds": np.int64(3), "epochs": None})
     assert (config.folds, config.digest()) == (3, CrossValidation(folds=3).digest())
+
+
+def test_a_parameter_that_was_added_changes_only_digests_of_other_values() -> None:
+    # That of version 0.2.0, which did not have the parameter
+    assert ScoreConfig().digest() == "a1275b5c8bad"
+    assert ScoreConfig(displaced_edges=False).digest() != ScoreConfig().digest()

@@ -38,6 +38,14 @@ def scored(make_dataset: Any, tmp_path: Path) -> Any:
 
 
 @pytest.fixture
+def displaced(scored: Any) -> Any:
+    """The same, with the masks of every sixth image moved two pixels to the right."""
+    for path in scored.values("ground_truth.mask_path")[3::6]:
+        cv2.imwrite(path, np.roll(cv2.imread(path, cv2.IMREAD_UNCHANGED), 2, axis=1))
+    return scored
+
+
+@pytest.fixture
 def open_scoring(tmp_path: Path) -> Open:
     """``open_scoring(dataset, folder="a", skip_failures=False, **parameters of ScoreConfig)`` gives a `Scoring`."""
     from label_quality.plugin.predictions.config import FilesSource
@@ -250,13 +258,16 @@ def test_predicted_masks_may_hold_ignored_values(fiftyone: Any, make_dataset: An
     np.testing.assert_array_equal(saved, mask)
 
 
-def test_evidence_is_relative_to_what_is_usual_in_all_images(scored: Any, open_scoring: Open) -> None:
+def test_evidence_is_relative_to_what_is_usual_in_all_images(displaced: Any, open_scoring: Open) -> None:
     from label_quality.plugin.scores.class_pair_evidence import UsualEvidence, evidence_score, pair_evidence
+    from label_quality.plugin.scores.displaced_edges import FitCounts, displacement, edge_fit
     from label_quality.plugin.scores.image_scores import score_image
 
-    scoring = open_scoring(scored, scores=("evidence", "cil"))
+    scoring = open_scoring(displaced, scores=("evidence", "cil"))
+    without = open_scoring(displaced, "without", scores=("evidence", "cil"), displaced_edges=False)
     scoring.run(silent)
-    images, softmins, usual = [], [], UsualEvidence(4)
+    without.run(silent)
+    images, softmins, usual, fits, usual_fit = [], [], UsualEvidence(4), [], FitCounts(4)
     for index, sample_id in enumerate(scoring.samples.ids):
         labels = scoring.samples.load_labels(index)
         probabilities = scoring.reader.read(sample_id, labels.shape).values
@@ -265,8 +276,15 @@ def test_evidence_is_relative_to_what_is_usual_in_all_images(scored: Any, open_s
         images.append(pair_evidence(pooled, every.pooled_labels))
         softmins.append(every.softmin)
         usual.update(images[-1])
+        fits.append(edge_fit(scoring.samples[index].load_image(), probabilities, labels))
+        usual_fit.update(fits[-1])
     expected = [evidence_score(pairs, usual.usual(), low) for pairs, low in zip(images, softmins, strict=True)]
-    np.testing.assert_array_equal(joined(scoring, "scores")["evidence"], expected)
+    np.testing.assert_array_equal(joined(without, "scores")["evidence"], expected)
+    moved = [displacement(fit, usual_fit.usual()) for fit in fits]
+    assert sum(one > 0 for one in moved[3::6]) > 3
+    every = zip(images, softmins, moved, strict=True)
+    with_edges = [evidence_score(pairs, usual.usual(), low, more) for pairs, low, more in every]
+    np.testing.assert_array_equal(joined(scoring, "scores")["evidence"], with_edges)
     assert len(set(expected)) > 10 and np.argmin(expected) % 5 == 0
 
 
@@ -336,6 +354,31 @@ def test_evidence_that_is_usual_is_found_again_where_a_run_was_killed_before_it(
     assert files(killed) == files(undisturbed)
 
 
+def test_a_run_that_an_earlier_version_began_ends_without_displaced_edges(displaced: Any, open_scoring: Open) -> None:
+    """Its shards know nothing of edges, and those of a dataset are judged by what is usual in all of it."""
+    begun, without = open_scoring(displaced, "begun"), open_scoring(displaced, "without", displaced_edges=False)
+    for scoring in (begun, without):
+        scoring.run(silent)
+    row = begun.store.read_shard("scores", 0)
+    del row["fits"]
+    begun.store.write_shard("scores", 0, row)
+    for stage, shard in (("scores", 2), ("usual", 0), ("usual_fit", 0), ("flags", 2), ("reduced", 0)):
+        begun.store.discard_shard(stage, shard)
+    begun.run(silent)
+    np.testing.assert_array_equal(joined(begun, "scores")["evidence"], joined(without, "scores")["evidence"])
+    assert not begun.store.shard_done("usual_fit", 0)
+
+
+def test_an_image_whose_picture_is_damaged_is_scored_without_its_edges(displaced: Any, open_scoring: Open) -> None:
+    path = Path(displaced.first().filepath)
+    path.write_bytes(path.read_bytes()[:-40])
+    scoring, without = open_scoring(displaced), open_scoring(displaced, "without", displaced_edges=False)
+    for each in (scoring, without):
+        each.run(silent)
+    found, expected = (joined(each, "scores")["evidence"] for each in (scoring, without))
+    assert found[0] == expected[0] and (found <= expected).all() and (found < expected).any()
+
+
 def test_evidence_needs_probabilities(fiftyone: Any, make_dataset: Any, open_scoring: Open) -> None:
     dataset = make_dataset(count=2)
     for sample in dataset:
@@ -364,6 +407,21 @@ def test_the_evidence_of_images_survives_the_store(scored: Any, open_scoring: Op
         for before, after in zip(images, again, strict=True):
             for name, values in vars(before).items():
                 np.testing.assert_array_equal(getattr(after, name), values, strict=True)
+
+
+def test_how_the_edges_of_images_fit_survives_the_store(scored: Any, open_scoring: Open) -> None:
+    from label_quality.plugin.runs.kept import pack_fits, unpack_fits
+    from label_quality.plugin.scores.displaced_edges import EdgeFit
+
+    store, nothing = open_scoring(scored).store, EdgeFit.none()
+    two = EdgeFit(np.array([0, 3], np.int16), np.array([[0.5, 1 / 3, -2], [1e-9, 0, 4]], np.float32))
+    for images in ([], [nothing], [nothing, two, nothing], [two, two]):
+        store.write_shard("scores", 0, pack_fits(images))
+        again = list(unpack_fits(store.read_shard("scores", 0)))
+        assert len(again) == len(images)
+        for before, after in zip(images, again, strict=True):
+            np.testing.assert_array_equal(after.classes, before.classes, strict=True)
+            np.testing.assert_array_equal(after.witnesses, before.witnesses, strict=True)
 
 
 def test_confident_learning_does_not_depend_on_evidence(scored: Any, open_scoring: Open) -> None:
