@@ -5,6 +5,7 @@ from __future__ import annotations
 from .base.parameters import merged
 from .benchmark.config import BenchmarkConfig, BenchmarkRequest
 from .predictions.config import PREDICTION_SOURCES
+from .review.config import CleanRequest
 from .runs.request import Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
@@ -21,4 +22,5 @@ PARAMETERS = {
         *(BenchmarkRequest, BenchmarkConfig, CrossValidation, ScoreConfig, Request),
         without=("architecture", "only_folds"),
     ),
+    "export_clean_dataset": merged(CleanRequest),
 }

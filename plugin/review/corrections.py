@@ -122,11 +122,12 @@ def unchanged_samples(
 
 
 def given_mask(samples: SegmentationSamples, index: int) -> np.ndarray:
-    """A copy of a given mask: (H, W) values, or (H, W, 3) RGB where the classes have colours."""
-    mask = np.array(samples.load_mask(index))
-    if mask.ndim == 3:
-        mask = mask[..., :3] if samples.class_table.colors is not None else mask[..., 0]
-    return mask
+    """A copy of a given mask: (H, W) int32 values, or (H, W, 3) RGB where the classes have colours."""
+    mask = np.asarray(samples.load_mask(index))
+    if samples.class_table.colors is not None:
+        return np.array(mask[..., :3] if mask.ndim == 3 else mask)
+    # A mask of 8 bits, or of truth values, cannot be given the value of every class
+    return np.array(mask[..., 0] if mask.ndim == 3 else mask, np.int32)
 
 
 def paint(mask: np.ndarray, region: Region, table: ClassTable, sample_id: str) -> np.ndarray:
@@ -170,6 +171,15 @@ def pixels_of(region: Region, size: Sequence[int], sample_id: str) -> np.ndarray
     shares = [pixels / size[1 - axis % 2] for axis, pixels in enumerate(box)]
     found = place_region({"bounding_box": shares, "mask_path": str(path)}, size, sample_id)
     return redrawn(place, found, size)
+
+
+def box_of(inside: np.ndarray) -> tuple[int, int, int, int]:
+    """(left, top, width, height) in pixels of where an (H, W) bool array is True; of none, a width and height of 0."""
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not rows.size:
+        return 0, 0, 0, 0
+    left, top = int(columns[0]), int(rows[0])
+    return left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1
 
 
 def stored_values(mask: np.ndarray) -> np.ndarray:
