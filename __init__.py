@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .plugin.benchmark.records import delete_benchmark, list_benchmarks, load_benchmark
     from .plugin.benchmark.run import benchmark_scores
     from .plugin.review.annotation import send_to_annotation
+    from .plugin.review.clean_dataset import export_clean_dataset
     from .plugin.review.corrected_masks import write_corrected_masks
     from .plugin.review.decide import set_verdict
     from .plugin.review.learn import learn_from_verdicts
@@ -40,6 +41,7 @@ __all__ = [
     "dataset_from_folders",
     "delete_benchmark",
     "delete_run",
+    "export_clean_dataset",
     "find_suspects",
     "learn_from_verdicts",
     "list_benchmarks",
@@ -61,6 +63,7 @@ _MODULES = {
     "benchmark.records": "delete_benchmark list_benchmarks load_benchmark",
     "benchmark.run": "benchmark_scores",
     "review.annotation": "send_to_annotation",
+    "review.clean_dataset": "export_clean_dataset",
     "review.corrected_masks": "write_corrected_masks",
     "review.decide": "set_verdict",
     "review.learn": "learn_from_verdicts",

@@ -15,6 +15,7 @@ from ..plugin.review.queue import check_path, default_path, export_queue
 from .form import choice as choice_form
 from .form.forms import Form
 from .form.parameters import to_request
+from .output.outputs import counted
 from .output.plain_text import plain
 
 _LABEL = "Export relabelling queue"
@@ -89,7 +90,7 @@ class ExportRelabellingQueue(foo.Operator):
             written = export_queue(chosen, path, overwrite=bool(ctx.params.get("overwrite")))
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
-        message = f"Wrote {_counted(written.images, 'image')} with {_counted(written.regions, 'suspect')} to "
+        message = f"Wrote {counted(written.images, 'image')} with {counted(written.regions, 'suspect')} to "
         message += f"{written.path}."
         ctx.ops.notify(message, variant="success")
         return {"path": written.path, "images": written.images, "regions": written.regions, "message": message}
@@ -115,7 +116,7 @@ def _say(form: Form, choice: Choice, path: str, overwrite: bool) -> None:
         form.fail_as(error, fallback="path")
         return
     if form.valid:
-        form.notice("plan", f"Writes {_counted(images, 'image')}, the worst first, to {target}.")
+        form.notice("plan", f"Writes {counted(images, 'image')}, the worst first, to {target}.")
 
 
 def _is_there(path: Any) -> bool:
@@ -124,7 +125,3 @@ def _is_there(path: Any) -> bool:
     except LabelQualityError:
         return False
     return os.path.exists(os.path.expanduser(path.strip()))
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count:,} {name}{'s' * (count != 1)}"

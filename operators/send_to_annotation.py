@@ -18,6 +18,7 @@ from .form import choice as choice_form
 from .form import forms
 from .form.forms import Form
 from .form.parameters import to_request
+from .output.outputs import counted
 from .output.plain_text import plain
 
 _LABEL = "Send to annotation"
@@ -129,9 +130,9 @@ class SendToAnnotation(EngineOperator):
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
         title = annotation_backends.title_of(summary["backend"])
-        sent = _counted(summary["images"], "image")
+        sent = counted(summary["images"], "image")
         if summary["regions"]:
-            sent += f" with {_counted(summary['regions'], 'suspect')}"
+            sent += f" with {counted(summary['regions'], 'suspect')}"
         return f"Sent {sent} to {title} as '{summary['anno_key']}'."
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:
@@ -195,12 +196,8 @@ def _say(form: Form, choice: Choice, backend: str) -> None:
         return
     if form.valid:
         field = annotation.result_field(label_field, backend)
-        images = _counted(len(chosen.samples), "image")
+        images = counted(len(chosen.samples), "image")
         title = annotation_backends.title_of(backend)
         form.notice(
             "plan", f"Sends {images} to {title}. Corrections will come back to '{field}'; the given masks stay."
         )
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count:,} {name}{'s' * (count != 1)}"

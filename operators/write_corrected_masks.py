@@ -11,14 +11,11 @@ import fiftyone.operators.types as types
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.progress import Progress
-from ..plugin.dataset.fields import field_name
-from ..plugin.dataset.run_record import RunRecord, list_records
-from ..plugin.dataset.suspect_fields import SUSPECTS
 from ..plugin.dataset.verdicts import CONFIRMED
 from .execution import EngineOperator
-from .form.forms import Form, when
+from .form.forms import Form, runs_with_suspects, when
 from .form.parameters import to_request
-from .output.outputs import left_out, warnings
+from .output.outputs import counted, left_out, warnings
 from .output.plain_text import plain
 
 _LABEL = "Write corrected masks"
@@ -76,7 +73,7 @@ class WriteCorrectedMasks(EngineOperator):
         from ..plugin.review.corrected_masks import default_folder
 
         form = Form(ctx)
-        runs = _runs(ctx.dataset)
+        runs = runs_with_suspects(ctx.dataset)
         if not runs:
             form.fail("key", "There are no suspects to correct yet: find suspects first, or audit the labels.")
             return form.property(_LABEL, "Write")
@@ -105,7 +102,7 @@ class WriteCorrectedMasks(EngineOperator):
         from ..plugin.review.choose_images import whole_samples
         from ..plugin.review.corrected_masks import write_corrected_masks
 
-        runs, params = _runs(ctx.dataset), ctx.params
+        runs, params = runs_with_suspects(ctx.dataset), ctx.params
         if not runs and not params.get("key"):
             raise LabelQualityError("There are no suspects to correct yet: find suspects first, or audit the labels.")
         written = write_corrected_masks(
@@ -127,7 +124,7 @@ class WriteCorrectedMasks(EngineOperator):
 
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
-        masks, regions = _counted(summary["images"], "mask"), _counted(summary["regions"], "corrected suspect")
+        masks, regions = counted(summary["images"], "mask"), counted(summary["regions"], "corrected suspect")
         return f"Wrote {masks} with {regions} to {summary['folder']}; field '{summary['field']}' shows them."
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:
@@ -138,10 +135,6 @@ class WriteCorrectedMasks(EngineOperator):
         # Of masks that older versions were asked for, the results have no failures
         warnings(shown, left_out(summary.get("failures", ())))
         return types.Property(shown, view=types.View(label=_LABEL))
-
-
-def _runs(dataset: Any) -> list[RunRecord]:
-    return [run for run in list_records(dataset) if dataset.has_sample_field(field_name(run.key, SUSPECTS))]
 
 
 def _say(form: Form, key: str, regions: str, folder: str) -> None:
@@ -156,11 +149,7 @@ def _say(form: Form, key: str, regions: str, folder: str) -> None:
         text = "No suspect is confirmed yet: review the suspects first, or correct all that nobody has rejected."
         form.fail("regions", text if regions == CONFIRMED else "There is no suspect to correct.")
         return
-    whole = "in the run's images" if form.value("within_view") else f"in {_counted(images, 'image')}"
+    whole = "in the run's images" if form.value("within_view") else f"in {counted(images, 'image')}"
     form.notice(
-        "plan", f"Corrects {_counted(found, 'suspect')} {whole}, in copies under {folder}; the given masks stay."
+        "plan", f"Corrects {counted(found, 'suspect')} {whole}, in copies under {folder}; the given masks stay."
     )
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count:,} {name}{'s' * (count != 1)}"

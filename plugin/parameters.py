@@ -6,6 +6,7 @@ from .base.parameters import merged
 from .benchmark.config import BenchmarkConfig, BenchmarkRequest
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
+from .review.config import CleanRequest
 from .runs.request import ObjectRequest, Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
@@ -23,4 +24,5 @@ PARAMETERS = {
         *(BenchmarkRequest, BenchmarkConfig, CrossValidation, ScoreConfig, Request),
         without=("architecture", "only_folds"),
     ),
+    "export_clean_dataset": merged(CleanRequest),
 }

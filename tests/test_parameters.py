@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ COMMANDS = {
     "find_suspects": "suspects",
     "score_objects": "objects",
     "benchmark_scores": "benchmark",
+    "export_clean_dataset": "export",
 }
+#: Functions that take a run, and so no field of given masks
+OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset")
 #: Parameters whose option has another name, or that the command has a way of its own to say
 RENAMED = {"truth_field": "truth", "run_key": "run"}
 
@@ -53,15 +57,17 @@ def test_the_command_has_every_parameter_with_its_sentence_default_and_choices(f
 def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset: Any, function: str) -> None:
     from label_quality.plugin import audit
     from label_quality.plugin.benchmark.run import benchmark_scores
+    from label_quality.plugin.review.clean_dataset import export_clean_dataset
 
-    called = {"benchmark_scores": benchmark_scores}.get(function) or getattr(audit, function)
-    given = (dataset,) if function in ("find_suspects", "score_objects") else (dataset, "ground_truth")
+    others = {"benchmark_scores": benchmark_scores, "export_clean_dataset": export_clean_dataset}
+    called = others.get(function) or getattr(audit, function)
+    given = (dataset,) if function in OF_A_RUN else (dataset, "ground_truth")
     with pytest.raises(LabelQualityError, match="Unknown parameter 'nonsense'") as caught:
         called(*given, nonsense=1)
-    known = set(str(caught.value).partition("expected some of ")[2].rstrip(".").split(", "))
+    known = set(re.split("expected (?:some|one) of ", str(caught.value))[1].rstrip(".").split(", "))
     named = {"source", "suspects", "predictions", "key"} & set(PARAMETERS[function])
-    others = {name for source in ("model", "files") for name in table(PREDICTION_SOURCES[source])}
-    of_source = others - set(table(PREDICTION_SOURCES["cross_validation"]))
+    of_sources = {name for source in ("model", "files") for name in table(PREDICTION_SOURCES[source])}
+    of_source = of_sources - set(table(PREDICTION_SOURCES["cross_validation"]))
     assert known | named | (of_source if "source" in PARAMETERS[function] else set()) == set(PARAMETERS[function])
 
 
@@ -71,19 +77,24 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "score_label_quality": [{}],
     "find_suspects": [{}],
     "score_objects": [{}],
+    "export_clean_dataset": [{}],
     "benchmark_scores": [{}, {"blocks": True}, {"how": "truth"}],
 }
+#: What operators are told beside the parameters
+NO_PARAMETERS = {"label_field", "within_view"}
 #: A form has a rate for each kind of error, and offers to overwrite what is there
 NOT_IN_FORMS = {"kinds", "rates", "overwrite"}
 
 
 @pytest.fixture
-def scored(make_dataset: Any) -> Any:
-    """Ten samples with corrected masks and a run ``lq`` that has scores."""
+def scored(fiftyone: Any, make_dataset: Any) -> Any:
+    """Ten samples with corrected masks and a run ``lq`` that has scores, and looked for suspects."""
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
 
     dataset = make_dataset(count=10)
     dataset.clone_sample_field("ground_truth", "corrected")
+    kind = {"ftype": fiftyone.EmbeddedDocumentField, "embedded_doc_type": fiftyone.Detections}
+    dataset.add_sample_field("lq_suspects", **kind)
     save_record(dataset, RunRecord("lq", "ground_truth", scored=10, fields=["lq_quality"]))
     return dataset
 
@@ -129,18 +140,18 @@ def test_the_operator_takes_every_parameter_from_python(
     operator = foo.get_operator(f"@label-quality/segmentation/{function}")
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(operator, "call", lambda ctx, params, delegate, progress: sent.append(params))
-    given = (scored,) if function in ("find_suspects", "score_objects") else (scored, "ground_truth")
+    given = (scored,) if function in OF_A_RUN else (scored, "ground_truth")
     sources = list(PREDICTION_SOURCES) if "source" in PARAMETERS[function] else [None]
     for source in sources:
         extra = {"source": source} if source else {}
         names = set(operator.engine_names(extra)) if source else set(PARAMETERS[function])
         values = {name: PARAMETERS[function][name].default for name in names} | extra
         operator(*given, **values)
-        assert set(sent[-1]) - {"label_field"} == names
+        assert set(sent[-1]) - NO_PARAMETERS == names
         # FiftyOne has loaded the plugin's modules a second time, under names of its own
         with pytest.raises(Exception, match="Unknown parameter 'nonsense'"):
             operator(*given, nonsense=1)
-    assert set().union(*sent) - {"label_field"} == set(PARAMETERS[function])
+    assert set().union(*sent) - NO_PARAMETERS == set(PARAMETERS[function])
 
 
 def test_an_operator_audits_with_thresholds_of_suspects(make_dataset: Any, tmp_path: Path) -> None:

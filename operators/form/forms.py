@@ -15,8 +15,9 @@ import fiftyone.operators.types as types
 from ...plugin.base.config import Config
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.base.parameters import FLAG, LIST, NUMBER, WHOLE, Parameter, table
-from ...plugin.dataset.fields import owner
-from ...plugin.dataset.run_record import RunRecord, validate_key
+from ...plugin.dataset.fields import field_name, owner
+from ...plugin.dataset.run_record import RunRecord, list_records, validate_key
+from ...plugin.dataset.suspect_fields import SUSPECTS
 from ...plugin.runs.request import Request
 from ...plugin.samples.checks import check_collection, check_label_field, segmentation_fields
 from ...plugin.samples.private_fiftyone import root_of
@@ -284,6 +285,11 @@ def run_key(form: Form, runs: Sequence[RunRecord]) -> None:
             f"There is a run '{key}' already, of '{existing.label_field}', made {when(existing)}. Overwrite it, or "
             f"choose another name, such as '{free}'.",
         )
+
+
+def runs_with_suspects(dataset: Any) -> list[RunRecord]:
+    """The runs whose suspects there are, the oldest first."""
+    return [run for run in list_records(dataset) if dataset.has_sample_field(field_name(run.key, SUSPECTS))]
 
 
 def free_key(key: str, taken: Set[str]) -> str:

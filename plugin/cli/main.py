@@ -17,18 +17,22 @@ from ..base.parameters import table
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
+from ..review.config import CleanRequest
 from ..runs.request import Request, Stages
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
 from . import benchmark as cli_benchmark
 from .data import UsageError, check_data, load_dataset, open_data, started_fiftyone
 from .parser import make_parser
-from .text import counted, describe, listed, objects_text, runs_table, suspects_text
+from .text import counted, describe, export_text, listed, objects_text, runs_table, suspects_text
 
 #: Names that errors may give in backticks and that are options here
 _OPTIONS = {name for parameters in PARAMETERS.values() for name in parameters} | {
     *("tag", "worst", "below", "error_type", "group", "break_clones")
 }
+
+#: Parameters that are no options, and what the usage calls them
+_ARGUMENTS = {"export_dir": "DIR"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,6 +144,20 @@ def _queue(options: argparse.Namespace) -> None:
         print(f"Wrote {images}, the worst first, and {regions} to {written.path}.")
 
 
+def _export(options: argparse.Namespace) -> None:
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["export_clean_dataset"]}
+    CleanRequest.from_params(parameters)
+    with started_fiftyone():
+        from ..review.clean_dataset import export_clean_dataset
+
+        progress = TerminalProgress()
+        try:
+            made = export_clean_dataset(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(export_text(made))
+
+
 def _app(options: argparse.Namespace) -> None:
     with started_fiftyone():
         _open_app(load_dataset(options.dataset), options.port, options.key)
@@ -181,6 +199,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "suspects": _suspects,
     "objects": _objects,
     "queue": _queue,
+    "export": _export,
     "benchmark": cli_benchmark.run,
     "demo": _demo,
     "app": _app,
@@ -248,6 +267,8 @@ def _as_options(message: str) -> str:
     """An error of the engine, whose parameters have other names on the command line."""
 
     def option(match: re.Match[str]) -> str:
+        if match[1] in _ARGUMENTS:
+            return _ARGUMENTS[match[1]]
         name = cli_benchmark.RENAMED.get(match[1], match[1])
         return f"--{name.replace('_', '-')}" if match[1] in _OPTIONS else match[0]
 

@@ -8,11 +8,22 @@ from typing import Any
 from ..base.parameters import table
 from ..objects.config import ObjectConfig
 from ..predictions.config import PREDICTION_SOURCES
+from ..review.config import CleanRequest
 from ..runs.request import ObjectRequest, Request, Stages, SuspectRequest
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
 from . import benchmark
-from .options import OF_CLASSES, add_of_sources, add_parameters, data_options, natural, port, positive, switch
+from .options import (
+    OF_CLASSES,
+    add_of_sources,
+    add_parameters,
+    data_options,
+    described,
+    natural,
+    port,
+    positive,
+    switch,
+)
 
 DEFAULT_PORT = 5151
 _EPILOG = """\
@@ -23,6 +34,7 @@ examples:
   label-quality suspects street --min-evidence 0.01
   label-quality app street
   label-quality queue street relabel.csv --worst 100
+  label-quality export street street-clean --unreviewed ignore
   label-quality benchmark --dataset street --architectures DeepLabV3Plus FPN
 
 Exit status: 0 done, 1 an error that is explained, 2 wrong options, 130 stopped with Ctrl-C. A command that was stopped
@@ -53,6 +65,12 @@ def make_parser() -> argparse.ArgumentParser:
     add_parameters(objects, table(ObjectRequest) | table(ObjectConfig))
 
     _queue(_command(commands, "queue", "write the images to relabel, and their suspects, to a CSV or JSON file"))
+
+    export = _command(commands, "export", "export all images with the best masks that are known after a review")
+    export.add_argument("dataset", help="name of the dataset")
+    folder = table(CleanRequest)["export_dir"]
+    export.add_argument(folder.name, metavar=folder.unit, help=described(folder))
+    add_parameters(export, table(CleanRequest), without=(folder.name,))
 
     app = _command(commands, "app", "open a dataset in the App, worst images first")
     app.add_argument("dataset", help="name of the dataset")

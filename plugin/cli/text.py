@@ -9,6 +9,7 @@ from ..base.console import format_seconds, format_table, short_path
 
 if TYPE_CHECKING:
     from ..dataset.run_record import RunRecord
+    from ..review.clean_dataset import ExportedDataset
     from ..runs.summary import FoundSuspects, RankedImage, RunSummary, ScoredObjects
 
 _SHOWN_FAILURES = 10
@@ -29,9 +30,7 @@ def describe(summary: RunSummary, worst: int = 10) -> str:
     ]
     if summary.note:
         lines.append(f"Note: {summary.note}")
-    lines += [f"Left out: {failure}" for failure in summary.failures[:_SHOWN_FAILURES]]
-    if len(summary.failures) > _SHOWN_FAILURES:
-        lines.append(f"... and {len(summary.failures) - _SHOWN_FAILURES} more, all in the run's record.")
+    lines += _left_out(summary.failures, "the run's record")
     if worst > 0:
         title = "Worst images first (scores are in 0..1, low = probably mislabelled):"
         lines += ["", title, "", ranking_table(summary.worst[:worst])]
@@ -95,10 +94,32 @@ def runs_table(records: Sequence[RunRecord]) -> str:
     return "\n".join([format_table(header, rows), *([""] if notes else []), *notes])
 
 
+def export_text(made: ExportedDataset) -> str:
+    """What was exported, and what was left out."""
+    images, regions, pixels = (
+        counted(made.images, "image"),
+        counted(made.regions, "corrected suspect"),
+        counted(made.pixels, "changed pixel"),
+    )
+    lines = [f"Exported {images} with {regions} and {pixels} to {made.folder}; {made.manifest} says what and why."]
+    if made.ignored:
+        lines.append(f"Ignored: {counted(made.ignored, 'suspect')} that nobody has reviewed.")
+    left = {"with a suspect that nobody has reviewed": made.dropped, "without a mask": made.without_mask}
+    lines += [f"Left out: {counted(number, 'image')} {why}." for why, number in left.items() if number]
+    return "\n".join([*lines, *_left_out(made.failures, "the manifest")])
+
+
 def listed(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
     more = len(names) - _SHOWN_NAMES
     return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _left_out(failures: Sequence[str], whole: str) -> list[str]:
+    """A line a failure, so far as there is room for them; ``whole`` has them all."""
+    lines = [f"Left out: {failure}" for failure in failures[:_SHOWN_FAILURES]]
+    more = len(failures) - _SHOWN_FAILURES
+    return [*lines, f"... and {more} more, all in {whole}."] if more > 0 else lines
 
 
 def counted(count: int, name: str) -> str:

@@ -180,6 +180,10 @@ def _with_mask(region: Mapping[str, Any]) -> Document:
     return kept
 
 
+def is_drawn_mask(mask: np.ndarray) -> bool:
+    """Whether a region's mask in the database is a person's: it is of 0 and 1 then, unlike those that are kept."""
+    return bool(mask.max(initial=0) < _KEPT)
+
+
 def _is_drawn(region: Mapping[str, Any]) -> bool:
-    """Whether a person has drawn the mask: it is of 0 and 1 then, unlike those that `_with_mask` keeps."""
-    return region.get("mask") is not None and fou.deserialize_numpy_array(region["mask"]).max(initial=0) < _KEPT
+    return region.get("mask") is not None and is_drawn_mask(fou.deserialize_numpy_array(region["mask"]))

@@ -33,6 +33,7 @@ from ..labels.images import image_size
 from ..samples.private_fiftyone import root_of
 from ..store.containers import write_bytes
 from .choose_images import Chosen
+from .export_folder import in_home
 from .spreadsheet_cells import as_cell
 
 FORMATS = (".csv", ".json")
@@ -74,8 +75,7 @@ class Exported:
 
 def default_path(dataset: fo.Dataset) -> str:
     """Where the queue goes unless told otherwise: the home folder."""
-    name = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in dataset.name)
-    return os.path.join(os.path.expanduser("~"), f"{name}-relabel.csv")
+    return in_home(dataset, "-relabel.csv")
 
 
 def check_path(path: str | os.PathLike[str], overwrite: bool = False) -> Path:

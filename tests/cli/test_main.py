@@ -102,6 +102,38 @@ def test_the_same_command_again_is_quick_and_another_one_is_refused(folder: Path
     assert label_quality(capsys, *AUDIT, "--predictions", "soft", "--temperature", "0.2", "--overwrite")[0] == 0
 
 
+def test_a_clean_dataset_is_exported_after_a_review(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    from label_quality.plugin.review.decide import set_verdict
+
+    # Without probabilities, which say that in these pictures nothing is wrong
+    status, _, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--worst", "0", "--no-probability")
+    assert status == 0
+    dataset = fiftyone.load_dataset("street")
+    regions = dataset.values("lq_suspects.detections.id", unwind=True)
+    set_verdict(dataset, "lq", regions[:1], "confirmed")
+    before = {path.name: path.read_bytes() for path in (folder / "masks").iterdir()}
+    status, out, err = label_quality(capsys, "export", "street", "clean", "--unreviewed", "ignore")
+    assert status == 0 and "Exporting: 6 of 6" in err
+    lines, target = out.splitlines(), folder / "clean"
+    pixels = json.loads((target / "manifest.json").read_text())["counts"]["pixels"]
+    assert lines[0] == (
+        f"Exported 6 images with 1 corrected suspect and {pixels} changed pixels to {target}; "
+        f"{target / 'manifest.json'} says what and why."
+    )
+    assert lines[1:] == [f"Ignored: {len(regions) - 1} suspects that nobody has reviewed."]
+    assert len(list((target / "labels").iterdir())) == COUNT
+    assert {path.name: path.read_bytes() for path in (folder / "masks").iterdir()} == before
+    status, out, err = label_quality(capsys, "export", "street", "clean")
+    text = f"error: There are other files in {target}. Give another DIR, such as an empty one.\n"
+    assert (status, out, err.splitlines(keepends=True)[-1]) == (1, "", text)
+    status, _, err = label_quality(capsys, "export", "street", "other", "--key", "two")
+    assert status == 1 and "has no label quality run 'two'. Its runs are: lq." in err
+    # What was exported can be audited again
+    again = ("audit", "--images", "clean/data", "--masks", "clean/labels", "--classes", "clean/classes.json")
+    status, out, _ = label_quality(capsys, *again, "--ignored", "255", "--predictions", "soft", "--name", "again")
+    assert status == 0 and "6 of 6 images scored" in out
+
+
 def test_suspects_are_told_and_found_again_with_other_thresholds(folder: Path, capsys: Any, fiftyone: Any) -> None:
     status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--worst", "0", "--max-regions", "1")
     assert status == 0

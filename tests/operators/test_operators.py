@@ -31,6 +31,7 @@ OPERATORS = (
     "export_relabelling_queue",
     "send_to_annotation",
     "write_corrected_masks",
+    "export_clean_dataset",
     "list_runs",
     "delete_run",
 )

@@ -1,0 +1,385 @@
+"""Clean datasets: all images with the best masks that are known, exported, and a manifest of what was changed and why.
+
+A suspect that a person has confirmed, or drawn in the App, has the class that it should be; where one is rejected or
+nothing was found, the given mask stays. The given masks are only read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+
+from ..base.database_errors import database_errors
+from ..base.errors import LabelQualityError, SampleError
+from ..base.progress import Progress, silent
+from ..dataset.run_record import RunRecord, versions
+from ..dataset.verdicts import REJECTED, is_drawn_mask
+from ..labels.class_table import LARGEST_ID, ClassTable, hex_color
+from ..labels.file_doubts import check_size
+from ..labels.images import image_header
+from ..labels.masks import encode
+from ..samples.failures import Failures
+from ..samples.inputs import SegmentationSamples
+from ..samples.private_fiftyone import root_of
+from ..samples.slices import images_of
+from .clean_formats import ExportFormat, open_format
+from .clean_manifest import MANIFEST, Manifest, describe_region, file_digest, open_manifest
+from .config import DROP, IGNORE, KEEP, CleanRequest
+from .corrections import (
+    PORTION,
+    Region,
+    Regions,
+    given_mask,
+    mask_value,
+    paint,
+    pixels_of,
+    reviewed_run,
+    stored_values,
+    unchanged_samples,
+)
+from .export_folder import check_export_dir, filled
+
+#: What the class of pixels becomes that are suspect and that nobody has reviewed
+IGNORED = "ignored"
+#: The value that most training ignores where nothing else is agreed on
+_USUAL_IGNORED = 255
+_USUAL_IGNORED_COLOUR = 0xFFFFFF
+
+
+@dataclass
+class ExportedDataset:
+    """What was exported.
+
+    Args:
+        folder: where it is
+        manifest: the file that says what was changed, by whom and why
+        images: that were exported
+        changed: of these, images with pixels that have another value now
+        regions: suspects that were corrected
+        pixels: that have another value now
+        ignored: suspects that nobody has reviewed and whose pixels have the ignored value
+        ignored_pixels: how many these are
+        unreviewed: suspects that nobody has reviewed, in all images that were asked for
+        dropped: images that were left out because of such suspects
+        without_mask: images that were left out as they have no given mask
+        failures: a sentence for every image that was left out as it cannot be exported
+    """
+
+    folder: str
+    manifest: str
+    images: int = 0
+    changed: int = 0
+    regions: int = 0
+    pixels: int = 0
+    ignored: int = 0
+    ignored_pixels: int = 0
+    unreviewed: int = 0
+    dropped: int = 0
+    without_mask: int = 0
+    failures: tuple[str, ...] = ()
+
+
+@dataclass
+class Plan:
+    """What is to be done, found before anything is written.
+
+    Args:
+        to_change: ids of samples with regions to correct or to ignore
+        to_drop: ids of samples to leave out
+        corrections: regions to correct, in all samples but those to leave out
+        unreviewed: regions that nobody has reviewed
+    """
+
+    to_change: set[str] = field(default_factory=set)
+    to_drop: set[str] = field(default_factory=set)
+    corrections: int = 0
+    unreviewed: int = 0
+
+
+@database_errors()
+def plan_export(collection: fo.Dataset | fo.DatasetView, key: str, unreviewed: str = KEEP) -> Plan:
+    """What an export would do; raises `LabelQualityError` where there is no such run, or it has no suspects."""
+    dataset = root_of(collection)
+    regions, plan = Regions(dataset, reviewed_run(dataset, key)), Plan()
+    for portion in _portions(images_of(collection).values("id")):
+        for sample_id, here in regions.of(portion).items():
+            verified = sum(map(is_verified, here))
+            left = len(here) - verified
+            plan.unreviewed += left
+            if left and unreviewed == DROP:
+                plan.to_drop.add(sample_id)
+                continue
+            plan.corrections += verified
+            if verified or (left and unreviewed == IGNORE):
+                plan.to_change.add(sample_id)
+    return plan
+
+
+def is_verified(region: Region) -> bool:
+    """Whether a person has said what a suspect is, by a verdict or by drawing it in the App."""
+    return region.get("verdict") not in (None, REJECTED) or _is_drawn(region)
+
+
+@database_errors()
+def export_clean_dataset(
+    collection: fo.Dataset | fo.DatasetView,
+    key: str = CleanRequest.key,
+    *,
+    progress: Progress = silent,
+    **parameters: Any,
+) -> ExportedDataset:
+    """Exports all images with the best masks that are known, in a format of FiftyOne's, with ``manifest.json``.
+
+    Where a suspect is confirmed or was drawn in the App, the mask has the class that it should be there; where one is
+    rejected or nothing was found, it is as given. The dataset and the given masks are only read. What is exported goes
+    to a new or an empty folder, as a whole or not at all; after a kill, the same call begins anew.
+
+    Memory does not grow with the number of images, but for COCO, whose one file FiftyOne writes at the end.
+
+    Args:
+        collection: the dataset, or a view of the images that are wanted
+        key: the run's key
+        progress: told after every image
+        **parameters: of `config.CleanRequest`: export_dir (needed), dataset_type, unreviewed, media, skip_failures
+
+    Returns:
+        what was exported
+
+    Raises:
+        LabelQualityError: no such run, a parameter that is none of those above, a folder with other files, or nothing
+            to export
+        SampleError: an image or a mask has changed since the run or cannot be read, and ``skip_failures`` is not set
+    """
+    request = CleanRequest.from_params({"key": key, **parameters})
+    dataset = root_of(collection)
+    record = reviewed_run(dataset, key)
+    root = check_export_dir(request.export_dir)
+    wanted = images_of(collection).exists(record.label_field)
+    without_mask = len(images_of(collection)) - len(wanted)
+    if not len(wanted):
+        raise LabelQualityError(f"None of the images that are to be exported has a mask in '{record.label_field}'.")
+    plan = plan_export(collection, key, request.unreviewed)
+    if plan.to_drop:
+        wanted = wanted.exclude(list(plan.to_drop))
+    if not len(wanted):
+        raise LabelQualityError(
+            "There is nothing to export: all images have a suspect that nobody has reviewed. Review them first, or "
+            "export with unreviewed='keep' or unreviewed='ignore'."
+        )
+    samples, failures = unchanged_samples(dataset, record, wanted, plan.to_change, request.skip_failures)
+    made = ExportedDataset(str(root), str(root / MANIFEST), unreviewed=plan.unreviewed, without_mask=without_mask)
+    export = _Export(samples, record, request, failures, made)
+    with ExitStack() as stack:
+        folder = stack.enter_context(filled(root))
+        manifest = stack.enter_context(open_manifest(folder, export.head()))
+        regions = Regions(dataset, record)
+        export.note_dropped(manifest, regions, collection, plan.to_drop)
+        with open_format(folder, request, export.table, samples.image_paths) as written:
+            export.write(written, manifest, regions, folder, progress)
+        failures.require(made.images)
+        for one in failures.to_dicts():
+            manifest.add({**one, "outcome": "left out"})
+        made.failures = failures.sentences()
+        manifest.end({"counts": {**dataclasses.asdict(made), "failures": len(made.failures)}})
+    return made
+
+
+class _Export:
+    """One export, image by image.
+
+    Args:
+        samples: the images to export
+        record: of the run
+        request: what was asked for
+        failures: samples that are left out, as they are found
+        made: counts what is exported
+    """
+
+    def __init__(
+        self,
+        samples: SegmentationSamples,
+        record: RunRecord,
+        request: CleanRequest,
+        failures: Failures,
+        made: ExportedDataset,
+    ) -> None:
+        self._samples = samples
+        self._record = record
+        self._request = request
+        self._failures = failures
+        self._made = made
+        self._ignored = ignored_value(samples.class_table)
+        self.table = samples.class_table
+        if request.unreviewed == IGNORE:
+            self.table = with_ignored(samples.class_table, self._ignored)
+
+    def head(self) -> dict[str, Any]:
+        """What the manifest says before the images."""
+        record, request = self._record, self._request
+        run = {name: getattr(record, name) for name in ("key", "label_field", "created", "source", "versions")}
+        ignored = self.table.ignored if self.table.colors is None else self.table.ignored_colors
+        return {
+            "run": {**run, "dataset": self._samples.dataset.name},
+            "export": {**request.to_dict(), "created": _now()},
+            "versions": {**versions(), "fiftyone": fo.__version__},
+            "classes": {str(value): name for value, name in self.table.mask_targets().items()},
+            "unlabelled": None if self.table.unlabelled is None else self.table.names[self.table.unlabelled],
+            "ignored": [str(value) for value in ignored],
+        }
+
+    def note_dropped(
+        self, manifest: Manifest, regions: Regions, collection: fo.Dataset | fo.DatasetView, dropped: set[str]
+    ) -> None:
+        """Notes the images that are left out because of what nobody has reviewed."""
+        ids, paths = images_of(collection).values(["id", "filepath"])
+        images = [(one, path) for one, path in zip(ids, paths, strict=True) if one in dropped]
+        for portion in _portions(images):
+            found = regions.of([sample_id for sample_id, _ in portion])
+            for sample_id, path in portion:
+                why = [describe_region(one, None) for one in found[sample_id] if not is_verified(one)]
+                manifest.add({"sample_id": sample_id, "filepath": path, "outcome": "dropped", "regions": why})
+        self._made.dropped = len(images)
+
+    def write(
+        self, written: ExportFormat, manifest: Manifest, regions: Regions, folder: Path, progress: Progress
+    ) -> None:
+        """Exports all images."""
+        done = 0
+        for portion in _portions(range(len(self._samples))):
+            found = regions.of([self._samples.ids[index] for index in portion])
+            for index in portion:
+                try:
+                    self._image(index, found.get(self._samples.ids[index], ()), written, manifest, folder)
+                except SampleError as error:
+                    self._failures.add(error)
+                done += 1
+                progress("Exporting", done, len(self._samples))
+
+    def _image(
+        self, index: int, regions: Sequence[Region], written: ExportFormat, manifest: Manifest, folder: Path
+    ) -> None:
+        sample_id, image_path = self._samples.ids[index], self._samples.image_paths[index]
+        given = given_mask(self._samples, index)
+        if given.min(initial=0) < 0:
+            raise SampleError(
+                f"Its mask has the value {given.min()}, which no file of masks can have. Give ignored pixels a value "
+                f"in 0..{LARGEST_ID}, such as {_USUAL_IGNORED}.",
+                sample_id=sample_id,
+            )
+        check_size(
+            given.shape[:2], image_header(image_path, sample_id), image_path, sample_id, self._samples.mask_paths[index]
+        )
+        mask, described = self._corrected(given, regions, sample_id)
+        labels = self._encoded(mask, index)
+        image, mask_file = written.add(image_path, mask, labels, sample_id)
+        changed = mask != given
+        pixels = int(np.count_nonzero(changed.any(axis=2) if changed.ndim == 3 else changed))
+        self._made.images += 1
+        if not described:
+            return
+        self._count(described, pixels)
+        manifest.add(
+            {
+                "sample_id": sample_id,
+                "filepath": image_path,
+                "outcome": "changed" if pixels else "as given",
+                "image": image,
+                "mask": mask_file,
+                "given": self._given(index, given),
+                "written": None if mask_file is None else {"sha256": file_digest(folder / mask_file)},
+                "pixels": pixels,
+                "regions": described,
+            }
+        )
+
+    def _corrected(
+        self, given: np.ndarray, regions: Sequence[Region], sample_id: str
+    ) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        """The mask with its regions changed, and what was done with each."""
+        mask, described = given.copy(), []
+        unreviewed = [one for one in regions if not is_verified(one)] if self._request.unreviewed == IGNORE else []
+        # What people have said goes over what nobody has looked at
+        for region in (*unreviewed, *filter(is_verified, regions)):
+            before = mask.copy()
+            if is_verified(region):
+                inside, became = paint(mask, region, self._samples.class_table, sample_id), region["label"]
+            else:
+                inside, became = pixels_of(region, mask.shape[:2], sample_id), IGNORED
+                mask[inside] = mask_value(self.table, self._ignored)
+            differ = (before != mask).any(axis=2) if mask.ndim == 3 else before != mask
+            verdict = region.get("verdict") or ("edited" if _is_drawn(region) else None)
+            shown = {**region, "verdict": verdict, "drawn": _is_drawn(region)}
+            described.append(describe_region(shown, became, inside, int(np.count_nonzero(differ))))
+        return mask, described
+
+    def _encoded(self, mask: np.ndarray, index: int) -> np.ndarray:
+        try:
+            return encode(mask, self.table, self._record.unknown)
+        except LabelQualityError as error:
+            path = self._samples.mask_paths[index]
+            raise SampleError(str(error), sample_id=self._samples.ids[index], path=path) from error
+
+    def _given(self, index: int, mask: np.ndarray) -> dict[str, Any]:
+        """The given mask's file and its digest; of one in the database, that of its pixels as files have them."""
+        path = self._samples.mask_paths[index]
+        pixels = np.ascontiguousarray(stored_values(mask)).tobytes() if path is None else b""
+        digest = hashlib.sha256(pixels).hexdigest() if path is None else file_digest(path)
+        return {"mask_path": path, "sha256": digest}
+
+    def _count(self, described: Sequence[Mapping[str, Any]], pixels: int) -> None:
+        ignored = [one for one in described if one["became"] == IGNORED and one["verdict"] is None]
+        self._made.changed += bool(pixels)
+        self._made.pixels += pixels
+        self._made.regions += len(described) - len(ignored)
+        self._made.ignored += len(ignored)
+        self._made.ignored_pixels += sum(one["pixels"] for one in ignored)
+
+
+def ignored_value(table: ClassTable) -> int:
+    """The value that pixels get which are to be ignored: one that the classes ignore, else one that is free.
+
+    Args:
+        table: the classes
+
+    Returns:
+        255 where that is ignored or free, as training frameworks take it; of RGB masks packed, white in its place
+    """
+    usual, most = (_USUAL_IGNORED, LARGEST_ID) if table.colors is None else (_USUAL_IGNORED_COLOUR, 0xFFFFFF)
+    known = [value for value in table.ignored if 0 <= value <= most]
+    if usual in known:
+        return usual
+    if known:
+        return known[0]
+    taken = set(table.ids)
+    # From the usual one down, so that a mask of 8 bits stays one if it can
+    free = (value for value in (*range(usual, -1, -1), *range(usual + 1, most + 1)) if value not in taken)
+    return next(free)
+
+
+def with_ignored(table: ClassTable, value: int) -> ClassTable:
+    """The table with a value among those that are ignored."""
+    ignored = tuple(sorted({*table.ignored, value}))
+    colors = tuple(map(hex_color, ignored)) if table.colors is not None else ()
+    return dataclasses.replace(table, ignored=ignored, ignored_colors=colors)
+
+
+def _is_drawn(region: Region) -> bool:
+    return region.get("mask") is not None and is_drawn_mask(region["mask"])
+
+
+def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for first in range(0, len(items), PORTION):
+        yield items[first : first + PORTION]
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
