@@ -7,6 +7,7 @@ import pytest
 from label_quality.plugin.base.parameters import table
 from label_quality.plugin.benchmark.config import BenchmarkConfig, BenchmarkRequest
 from label_quality.plugin.predictions.config import PREDICTION_SOURCES
+from label_quality.plugin.review.config import CleanRequest
 from label_quality.plugin.runs.request import Request, Stages, SuspectRequest
 from label_quality.plugin.scores.config import ScoreConfig
 from label_quality.plugin.suspects.config import SuspectConfig
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
 PARAMETERS = (
     *(Stages, Request, *PREDICTION_SOURCES.values(), ScoreConfig, SuspectConfig, SuspectRequest),
-    *(BenchmarkRequest, BenchmarkConfig),
+    *(BenchmarkRequest, BenchmarkConfig, CleanRequest),
 )
 
 
