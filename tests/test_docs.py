@@ -8,6 +8,7 @@ from label_quality.plugin.base.parameters import table
 from label_quality.plugin.benchmark.config import BenchmarkConfig, BenchmarkRequest
 from label_quality.plugin.objects.config import ObjectConfig
 from label_quality.plugin.predictions.config import PREDICTION_SOURCES
+from label_quality.plugin.review.config import CleanRequest
 from label_quality.plugin.runs.request import ObjectRequest, Request, Stages, SuspectRequest
 from label_quality.plugin.scores.config import ScoreConfig
 from label_quality.plugin.suspects.config import SuspectConfig
@@ -19,7 +20,7 @@ REFERENCE = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(), r
 PARAMETERS = (
     *(Stages, Request, *PREDICTION_SOURCES.values(), ScoreConfig, SuspectConfig, SuspectRequest),
     *(ObjectConfig, ObjectRequest),
-    *(BenchmarkRequest, BenchmarkConfig),
+    *(BenchmarkRequest, BenchmarkConfig, CleanRequest),
 )
 
 

@@ -1,1 +1,1 @@
-"""Verdicts, tags, corrected masks and the hand-over to annotation."""
+"""Verdicts, tags, corrected masks, clean datasets and the hand-over to annotation."""

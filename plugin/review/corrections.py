@@ -67,12 +67,12 @@ class Regions:
         }
 
     def _region(self, sample_id: str, stored: Mapping[str, Any]) -> Region:
-        mask = stored.get("mask")
+        mask, evidence = stored.get("mask"), stored.get("evidence")
         return {
             **stored,
             "id": str(stored["_id"]),
             "mask": None if mask is None else fou.deserialize_numpy_array(mask),
-            "found": self._found.get((sample_id, stored.get("evidence"))),
+            "found": None if evidence is None else self._found.get((sample_id, evidence)),
         }
 
     def _found_masks(self, record: RunRecord) -> dict[tuple[str, float], tuple[list[int], Path]]:

@@ -22,6 +22,7 @@ OPERATORS = (
     "compute_predictions",
     "score_label_quality",
     "find_suspects",
+    "score_objects",
     "benchmark_scores",
     "show_group",
     "review_suspects",
