@@ -124,11 +124,11 @@ def figure(
         text(block, "caption", caption, color="text.secondary", fontSize="0.8125rem")
 
 
-def text(parent: types.Object, name: str, words: str, **sx: Any) -> None:
-    """A line or a paragraph."""
+def text(parent: types.Object, name: str, words: str, *, fit: bool = False, **sx: Any) -> None:
+    """A line or a paragraph; in a row, ``fit`` makes it as wide as its words."""
     style = {"fontSize": "0.875rem", "color": "text.primary", "overflowWrap": "anywhere", **sx}
-    view = types.TextView(title=words, padding=0, line_height=1.5, componentsProps={"text": {"sx": style}})
-    parent.view(name, view)
+    props = {"text": {"sx": style}, **({"item": {"sx": {"width": "auto"}}} if fit else {})}
+    parent.view(name, types.TextView(title=words, padding=0, line_height=1.5, componentsProps=props))
 
 
 def command(parent: types.Object, name: str, words: str) -> None:
