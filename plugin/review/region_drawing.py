@@ -15,6 +15,8 @@ import numpy as np
 MASK_OPACITY = 0.7
 #: A light line between dark ones is seen on whatever is below it
 _LINES = (("#000", 3), ("#fff", 1))
+#: As wide on the screen however much the picture is enlarged, and not spread over two of its pixels
+_STROKE = 'fill="none" stroke-linecap="square" vector-effect="non-scaling-stroke" shape-rendering="crispEdges"'
 #: What may not stand in a URI as it is
 _ESCAPED = {sign: f"%{ord(sign):02X}" for sign in '%#<>"{} '}
 
@@ -60,7 +62,7 @@ def picture(size: tuple[int, int], image: str, path: str, overlay: str | None = 
     style = f"image{{image-rendering:pixelated}}@media(max-width:{width - 1}px){{image{{image-rendering:auto}}}}"
     content = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"><style>{style}</style>'
-        f'<defs><path id="o" d="{path}" fill="none" stroke-linecap="square" vector-effect="non-scaling-stroke"/></defs>'
+        f'<defs><path id="o" d="{path}" {_STROKE}/></defs>'
         f"{''.join(layers)}{''.join(lines)}</svg>"
     )
     for sign, escaped in _ESCAPED.items():
