@@ -26,6 +26,10 @@ from .events import told
 from .region import region_card
 from .runs import Header, headers
 
+_HELP = (
+    "The suspect that is open or selected: the image, the given mask and what is suggested. Below, what the latest run "
+    "says of this image's mask."
+)
 #: Where the panel's state has the region that was clicked, with what was open then
 _CLICKED = "clicked"
 #: Where it has how the App draws masks, as the page has told
@@ -77,7 +81,7 @@ class ImageQualityPanel(foo.Panel):
             name="image_quality_panel",
             label="Label quality of this image",
             icon="fact_check",
-            help_markdown="What the latest run says of this image's mask: its place, its suspects and its scores.",
+            help_markdown=_HELP,
             allow_multiple=False,
             surfaces="modal",
         )
@@ -97,15 +101,17 @@ class ImageQualityPanel(foo.Panel):
 
     @told
     def select_region(self, ctx: Any) -> None:
-        """Shows the region that was clicked, and marks it in the image."""
+        """Shows the region that was clicked; in an image it does so as the one that is then selected."""
         shown, row = _shown(ctx), ctx.params.get("row", -1)
         if row < 0 or shown is None:
             return
         region_id = str(shown.regions()[row]["_id"])
-        ctx.panel.set_state(_CLICKED, [ctx.current_sample, region_id])
+        if shown.region_id is not None:
+            # A patch shows no suspect but its own, so that no other can be marked in it
+            ctx.panel.set_state(_CLICKED, [ctx.current_sample, region_id])
+            return
         field = field_name(shown.header.key, SUSPECTS)
-        label = {"sample_id": shown.sample_id, "label_id": region_id, "field": field}
-        ctx.ops.set_selected_labels([label])
+        ctx.ops.set_selected_labels([{"sample_id": shown.sample_id, "label_id": region_id, "field": field}])
 
     @database_errors()
     def render(self, ctx: Any) -> types.Property:
@@ -147,7 +153,7 @@ class ImageQualityPanel(foo.Panel):
         if not regions:
             layout.card(page, "suspects", "Suspects", "This mask has none")
             return
-        block = layout.card(page, "suspects", "Suspects", "Click one to see it above, and marked in the image")
+        block = layout.card(page, "suspects", "Suspects", "Click one to see it above")
         rated = any(one["probability"] for one in regions)
         columns = {"issue": "Issue", "type": "Type", **({"probability": "Wrong"} if rated else {}), "pixels": "Pixels"}
         rows = [

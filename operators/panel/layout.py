@@ -133,8 +133,8 @@ def text(parent: types.Object, name: str, words: str, *, fit: bool = False, **sx
 
 def command(parent: types.Object, name: str, words: str) -> None:
     """A command to be pasted in a terminal, all of it in sight: one click selects it whole."""
-    look = {"fontFamily": "monospace", "fontSize": "0.8125rem", "bgcolor": FAINT, "borderRadius": 1, "p": 1}
-    text(parent, name, words, **look, userSelect="all")
+    look: dict[str, Any] = {"fontFamily": "monospace", "bgcolor": FAINT, "borderRadius": 1, "p": 1}
+    text(parent, name, words, fontSize="0.8125rem", userSelect="all", **look)
 
 
 def button(
