@@ -264,7 +264,8 @@ Where a suspect is open, a line below the image names the keys and how far the r
       return { trigger: usePanelEvent() };
     }
 
-    async execute({ params: { panel: name = PANEL }, hooks }) {
+    async execute({ params, hooks }) {
+      const name = (params && params.panel) || PANEL;
       for (const panel of document.querySelectorAll(`[data-cy=panel-content-${name}]`)) {
         hooks.trigger(panel.id, { operator: `${PLUGIN}/${name}#refresh` });
       }
