@@ -10,6 +10,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
   const { Operator, OperatorConfig, executeOperator, registerOperator, usePanelEvent } = window.__foo__;
   const PLUGIN = "@label-quality/segmentation";
   const PANEL = "label_quality_panel";
+  const IMAGE_PANEL = "image_quality_panel";
   const DECISIONS = { y: "confirm", n: "reject", o: "change", u: "undo" };
   const NAMES = { confirm: "Confirm", reject: "Reject", change: "Other class", undo: "Undo" };
   const LISTED_CLASSES = 8;
@@ -61,7 +62,11 @@ Where a suspect is open, a line below the image names the keys and how far the r
       if (place && params.patches && onward) press(onward);
       // Not at once: behind the last region there is none to move on to
       const before = place;
-      setTimeout(() => place === before && refresh(), 2 * WATCH_MS);
+      setTimeout(() => {
+        if (place !== before) return;
+        refresh();
+        executeOperator(`${PLUGIN}/refresh_panel`, { panel: IMAGE_PANEL });
+      }, 2 * WATCH_MS);
     }
   }
 
@@ -249,7 +254,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
-  /** Has the open panel look for runs that were made or deleted elsewhere. */
+  /** Has an open panel look for what was changed elsewhere: runs that were made or deleted, or verdicts. */
   class RefreshPanel extends Operator {
     get config() {
       return new OperatorConfig({ name: "refresh_panel", label: "Refresh the panel", unlisted: true });
@@ -259,12 +264,41 @@ Where a suspect is open, a line below the image names the keys and how far the r
       return { trigger: usePanelEvent() };
     }
 
-    async execute({ hooks }) {
-      for (const panel of document.querySelectorAll(`[data-cy=panel-content-${PANEL}]`)) {
-        hooks.trigger(panel.id, { operator: `${PLUGIN}/${PANEL}#refresh` });
+    async execute({ params, hooks }) {
+      const name = (params && params.panel) || PANEL;
+      for (const panel of document.querySelectorAll(`[data-cy=panel-content-${name}]`)) {
+        hooks.trigger(panel.id, { operator: `${PLUGIN}/${name}#refresh` });
       }
     }
   }
 
-  for (const operator of [ShowReview, OpenInNextView, RefreshPanel]) registerOperator(operator, PLUGIN);
+  /** Tells the panel beside an image how masks are drawn, where it does not know.
+
+  Colours go to values in the order in which the page first needs them, so that the dataset alone does not say them;
+  they may also be shuffled, or changed for this page alone. */
+  class TellMaskColors extends Operator {
+    get config() {
+      return new OperatorConfig({ name: "tell_mask_colors", label: "Tell the colours of masks", unlisted: true });
+    }
+
+    useHooks() {
+      return { trigger: usePanelEvent() };
+    }
+
+    async execute({ params: { field, known }, state: app, hooks }) {
+      const { coloring, colorScheme } = window.__fos__;
+      const drawn = await app.snapshot.getPromise(coloring);
+      const scheme = await app.snapshot.getPromise(colorScheme);
+      const own = (scheme.fields || []).find((one) => one.path === field);
+      const single = [...(drawn.defaultMaskTargetsColors || []), ...((own && own.maskTargetsColors) || [])];
+      const custom = Object.fromEntries(single.map((one) => [one.intTarget, one.color]));
+      const params = { pool: [...drawn.targets], custom };
+      if (JSON.stringify(params) === JSON.stringify(known)) return;
+      for (const panel of document.querySelectorAll(`[data-cy=panel-content-${IMAGE_PANEL}]`)) {
+        hooks.trigger(panel.id, { operator: `${PLUGIN}/${IMAGE_PANEL}#see_colors`, params });
+      }
+    }
+  }
+
+  for (const operator of [ShowReview, OpenInNextView, RefreshPanel, TellMaskColors]) registerOperator(operator, PLUGIN);
 })();

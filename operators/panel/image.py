@@ -2,26 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
+from bson import ObjectId
 
 from ...plugin.base.database_errors import database_errors
+from ...plugin.base.errors import LabelQualityError
+from ...plugin.dataset.fields import field_name
+from ...plugin.dataset.run_record import RunRecord, load_record
 from ...plugin.dataset.suspect_fields import SUSPECTS
-from ...plugin.dataset.verdicts import strength
-from ...plugin.samples.private_fiftyone import is_patches
-from ...plugin.samples.slices import images_of
+from ...plugin.dataset.verdicts import REJECTED, strength
+from ...plugin.review.decide import find_region, progress, suspects_owner
+from ...plugin.samples.private_fiftyone import is_patches, patched_fields, stored_samples
+from ..output.plain_text import plain
 from . import layout
 from . import text as words
 from .events import told
-from .runs import headers
+from .region import region_card
+from .runs import Header, headers
 
-_ATTRIBUTES = ("_id", "given", "suggested", "error_type", "probability", "evidence", "area")
+_HELP = (
+    "The suspect that is open or selected: the image, the given mask and what is suggested. Below, what the latest run "
+    "says of this image's mask."
+)
+#: Where the panel's state has the region that was clicked, with what was open then
+_CLICKED = "clicked"
+#: Where it has how the App draws masks, as the page has told
+_COLORS = "colors"
+#: The operator of ``assets/app.js`` that tells it
+_TELL_COLORS = "tell_mask_colors"
+
+#: Of a region that somebody has drawn some are not there
+_ATTRIBUTES = ("given", "suggested", "error_type", "probability", "evidence", "area")
+#: What is looked at of a run
+_FIELDS = (words.QUALITY, *words.SCORE_NAMES, SUSPECTS, REJECTED)
+_SCORED = {"$ne": None}
+Region = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is open, and what a run says of it.
+
+    Args:
+        sample_id: the image
+        header: the run's
+        fields: the values of the run's fields on the image, as MongoDB keeps them
+        region_id: of the patch, where one of the run's suspects is open
+    """
+
+    sample_id: str
+    header: Header
+    fields: dict[str, Any]
+    region_id: str | None = None
+
+    def of(self, name: str) -> Any:
+        """The value of one of the run's fields, such as ``quality``; None where there is none."""
+        return self.fields.get(field_name(self.header.key, name))
+
+    def regions(self, name: str = SUSPECTS) -> list[Region]:
+        """The image's suspects, or rejected ones, the strongest first."""
+        found = (self.of(name) or {}).get("detections") or []
+        return sorted((dict.fromkeys(_ATTRIBUTES) | one for one in found), key=strength, reverse=True)
 
 
 class ImageQualityPanel(foo.Panel):
-    """Shows what the latest run says of the image that is open."""
+    """Shows what a run says of the image or the suspect that is open."""
 
     @property
     def config(self) -> foo.PanelConfig:
@@ -30,7 +81,7 @@ class ImageQualityPanel(foo.Panel):
             name="image_quality_panel",
             label="Label quality of this image",
             icon="fact_check",
-            help_markdown="What the latest run says of this image's mask: its place, its suspects and its scores.",
+            help_markdown=_HELP,
             allow_multiple=False,
             surfaces="modal",
         )
@@ -38,17 +89,29 @@ class ImageQualityPanel(foo.Panel):
     def on_change_current_sample(self, ctx: Any) -> None:
         """The panel follows the image."""
 
+    def on_change_selected_labels(self, ctx: Any) -> None:
+        """It follows the suspect that is selected in the image."""
+
+    def refresh(self, ctx: Any) -> None:
+        """It follows the review of the suspect that is open."""
+
+    def see_colors(self, ctx: Any) -> None:
+        """The page tells how it draws masks: by what it has drawn before, and by the settings of its user."""
+        ctx.panel.set_state(_COLORS, {name: ctx.params[name] for name in ("pool", "custom")})
+
     @told
     def select_region(self, ctx: Any) -> None:
-        """Marks the region that was clicked in the image."""
-        dataset, row = ctx.dataset, ctx.params.get("row", -1)
-        sample_id = _sample_id(ctx)
-        key = _latest_run(dataset, sample_id) if sample_id else None
-        if row < 0 or key is None or sample_id is None:
+        """Shows the region that was clicked; in an image it does so as the one that is then selected."""
+        shown, row = _shown(ctx), ctx.params.get("row", -1)
+        if row < 0 or shown is None:
             return
-        region = _regions(dataset, key, sample_id)[row]
-        field = f"{key}_{SUSPECTS}"
-        ctx.ops.set_selected_labels([{"sample_id": sample_id, "label_id": region["_id"], "field": field}])
+        region_id = str(shown.regions()[row]["_id"])
+        if shown.region_id is not None:
+            # A patch shows no suspect but its own, so that no other can be marked in it
+            ctx.panel.set_state(_CLICKED, [ctx.current_sample, region_id])
+            return
+        field = field_name(shown.header.key, SUSPECTS)
+        ctx.ops.set_selected_labels([{"sample_id": shown.sample_id, "label_id": region_id, "field": field}])
 
     @database_errors()
     def render(self, ctx: Any) -> types.Property:
@@ -56,29 +119,41 @@ class ImageQualityPanel(foo.Panel):
         return layout.page(lambda content: self._render(ctx, content))
 
     def _render(self, ctx: Any, page: types.Object) -> None:
-        dataset, sample_id = ctx.dataset, _sample_id(ctx)
-        key = _latest_run(dataset, sample_id) if sample_id else None
-        if key is None or sample_id is None:
+        dataset, shown = ctx.dataset, _shown(ctx)
+        if shown is None:
             label = "No run has scored this image yet. Run an audit from the panel “Label quality” of the grid."
             page.view("nothing", types.AlertView(severity="info", label=label))
             return
-        scores = _scores(dataset, key, sample_id)
-        _figures(page, dataset, key, scores[words.QUALITY])
-        if dataset.has_sample_field(f"{key}_{SUSPECTS}"):
-            self._suspects(page, _regions(dataset, key, sample_id))
+        searched = dataset.has_sample_field(field_name(shown.header.key, SUSPECTS))
+        region = _chosen(ctx, shown) if searched else None
+        if region is not None:
+            self._region(ctx, page, shown, region)
+        _figures(page, dataset, field_name(shown.header.key, words.QUALITY), shown.of(words.QUALITY))
+        if searched:
+            self._suspects(page, shown.regions())
         block = layout.card(page, "scores", "All scores", "From 0, probably wrong, to 1")
         rows = [
-            {"score": words.SCORE_NAMES[name], "value": f"{value:.3f}"}
-            for name, value in scores.items()
-            if name != words.QUALITY and value is not None
+            {"score": phrase, "value": f"{shown.of(name):.3f}"}
+            for name, phrase in words.SCORE_NAMES.items()
+            if shown.of(name) is not None
         ]
         layout.table(block, "table", {"score": "Score", "value": "Value"}, rows, None, numbers=1, height=400)
 
-    def _suspects(self, page: types.Object, regions: list[dict[str, Any]]) -> None:
+    def _region(self, ctx: Any, page: types.Object, shown: Shown, region: Region) -> None:
+        dataset, colors = ctx.dataset, ctx.panel.get_state(_COLORS)
+        try:
+            record, found = _record(dataset.name, shown.header), progress(dataset, shown.header.key)
+        except LabelQualityError as error:
+            page.view("region", types.AlertView(severity="warning", label=plain(str(error))))
+            return
+        region_card(page, dataset, record, shown.sample_id, region, found, colors)
+        ctx.trigger(f"{self.plugin_name}/{_TELL_COLORS}", {"field": record.label_field, "known": colors})
+
+    def _suspects(self, page: types.Object, regions: list[Region]) -> None:
         if not regions:
             layout.card(page, "suspects", "Suspects", "This mask has none")
             return
-        block = layout.card(page, "suspects", "Suspects", "Click one to mark it in the image; the strongest first")
+        block = layout.card(page, "suspects", "Suspects", "Click one to see it above")
         rated = any(one["probability"] for one in regions)
         columns = {"issue": "Issue", "type": "Type", **({"probability": "Wrong"} if rated else {}), "pixels": "Pixels"}
         rows = [
@@ -93,43 +168,55 @@ class ImageQualityPanel(foo.Panel):
         layout.table(block, "table", columns, rows, self.select_region, numbers=2 if rated else 1)
 
 
-def _figures(page: types.Object, dataset: Any, key: str, quality: float) -> None:
-    field = f"{key}_{words.QUALITY}"
-    dataset = images_of(dataset)
-    place, images = len(dataset.match({field: {"$lt": quality}})) + 1, len(dataset.match({field: {"$ne": None}}))
+def _figures(page: types.Object, dataset: Any, field: str, quality: float) -> None:
+    samples = stored_samples(dataset)
+    place, images = samples.count_documents({field: {"$lt": quality}}) + 1, samples.count_documents({field: _SCORED})
     row = layout.row(page, "figures", gap=2, alignItems="stretch")
     layout.figure(row, "quality", f"{quality:.3f}", "Quality of the mask", "1 is best")
     layout.figure(row, "place", words.count(place), "Place, the worst first", f"of {words.count(images, 'image')}")
 
 
-def _sample_id(ctx: Any) -> str | None:
-    """The open image: that of the patch, where a patch is open."""
-    current = ctx.current_sample
-    if not current or not is_patches(ctx.view):
-        return current
-    return next(iter(ctx.view.select(current).values("sample_id")), None)
+def _shown(ctx: Any) -> Shown | None:
+    """The image or patch that is open, and the run of the patch or the latest that has scored the image."""
+    dataset, current = ctx.dataset, ctx.current_sample
+    if not current:
+        return None
+    if not is_patches(ctx.view):
+        return _scored(dataset, current)
+    key = next(filter(None, (suspects_owner(dataset, name) for name in patched_fields(ctx.view))), None)
+    sample_id = next(iter(ctx.view.select(current).values("sample_id")), None)
+    if sample_id is None and key is not None:
+        # A patch that is rejected leaves the view, and is still open where it was the last
+        sample_id = str(find_region(dataset, key, current)["sample"])
+    return None if sample_id is None else _scored(dataset, sample_id, key, current)
 
 
-def _latest_run(dataset: Any, sample_id: str) -> str | None:
-    """The latest run that has scored the image."""
-    for header in reversed(headers(dataset)):
-        field = f"{header.key}_{words.QUALITY}"
-        if dataset.has_sample_field(field) and images_of(dataset).select(sample_id).values(field) not in ([], [None]):
-            return header.key
+def _scored(dataset: Any, sample_id: str, key: str | None = None, patch: str | None = None) -> Shown | None:
+    """An image with what the run of a key says of it, or the latest that has scored it."""
+    runs = [header for header in headers(dataset) if header.key == (key or header.key)]
+    names = [field_name(header.key, name) for header in runs for name in _FIELDS]
+    if not runs or not ObjectId.is_valid(sample_id):
+        return None
+    found = stored_samples(dataset).find_one({"_id": ObjectId(sample_id)}, dict.fromkeys(names, True)) or {}
+    for header in reversed(runs):
+        if found.get(field_name(header.key, words.QUALITY)) is not None:
+            return Shown(sample_id, header, found, None if key is None else patch)
     return None
 
 
-def _scores(dataset: Any, key: str, sample_id: str) -> dict[str, Any]:
-    names = [name for name in (words.QUALITY, *words.SCORE_NAMES) if dataset.has_sample_field(f"{key}_{name}")]
-    columns = images_of(dataset).select(sample_id).values([f"{key}_{name}" for name in names])
-    return {name: column[0] for name, column in zip(names, columns, strict=True)}
+@lru_cache(maxsize=2)
+def _record(name: str, header: Header) -> RunRecord:
+    """A run's record: of many images it takes longer to read than a region takes to draw."""
+    return load_record(fo.load_dataset(name), header.key)
 
 
-def _regions(dataset: Any, key: str, sample_id: str) -> list[dict[str, Any]]:
-    """The image's suspects as the panel lists them, the strongest first."""
-    path = f"{key}_{SUSPECTS}.detections"
-    there = [name for name in _ATTRIBUTES if name == "_id" or dataset.get_field(f"{path}.{name}") is not None]
-    columns = images_of(dataset).select(sample_id).values([f"{path}.{name.removeprefix('_')}" for name in there])
-    rows = zip(*(column[0] or [] for column in columns), strict=True)
-    regions = [dict.fromkeys(_ATTRIBUTES) | dict(zip(there, row, strict=True)) for row in rows]
-    return sorted(regions, key=strength, reverse=True)
+def _chosen(ctx: Any, shown: Shown) -> Region | None:
+    """The region to show: of a patch its own unless one is clicked, in an image the selected one, or the strongest."""
+    regions = shown.regions()
+    by_id = {str(one["_id"]): one for one in [*shown.regions(REJECTED), *regions]}
+    if shown.region_id is None:
+        wanted = [one["label_id"] for one in reversed(ctx.selected_labels or [])]
+    else:
+        opened, clicked = ctx.panel.get_state(_CLICKED) or (None, None)
+        wanted = [clicked, shown.region_id] if opened == ctx.current_sample else [shown.region_id]
+    return next((by_id[one] for one in wanted if one in by_id), next(iter(regions), None))

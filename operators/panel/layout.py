@@ -124,17 +124,17 @@ def figure(
         text(block, "caption", caption, color="text.secondary", fontSize="0.8125rem")
 
 
-def text(parent: types.Object, name: str, words: str, **sx: Any) -> None:
-    """A line or a paragraph."""
+def text(parent: types.Object, name: str, words: str, *, fit: bool = False, **sx: Any) -> None:
+    """A line or a paragraph; in a row, ``fit`` makes it as wide as its words."""
     style = {"fontSize": "0.875rem", "color": "text.primary", "overflowWrap": "anywhere", **sx}
-    view = types.TextView(title=words, padding=0, line_height=1.5, componentsProps={"text": {"sx": style}})
-    parent.view(name, view)
+    props = {"text": {"sx": style}, **({"item": {"sx": {"width": "auto"}}} if fit else {})}
+    parent.view(name, types.TextView(title=words, padding=0, line_height=1.5, componentsProps=props))
 
 
 def command(parent: types.Object, name: str, words: str) -> None:
     """A command to be pasted in a terminal, all of it in sight: one click selects it whole."""
-    look = {"fontFamily": "monospace", "fontSize": "0.8125rem", "bgcolor": FAINT, "borderRadius": 1, "p": 1}
-    text(parent, name, words, **look, userSelect="all")
+    look: dict[str, Any] = {"fontFamily": "monospace", "bgcolor": FAINT, "borderRadius": 1, "p": 1}
+    text(parent, name, words, fontSize="0.8125rem", userSelect="all", **look)
 
 
 def button(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import os
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from ...plugin.dataset.record_parts import WorstImage
 
@@ -101,6 +103,28 @@ def leading_suspect(image: WorstImage) -> str:
     if kind == "none" or image.given is None:
         return NO_SUSPECT
     return f"{kind.capitalize()}: {image.suggested} given as {image.given}"
+
+
+def accusation(region: Mapping[str, Any]) -> str:
+    """What a suspect is accused of: "Given as sky, looks like tree, 93 %"."""
+    if not region.get("given"):
+        return f"Added by hand: {region.get('label')}"
+    probability = f", {percent(region['probability'])}" if region.get("probability") else ""
+    return f"Given as {region['given']}, looks like {region.get('suggested')}{probability}"
+
+
+def particulars(region: Mapping[str, Any]) -> str:
+    """A suspect's type, size and verdict: "Drop: an object left out · 1,204 pixels · confirmed by Ann"."""
+    kind, verdict, right = (region.get(name) for name in ("error_type", "verdict", "corrected_to"))
+    parts = [TYPE_NAMES.get(kind, kind) if kind else "", count(region["area"], "pixel") if region.get("area") else ""]
+    if verdict:
+        parts.append(f"{verdict}{f' as {right}' if right else ''} by {region.get('reviewed_by')}")
+    return " · ".join(part for part in parts if part)
+
+
+def reviewed(done: int, total: int) -> str:
+    """How far a review is: "12 of 133 reviewed"."""
+    return f"{done:,} of {total:,} reviewed"
 
 
 def file_name(filepath: str) -> str:
