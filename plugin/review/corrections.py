@@ -72,7 +72,7 @@ class Regions:
             **stored,
             "id": str(stored["_id"]),
             "mask": None if mask is None else fou.deserialize_numpy_array(mask),
-            "found": None if evidence is None else self._found.get((sample_id, evidence)),
+            "found": None if evidence is None else self._found.get((sample_id, float(evidence))),
         }
 
     def _found_masks(self, record: RunRecord) -> dict[tuple[str, float], tuple[list[int], Path]]:
