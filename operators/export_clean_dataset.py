@@ -91,7 +91,6 @@ class ExportCleanDataset(EngineOperator):
 
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
         """Exports with what the form, the Python call or the delegated run gave."""
-        from ..plugin.review.choose_images import whole_samples
         from ..plugin.review.clean_dataset import export_clean_dataset
 
         arguments = to_arguments(ctx.params, PARAMETERS[self.operator_name])
@@ -99,7 +98,7 @@ class ExportCleanDataset(EngineOperator):
         if not runs and "key" not in arguments:
             raise LabelQualityError(_NO_RUN)
         key = arguments.pop("key", None) or runs[-1].key
-        samples = whole_samples(ctx.view) if ctx.params.get("within_view") else ctx.dataset
+        samples = ctx.view if ctx.params.get("within_view") else ctx.dataset
         arguments.setdefault("export_dir", _default_folder(ctx.dataset))
         made = export_clean_dataset(samples, key, progress=progress, **arguments)
         return {**dataclasses.asdict(made), "failures": list(made.failures)}

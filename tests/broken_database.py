@@ -135,6 +135,7 @@ def readings(dataset: Any) -> dict[str, Callable[[], Any]]:
     from label_quality.plugin.benchmark import records as benchmark_records
     from label_quality.plugin.cli import data as cli_data
     from label_quality.plugin.review import choose_images as choices
+    from label_quality.plugin.review import clean_dataset as clean
     from label_quality.plugin.review import corrected_masks as corrections
     from label_quality.plugin.review import decide as review
     from label_quality.plugin.review import tags as relabelling
@@ -157,6 +158,7 @@ def readings(dataset: Any) -> dict[str, Callable[[], Any]]:
         "review progress": lambda: review.progress(dataset, "lq"),
         "last tagging": lambda: relabelling.last_tagging(dataset),
         "choose": lambda: choices.choose(dataset, choices.Choice("worst", key="lq")),
+        "plan an export": lambda: clean.plan_export(dataset, "lq"),
         "count corrections": lambda: corrections.count(dataset, "lq"),
         "list benchmarks": lambda: benchmark_records.list_benchmarks(dataset),
         "command line": command_line,

@@ -30,7 +30,7 @@ from ..labels.masks import encode
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
 from ..samples.private_fiftyone import root_of
-from ..samples.slices import images_of
+from .choose_images import whole_samples
 from .clean_formats import ExportFormat, open_format
 from .clean_manifest import MANIFEST, Manifest, describe_region, file_digest, open_manifest
 from .config import DROP, IGNORE, KEEP, CleanRequest
@@ -95,13 +95,11 @@ class Plan:
     Args:
         to_change: ids of samples with regions to correct or to ignore
         to_drop: ids of samples to leave out
-        corrections: regions to correct, in all samples but those to leave out
         unreviewed: regions that nobody has reviewed
     """
 
     to_change: set[str] = field(default_factory=set)
     to_drop: set[str] = field(default_factory=set)
-    corrections: int = 0
     unreviewed: int = 0
 
 
@@ -110,7 +108,7 @@ def plan_export(collection: fo.Dataset | fo.DatasetView, key: str, unreviewed: s
     """What an export would do; raises `LabelQualityError` where there is no such run, or it has no suspects."""
     dataset = root_of(collection)
     regions, plan = Regions(dataset, reviewed_run(dataset, key)), Plan()
-    for portion in _portions(images_of(collection).values("id")):
+    for portion in _portions(whole_samples(collection).values("id")):
         for sample_id, here in regions.of(portion).items():
             verified = sum(map(is_verified, here))
             left = len(here) - verified
@@ -118,7 +116,6 @@ def plan_export(collection: fo.Dataset | fo.DatasetView, key: str, unreviewed: s
             if left and unreviewed == DROP:
                 plan.to_drop.add(sample_id)
                 continue
-            plan.corrections += verified
             if verified or (left and unreviewed == IGNORE):
                 plan.to_change.add(sample_id)
     return plan
@@ -163,11 +160,12 @@ def export_clean_dataset(
     dataset = root_of(collection)
     record = reviewed_run(dataset, key)
     root = check_export_dir(request.export_dir)
-    wanted = images_of(collection).exists(record.label_field)
-    without_mask = len(images_of(collection)) - len(wanted)
+    asked = whole_samples(collection)
+    wanted = asked.exists(record.label_field)
+    without_mask = len(asked) - len(wanted)
     if not len(wanted):
         raise LabelQualityError(f"None of the images that are to be exported has a mask in '{record.label_field}'.")
-    plan = plan_export(collection, key, request.unreviewed)
+    plan = plan_export(asked, key, request.unreviewed)
     if plan.to_drop:
         wanted = wanted.exclude(list(plan.to_drop))
     if not len(wanted):
@@ -182,14 +180,15 @@ def export_clean_dataset(
         folder = stack.enter_context(filled(root))
         manifest = stack.enter_context(open_manifest(folder, export.head()))
         regions = Regions(dataset, record)
-        export.note_dropped(manifest, regions, collection, plan.to_drop)
+        export.note_dropped(manifest, regions, asked, plan.to_drop)
         with open_format(folder, request, export.table, samples.image_paths) as written:
             export.write(written, manifest, regions, folder, progress)
         failures.require(made.images)
         for one in failures.to_dicts():
             manifest.add({**one, "outcome": "left out"})
         made.failures = failures.sentences()
-        manifest.end({"counts": {**dataclasses.asdict(made), "failures": len(made.failures)}})
+        counts = {**dataclasses.asdict(made), "failures": len(made.failures)}
+        manifest.end({"counts": {name: value for name, value in counts.items() if isinstance(value, int)}})
     return made
 
 
@@ -236,11 +235,9 @@ class _Export:
             "ignored": [str(value) for value in ignored],
         }
 
-    def note_dropped(
-        self, manifest: Manifest, regions: Regions, collection: fo.Dataset | fo.DatasetView, dropped: set[str]
-    ) -> None:
+    def note_dropped(self, manifest: Manifest, regions: Regions, asked: fo.DatasetView, dropped: set[str]) -> None:
         """Notes the images that are left out because of what nobody has reviewed."""
-        ids, paths = images_of(collection).values(["id", "filepath"])
+        ids, paths = asked.values(["id", "filepath"])
         images = [(one, path) for one, path in zip(ids, paths, strict=True) if one in dropped]
         for portion in _portions(images):
             found = regions.of([sample_id for sample_id, _ in portion])

@@ -12,6 +12,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from .. import suspect_run
 
@@ -48,7 +51,7 @@ def digest(path: str | Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def given(dataset: Any) -> dict[str, str]:
+def originals(dataset: Any) -> dict[str, str]:
     """The digest of every given mask and of every image."""
     return {path: digest(path) for path in dataset.values("ground_truth.mask_path") + dataset.values("filepath")}
 
@@ -85,7 +88,7 @@ def test_an_export_has_all_images_with_the_best_known_masks(
     fiftyone: Any, dataset: Any, clean: Any, tmp_path: Path
 ) -> None:
     review(dataset)
-    before, documents = given(dataset), [sample.to_json() for sample in dataset]
+    before, documents = originals(dataset), [sample.to_json() for sample in dataset]
     folder = tmp_path / "out"
     made = clean.export_clean_dataset(dataset, export_dir=folder)
     assert made == clean.ExportedDataset(
@@ -96,7 +99,7 @@ def test_an_export_has_all_images_with_the_best_known_masks(
     images = {Path(path).name: digest(path) for path in dataset.values("filepath")}
     assert {path.name: digest(path) for path in (folder / "data").iterdir()} == images
     assert sorted(path.name for path in folder.iterdir()) == ["classes.json", "data", "labels", "manifest.json"]
-    assert given(dataset) == before and [sample.to_json() for sample in dataset] == documents
+    assert originals(dataset) == before and [sample.to_json() for sample in dataset] == documents
 
 
 def test_the_manifest_says_what_was_changed_by_whom_and_why(dataset: Any, clean: Any, tmp_path: Path) -> None:
@@ -282,10 +285,10 @@ def from_coco(folder: Path, rgb: bool = False) -> dict[str, np.ndarray]:
 def test_coco_has_every_pixel(fiftyone: Any, dataset: Any, clean: Any, tmp_path: Path) -> None:
     review(dataset)
     folder = tmp_path / "out"
-    before = given(dataset)
+    before = originals(dataset)
     clean.export_clean_dataset(dataset, export_dir=folder, dataset_type="COCODetectionDataset")
     assert equal(from_coco(folder), reviewed_masks(dataset))
-    assert given(dataset) == before
+    assert originals(dataset) == before
     content = json.loads((folder / "labels.json").read_text())
     assert [(one["id"], one["name"]) for one in content["categories"]] == [
         *((1, "road"), (2, "car"), (3, "tree"), (4, "ignored"))
@@ -343,6 +346,54 @@ def test_images_of_one_name_keep_their_subfolders(make_dataset: Any, clean: Any,
     assert digest(folder / "data" / "more" / "001.png") == digest(other)
     assert digest(folder / "data" / "001.png") == digest(paths[1])
     assert manifest_of(folder)["images"][0]["mask"] == "labels/more/001.png"
+
+
+@pytest.mark.parametrize(
+    ("media", "dataset_type", "folders"),
+    [
+        ("copy", "ImageSegmentationDirectory", True),
+        ("symlink", "ImageSegmentationDirectory", False),
+        ("manifest", "ImageSegmentationDirectory", True),
+        ("none", "ImageSegmentationDirectory", False),
+        ("copy", "COCODetectionDataset", True),
+        ("manifest", "COCODetectionDataset", False),
+    ],
+)
+def test_files_are_called_as_the_manifest_says(
+    make_dataset: Any, clean: Any, tmp_path: Path, media: str, dataset_type: str, folders: bool
+) -> None:
+    dataset = make_dataset(count=6)
+    names = ["a%b.png", "c.d.jpg", "x y.png", "ü.JPG", "more/e.png", "more/x y.png" if folders else "more/f.png"]
+    paths = []
+    for old, name in zip(dataset.values("filepath"), names, strict=True):
+        new = tmp_path / "named" / name
+        new.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(new.with_suffix(new.suffix.lower())), cv2.imread(old))
+        new.with_suffix(new.suffix.lower()).rename(new)
+        paths.append(str(new))
+    dataset.set_values("filepath", paths)
+    suspect_run.add_run(dataset, tmp_path)
+    folder = tmp_path / "out"
+    clean.export_clean_dataset(dataset, export_dir=folder, media=media, dataset_type=dataset_type, unreviewed="ignore")
+    images = manifest_of(folder)["images"]
+    assert [one["filepath"] for one in images] == [paths[index] for index in (1, 2, 3, 5)]
+    for one in images:
+        if media in ("copy", "symlink"):
+            assert digest(folder / one["image"]) == digest(one["filepath"])
+        else:
+            assert one["image"] == one["filepath"]
+        if dataset_type.startswith("COCO"):
+            assert one["mask"] is None
+        else:
+            assert digest(folder / one["mask"]) == one["written"]["sha256"]
+    if not dataset_type.startswith("COCO"):
+        assert len([path for path in (folder / "labels").rglob("*") if path.is_file()]) == 6
+
+
+def test_a_view_of_patches_means_their_images(dataset: Any, clean: Any, tmp_path: Path) -> None:
+    made = clean.export_clean_dataset(dataset.to_patches("lq_suspects"), export_dir=tmp_path / "out")
+    assert made.images == 4 and made.unreviewed == 5
+    assert sorted(path.stem for path in (tmp_path / "out" / "labels").iterdir()) == ["001", "002", "003", "005"]
 
 
 def test_names_that_would_be_the_same_are_an_error(make_dataset: Any, clean: Any, tmp_path: Path) -> None:
@@ -486,7 +537,7 @@ def test_an_export_that_ends_early_leaves_nothing(dataset: Any, clean: Any, tmp_
 
 
 def test_after_a_kill_the_same_call_begins_anew(fiftyone: Any, dataset: Any, clean: Any, tmp_path: Path) -> None:
-    folder, before = tmp_path / "out", given(dataset)
+    folder, before = tmp_path / "out", originals(dataset)
     pid = os.fork()
     if pid == 0:
 
@@ -507,7 +558,7 @@ def test_after_a_kill_the_same_call_begins_anew(fiftyone: Any, dataset: Any, cle
     assert sorted(path.name for path in folder.iterdir()) == ["classes.json", "data", "labels", "manifest.json"]
     expected = {name: mask for name, mask in reviewed_masks(dataset).items() if name not in ("001", "005")}
     assert equal(masks_of(imported(fiftyone, folder, label_field="ground_truth")), expected)
-    assert given(dataset) == before
+    assert originals(dataset) == before
 
 
 def test_memory_does_not_grow_with_the_number_of_images(
@@ -520,3 +571,36 @@ def test_memory_does_not_grow_with_the_number_of_images(
     monkeypatch.setattr(clean.Regions, "of", lambda self, ids: sizes.append(len(ids)) or of(self, ids))
     made = clean.export_clean_dataset(dataset, export_dir=tmp_path / "out", unreviewed="ignore")
     assert (made.images, made.ignored) == (6, 5) and set(sizes) == {2}
+
+
+@given(
+    st.sets(st.integers(0, 65535), min_size=1, max_size=40), st.sets(st.integers(-3, 65535), max_size=5), st.booleans()
+)
+def test_the_ignored_value_is_no_class(fiftyone: Any, ids: set[int], ignored: set[int], rgb: bool) -> None:
+    from label_quality.plugin.labels.class_table import ClassTable, hex_color
+    from label_quality.plugin.review.clean_dataset import ignored_value, with_ignored
+
+    left_out = {value for value in ignored - ids if value >= 0 or not rgb}
+    name = hex_color if rgb else int
+    table = ClassTable.from_targets({name(one): f"class {one}" for one in ids}, [name(one) for one in left_out])
+    value = ignored_value(table)
+    assert value not in ids and 0 <= value <= (0xFFFFFF if rgb else 65535)
+    usable = {one for one in left_out if one >= 0}
+    assert value in usable or not usable
+    assert set(with_ignored(table, value).ignored) == left_out | {value}
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)))
+def test_the_box_of_pixels(fiftyone: Any, inside: np.ndarray) -> None:
+    from label_quality.plugin.review.corrections import box_of
+
+    places = [(row, column) for row, column in np.ndindex(inside.shape) if inside[row, column]]
+    if not places:
+        assert box_of(inside) == (0, 0, 0, 0)
+        return
+    rows, columns = zip(*places, strict=True)
+    left, top, width, height = box_of(inside)
+    assert (left, top) == (min(columns), min(rows)) and (width, height) == (
+        max(columns) - left + 1,
+        max(rows) - top + 1,
+    )
