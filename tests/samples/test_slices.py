@@ -82,9 +82,9 @@ def test_a_run_on_one_slice(grouped: Any) -> None:
         assert set(grouped.load_saved_view("lq: worst first").values("id")) == set(right)
         regions = suspect_regions(grouped, "lq")
         assert set(regions.values("sample_id")) == set(right)
-        assert panel_image._latest_run(grouped, right[0]) == "lq"
-        assert panel_image._scores(grouped, "lq", right[0])["quality"] is not None
-        assert panel_image._regions(grouped, "lq", right[0])
+        seen = panel_image._scored(grouped, right[0])
+        assert seen is not None and seen.header.key == "lq"
+        assert seen.of("quality") is not None and seen.regions()
         assert result_of(operator("list_runs")(grouped))["runs"][0]["worst"] != "–"
     grouped.group_slice = "left"
     assert len(find_suspects(grouped, overwrite=True).failures) == 0
