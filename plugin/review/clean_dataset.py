@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -175,7 +175,7 @@ def export_clean_dataset(
         )
     samples, failures = unchanged_samples(dataset, record, wanted, plan.to_change, request.skip_failures)
     made = ExportedDataset(str(root), str(root / MANIFEST), unreviewed=plan.unreviewed, without_mask=without_mask)
-    export = _Export(samples, record, request, failures, made)
+    export = _Export(samples, record, request, plan.to_change, failures, made)
     with ExitStack() as stack:
         folder = stack.enter_context(filled(root))
         manifest = stack.enter_context(open_manifest(folder, export.head()))
@@ -199,6 +199,7 @@ class _Export:
         samples: the images to export
         record: of the run
         request: what was asked for
+        to_change: ids of the samples with regions to correct or to ignore
         failures: samples that are left out, as they are found
         made: counts what is exported
     """
@@ -208,12 +209,14 @@ class _Export:
         samples: SegmentationSamples,
         record: RunRecord,
         request: CleanRequest,
+        to_change: Collection[str],
         failures: Failures,
         made: ExportedDataset,
     ) -> None:
         self._samples = samples
         self._record = record
         self._request = request
+        self._to_change = to_change
         self._failures = failures
         self._made = made
         self._ignored = ignored_value(samples.class_table)
@@ -254,8 +257,11 @@ class _Export:
         for portion in _portions(range(len(self._samples))):
             found = regions.of([self._samples.ids[index] for index in portion])
             for index in portion:
+                sample_id = self._samples.ids[index]
+                # What is decided from now on is for the next export: these masks were not checked for it
+                regions_here = found.get(sample_id, ()) if sample_id in self._to_change else ()
                 try:
-                    self._image(index, found.get(self._samples.ids[index], ()), written, manifest, folder)
+                    self._image(index, regions_here, written, manifest, folder)
                 except SampleError as error:
                     self._failures.add(error)
                 done += 1

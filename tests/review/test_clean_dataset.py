@@ -433,6 +433,32 @@ def test_a_mask_that_has_changed_since_the_run_is_said(dataset: Any, clean: Any,
     assert [one["sample_id"] for one in left] == [sample.id]
 
 
+def test_what_is_decided_during_an_export_is_for_the_next(
+    dataset: Any, clean: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mask of the fourth image has changed since the run; no region in it is to be corrected when it begins."""
+    from label_quality.plugin.base.errors import SampleError
+
+    judge(dataset, 1, 0, "confirmed")
+    changed = dataset.match({"index": 3}).first()
+    given = changed.ground_truth.get_mask().copy()
+    given[0, 0] = 20
+    cv2.imwrite(changed.ground_truth.mask_path, given)
+    # One image is read at a time, as if there were many
+    monkeypatch.setattr(clean, "PORTION", 1)
+
+    def decide_meanwhile(stage: str, done: int, total: int) -> None:
+        if done == 1:
+            judge(dataset, 3, 0, "confirmed")
+
+    made = clean.export_clean_dataset(dataset, export_dir=tmp_path / "out", progress=decide_meanwhile)
+    assert (made.images, made.regions) == (6, 1)
+    written = cv2.imread(str(tmp_path / "out" / "labels" / "003.png"), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(written, given)
+    with pytest.raises(SampleError, match="its given mask has changed since the run was scored"):
+        clean.export_clean_dataset(dataset, export_dir=tmp_path / "next")
+
+
 def test_a_mask_that_is_no_clean_one_is_said(dataset: Any, clean: Any, tmp_path: Path) -> None:
     from label_quality.plugin.base.errors import SampleError
 
