@@ -12,25 +12,22 @@ from ..plugin.base.console import format_seconds
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
-from ..plugin.dataset.run_record import RunRecord, list_records
+from ..plugin.dataset.run_record import RunRecord
 from ..plugin.dataset.views import worst_first
-from ..plugin.parameters import PARAMETERS
 from ..plugin.runs.request import SuspectRequest
 from ..plugin.runs.summary import FoundSuspects, RunSummary
-from ..plugin.samples.private_fiftyone import root_of
 from ..plugin.suspects.config import SuspectConfig
-from .execution import EngineOperator
-from .form.forms import Form, when
-from .form.parameters import to_arguments, to_request
+from .form.forms import Form
 from .output import outputs
 from .output.plain_text import plain
+from .scored_run import ScoredRunOperator
 
 _LABEL = "Find suspects"
 #: Of a run's timings, those of a search
 _STAGES = ("Finding suspects", "Writing suspects")
 
 
-class FindSuspects(EngineOperator):
+class FindSuspects(ScoredRunOperator):
     """Finds suspects and groups of a run that has scores, in place of those that it had."""
 
     operator_name = "find_suspects"
@@ -38,59 +35,27 @@ class FindSuspects(EngineOperator):
     description = "Find suspects, their type of error and the class that they should be, with thresholds"
     icon = "/assets/suspects.svg"
 
-    def __call__(
-        self,
-        sample_collection: Any,
-        key: str = SuspectRequest.key,
-        delegate: bool = False,
-        progress: bool = True,
-        **params: Any,
-    ) -> Any:
-        """Finds a run's suspects anew, from what the run keeps in its files.
-
-        Args:
-            sample_collection: the dataset, or a view of it
-            key: the run's key
-            delegate: queue the work for ``fiftyone delegated launch`` instead of doing it now
-            progress: draw progress bars
-            **params: of the suspects (`SuspectConfig`), and ``skip_failures``, ``overwrite``
-
-        Returns:
-            FiftyOne's ``ExecutionResult``; its ``result`` says what was found
-        """
-        request = to_request({"key": key, **params}, PARAMETERS[self.operator_name])
-        return self.call({"dataset": root_of(sample_collection)}, request, delegate, progress)
-
     @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The choice of the run, and the thresholds."""
         form = Form(ctx)
-        runs = scored_runs(ctx.dataset)
-        if not runs:
-            form.fail("key", "There are no scored runs yet: audit this dataset first.")
+        run = self.choose_run(form, ctx.dataset)
+        if run is None:
             return form.property(_LABEL, "Find")
-        labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
-        key = form.choice("key", table(SuspectRequest)["key"].label, labels, default=runs[-1].key)
         if form.flag("advanced", "Advanced options"):
             form.ask(SuspectConfig, *table(SuspectConfig))
             form.ask(SuspectRequest, "overwrite", "skip_failures")
         form.config(SuspectConfig, fallback="key")
         if form.valid:
-            form.notice("plan", _plan(next(run for run in runs if run.key == key)))
+            form.notice("plan", _plan(run))
         return form.property(_LABEL, "Find")
-
-    def resolve_run_name(self, ctx: Any) -> str:
-        """The run's name in the list of delegated operations."""
-        return f"{_LABEL}: {ctx.params.get('key') or ''}"
 
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
         """Finds the suspects with what the form, the Python call or the delegated run gave."""
         from ..plugin.audit import find_suspects
 
         started = time.monotonic()
-        arguments = to_arguments(ctx.params, PARAMETERS[self.operator_name])
-        key = arguments.pop("key", None) or scored_runs(ctx.dataset)[-1].key
-        summary = find_suspects(ctx.dataset, key=key, progress=progress, **arguments)
+        summary = find_suspects(ctx.dataset, progress=progress, **self.arguments(ctx))
         return summarise(summary, time.monotonic() - started)
 
     def message(self, summary: Mapping[str, Any]) -> str:
@@ -128,11 +93,6 @@ def summarise(summary: RunSummary, seconds: float) -> dict[str, Any]:
         **outputs.summarise_suspects(found),
         "groups": outputs.group_rows(found),
     }
-
-
-def scored_runs(dataset: Any) -> list[RunRecord]:
-    """The dataset's runs that have scores, the oldest first."""
-    return [run for run in list_records(dataset) if f"{run.key}_quality" in run.fields]
 
 
 def _plan(run: RunRecord) -> str:

@@ -31,6 +31,7 @@ from ..plugin.review.learn import can_learn, learn_from_verdicts
 from ..plugin.runs.request import Request
 from ..plugin.samples.private_fiftyone import root_of
 from .form.forms import Form
+from .panel.text import accusation
 
 _LABEL = "Review suspects"
 _CONFIRM, _CHANGE, _REJECT, _UNDO = "confirm", "change", "reject", "undo"
@@ -289,9 +290,7 @@ def _learn(ctx: Any, chosen: Chosen, decision: str, reviewed: int) -> None:
 def _describe(region: Mapping[str, Any]) -> str:
     """A region in words: what it is given as, what it should be, and what was decided."""
     verdict, right = region.get("verdict"), region.get("corrected_to")
-    text = f"Given as {region['given']}, looks like {region['suggested']}" if region.get("given") else "Added by hand"
-    if region.get("probability") is not None:
-        text += f", {region['probability']:.0%}"
+    text = accusation(region)
     if verdict is None:
         return text
     return f"{text}: {verdict}{f' as {right}' if right else ''} by {region['reviewed_by']}"

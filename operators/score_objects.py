@@ -10,26 +10,21 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.console import format_seconds
 from ..plugin.base.database_errors import database_errors
-from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
 from ..plugin.dataset.run_record import RunRecord
 from ..plugin.dataset.views import worst_objects
 from ..plugin.objects.config import ObjectConfig
-from ..plugin.parameters import PARAMETERS
 from ..plugin.runs.request import ObjectRequest
 from ..plugin.runs.summary import ScoredObjects
-from ..plugin.samples.private_fiftyone import root_of
-from .execution import EngineOperator
-from .find_suspects import scored_runs
-from .form.forms import Form, when
-from .form.parameters import to_arguments, to_request
+from .form.forms import Form
 from .output import outputs
 from .output.plain_text import plain
+from .scored_run import ScoredRunOperator
 
 _LABEL = "Score objects"
 
 
-class ScoreObjects(EngineOperator):
+class ScoreObjects(ScoredRunOperator):
     """Scores the annotated objects of a run that has scores, in place of the scores that they had."""
 
     operator_name = "score_objects"
@@ -37,60 +32,28 @@ class ScoreObjects(EngineOperator):
     description = "Score every annotated object, and say which class it looks like: show me the worst cars"
     icon = "/assets/objects.svg"
 
-    def __call__(
-        self,
-        sample_collection: Any,
-        key: str = ObjectRequest.key,
-        delegate: bool = False,
-        progress: bool = True,
-        **params: Any,
-    ) -> Any:
-        """Scores a run's annotated objects, from what the run keeps in its files.
-
-        Args:
-            sample_collection: the dataset, or a view of it
-            key: the run's key
-            delegate: queue the work for ``fiftyone delegated launch`` instead of doing it now
-            progress: draw progress bars
-            **params: of the objects (`ObjectConfig`), and ``skip_failures``, ``overwrite``
-
-        Returns:
-            FiftyOne's ``ExecutionResult``; its ``result`` says how many objects there are
-        """
-        request = to_request({"key": key, **params}, PARAMETERS[self.operator_name])
-        return self.call({"dataset": root_of(sample_collection)}, request, delegate, progress)
-
     @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """The choice of the run, and which objects."""
         form = Form(ctx)
-        runs = scored_runs(ctx.dataset)
-        if not runs:
-            form.fail("key", "There are no scored runs yet: audit this dataset first.")
+        run = self.choose_run(form, ctx.dataset)
+        if run is None:
             return form.property(_LABEL, "Score")
-        labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
-        key = form.choice("key", table(ObjectRequest)["key"].label, labels, default=runs[-1].key)
         form.ask(ObjectConfig, "only_classes")
         if form.flag("advanced", "Advanced options"):
             form.ask(ObjectConfig, "min_area", "max_objects", "workers")
             form.ask(ObjectRequest, "overwrite", "skip_failures")
         form.config(ObjectConfig, fallback="key")
         if form.valid:
-            form.notice("plan", _plan(next(run for run in runs if run.key == key)))
+            form.notice("plan", _plan(run))
         return form.property(_LABEL, "Score")
-
-    def resolve_run_name(self, ctx: Any) -> str:
-        """The run's name in the list of delegated operations."""
-        return f"{_LABEL}: {ctx.params.get('key') or ''}"
 
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
         """Scores the objects with what the form, the Python call or the delegated run gave."""
         from ..plugin.audit import score_objects
 
         started = time.monotonic()
-        arguments = to_arguments(ctx.params, PARAMETERS[self.operator_name])
-        key = arguments.pop("key", None) or scored_runs(ctx.dataset)[-1].key
-        summary = score_objects(ctx.dataset, key=key, progress=progress, **arguments)
+        summary = score_objects(ctx.dataset, progress=progress, **self.arguments(ctx))
         found = summary.objects or ScoredObjects()
         return {
             "key": summary.key,

@@ -19,7 +19,7 @@ from ..dataset.saved_views import repair
 from ..runs.housekeeping import dataset_id
 from ..store.locks import LOCK_NAME
 from ..store.run_folder import RunFolder, content_digest
-from ..store.sets import files_under
+from ..store.stored_set import files_under
 from .config import DEFAULT_KEY
 from .noisy_dataset import delete_masks
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..dataset.record_parts import SuspectPart
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import CONFIRMED, REJECTED, has_rejected, rejected_name
+from ..runs.findings import each_id
 from ..runs.search_suspects import rated_rows
 from ..samples.private_fiftyone import stored_samples
 from ..store.sets import SuspectSet, load_set
@@ -133,7 +134,7 @@ def _write(
         log_odds = candidates.log_odds if model is None else model.log_odds(candidates)
         # The rate of mistakes is in the log-odds already
         values = probabilities(log_odds, 0.5).tolist()
-        for sample_id, path, value in zip(_ids(row), _files(store, row), values, strict=True):
+        for sample_id, path, value in zip(each_id(row), _files(store, row), values, strict=True):
             if path not in verdicts:
                 found[sample_id][path] = value
                 rated += 1
@@ -144,17 +145,11 @@ def _write(
     return rated
 
 
-def _candidates(row: Mapping[str, Any]) -> Candidates:
+def _candidates(row: dict[str, Any]) -> Candidates:
     names = ("features", "similarity", "descriptors", "given", "suggested")
     return Candidates(row["log_odds"] + np.log(row["rate"] / (1 - row["rate"])), *(row[name] for name in names))
 
 
-def _ids(row: Mapping[str, Any]) -> Iterator[str]:
-    """The sample of each region."""
-    for sample_id, regions in zip(row["ids"], row["counts"].tolist(), strict=True):
-        yield from [sample_id] * regions
-
-
-def _files(store: SuspectSet, row: Mapping[str, Any]) -> list[str]:
+def _files(store: SuspectSet, row: dict[str, Any]) -> list[str]:
     """The file of each region's mask."""
-    return store.mask_files(_ids(row), row["numbers"].tolist())
+    return store.mask_files(each_id(row), row["numbers"].tolist())

@@ -18,7 +18,7 @@ import psutil
 
 from ..base.errors import LabelQualityError
 from ..store.containers import TEMPORARY_NAME, make_folder, write_bytes, writing_error
-from ..store.sets import is_temporary
+from ..store.stored_set import is_temporary
 
 MARKER = ".label_quality"
 

@@ -35,6 +35,11 @@ def numbered(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "numbers": np.concatenate([np.zeros(0, np.int64), *map(np.arange, row["counts"].tolist())])}
 
 
+def each_id(row: dict[str, Any]) -> list[str]:
+    """The sample of each region of a shard's results."""
+    return np.repeat(np.array(row["ids"], object), row["counts"]).tolist()
+
+
 def rated(row: dict[str, Any], rate: float, least: float) -> dict[str, Any]:
     """A shard's results with the probability of each region, without those that are less probable than ``least``.
 

@@ -20,7 +20,7 @@ from ..dataset.views import delete_views
 from ..samples.private_fiftyone import id_of, stored_samples
 from ..store.locks import remove_stale
 from ..store.run_folder import Owner, RunFolder
-from ..store.sets import StoredSet, files_under
+from ..store.stored_set import StoredSet, files_under
 from .request import Request
 from .turns import writing
 

@@ -27,7 +27,8 @@ from ..dataset.views import (
 )
 from ..samples.slices import images_of, slices_of
 from ..scores.results import ResultRows
-from ..store.sets import PredictionSet, ScoreSet, StoredSet, SuspectSet
+from ..store.sets import PredictionSet, ScoreSet, SuspectSet
+from ..store.stored_set import StoredSet
 from ..suspects.image_suspects import ImageSuspects
 from ..suspects.regions import leading_kind
 from .housekeeping import dataset_id, own_folder, remove_replaced, run_folder, tidy

@@ -22,7 +22,7 @@ from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
 from ..scores.config import ScoreConfig
 from ..store.run_folder import RunFolder, content_digest
-from ..store.sets import StoredSet
+from ..store.stored_set import StoredSet
 from .housekeeping import drop_empty, find_record, run_folder, run_root, tidy
 from .request import Request
 

@@ -36,7 +36,7 @@ from ..suspects.region_features import FEATURES, region_features
 from ..suspects.regions import Region, find_regions
 from ..suspects.seen_image import SeenImage
 from ..suspects.similarity import ObjectBank, Origin, describe_suspects
-from .findings import Findings, numbered, packed, rated, unpacked
+from .findings import Findings, each_id, numbered, packed, rated, unpacked
 from .kept import read_bank, read_kept, read_usual
 
 _STAGE, _RATE = "regions", "rate"
@@ -142,8 +142,8 @@ class SuspectSearch:
         for shard in shards_of(len(self.samples)):
             row = numbered(self.store.read_shard(_STAGE, shard))
             kept = rated(row, rate, self.config.min_probability)
-            shown = set(zip(_each_id(kept), kept["numbers"].tolist(), strict=True))
-            regions = zip(_each_id(row), row["numbers"].tolist(), unpacked(row["masks"], row["box"]), strict=True)
+            shown = set(zip(each_id(kept), kept["numbers"].tolist(), strict=True))
+            regions = zip(each_id(row), row["numbers"].tolist(), unpacked(row["masks"], row["box"]), strict=True)
             for sample_id, number, mask in regions:
                 if (sample_id, number) in shown:
                     self.store.write_region(sample_id, number, mask)
@@ -286,8 +286,3 @@ def _rating(regions: Sequence[Region], measures: Sequence[_Measures]) -> dict[st
         "descriptors": descriptors.astype(np.float16),
         "masks": packed([region.mask for region in regions]),
     }
-
-
-def _each_id(row: dict[str, Any]) -> list[str]:
-    """The sample of each region."""
-    return np.repeat(np.array(row["ids"], object), row["counts"]).tolist()

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..base.executor import map_shards
 from ..base.progress import Progress
-from .sets import ShardedSet
+from .stored_set import ShardedSet
 
 #: Samples a shard: a kill loses the work on one at most, and its results are one small file
 SHARD_SIZE = 16

@@ -51,20 +51,8 @@ from typing import Any, TypeVar
 
 from .containers import writing_error
 from .locks import LOCK_NAME, locked
-from .sets import (
-    FORMAT,
-    MADE_BY,
-    SET_NAME,
-    AnySet,
-    ObjectSet,
-    PredictionSet,
-    ScoreSet,
-    StoredSet,
-    SuspectSet,
-    files_under,
-    is_temporary,
-    load_set,
-)
+from .sets import AnySet, ObjectSet, PredictionSet, ScoreSet, SuspectSet, load_set
+from .stored_set import FORMAT, MADE_BY, SET_NAME, StoredSet, files_under, is_temporary
 
 S = TypeVar("S", bound=StoredSet)
 

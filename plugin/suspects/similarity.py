@@ -76,15 +76,22 @@ class GivenObjects:
     @classmethod
     def joined(cls, parts: Iterable[GivenObjects]) -> GivenObjects:
         """All objects of the parts; of each class no more than suspects are compared with."""
-        total: GivenObjects | None = None
+        waiting: list[GivenObjects] = []
+        kept = new = 0
         for part in parts:
-            if len(part):
-                total = part if total is None else total._with(part)._sampled()
-        return none_given() if total is None else total._sampled()
+            if not len(part):
+                continue
+            waiting.append(part)
+            new += len(part)
+            # Not at every part: of many small ones that would copy what is kept again and again
+            if new > kept:
+                waiting = [cls._concatenated(waiting)._sampled()]
+                kept, new = len(waiting[0]), 0
+        return cls._concatenated(waiting)._sampled() if waiting else none_given()
 
-    def _with(self, other: GivenObjects) -> GivenObjects:
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return GivenObjects(*(np.concatenate(pair) for pair in pairs))
+    @classmethod
+    def _concatenated(cls, parts: Sequence[GivenObjects]) -> GivenObjects:
+        return cls(*(np.concatenate(columns) for columns in zip(*(vars(one).values() for one in parts), strict=True)))
 
     def _sampled(self) -> GivenObjects:
         order = np.lexsort((self.rank, self.given))

@@ -68,16 +68,16 @@ class Moments:
     """Mean and standard deviation of descriptors, in memory that does not grow with them."""
 
     def __init__(self) -> None:
-        self._count, self._sum, self._squares = 0, np.zeros(0), np.zeros(0)
+        self._count = 0
+        self._sum: np.ndarray | float = 0.0
+        self._squares: np.ndarray | float = 0.0
 
     def update(self, descriptors: np.ndarray) -> None:
         """Adds (n, C) descriptors; those of NaN are left out."""
         known = descriptors[np.isfinite(descriptors).all(axis=1)].astype(np.float64)
-        if len(known):
-            self._count += len(known)
-            self._sum = self._sum + known.sum(axis=0) if self._sum.size else known.sum(axis=0)
-            squares = np.square(known).sum(axis=0)
-            self._squares = self._squares + squares if self._squares.size else squares
+        self._count += len(known)
+        self._sum = self._sum + known.sum(axis=0)
+        self._squares = self._squares + np.square(known).sum(axis=0)
 
     def standardised(self, descriptors: np.ndarray) -> np.ndarray:
         """(n, C) descriptors of mean 0 and deviation 1; 0 where they are NaN."""

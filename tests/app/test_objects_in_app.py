@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from ..deletion import drop_datasets
+from ..predicted import add_exact_predictions
 
 pytestmark = pytest.mark.app
 
@@ -20,16 +20,10 @@ _IMAGES, _SEED = 12, 1
 def audited(fiftyone: Any, tmp_path: Path) -> Iterator[Any]:
     """The demo's dataset with a run, of the probabilities of a model that sees each scene as it is."""
     from label_quality.plugin.audit import audit_labels
-    from label_quality.plugin.scenes.demo_dataset import EXACT_FIELD, demo_dataset
-    from label_quality.plugin.scenes.scenes import SCENE_CLASSES
+    from label_quality.plugin.scenes.demo_dataset import demo_dataset
 
     dataset = demo_dataset(tmp_path, _IMAGES, _SEED, name="objects-in-the-app")
-    for sample in dataset:
-        exact = sample[EXACT_FIELD].get_mask()
-        path = tmp_path / f"{Path(sample.filepath).stem}.npy"
-        np.save(path, np.stack([np.where(exact == value, 0.82, 0.02) for value in SCENE_CLASSES]).astype(np.float16))
-        sample["probabilities"] = str(path)
-        sample.save()
+    add_exact_predictions(dataset, tmp_path)
     audit_labels(dataset, "ground_truth", source="files", field="probabilities")
     yield dataset
     drop_datasets([dataset.name])

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from ..deletion import drop_datasets
+from ..predicted import add_exact_predictions
 
 pytestmark = pytest.mark.app
 
@@ -28,16 +29,10 @@ _OPEN = "[data-cy=modal] [data-cy=modal-looker-container] canvas[canvas-loaded=t
 @pytest.fixture
 def scenes(fiftyone: Any, tmp_path: Path) -> Iterator[Any]:
     """The demo's dataset, with the probabilities of a model that sees each scene as it is."""
-    from label_quality.plugin.scenes.demo_dataset import EXACT_FIELD, demo_dataset
-    from label_quality.plugin.scenes.scenes import SCENE_CLASSES
+    from label_quality.plugin.scenes.demo_dataset import demo_dataset
 
     dataset = demo_dataset(tmp_path, _IMAGES, _SEED, name="walk-through-the-app")
-    for sample in dataset:
-        exact = sample[EXACT_FIELD].get_mask()
-        path = tmp_path / f"{Path(sample.filepath).stem}.npy"
-        np.save(path, np.stack([np.where(exact == value, 0.82, 0.02) for value in SCENE_CLASSES]).astype(np.float16))
-        sample["probabilities"] = str(path)
-        sample.save()
+    add_exact_predictions(dataset, tmp_path)
     yield dataset
     drop_datasets([dataset.name])
 

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+from ..predicted import add_swapped_predictions
 from .calls import Calls, errors
 
 PLUGIN = "@label-quality/segmentation"
@@ -19,13 +19,7 @@ CALLS = Calls(f"{PLUGIN}/score_objects")
 def audited(make_dataset: Any, tmp_path: Path) -> Any:
     """Four samples with a finished run ``lq``; in the third the predictions see road for car and car for road."""
     dataset = make_dataset(count=4, sizes=((48, 64),))
-    for index, sample in enumerate(dataset):
-        mask = sample.ground_truth.get_mask().copy()
-        if index == 2:
-            mask = np.where(mask == 7, 3, np.where(mask == 3, 7, mask))
-        np.save(tmp_path / f"{index}.npy", np.stack([np.where(mask == value, 0.85, 0.05) for value in (0, 3, 7, 20)]))
-        sample["probabilities"] = str(tmp_path / f"{index}.npy")
-        sample.save()
+    add_swapped_predictions(dataset, tmp_path)
     CALLS.operator(f"{PLUGIN}/audit_labels")(
         dataset, "ground_truth", source="files", field="probabilities", progress=False
     )

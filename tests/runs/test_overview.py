@@ -17,6 +17,8 @@ from label_quality.plugin.dataset.record_parts import Distribution, Overview, Sc
 from label_quality.plugin.runs.overview import BINS, Estimates, ScoreOverview, SuspectOverview, bin_range, estimates
 from label_quality.plugin.suspects.class_effects import ClassEffect
 
+from ..predicted import add_swapped_predictions
+
 
 def test_distributions_and_ranking_by_hand() -> None:
     overview = ScoreOverview("softmin", listed=3)
@@ -113,13 +115,7 @@ def test_estimates_of_a_run_without_suspects_or_probabilities(fiftyone: Any) -> 
 def predicted(make_dataset: Any, tmp_path: Path) -> Any:
     """Five images with probabilities; in the third, road and car are swapped."""
     dataset = make_dataset(count=5, sizes=((48, 64),))
-    for index, sample in enumerate(dataset):
-        mask = sample.ground_truth.get_mask().copy()
-        if index == 2:
-            mask = np.where(mask == 7, 3, np.where(mask == 3, 7, mask))
-        np.save(tmp_path / f"{index}.npy", np.stack([np.where(mask == value, 0.85, 0.05) for value in (0, 3, 7, 20)]))
-        sample["probabilities"] = str(tmp_path / f"{index}.npy")
-        sample.save()
+    add_swapped_predictions(dataset, tmp_path)
     return dataset
 
 
