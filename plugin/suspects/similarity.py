@@ -205,13 +205,12 @@ class ObjectBank:
         """
         objects = self._objects
         near = objects.image == origin.image if origin.fold is None else objects.fold == origin.fold
-        others = np.flatnonzero(~near)
-        count = min(self._neighbours, len(others) // _AMONG)
+        count = min(self._neighbours, int((~near).sum()) // _AMONG)
         if count < self._least or not len(descriptors):
             return np.full(len(descriptors), np.nan)
-        cosine = self._direction(descriptors) @ self._directions[others].T
-        nearest = np.argpartition(-cosine, count - 1, axis=1)[:, :count]
-        classes = objects.given[others][nearest]
+        cosine = self._direction(descriptors) @ self._directions.T
+        cosine[:, near] = -np.inf
+        classes = objects.given[np.argpartition(cosine, -count, axis=1)[:, -count:]]
         share = [(classes == of[:, None]).mean(axis=1) for of in (suggested, given)]
         return fill * (share[0] - share[1])
 
