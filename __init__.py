@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .plugin.base.errors import LabelQualityError, SampleError
     from .plugin.benchmark.records import delete_benchmark, list_benchmarks, load_benchmark
     from .plugin.benchmark.run import benchmark_scores
+    from .plugin.gain.measure import measure_gain
     from .plugin.review.annotation import send_to_annotation
     from .plugin.review.clean_dataset import export_clean_dataset
     from .plugin.review.corrected_masks import write_corrected_masks
@@ -48,6 +49,7 @@ __all__ = [
     "list_runs",
     "load_benchmark",
     "load_record",
+    "measure_gain",
     "score_label_quality",
     "score_objects",
     "send_to_annotation",
@@ -62,6 +64,7 @@ _MODULES = {
     "base.errors": "LabelQualityError SampleError",
     "benchmark.records": "delete_benchmark list_benchmarks load_benchmark",
     "benchmark.run": "benchmark_scores",
+    "gain.measure": "measure_gain",
     "review.annotation": "send_to_annotation",
     "review.clean_dataset": "export_clean_dataset",
     "review.corrected_masks": "write_corrected_masks",

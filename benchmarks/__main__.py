@@ -24,6 +24,7 @@ BENCHMARKS = {
     "suspects": "suspects",
     "review": "review",
     "objects": "objects",
+    "gain": "gain",
     "camvid-page": "camvid_page",
     "faults": "faults",
     "hostile-files": "hostile_files",

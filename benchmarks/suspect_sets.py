@@ -113,7 +113,7 @@ def noisy_sets(
 
     Args:
         work: folder for them and for the generated domains
-        images: of each generated domain
+        images: of each generated domain; 0 to leave them out
         camvid: folder of CamVid, or None to leave it out
         nuclei: folder of masks that people have corrected, with ``corrected/``, or None
         seed: of the errors
@@ -123,7 +123,7 @@ def noisy_sets(
         the sets, those of a domain one after another
     """
     sources = []
-    for name, domain in DOMAINS.items():
+    for name, domain in DOMAINS.items() if images else ():
         folder = work / "domains" / f"{name}-{images}"
         domain.write(folder, images, progress)
         sources.append(Source(name, folder, domain.unlabelled))

@@ -12,6 +12,7 @@ from .export_clean_dataset import ExportCleanDataset
 from .export_relabelling_queue import ExportRelabellingQueue
 from .find_suspects import FindSuspects
 from .list_runs import ListRuns
+from .measure_gain import MeasureGain
 from .panel.image import ImageQualityPanel
 from .panel.panel import LabelQualityPanel
 from .review_suspects import ReviewState, ReviewSuspects
@@ -41,6 +42,7 @@ def register(plugin: Any) -> None:
         SendToAnnotation,
         WriteCorrectedMasks,
         ExportCleanDataset,
+        MeasureGain,
         ListRuns,
         DeleteRun,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .base.parameters import merged
 from .benchmark.config import BenchmarkConfig, BenchmarkRequest
+from .gain.config import GainRequest
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
 from .review.config import CleanRequest
@@ -25,4 +26,5 @@ PARAMETERS = {
         without=("architecture", "only_folds"),
     ),
     "export_clean_dataset": merged(CleanRequest),
+    "measure_gain": merged(GainRequest, CrossValidation, without=("only_folds",)),
 }

@@ -21,9 +21,10 @@ COMMANDS = {
     "score_objects": "objects",
     "benchmark_scores": "benchmark",
     "export_clean_dataset": "export",
+    "measure_gain": "gain",
 }
 #: Functions that take a run, and so no field of given masks
-OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset")
+OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", "measure_gain")
 #: Parameters whose option has another name, or that the command has a way of its own to say
 RENAMED = {"truth_field": "truth", "run_key": "run"}
 
@@ -57,9 +58,10 @@ def test_the_command_has_every_parameter_with_its_sentence_default_and_choices(f
 def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset: Any, function: str) -> None:
     from label_quality.plugin import audit
     from label_quality.plugin.benchmark.run import benchmark_scores
+    from label_quality.plugin.gain.measure import measure_gain
     from label_quality.plugin.review.clean_dataset import export_clean_dataset
 
-    others = {"benchmark_scores": benchmark_scores, "export_clean_dataset": export_clean_dataset}
+    others = {one.__name__: one for one in (benchmark_scores, export_clean_dataset, measure_gain)}
     called = others.get(function) or getattr(audit, function)
     given = (dataset,) if function in OF_A_RUN else (dataset, "ground_truth")
     with pytest.raises(LabelQualityError, match="Unknown parameter 'nonsense'") as caught:
@@ -78,6 +80,7 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "find_suspects": [{}],
     "score_objects": [{}],
     "export_clean_dataset": [{}],
+    "measure_gain": [{}],
     "benchmark_scores": [{}, {"blocks": True}, {"how": "truth"}],
 }
 #: What operators are told beside the parameters
@@ -121,7 +124,15 @@ def test_the_form_asks_for_every_parameter_with_its_label_sentence_and_default(s
             seen.add(name)
             assert prop.view.label == one.label or name == "overwrite"
             about = prop.view.description or ""
-            own_choices = name in ("key", "truth_field", "run_key", "predictions", "group_field", "field")
+            own_choices = name in (
+                "key",
+                "truth_field",
+                "run_key",
+                "predictions",
+                "group_field",
+                "field",
+                "clean_field",
+            )
             assert about.startswith(one.help) or own_choices, name
             plain = one.kind != LIST and one.default not in (None, "")
             if plain and not own_choices:

@@ -42,6 +42,23 @@ def describe_cross_validation(config: CrossValidation, images: int) -> str:
     return f"{what} {_with_preset(presets, config)}; about {format_seconds(seconds)}."
 
 
+def describe_gain(config: CrossValidation, images: int, repeats: int) -> str:
+    """One sentence on the trainings ahead that measure a gain, with their time.
+
+    Args:
+        config: the parameters
+        images: number of images
+        repeats: trainings of each of the three kinds of masks
+    """
+    trainings = 3 * repeats
+    what = f"{trainings} times {config.folds} models will be trained on {images} images"
+    presets = engine()
+    if presets is None:
+        return f"{what}."
+    seconds = trainings * presets.estimate_seconds(config, images, config.device)
+    return f"{what} {_with_preset(presets, config)}; about {format_seconds(seconds)}."
+
+
 def describe_benchmark(presets: Any, audits: Sequence[CrossValidation], images: int, kinds: int) -> str:
     """One sentence on the audits ahead, with their time.
 

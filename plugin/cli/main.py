@@ -14,6 +14,7 @@ from typing import Any
 from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
+from ..gain.config import GainRequest
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
@@ -21,10 +22,11 @@ from ..review.config import CleanRequest
 from ..runs.request import Request, Stages
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
+from ..training.config import CrossValidation
 from . import benchmark as cli_benchmark
 from .data import UsageError, check_data, load_dataset, open_data, started_fiftyone
 from .parser import make_parser
-from .text import counted, describe, export_text, listed, objects_text, runs_table, suspects_text
+from .text import counted, describe, export_text, gain_text, listed, objects_text, runs_table, suspects_text
 
 #: Names that errors may give in backticks and that are options here
 _OPTIONS = {name for parameters in PARAMETERS.values() for name in parameters} | {
@@ -158,6 +160,21 @@ def _export(options: argparse.Namespace) -> None:
         print(export_text(made))
 
 
+def _gain(options: argparse.Namespace) -> None:
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["measure_gain"]}
+    for group in (GainRequest, CrossValidation):
+        group.from_params({name: value for name, value in parameters.items() if name in table(group)})
+    with started_fiftyone():
+        from ..gain.measure import measure_gain
+
+        progress = TerminalProgress()
+        try:
+            found = measure_gain(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(gain_text(found))
+
+
 def _app(options: argparse.Namespace) -> None:
     with started_fiftyone():
         _open_app(load_dataset(options.dataset), options.port, options.key)
@@ -200,6 +217,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "objects": _objects,
     "queue": _queue,
     "export": _export,
+    "gain": _gain,
     "benchmark": cli_benchmark.run,
     "demo": _demo,
     "app": _app,

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..base.parameters import table
 from ..objects.config import ObjectConfig
+from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES
 from ..review.config import CleanRequest
 from ..runs.request import ObjectRequest, Request, Stages, SuspectRequest
@@ -35,6 +36,7 @@ examples:
   label-quality app street
   label-quality queue street relabel.csv --worst 100
   label-quality export street street-clean --unreviewed ignore
+  label-quality gain street --verified-field corrected
   label-quality benchmark --dataset street --architectures DeepLabV3Plus FPN
 
 Exit status: 0 done, 1 an error that is explained, 2 wrong options, 130 stopped with Ctrl-C. A command that was stopped
@@ -71,6 +73,12 @@ def make_parser() -> argparse.ArgumentParser:
     folder = table(CleanRequest)["export_dir"]
     export.add_argument(folder.name, metavar=folder.unit, help=described(folder))
     add_parameters(export, table(CleanRequest), without=(folder.name,))
+
+    gain = _command(
+        commands, "gain", "measure what clean masks are worth: train on given and on clean ones, and compare"
+    )
+    gain.add_argument("dataset", help="name of the dataset")
+    add_parameters(gain, PARAMETERS["measure_gain"])
 
     app = _command(commands, "app", "open a dataset in the App, worst images first")
     app.add_argument("dataset", help="name of the dataset")

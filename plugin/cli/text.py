@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..base.console import format_seconds, format_table, short_path
 
 if TYPE_CHECKING:
+    from ..dataset.record_parts import GainPart
     from ..dataset.run_record import RunRecord
     from ..review.clean_dataset import ExportedDataset
     from ..runs.summary import FoundSuspects, RankedImage, RunSummary, ScoredObjects
@@ -55,6 +56,25 @@ def suspects_text(found: FoundSuspects) -> str:
     ]
     title = "Issues, most evidence first (share is of the given class):"
     return "\n".join([first, *notes, "", title, "", format_table(header, rows)])
+
+
+def gain_text(found: GainPart) -> str:
+    """What clean masks are worth, in sentences and tables."""
+    from ..gain.text import class_rows, gain_sentences, score_rows
+
+    notes = [f"Note: {note}" for note in found.notes]
+    header = ["masks", "pixels changed", "mIoU", "gain", "accuracy", "gain"]
+    by_class = ["class", "given", "without suspects", "clean", "gain"]
+    return "\n".join(
+        [
+            *gain_sentences(found),
+            *notes,
+            *("", "Trained on each kind of masks, with 95 % intervals:", ""),
+            format_table(header, [list(row.values()) for row in score_rows(found)]),
+            *("", "IoU by class, the largest gain of clean masks first:", ""),
+            format_table(by_class, [list(row.values()) for row in class_rows(found)]),
+        ]
+    )
 
 
 def objects_text(found: ScoredObjects, key: str) -> str:

@@ -125,6 +125,94 @@ class ObjectPart:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A measure with its 95 % interval.
+
+    Args:
+        value: the measure
+        low: the interval's lower end
+        high: the interval's upper end
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How well a class is predicted.
+
+    Args:
+        name: of the class
+        iou: IoU of predictions and verified masks, in [0, 1]
+        gain: by how much that is more than with the given masks; None for those
+    """
+
+    name: str
+    iou: Measured
+    gain: Measured | None = None
+
+
+@dataclass(frozen=True)
+class TrainedScore:
+    """How well a model does that was trained on one kind of masks.
+
+    Args:
+        masks: ``given``; ``unsuspected``, where suspects take part in nothing; or ``clean``
+        miou: mean IoU over the verified classes, in [0, 1]
+        accuracy: share of the verified pixels that are predicted right, in [0, 1]
+        miou_gain: by how much that is more than with the given masks; None for those
+        accuracy_gain: likewise
+        classes: the verified classes, in the order of the class table
+        changed: share of the pixels of the given masks that are trained on otherwise
+    """
+
+    masks: str
+    miou: Measured
+    accuracy: Measured
+    miou_gain: Measured | None = None
+    accuracy_gain: Measured | None = None
+    classes: list[ClassScore] = field(default_factory=list)
+    changed: float = 0.0
+
+
+@dataclass
+class GainPart:
+    """What clean masks are worth: the same model trained on each kind of masks, judged on verified ones.
+
+    Args:
+        digest: of everything that it depends on
+        trained: images that take part
+        judged: images with a verified mask
+        clean_field: with the clean masks; None where the given ones are corrected by verdicts
+        verified_field: with the verified masks; None where those are the clean ones of reviewed images
+        repeats: trainings of each kind
+        resamples: replicates of the bootstrap
+        config: of the cross-validation
+        scores: of each kind of masks, the given ones first
+        notes: sentences that the user must know
+        failures: samples that could not take part
+        seconds: how long it took
+        created: UTC time, ISO 8601
+    """
+
+    digest: str = ""
+    trained: int = 0
+    judged: int = 0
+    clean_field: str | None = None
+    verified_field: str | None = None
+    repeats: int = 1
+    resamples: int = 0
+    config: dict[str, Any] = field(default_factory=dict)
+    scores: list[TrainedScore] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    failures: list[LeftOut] = field(default_factory=list)
+    seconds: float = 0.0
+    created: str = ""
+
+
+@dataclass(frozen=True)
 class Distribution:
     """A score over the images.
 

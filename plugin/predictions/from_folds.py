@@ -56,7 +56,7 @@ class CrossValidated:
             done=predictions.ids(),
             progress=progress,
             on_failure=failures.handler,
-            groups=_fold_groups(usable, self.config),
+            groups=fold_groups(usable, self.config),
         )
         for sample_id, fold, prediction in stream:
             predictions.write(sample_id, prediction, {"fold": int(fold)})
@@ -78,7 +78,7 @@ class CrossValidated:
         chosen = np.flatnonzero(presence.any(axis=1))
         failures.require(len(chosen))
         usable, presence = samples.subset(chosen.tolist()), presence[chosen]
-        fold_of = assign_folds(presence, self.config.folds, self.config.seed, _fold_groups(usable, self.config))
+        fold_of = assign_folds(presence, self.config.folds, self.config.seed, fold_groups(usable, self.config))
         folds = dict(zip(usable.ids, fold_of.tolist(), strict=True))
         notes = _unseen_classes(samples.class_table, presence, fold_of)
         predictions.update(folds=folds, notes=notes, failures=failures.to_dicts())
@@ -89,7 +89,7 @@ def _with_ids(samples: SegmentationSamples, ids: dict[str, int]) -> Segmentation
     return samples.subset(index for index, sample_id in enumerate(samples.ids) if sample_id in ids)
 
 
-def _fold_groups(samples: SegmentationSamples, config: CrossValidation) -> Sequence[Any] | None:
+def fold_groups(samples: SegmentationSamples, config: CrossValidation) -> Sequence[Any] | None:
     """What must stay in one fold: the values of the group field, blocks of frames in order, or nothing.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 import fiftyone as fo
 
@@ -22,15 +23,35 @@ from ..store.passes import members, shards_of
 from ..store.sets import ScoreSet
 from .housekeeping import own_folder, run_folder, tidy
 from .kept import check_unchanged, scored_states
-from .request import ObjectRequest, Request, SuspectRequest
+from .request import Request
 from .run import Run
 from .search import searchable_scores
+
+
+class Reopening(Protocol):
+    """What is asked of a scored run, whatever is done with it."""
+
+    @property
+    def otherwise(self) -> str:
+        """What cannot be done where the run keeps too little."""
+
+    @property
+    def key(self) -> str:
+        """The run's key."""
+
+    @property
+    def skip_failures(self) -> bool:
+        """Whether to leave out samples that have changed since or cannot be read."""
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether to do it again although it was done."""
 
 
 @contextlib.contextmanager
 def reopen_run(
     dataset: fo.Dataset,
-    request: SuspectRequest | ObjectRequest,
+    request: Reopening,
     progress: Progress,
     *checks: Callable[[fo.Dataset, str], None],
 ) -> Iterator[Run]:
@@ -79,7 +100,7 @@ def _scored_samples(
     dataset: fo.Dataset,
     record: RunRecord,
     scores: ScoreSet,
-    request: SuspectRequest | ObjectRequest,
+    request: Reopening,
     progress: Progress,
 ) -> tuple[SegmentationSamples, Failures]:
     """The samples of a run as they were scored; those that are no longer in the dataset are left out."""

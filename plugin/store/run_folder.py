@@ -16,6 +16,8 @@ One folder a key, given by the caller, and in it one folder a *set*, whose manif
                             /shards/…
     <root>/objects-<digest>/manifest.json
                            /shards/…                   scores of the annotated objects of a shard of samples
+    <root>/gain-<digest>/manifest.json
+                        /work/ /shards/…               while the gain of clean masks is being measured
 
 ``ab`` are the last two characters of the sample's id. A set is made for a *digest* (of everything that its content
 depends on); one that is unfinished is continued, and one that is finished is never changed: to do it again makes
@@ -51,7 +53,7 @@ from typing import Any, TypeVar
 
 from .containers import writing_error
 from .locks import LOCK_NAME, locked
-from .sets import AnySet, ObjectSet, PredictionSet, ScoreSet, SuspectSet, load_set
+from .sets import AnySet, GainSet, ObjectSet, PredictionSet, ScoreSet, SuspectSet, load_set
 from .stored_set import FORMAT, MADE_BY, SET_NAME, StoredSet, files_under, is_temporary
 
 S = TypeVar("S", bound=StoredSet)
@@ -154,6 +156,10 @@ class RunFolder:
     ) -> ObjectSet:
         """The set of scores of objects to read, to continue or to begin; as `open_predictions`."""
         return self._open(ObjectSet, digest, content or {}, overwrite)
+
+    def open_gain(self, digest: str, content: Mapping[str, Any] | None = None) -> GainSet:
+        """The set of what measures a gain, to continue or to begin; as `open_predictions`."""
+        return self._open(GainSet, digest, content or {}, False)
 
     def sets(self) -> list[AnySet]:
         """The owner's sets in this folder, oldest first; folders that the store did not make are passed over."""

@@ -1,4 +1,4 @@
-"""The four kinds of sets of files that a run makes: predictions, scores, suspects and objects."""
+"""The kinds of sets of files that a run makes: predictions, scores, suspects, objects, and what measures a gain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..base.types import Appearance, Prediction
-from .containers import make_folder, read_container, write_bytes, write_container
+from .containers import read_container, write_bytes, write_container
 from .encoding import (
     encode_png,
     pack_appearance,
@@ -22,20 +22,14 @@ from .encoding import (
     unpack_pooled,
     unpack_prediction,
 )
-from .stored_set import ShardedSet, StoredSet, files_under, read_manifest, remove_empty_folders
+from .stored_set import ShardedSet, WorkingSet, read_manifest
 
 
-class PredictionSet(StoredSet):
+class PredictionSet(WorkingSet):
     """Predictions of a run, one file an image."""
 
     kind = "predictions"
     parts: Mapping[str, str] = {"values": ".lq"}
-
-    @property
-    def work(self) -> Path:
-        """A folder for checkpoints and caches while the set is being made; everything in it belongs to the set."""
-        make_folder(self.path / "work")
-        return self.path / "work"
 
     def write(self, sample_id: str, prediction: Prediction, meta: Mapping[str, Any] | None = None) -> None:
         """Stores a prediction.
@@ -62,17 +56,6 @@ class PredictionSet(StoredSet):
     def read_meta(self, sample_id: str) -> dict[str, Any]:
         """The metadata given to `write`; raises `SampleError` if the file is missing or damaged."""
         return self._read(sample_id)["meta"]
-
-    def discard(self, part: str) -> None:
-        """Removes one part's files; ``work`` is removed whole."""
-        if part != "work":
-            return super().discard(part)
-        for path in files_under(self.path / "work"):
-            path.unlink(missing_ok=True)
-        remove_empty_folders(self.path / "work")
-
-    def _all_parts(self) -> Iterable[str]:
-        return [*self.parts, "work"]
 
     def _read(self, sample_id: str) -> dict[str, Any]:
         return read_container(self.file("values", sample_id), sample_id)
@@ -178,8 +161,16 @@ class ObjectSet(ShardedSet):
     kind = "objects"
 
 
-AnySet: TypeAlias = PredictionSet | ScoreSet | SuspectSet | ObjectSet
-_KINDS: Mapping[str, type[AnySet]] = {kind.kind: kind for kind in (PredictionSet, ScoreSet, SuspectSet, ObjectSet)}
+class GainSet(ShardedSet, WorkingSet):
+    """What measures the gain of clean masks, until it is measured: a file for each training that is done."""
+
+    kind = "gain"
+
+
+AnySet: TypeAlias = PredictionSet | ScoreSet | SuspectSet | ObjectSet | GainSet
+_KINDS: Mapping[str, type[AnySet]] = {
+    kind.kind: kind for kind in (PredictionSet, ScoreSet, SuspectSet, ObjectSet, GainSet)
+}
 
 
 def load_set(path: Path) -> AnySet | None:

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import LabelQualityError
-from .containers import TEMPORARY, read_container, write_bytes, write_container
+from .containers import TEMPORARY, make_folder, read_container, write_bytes, write_container
 from .encoding import encode_png
 
 FORMAT = 1
 MADE_BY = "fiftyone-label-quality"
 MANIFEST = "manifest.json"
-SET_NAME = re.compile(r"(?P<kind>predictions|scores|suspects|objects)-(?P<digest>[0-9a-f]+)(-(?P<attempt>\d+))?")
+SET_NAME = re.compile(r"(?P<kind>predictions|scores|suspects|objects|gain)-(?P<digest>[0-9a-f]+)(-(?P<attempt>\d+))?")
 _SAMPLE_ID = re.compile(r"[0-9A-Za-z_-]+")
 
 
@@ -151,6 +151,27 @@ class StoredSet:
         self._manifest = manifest
 
 
+class WorkingSet(StoredSet):
+    """A set with a folder for whatever is needed while it is being made."""
+
+    @property
+    def work(self) -> Path:
+        """A folder for checkpoints and caches while the set is being made; everything in it belongs to the set."""
+        make_folder(self.path / "work")
+        return self.path / "work"
+
+    def discard(self, part: str) -> None:
+        """Removes one part's files; ``work`` is removed whole."""
+        if part != "work":
+            return super().discard(part)
+        for path in files_under(self.path / "work"):
+            path.unlink(missing_ok=True)
+        remove_empty_folders(self.path / "work")
+
+    def _all_parts(self) -> Iterable[str]:
+        return [*super()._all_parts(), "work"]
+
+
 class ShardedSet(StoredSet):
     """A set whose samples are worked on in shards, each of which leaves its results in one file."""
 
@@ -182,7 +203,7 @@ class ShardedSet(StoredSet):
         return self.path / "shards" / f"{stage}-{index:06d}.lq"
 
     def _all_parts(self) -> Iterable[str]:
-        return [*self.parts, "shards"]
+        return [*super()._all_parts(), "shards"]
 
     def _files_of(self, part: str) -> Iterator[Path]:
         if part != "shards":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import threading
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
@@ -29,6 +28,7 @@ from .folds import held_out_slice
 from .frozen_features import FrozenFeatures
 from .presets import estimate_seconds, resolve_preset
 from .sample_cache import CachedSample, Item, SampleCache
+from .together import Together
 
 __all__ = ["cross_validate", "estimate_seconds", "resolve_preset"]
 
@@ -51,6 +51,7 @@ def cross_validate(
     progress: Progress = silent,
     on_failure: Callable[[SampleError], None] | None = None,
     groups: Sequence[Hashable] | None = None,
+    features: Path | None = None,
 ) -> Iterator[tuple[str, int, Prediction]]:
     """Trains a network a fold on the other folds and predicts the fold it never saw.
 
@@ -70,6 +71,8 @@ def cross_validate(
             is raised
         groups: (n,) samples of one value are alike, so training is not stopped by samples of a group it learns from;
             by default samples next to one another in the same fold are
+        features: a folder, kept, for what a frozen encoder gives of the images, whatever the labels and the seed; for
+            calls that differ in nothing else
 
     Yields:
         sample id, fold, prediction: float16 logits at the network's own resolution, or with tiles uint8 probabilities
@@ -79,7 +82,8 @@ def cross_validate(
             cannot be had, or a file that cannot be written
         SampleError: a sample cannot be read and there is no ``on_failure``
     """
-    run = _Run(samples, np.asarray(fold_of), classes, resolve_preset(config), directory, progress, on_failure, groups)
+    resolved, folds = resolve_preset(config), np.asarray(fold_of)
+    run = _Run(samples, folds, classes, resolved, directory, progress, on_failure, groups, features)
     run.open()
     pending = run.pending(done)
     run.prepare(pending)
@@ -101,12 +105,16 @@ class _Run:
     progress: Progress
     on_failure: Callable[[SampleError], None] | None
     groups: Sequence[Hashable] | None
+    features: Path | None
 
     def __post_init__(self) -> None:
         self.device = torch_device(self.config.device)
         self.cache = SampleCache(self.directory / "features")
-        kind = FrozenFeatures if self.config.preset == "fast" else FineTuning
-        self.preset: Preset = kind(self.config, self.classes, self.cache, self.device)
+        given = self.config, self.classes, self.cache, self.device
+        # Read once a call: nothing of it needs to stay in memory
+        shared = SampleCache(self.features, memory=0) if self.features is not None else None
+        fast = self.config.preset == "fast"
+        self.preset: Preset = FrozenFeatures(*given, shared) if fast else FineTuning(*given)
         self.known: dict[int, CachedSample] = {}
         self.failed: set[int] = set()
 
@@ -170,7 +178,7 @@ class _Run:
             if self.side_by_side:
                 # Weights are drawn before any training reseeds the one generator that all threads share
                 jobs = list(jobs)
-            report = _Together(f"Training {len(folds)} fold{'s' if len(folds) > 1 else ''}", folds, self.progress)
+            report = Together(f"Training {len(folds)} fold{'s' if len(folds) > 1 else ''}", folds, self.progress)
             for _ in self._spread(partial(self._train, report=report), jobs):
                 pass
 
@@ -267,7 +275,7 @@ class _Run:
             return np.empty(0, np.int64)
         return held_out_slice(self.fold_of, self.groups, training, self.config.seed + fold)
 
-    def _train(self, job: _Job, report: _Together) -> None:
+    def _train(self, job: _Job, report: Together) -> None:
         fold = job.fold
         seen = np.zeros(self.classes, bool)
         seen[[klass for index in job.training.tolist() for klass in self.known[index].classes]] = True
@@ -362,22 +370,6 @@ class _Job:
     model: nn.Module
     training: np.ndarray
     validation: np.ndarray
-
-
-class _Together:
-    """The progress of trainings that run side by side, as one; each is as long as the longest known."""
-
-    def __init__(self, stage: str, folds: Sequence[int], progress: Progress) -> None:
-        self._stage, self._progress = stage, progress
-        self._done = dict.fromkeys(folds, 0)
-        self._longest = 0
-        self._lock = threading.Lock()
-
-    def __call__(self, fold: int, step: int, total: int) -> None:
-        with self._lock:
-            self._done[fold] = step
-            self._longest = max(self._longest, total)
-            self._progress(self._stage, sum(self._done.values()), self._longest * len(self._done))
 
 
 def _one_class(found: int) -> LabelQualityError:

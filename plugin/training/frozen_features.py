@@ -43,6 +43,8 @@ class FrozenFeatures:
         classes: number of classes K
         cache: where features go: about 0.7 MB an image at 384 × 288 with the default encoder
         device: where networks run
+        shared: where features of the same images are kept that were computed with the same config, whatever the labels
+            and the seed; what it lacks is added to it
     """
 
     stage = "Encoding images"
@@ -52,8 +54,17 @@ class FrozenFeatures:
     #: and blocks of frames that are not trained on cost more than the best of a few epochs gains
     unwatched_epochs = 8
 
-    def __init__(self, config: CrossValidation, classes: int, cache: SampleCache, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: CrossValidation,
+        classes: int,
+        cache: SampleCache,
+        device: torch.device,
+        shared: SampleCache | None = None,
+    ) -> None:
         self.config, self.classes, self.cache, self.device = config, classes, cache, device
+        # Without weights an encoder is drawn by the seed, so that its features are those of no other seed
+        self._shared = shared if config.weights is not None else None
         self._building = threading.Lock()
 
     @cached_property
@@ -78,7 +89,11 @@ class FrozenFeatures:
         size = input_size(image.shape[:2], self.config.input_size)
         image, fitted = fit_image(image, size), fit_labels(labels, size)
         boxes = tile_boxes(size, self.config.tile)
-        self.cache.write(sample.sample_id, [self._piece(image[box], fitted[box]) for box in boxes], labels)
+        known = self._known(sample.sample_id) or [[]] * len(boxes)
+        pieces = [self._piece(image[box], fitted[box], maps) for box, maps in zip(boxes, known, strict=True)]
+        self.cache.write(sample.sample_id, pieces, labels)
+        if self._shared is not None and not self._shared.has(sample.sample_id):
+            self._shared.write(sample.sample_id, pieces, labels)
 
     def check(self) -> None:
         """Raises `LabelQualityError` if no network can be built, before any image is read."""
@@ -136,18 +151,28 @@ class FrozenFeatures:
             return None
         return appearance_of(piece["maps"], piece["padded"], piece["valid"])
 
-    def _piece(self, image: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    def _known(self, sample_id: str) -> list[list[np.ndarray]] | None:
+        """The maps of a sample's pieces, where they are kept already."""
+        if self._shared is None or not self._shared.has(sample_id):
+            return None
+        return [self._shared.read(item)["maps"] for item in self._shared.summary(sample_id).items]
+
+    def _piece(self, image: np.ndarray, labels: np.ndarray, known: list[np.ndarray]) -> dict[str, Any]:
         padded = pad_image(image, MULTIPLE)
-        maps = self.encoder(image_tensor(padded[None]).to(self.device))
-        grid = maps[0].shape[2:]
+        maps = known or self._maps(padded)
+        grid = maps[0].shape[1:]
         pooled = pool_labels(labels, padded.shape[0] // grid[0], self.classes)
-        arrays = [level[0].clamp(-_LARGEST, _LARGEST).half().cpu().contiguous().numpy() for level in maps]
         return {
-            "maps": arrays,
+            "maps": maps,
             "labels": pad_labels_to(pooled, (grid[0], grid[1])),
             "padded": list(padded.shape[:2]),
             "valid": list(image.shape[:2]),
         }
+
+    def _maps(self, padded: np.ndarray) -> list[np.ndarray]:
+        """(C, h, w) float16 features of a padded image at each of the encoder's strides."""
+        maps = self.encoder(image_tensor(padded[None]).to(self.device))
+        return [level[0].clamp(-_LARGEST, _LARGEST).half().cpu().contiguous().numpy() for level in maps]
 
     def _predict_tiled(self, model: nn.Module, sample: SampleInput, tile: int, writer: LogitWriter) -> Prediction:
         image = sample.load_image()

@@ -176,6 +176,25 @@ def test_objects_are_scored_and_told_by_class(folder: Path, capsys: Any, fiftyon
     assert (status, out, err) == (1, "", "error: Expected --max-objects to be in [1, 10000], but got 0.\n")
 
 
+def test_what_clean_masks_are_worth_is_measured(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    assert label_quality(capsys, *AUDIT, "--predictions", "soft", "--no-probability")[0] == 0
+    dataset = fiftyone.load_dataset("street")
+    true = [fiftyone.Segmentation(mask_path=path.replace("images", "hard")) for path in dataset.values("filepath")]
+    dataset.set_values("true", true)
+    training = ("--folds", "2", "--epochs", "1", "--weights", "none", "--input-size", "64", "--preset", "fast")
+    fields = ("--clean-field", "true", "--verified-field", "true")
+    status, out, err = label_quality(capsys, "gain", "street", *fields, "--repeats", "1", *training)
+    assert status == 0 and "Clean masks (3 of 3): Predicting: 6 of 6" in err
+    lines = out.splitlines()
+    assert lines[0].startswith("Trained on the clean masks, mIoU is ") and "95 % interval" in lines[0]
+    assert lines[2] == "Trained once on 6 images and judged on 6 verified ones."
+    assert lines[3].startswith("Note: Trained once: the intervals say nothing")
+    assert [line.split()[0] for line in lines[9:12]] == ["Given", "Without", "Clean"]
+    assert {line.split()[0] for line in lines[-3:]} == {"sky", "road", "car"}
+    status, _, err = label_quality(capsys, "gain", "street", "--repeats", "0")
+    assert (status, err) == (1, "error: Expected --repeats to be at least 1, but got 0.\n")
+
+
 def test_predicted_masks_and_a_class_map(folder: Path, capsys: Any) -> None:
     status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "hard", "--key", "hard")
     assert status == 0

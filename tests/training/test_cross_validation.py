@@ -213,6 +213,31 @@ def test_what_is_left_when_all_is_predicted(tmp_path: Path, undisturbed: dict[st
     assert recorder.stages() == ["Encoding images", "Predicting"]
 
 
+@pytest.mark.parametrize("tile", [None, 64])
+def test_other_labels_are_trained_on_features_that_are_there(
+    tmp_path: Path, tile: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(FAST, tile=tile, input_size=None if tile else 64, epochs=1)
+    others = [dataclasses.replace(one, load_labels=lambda one=one: one.load_labels()[::-1]) for one in scenes()]
+    encoded: list[int] = []
+    maps = FrozenFeatures._maps
+    monkeypatch.setattr(FrozenFeatures, "_maps", lambda self, padded: encoded.append(1) or maps(self, padded))
+
+    def predictions(samples: list[SampleInput], seed: int, name: str, features: Path | None) -> dict[str, np.ndarray]:
+        own = dataclasses.replace(config, seed=seed)
+        stream = cross_validate(samples, np.arange(8) % 2, 3, own, tmp_path / name, features=features)
+        return {sample_id: prediction.values for sample_id, _, prediction in stream}
+
+    alone = [predictions(scenes(), 51, "a", None), predictions(others, 52, "b", None)]
+    computed = len(encoded)
+    shared = tmp_path / "shared"
+    together = [predictions(scenes(), 51, "c", shared), predictions(others, 52, "d", shared)]
+    assert len(encoded) == computed + computed // 2
+    for one, other in zip(alone, together, strict=True):
+        for sample_id, values in one.items():
+            np.testing.assert_array_equal(values, other[sample_id])
+
+
 def test_folds_one_at_a_time_give_what_all_at_once_give(tmp_path: Path, undisturbed: dict[str, Prediction]) -> None:
     second = run(scenes(), dataclasses.replace(FAST, only_folds=(1,)), tmp_path)
     assert sorted(second) == ["s1", "s3", "s5", "s7"] and (tmp_path / "features").is_dir()
