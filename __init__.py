@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .plugin.benchmark.records import delete_benchmark, list_benchmarks, load_benchmark
     from .plugin.benchmark.run import benchmark_scores
     from .plugin.gain.measure import measure_gain
+    from .plugin.report.write import write_report
     from .plugin.review.annotation import send_to_annotation
     from .plugin.review.clean_dataset import export_clean_dataset
     from .plugin.review.corrected_masks import write_corrected_masks
@@ -55,6 +56,7 @@ __all__ = [
     "send_to_annotation",
     "set_verdict",
     "write_corrected_masks",
+    "write_report",
 ]
 
 #: Module that has the public names of a line
@@ -65,6 +67,7 @@ _MODULES = {
     "benchmark.records": "delete_benchmark list_benchmarks load_benchmark",
     "benchmark.run": "benchmark_scores",
     "gain.measure": "measure_gain",
+    "report.write": "write_report",
     "review.annotation": "send_to_annotation",
     "review.clean_dataset": "export_clean_dataset",
     "review.corrected_masks": "write_corrected_masks",

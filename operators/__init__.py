@@ -22,6 +22,7 @@ from .send_to_annotation import SendToAnnotation
 from .show_group import ShowGroup
 from .tag_for_relabelling import TagForRelabelling, UntagRelabelling
 from .write_corrected_masks import WriteCorrectedMasks
+from .write_report import WriteReport
 
 
 def register(plugin: Any) -> None:
@@ -43,6 +44,7 @@ def register(plugin: Any) -> None:
         WriteCorrectedMasks,
         ExportCleanDataset,
         MeasureGain,
+        WriteReport,
         ListRuns,
         DeleteRun,
     )

@@ -7,6 +7,7 @@ from .benchmark.config import BenchmarkConfig, BenchmarkRequest
 from .gain.config import GainRequest
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
+from .report.config import ReportRequest
 from .review.config import CleanRequest
 from .runs.request import ObjectRequest, Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
@@ -26,5 +27,6 @@ PARAMETERS = {
         without=("architecture", "only_folds"),
     ),
     "export_clean_dataset": merged(CleanRequest),
+    "write_report": merged(ReportRequest),
     "measure_gain": merged(GainRequest, CrossValidation, without=("only_folds",)),
 }

@@ -22,9 +22,10 @@ COMMANDS = {
     "benchmark_scores": "benchmark",
     "export_clean_dataset": "export",
     "measure_gain": "gain",
+    "write_report": "report",
 }
 #: Functions that take a run, and so no field of given masks
-OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", "measure_gain")
+OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", "measure_gain", "write_report")
 #: Parameters whose option has another name, or that the command has a way of its own to say
 RENAMED = {"truth_field": "truth", "run_key": "run"}
 
@@ -59,9 +60,10 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
     from label_quality.plugin import audit
     from label_quality.plugin.benchmark.run import benchmark_scores
     from label_quality.plugin.gain.measure import measure_gain
+    from label_quality.plugin.report.write import write_report
     from label_quality.plugin.review.clean_dataset import export_clean_dataset
 
-    others = {one.__name__: one for one in (benchmark_scores, export_clean_dataset, measure_gain)}
+    others = {one.__name__: one for one in (benchmark_scores, export_clean_dataset, measure_gain, write_report)}
     called = others.get(function) or getattr(audit, function)
     given = (dataset,) if function in OF_A_RUN else (dataset, "ground_truth")
     with pytest.raises(LabelQualityError, match="Unknown parameter 'nonsense'") as caught:
@@ -81,6 +83,7 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "score_objects": [{}],
     "export_clean_dataset": [{}],
     "measure_gain": [{}],
+    "write_report": [{}],
     "benchmark_scores": [{}, {"blocks": True}, {"how": "truth"}],
 }
 #: What operators are told beside the parameters

@@ -4,51 +4,43 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
 
+from ...plugin.base.words import (
+    KIND_NAMES,
+    SCORE_NAMES,
+    SOURCE_NAMES,
+    TYPE_NAMES,
+    accusation,
+    count,
+    particulars,
+    percent,
+    when,
+)
 from ...plugin.dataset.record_parts import WorstImage
+
+__all__ = [
+    "KIND_NAMES",
+    "SCORE_NAMES",
+    "SOURCE_NAMES",
+    "TYPE_NAMES",
+    "about",
+    "accusation",
+    "count",
+    "file_name",
+    "in_plot",
+    "leading_suspect",
+    "particulars",
+    "percent",
+    "reviewed",
+    "score_name",
+    "short",
+    "when",
+]
 
 #: The ranking score's name among the choices of a distribution
 QUALITY = "quality"
-SCORE_NAMES = {
-    "evidence": "Class-pair evidence",
-    "softmin": "Softmin",
-    "ccp": "Correctly classified pixels",
-    "tccp": "Correctly classified pixels, thresholded",
-    "cil": "Confidence in the given class",
-    "clc": "Confident learning",
-    "iou": "Mean IoU with the prediction",
-    "coco": "Connected components",
-}
-#: What each type of error is, for people who have not read of them
-TYPE_NAMES = {
-    "drop": "Drop: an object left out",
-    "swap": "Swap: a wrong class",
-    "shift": "Shift: a displaced edge",
-    "other": "Other",
-}
 NO_SUSPECT = "No suspect"
-KIND_NAMES = {
-    "ambiguous": "Ambiguous",
-    "false_negative": "Missed class",
-    "systematic": "Systematic",
-    "general": "Single cases",
-}
-SOURCE_NAMES = {
-    "cross_validation": "cross-validated predictions",
-    "model": "predictions of a model",
-    "files": "stored predictions",
-}
 _TICK_LENGTH = 18
-
-
-def count(number: int, noun: str = "", plural: str = "") -> str:
-    """A whole number with its noun, as "1,204 images"."""
-    if not noun:
-        return f"{number:,}"
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def about(number: int) -> str:
@@ -59,30 +51,11 @@ def about(number: int) -> str:
     return f"{number:,}"
 
 
-def percent(share: float | None) -> str:
-    """A share of 0..1 in percent, with as many digits as mean something."""
-    if share is None:
-        return "–"
-    value = 100 * share
-    if 0 < value < 0.01:
-        return "< 0.01 %"
-    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %" if value >= 1 else f"{value:.2f} %"
-
-
 def score_name(name: str, quality: str | None) -> str:
     """A score's phrase; that of the ranking score says which one it is."""
     if name != QUALITY:
         return SCORE_NAMES.get(name, name)
     return f"Quality ({SCORE_NAMES.get(quality or '', 'the ranking score').lower()})"
-
-
-def when(created: str) -> str:
-    """The time that a record was made, as "22 Nov 2026, 18:20 UTC"."""
-    try:
-        moment = datetime.fromisoformat(created)
-    except ValueError:
-        return created
-    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
 
 
 def in_plot(name: str) -> str:
@@ -103,23 +76,6 @@ def leading_suspect(image: WorstImage) -> str:
     if kind == "none" or image.given is None:
         return NO_SUSPECT
     return f"{kind.capitalize()}: {image.suggested} given as {image.given}"
-
-
-def accusation(region: Mapping[str, Any]) -> str:
-    """What a suspect is accused of: "Given as sky, looks like tree, 93 %"."""
-    if not region.get("given"):
-        return f"Added by hand: {region.get('label')}"
-    probability = f", {percent(region['probability'])}" if region.get("probability") else ""
-    return f"Given as {region['given']}, looks like {region.get('suggested')}{probability}"
-
-
-def particulars(region: Mapping[str, Any]) -> str:
-    """A suspect's type, size and verdict: "Drop: an object left out · 1,204 pixels · confirmed by Ann"."""
-    kind, verdict, right = (region.get(name) for name in ("error_type", "verdict", "corrected_to"))
-    parts = [TYPE_NAMES.get(kind, kind) if kind else "", count(region["area"], "pixel") if region.get("area") else ""]
-    if verdict:
-        parts.append(f"{verdict}{f' as {right}' if right else ''} by {region.get('reviewed_by')}")
-    return " · ".join(part for part in parts if part)
 
 
 def reviewed(done: int, total: int) -> str:

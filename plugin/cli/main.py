@@ -18,6 +18,7 @@ from ..gain.config import GainRequest
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
+from ..report.config import ReportRequest
 from ..review.config import CleanRequest
 from ..runs.request import Request, Stages
 from ..scores.config import ScoreConfig
@@ -34,7 +35,7 @@ _OPTIONS = {name for parameters in PARAMETERS.values() for name in parameters} |
 }
 
 #: Parameters that are no options, and what the usage calls them
-_ARGUMENTS = {"export_dir": "DIR"}
+_ARGUMENTS = {"export_dir": "DIR", "path": "FILE"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -175,6 +176,21 @@ def _gain(options: argparse.Namespace) -> None:
         print(gain_text(found))
 
 
+def _report(options: argparse.Namespace) -> None:
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["write_report"]}
+    ReportRequest.from_params(parameters)
+    with started_fiftyone():
+        from ..report.write import write_report
+
+        progress = TerminalProgress()
+        try:
+            made = write_report(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        shown = f"{counted(made.images, 'image')} and {counted(made.issues, 'issue')}"
+        print(f"Wrote a report with {shown} to {made.path}.")
+
+
 def _app(options: argparse.Namespace) -> None:
     with started_fiftyone():
         _open_app(load_dataset(options.dataset), options.port, options.key)
@@ -218,6 +234,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "queue": _queue,
     "export": _export,
     "gain": _gain,
+    "report": _report,
     "benchmark": cli_benchmark.run,
     "demo": _demo,
     "app": _app,

@@ -9,6 +9,7 @@ from ..base.parameters import table
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES
+from ..report.config import ReportRequest
 from ..review.config import CleanRequest
 from ..runs.request import ObjectRequest, Request, Stages, SuspectRequest
 from ..scores.config import ScoreConfig
@@ -36,6 +37,7 @@ examples:
   label-quality app street
   label-quality queue street relabel.csv --worst 100
   label-quality export street street-clean --unreviewed ignore
+  label-quality report street report.html
   label-quality gain street --verified-field corrected
   label-quality benchmark --dataset street --architectures DeepLabV3Plus FPN
 
@@ -79,6 +81,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     gain.add_argument("dataset", help="name of the dataset")
     add_parameters(gain, PARAMETERS["measure_gain"])
+
+    report = _command(commands, "report", "write what was found as one page, to be opened anywhere, printed or sent")
+    report.add_argument("dataset", help="name of the dataset")
+    file = table(ReportRequest)["path"]
+    report.add_argument(file.name, nargs="?", metavar=file.unit, help=described(file))
+    add_parameters(report, table(ReportRequest), without=(file.name,))
 
     app = _command(commands, "app", "open a dataset in the App, worst images first")
     app.add_argument("dataset", help="name of the dataset")

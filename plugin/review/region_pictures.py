@@ -76,6 +76,36 @@ def draw_region(
         LabelQualityError: the run's record names no classes
         SampleError: the image, the given mask or the region's mask is missing, cannot be read, or does not fit
     """
+    return _drawn(read_region(dataset, record, sample_id, region, page_colors))
+
+
+@dataclass(frozen=True)
+class RegionRead:
+    """A region and its surroundings, read.
+
+    Args:
+        views: as arrays
+        colors: of the values of its masks
+        names: of these values
+    """
+
+    views: RegionViews
+    colors: MaskColors
+    names: Mapping[int, str]
+
+    def classes(self) -> tuple[ClassShown, ...]:
+        """What is in the masks, the largest first."""
+        return tuple(_shown(value, self.colors, self.names) for value in self.views.pixels())
+
+
+def read_region(
+    dataset: fo.Dataset,
+    record: RunRecord,
+    sample_id: str,
+    region: Mapping[str, Any],
+    page_colors: Mapping[str, Any] | None = None,
+) -> RegionRead:
+    """Reads what `draw_region` draws; arguments and errors are the same."""
     if not record.class_table:
         raise LabelQualityError(
             f"The record of run '{record.key}' does not name its classes, so that its suspects cannot be drawn. "
@@ -91,17 +121,16 @@ def draw_region(
     suggested = table.ids[table.names.index(label)] if label in table.names else None
     targets = _targets(dataset, record.label_field)
     colors = _mask_colors(dataset, record.label_field, targets, table.colors is not None, page_colors)
-    views = region_views(image, mask, place, suggested)
     names = {**targets, **dict(zip(table.ids, table.names, strict=True))}
-    return _drawn(views, colors, names)
+    return RegionRead(region_views(image, mask, place, suggested), colors, names)
 
 
-def _drawn(views: RegionViews, colors: MaskColors, names: Mapping[int, str]) -> RegionPictures:
+def _drawn(read: RegionRead) -> RegionPictures:
+    views, colors = read.views, read.colors
     size, image, path = (views.image.shape[0], views.image.shape[1]), png(views.image), outline(views.inside)
     given = picture(size, image, path, png(colors.paint(views.given)))
     suggested = None if views.suggested is None else picture(size, image, path, png(colors.paint(views.suggested)))
-    shown = [_shown(value, colors, names) for value in views.pixels()]
-    return RegionPictures(picture(size, image, path), given, suggested, tuple(shown))
+    return RegionPictures(picture(size, image, path), given, suggested, read.classes())
 
 
 def _shown(value: int, colors: MaskColors, names: Mapping[int, str]) -> ClassShown:

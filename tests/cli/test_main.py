@@ -195,6 +195,17 @@ def test_what_clean_masks_are_worth_is_measured(folder: Path, capsys: Any, fifty
     assert (status, err) == (1, "error: Expected --repeats to be at least 1, but got 0.\n")
 
 
+def test_a_report_is_written(folder: Path, capsys: Any) -> None:
+    assert label_quality(capsys, *AUDIT, "--predictions", "soft", "--no-probability")[0] == 0
+    status, out, err = label_quality(capsys, "report", "street", "report.html", "--images", "2", "--issues", "1")
+    target = folder / "report.html"
+    assert (status, out) == (0, f"Wrote a report with 2 images and 1 issue to {target}.\n")
+    assert "Drawing: 3 of 3" in err and target.read_text().startswith("<!doctype html>")
+    status, _, err = label_quality(capsys, "report", "street", "report.html")
+    text = f"error: There is a file {target} already. Give another FILE, or replace it with --overwrite.\n"
+    assert (status, err) == (1, text)
+
+
 def test_predicted_masks_and_a_class_map(folder: Path, capsys: Any) -> None:
     status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "hard", "--key", "hard")
     assert status == 0
