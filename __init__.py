@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .plugin.base.errors import LabelQualityError, SampleError
     from .plugin.benchmark.records import delete_benchmark, list_benchmarks, load_benchmark
     from .plugin.benchmark.run import benchmark_scores
+    from .plugin.compare.comparison import compare_runs
     from .plugin.gain.measure import measure_gain
     from .plugin.report.write import write_report
     from .plugin.review.annotation import send_to_annotation
@@ -39,6 +40,7 @@ __all__ = [
     "attach_predictions",
     "audit_labels",
     "benchmark_scores",
+    "compare_runs",
     "compute_predictions",
     "dataset_from_folders",
     "delete_benchmark",
@@ -66,6 +68,7 @@ _MODULES = {
     "base.errors": "LabelQualityError SampleError",
     "benchmark.records": "delete_benchmark list_benchmarks load_benchmark",
     "benchmark.run": "benchmark_scores",
+    "compare.comparison": "compare_runs",
     "gain.measure": "measure_gain",
     "report.write": "write_report",
     "review.annotation": "send_to_annotation",

@@ -6,6 +6,7 @@ from typing import Any
 
 from .audit_labels import AuditLabels
 from .benchmark_scores import BenchmarkScores
+from .compare_runs import CompareRuns
 from .compute_predictions import ComputePredictions
 from .delete_run import DeleteRun
 from .export_clean_dataset import ExportCleanDataset
@@ -43,6 +44,7 @@ def register(plugin: Any) -> None:
         SendToAnnotation,
         WriteCorrectedMasks,
         ExportCleanDataset,
+        CompareRuns,
         MeasureGain,
         WriteReport,
         ListRuns,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .base.parameters import merged
 from .benchmark.config import BenchmarkConfig, BenchmarkRequest
+from .compare.config import CompareRequest
 from .gain.config import GainRequest
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
@@ -27,6 +28,7 @@ PARAMETERS = {
         without=("architecture", "only_folds"),
     ),
     "export_clean_dataset": merged(CleanRequest),
+    "compare_runs": merged(CompareRequest),
     "write_report": merged(ReportRequest),
     "measure_gain": merged(GainRequest, CrossValidation, without=("only_folds",)),
 }

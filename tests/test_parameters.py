@@ -21,11 +21,12 @@ COMMANDS = {
     "score_objects": "objects",
     "benchmark_scores": "benchmark",
     "export_clean_dataset": "export",
+    "compare_runs": "compare",
     "measure_gain": "gain",
     "write_report": "report",
 }
 #: Functions that take a run, and so no field of given masks
-OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", "measure_gain", "write_report")
+OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", "compare_runs", "measure_gain", "write_report")
 #: Parameters whose option has another name, or that the command has a way of its own to say
 RENAMED = {"truth_field": "truth", "run_key": "run"}
 
@@ -59,11 +60,14 @@ def test_the_command_has_every_parameter_with_its_sentence_default_and_choices(f
 def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset: Any, function: str) -> None:
     from label_quality.plugin import audit
     from label_quality.plugin.benchmark.run import benchmark_scores
+    from label_quality.plugin.compare.comparison import compare_runs
     from label_quality.plugin.gain.measure import measure_gain
     from label_quality.plugin.report.write import write_report
     from label_quality.plugin.review.clean_dataset import export_clean_dataset
 
-    others = {one.__name__: one for one in (benchmark_scores, export_clean_dataset, measure_gain, write_report)}
+    others = {
+        one.__name__: one for one in (benchmark_scores, compare_runs, export_clean_dataset, measure_gain, write_report)
+    }
     called = others.get(function) or getattr(audit, function)
     given = (dataset,) if function in OF_A_RUN else (dataset, "ground_truth")
     with pytest.raises(LabelQualityError, match="Unknown parameter 'nonsense'") as caught:
@@ -83,6 +87,7 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "score_objects": [{}],
     "export_clean_dataset": [{}],
     "measure_gain": [{}],
+    "compare_runs": [{}],
     "write_report": [{}],
     "benchmark_scores": [{}, {"blocks": True}, {"how": "truth"}],
 }
@@ -94,14 +99,16 @@ NOT_IN_FORMS = {"kinds", "rates", "overwrite"}
 
 @pytest.fixture
 def scored(fiftyone: Any, make_dataset: Any) -> Any:
-    """Ten samples with corrected masks and a run ``lq`` that has scores, and looked for suspects."""
+    """Ten samples with corrected masks and two runs with scores; ``lq`` has looked for suspects."""
     from label_quality.plugin.dataset.run_record import RunRecord, save_record
 
     dataset = make_dataset(count=10)
     dataset.clone_sample_field("ground_truth", "corrected")
     kind = {"ftype": fiftyone.EmbeddedDocumentField, "embedded_doc_type": fiftyone.Detections}
     dataset.add_sample_field("lq_suspects", **kind)
-    save_record(dataset, RunRecord("lq", "ground_truth", scored=10, fields=["lq_quality"]))
+    for key in ("lq", "two"):
+        dataset.add_sample_field(f"{key}_quality", fiftyone.FloatField)
+        save_record(dataset, RunRecord(key, "ground_truth", scored=10, fields=[f"{key}_quality"]))
     return dataset
 
 

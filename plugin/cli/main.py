@@ -27,7 +27,17 @@ from ..training.config import CrossValidation
 from . import benchmark as cli_benchmark
 from .data import UsageError, check_data, load_dataset, open_data, started_fiftyone
 from .parser import make_parser
-from .text import counted, describe, export_text, gain_text, listed, objects_text, runs_table, suspects_text
+from .text import (
+    comparison_text,
+    counted,
+    describe,
+    export_text,
+    gain_text,
+    listed,
+    objects_text,
+    runs_table,
+    suspects_text,
+)
 
 #: Names that errors may give in backticks and that are options here
 _OPTIONS = {name for parameters in PARAMETERS.values() for name in parameters} | {
@@ -35,7 +45,7 @@ _OPTIONS = {name for parameters in PARAMETERS.values() for name in parameters} |
 }
 
 #: Parameters that are no options, and what the usage calls them
-_ARGUMENTS = {"export_dir": "DIR", "path": "FILE"}
+_ARGUMENTS = {"export_dir": "DIR", "path": "FILE", "before": "BEFORE", "after": "AFTER"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -176,6 +186,18 @@ def _gain(options: argparse.Namespace) -> None:
         print(gain_text(found))
 
 
+def _compare(options: argparse.Namespace) -> None:
+    with started_fiftyone():
+        from ..compare.comparison import compare_runs
+
+        progress = TerminalProgress()
+        try:
+            found = compare_runs(load_dataset(options.dataset), options.before, options.after, progress=progress)
+        finally:
+            progress.close()
+        print(comparison_text(found))
+
+
 def _report(options: argparse.Namespace) -> None:
     parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["write_report"]}
     ReportRequest.from_params(parameters)
@@ -234,6 +256,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "queue": _queue,
     "export": _export,
     "gain": _gain,
+    "compare": _compare,
     "report": _report,
     "benchmark": cli_benchmark.run,
     "demo": _demo,

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from ..base.parameters import table
+from ..compare.config import CompareRequest
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES
@@ -81,6 +82,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     gain.add_argument("dataset", help="name of the dataset")
     add_parameters(gain, PARAMETERS["measure_gain"])
+
+    compare = _command(commands, "compare", "compare two runs: which images and issues have changed")
+    compare.add_argument("dataset", help="name of the dataset")
+    for one in table(CompareRequest).values():
+        compare.add_argument(one.name, metavar=one.name.upper(), help=described(one))
 
     report = _command(commands, "report", "write what was found as one page, to be opened anywhere, printed or sent")
     report.add_argument("dataset", help="name of the dataset")

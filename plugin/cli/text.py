@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..base.console import format_seconds, format_table, short_path
 
 if TYPE_CHECKING:
+    from ..compare.comparison import Comparison
     from ..dataset.record_parts import GainPart
     from ..dataset.run_record import RunRecord
     from ..review.clean_dataset import ExportedDataset
@@ -75,6 +76,30 @@ def gain_text(found: GainPart) -> str:
             format_table(by_class, [list(row.values()) for row in class_rows(found)]),
         ]
     )
+
+
+def comparison_text(found: Comparison) -> str:
+    """What has changed from one run to another, in sentences and tables."""
+    from ..compare.text import class_change_rows, comparison_sentences, image_rows, issue_rows
+
+    lines = [*comparison_sentences(found), *(f"Note: {note}" for note in found.notes)]
+    tables = (
+        ("Suspects by issue, the most changed first:", ["issue", "before", "after", "change"], issue_rows(found)),
+        (
+            "IoU of given and suggested masks by class, and of both runs' masks:",
+            ["class", "before", "after", "masks"],
+            class_change_rows(found),
+        ),
+        (
+            "Quality, the images that fell most and those that grew most:",
+            ["image", "before", "after", "change"],
+            image_rows(found),
+        ),
+    )
+    for title, header, rows in tables:
+        if rows:
+            lines += ["", title, "", format_table(header, [list(row.values()) for row in rows])]
+    return "\n".join(lines)
 
 
 def objects_text(found: ScoredObjects, key: str) -> str:

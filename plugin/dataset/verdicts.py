@@ -128,7 +128,7 @@ def carry(regions: Sequence[Document], earlier: Sequence[Document]) -> tuple[lis
     """
     all_regions = [dict(region) for region in regions]
     for before in sorted(earlier, key=lambda one: (bool(one.get("reviewed_at")), one.get("reviewed_at"))):
-        same, drawn = _same(before, all_regions), _is_drawn(before)
+        same, drawn = same_region(before, all_regions), _is_drawn(before)
         if same is None and (drawn or before.get("verdict")):
             all_regions.append(_with_mask(before))
         elif same is not None and (drawn or before.get("verdict")):
@@ -146,7 +146,7 @@ def strength(region: Mapping[str, Any]) -> tuple[float, float]:
     return region.get("probability") or 0.0, region.get("evidence") or 0.0
 
 
-def _same(before: Mapping[str, Any], regions: Sequence[Document]) -> Document | None:
+def same_region(before: Mapping[str, Any], regions: Sequence[Document]) -> Document | None:
     """The region that overlaps most, if it is the same."""
     pair = before.get("given"), before.get("suggested")
     if None in pair:

@@ -195,6 +195,22 @@ def test_what_clean_masks_are_worth_is_measured(folder: Path, capsys: Any, fifty
     assert (status, err) == (1, "error: Expected --repeats to be at least 1, but got 0.\n")
 
 
+def test_two_runs_are_compared(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    for key in ("lq", "again"):
+        assert label_quality(capsys, *AUDIT, "--predictions", "soft", "--no-probability", "--key", key)[0] == 0
+    status, out, err = label_quality(capsys, "compare", "street", "lq", "again")
+    lines = out.splitlines()
+    assert status == 0 and "Comparing suspects: 6 of 6" in err
+    assert lines[0] == (
+        "Of 6 images, 0 have a higher quality in 'again' than in 'lq' and 0 a lower one; the mean changed by +0.000."
+    )
+    assert lines[1].endswith(" after: 0 are gone and 0 are new.")
+    assert "Suspects by issue, the most changed first:" in lines
+    assert fiftyone.load_dataset("street").values("again_change") == [0.0] * COUNT
+    status, _, err = label_quality(capsys, "compare", "street", "lq", "lq")
+    assert (status, err) == (1, "error: Expected AFTER to be another run than 'lq', but got 'lq'.\n")
+
+
 def test_a_report_is_written(folder: Path, capsys: Any) -> None:
     assert label_quality(capsys, *AUDIT, "--predictions", "soft", "--no-probability")[0] == 0
     status, out, err = label_quality(capsys, "report", "street", "report.html", "--images", "2", "--issues", "1")

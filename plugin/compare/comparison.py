@@ -1,0 +1,344 @@
+"""Compares two runs of a dataset: qualities, suspects, issues, and the masks where they differ.
+
+Useful after masks were corrected, or for another model: which images became better, which issues are gone or new.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+from bson import ObjectId
+
+from ..base.database_errors import database_errors
+from ..base.errors import LabelQualityError, SampleError
+from ..base.executor import map_shards
+from ..base.progress import Progress, silent
+from ..base.types import IGNORED
+from ..dataset.documents import write_samples
+from ..dataset.fields import check_names, create_fields, field_name
+from ..dataset.indexes import create_indexes
+from ..dataset.run_record import RunRecord, load_record
+from ..dataset.suspect_fields import SUSPECTS
+from ..dataset.verdicts import same_region
+from ..gain.tallies import agreement, class_iou, mean_iou
+from ..labels.class_table import ClassTable
+from ..samples.inputs import SegmentationSamples, open_samples
+from ..samples.private_fiftyone import root_of, stored_samples
+from ..samples.slices import images_of
+from .config import CompareRequest
+
+CHANGE = "change"
+#: Images whose suspects are in memory at a time
+_PORTION = 200
+#: Images named in each direction
+_LISTED = 20
+_TEXT = "Quality of run '{after}' less that of run '{before}', in [-1, 1]; above 0 the mask looks better than before"
+
+
+@dataclass(frozen=True)
+class ChangedImage:
+    """An image whose quality has changed much.
+
+    Args:
+        sample_id: the sample
+        filepath: the image
+        before: its quality in the run before, in [0, 1]
+        after: in the run after
+    """
+
+    sample_id: str
+    filepath: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class IssueChange:
+    """A pair of classes in both runs.
+
+    Args:
+        title: such as "car given as road"
+        before: suspects in the run before
+        after: in the run after
+    """
+
+    title: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class ClassChange:
+    """A class in both runs.
+
+    Args:
+        name: of the class
+        before: IoU of the given masks with the suggested ones in the run before; None where nothing was looked for, or
+            the class is neither given nor suggested
+        after: likewise in the run after
+        masks: IoU of the masks of the one run with those of the other; None where both have the same field, or neither
+            has the class
+    """
+
+    name: str
+    before: float | None
+    after: float | None
+    masks: float | None = None
+
+
+@dataclass
+class Comparison:
+    """What has changed from one run to another.
+
+    Args:
+        before: key of the run before
+        after: key of the run after
+        images: that both have scored
+        only_before: images that the run before alone has scored
+        only_after: those that the run after alone has
+        better: images of a higher quality than before
+        worse: images of a lower one
+        mean_change: of the quality, in [-1, 1]
+        gained: the images whose quality grew most
+        lost: those whose quality fell most
+        suspects_before: in these images, rejected ones left out
+        suspects_after: likewise
+        gone: suspects of before that are none any more
+        new: suspects that were none before
+        issues: by title, those that have changed most first
+        classes: in the order of the class table
+        miou_before: mean IoU of the given masks with the suggested ones; None where nothing was looked for
+        miou_after: likewise
+        changed_pixels: share of the pixels that the masks of both runs have otherwise; None where both have one field
+        masks_miou: mean IoU of the masks of the one run with those of the other; None likewise
+        notes: sentences that the user must know
+    """
+
+    before: str
+    after: str
+    images: int = 0
+    only_before: int = 0
+    only_after: int = 0
+    better: int = 0
+    worse: int = 0
+    mean_change: float = 0.0
+    gained: list[ChangedImage] = field(default_factory=list)
+    lost: list[ChangedImage] = field(default_factory=list)
+    suspects_before: int = 0
+    suspects_after: int = 0
+    gone: int = 0
+    new: int = 0
+    issues: list[IssueChange] = field(default_factory=list)
+    classes: list[ClassChange] = field(default_factory=list)
+    miou_before: float | None = None
+    miou_after: float | None = None
+    changed_pixels: float | None = None
+    masks_miou: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@database_errors()
+def compare_runs(
+    collection: fo.Dataset | fo.DatasetView,
+    before: str = CompareRequest.before,
+    after: str = CompareRequest.after,
+    *,
+    progress: Progress = silent,
+    **parameters: Any,
+) -> Comparison:
+    """Compares two runs, and writes the change of each image's quality to the field ``<after>_change``.
+
+    A suspect is the same in both where the pair of classes is and the boxes overlap by half. The field belongs to the
+    run ``after`` and is deleted with it, or when it is scored again.
+
+    Args:
+        collection: the dataset, or a view of it; all images that both runs have scored are compared
+        before: key of the run that the other is compared with
+        after: key of the run whose changes are told
+        progress: told how far it is
+        **parameters: none
+
+    Returns:
+        what has changed
+
+    Raises:
+        LabelQualityError: no such run, one without scores, both the same, other classes, or no image in common
+        SampleError: a mask cannot be read, where the runs are of different fields
+    """
+    request = CompareRequest.from_params({"before": before, "after": after, **parameters})
+    dataset = root_of(collection)
+    records = [load_record(dataset, key) for key in (request.before, request.after)]
+    for record in records:
+        _check(dataset, record)
+    check_names(dataset, after, [field_name(after, CHANGE)])
+    found = Comparison(before, after)
+    common = _qualities(dataset, found)
+    _count_suspects(dataset, found, list(common), progress)
+    _compare_classes(dataset, found, records, list(common), progress)
+    _write(dataset, found, common)
+    return found
+
+
+def changed_view(dataset: fo.Dataset, after: str) -> fo.DatasetView:
+    """The images that were compared, those whose quality fell most first."""
+    name = field_name(after, CHANGE)
+    return images_of(dataset).exists(name).sort_by(name)
+
+
+def _check(dataset: fo.Dataset, record: RunRecord) -> None:
+    if not dataset.has_sample_field(field_name(record.key, "quality")):
+        raise LabelQualityError(
+            f"Run '{record.key}' has no scores to compare, as it is {record.status}. Score it first."
+        )
+
+
+def _qualities(dataset: fo.Dataset, found: Comparison) -> dict[str, float]:
+    """The change of quality by sample; counts it."""
+    names = [field_name(key, "quality") for key in (found.before, found.after)]
+    shown = {"filepath": True, **dict.fromkeys(names, True)}
+    changes: dict[str, float] = {}
+    gained: list[tuple[float, str, ChangedImage]] = []
+    lost: list[tuple[float, str, ChangedImage]] = []
+    either = {"$or": [{name: {"$ne": None}} for name in names]}
+    for sample in stored_samples(dataset).find(either, shown).sort("_id", 1):
+        first, second = (sample.get(name) for name in names)
+        if first is None or second is None:
+            found.only_before += second is None
+            found.only_after += first is None
+            continue
+        sample_id, change = str(sample["_id"]), second - first
+        changes[sample_id] = change
+        image = ChangedImage(sample_id, sample["filepath"], first, second)
+        for heap, key in ((gained, change), (lost, -change)):
+            if key > 0:
+                (heapq.heappush if len(heap) < _LISTED else heapq.heappushpop)(heap, (key, sample_id, image))
+    if not changes:
+        raise LabelQualityError(
+            f"Runs '{found.before}' and '{found.after}' have no image in common that both have scored. Compare runs of "
+            "the same images."
+        )
+    values = np.array(list(changes.values()))
+    found.images, found.mean_change = len(values), float(values.mean())
+    found.better, found.worse = int((values > 0).sum()), int((values < 0).sum())
+    found.gained = [image for _, _, image in sorted(gained, reverse=True)]
+    found.lost = [image for _, _, image in sorted(lost, reverse=True)]
+    return changes
+
+
+def _count_suspects(dataset: fo.Dataset, found: Comparison, ids: Sequence[str], progress: Progress) -> None:
+    """Counts the suspects of both runs, by issue, and those that only one has."""
+    names = [field_name(key, SUSPECTS) for key in (found.before, found.after)]
+    missing = [
+        key for key, name in zip((found.before, found.after), names, strict=True) if not dataset.has_sample_field(name)
+    ]
+    if missing:
+        found.notes.append(f"Suspects are not compared: {' and '.join(map(repr, missing))} has none.")
+        return
+    counts: tuple[Counter[str], Counter[str]] = Counter(), Counter()
+    for done, (earlier, later) in _suspects(dataset, names, ids):
+        for counter, regions in zip(counts, (earlier, later), strict=True):
+            counter.update(f"{one['suggested']} given as {one['given']}" for one in regions)
+        found.gone += sum(same_region(one, later) is None for one in earlier)
+        found.new += sum(same_region(one, earlier) is None for one in later)
+        progress("Comparing suspects", done, len(ids))
+    found.suspects_before, found.suspects_after = (sum(counter.values()) for counter in counts)
+    changes = [IssueChange(title, counts[0][title], counts[1][title]) for title in counts[0] | counts[1]]
+    found.issues = sorted(changes, key=lambda one: (-abs(one.after - one.before), one.title))
+
+
+def _suspects(
+    dataset: fo.Dataset, names: Sequence[str], ids: Sequence[str]
+) -> Iterator[tuple[int, tuple[Sequence[dict[str, Any]], ...]]]:
+    """How many images are done, and one's suspects in both runs; those that people have added are in no run."""
+    done = 0
+    for first in range(0, len(ids), _PORTION):
+        wanted = {"_id": {"$in": [ObjectId(one) for one in ids[first : first + _PORTION]]}}
+        for sample in stored_samples(dataset).find(wanted, dict.fromkeys(names, True)):
+            done += 1
+            regions = [((sample.get(name) or {}).get("detections") or ()) for name in names]
+            yield done, tuple([one for one in own if one.get("given") and one.get("suggested")] for own in regions)
+
+
+def _compare_classes(
+    dataset: fo.Dataset, found: Comparison, records: Sequence[RunRecord], ids: Sequence[str], progress: Progress
+) -> None:
+    """IoU of each class in both runs, and of the masks with one another where they are of two fields."""
+    first, second = records
+    found.miou_before, found.miou_after = first.label_miou, second.label_miou
+    table = ClassTable.from_dict(second.class_table)
+    before, after = ({one.name: one.iou for one in record.classes} for record in records)
+    masks: Mapping[str, float | None] = {}
+    if first.label_field != second.label_field:
+        if ClassTable.from_dict(first.class_table).names != table.names:
+            found.notes.append("The masks are not compared, as the runs are of other classes.")
+        else:
+            masks = _compare_masks(dataset, found, records, ids, progress)
+    found.classes = [ClassChange(one, before.get(one), after.get(one), masks.get(one)) for one in table.names]
+
+
+def _compare_masks(
+    dataset: fo.Dataset, found: Comparison, records: Sequence[RunRecord], ids: Sequence[str], progress: Progress
+) -> Mapping[str, float | None]:
+    """IoU of each class between the masks of both runs; None where neither has it."""
+    view = images_of(dataset).select(list(ids))
+    opened = []
+    for record in records:
+        table = ClassTable.from_dict(record.class_table)
+        samples = open_samples(
+            view, record.label_field, classes=table.mask_targets(), unknown=record.unknown, skip_failures=True
+        )
+        samples.class_table = table
+        opened.append(samples)
+    places = [{sample_id: index for index, sample_id in enumerate(one.ids)} for one in opened]
+    both = [(places[0][one], places[1][one]) for one in ids if one in places[0] and one in places[1]]
+    classes, failed = opened[0].class_table.size, 0
+    total = np.zeros((3, classes), np.int64)
+    for done, counts in enumerate(map_shards(partial(_agree, opened, classes), both), start=1):
+        if isinstance(counts, SampleError):
+            failed += 1
+        else:
+            total += counts
+        progress("Comparing masks", done, len(both))
+    if failed:
+        found.notes.append(f"Images whose masks cannot be read and are not compared: {failed}.")
+    pixels = int(total[0].sum())
+    found.changed_pixels = 1 - int(total[2].sum()) / pixels if pixels else None
+    found.masks_miou = None if not pixels else float(mean_iou(total))
+    iou = class_iou(total)
+    return {
+        name: None if np.isnan(one) else float(one) for name, one in zip(opened[0].class_table.names, iou, strict=True)
+    }
+
+
+def _agree(samples: Sequence[SegmentationSamples], classes: int, places: tuple[int, int]) -> np.ndarray | SampleError:
+    """(3, K) pixels of each class in the mask after, before, and both; those that either ignores count in none."""
+    try:
+        before, after = (one.load_labels(place) for one, place in zip(samples, places, strict=True))
+    except SampleError as error:
+        return error
+    known = np.where(before == IGNORED, IGNORED, after)
+    return agreement(before, known, classes)
+
+
+def _write(dataset: fo.Dataset, found: Comparison, changes: Mapping[str, float]) -> None:
+    """The field of changes, in place of that of an earlier comparison."""
+    name = field_name(found.after, CHANGE)
+    text = _TEXT.format(after=found.after, before=found.before)
+    create_fields(dataset, found.after, {name: {"ftype": fo.FloatField, "description": text}})
+    if dataset.get_field(name).description != text:
+        made = dataset.get_field(name)
+        made.description = text
+        made.save()
+    stored_samples(dataset).update_many({name: {"$exists": True}}, {"$set": {name: None}})
+    ids = list(changes)
+    for first in range(0, len(ids), _PORTION):
+        write_samples(dataset, {one: {name: changes[one]} for one in ids[first : first + _PORTION]})
+    create_indexes(dataset, [name])
+    dataset.reload()

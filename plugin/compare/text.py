@@ -1,0 +1,74 @@
+"""A comparison of two runs in words and as rows of tables."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ..base.words import count, percent
+
+if TYPE_CHECKING:
+    from .comparison import Comparison
+
+#: Issues in a table
+LISTED_ISSUES = 20
+
+
+def comparison_sentences(found: Comparison) -> list[str]:
+    """What has changed, the main thing first."""
+    lines = [
+        f"Of {count(found.images, 'image')}, {found.better:,} have a higher quality in '{found.after}' than in "
+        f"'{found.before}' and {found.worse:,} a lower one; the mean changed by {found.mean_change:+.3f}."
+    ]
+    if found.suspects_before or found.suspects_after:
+        lines.append(
+            f"{count(found.suspects_before, 'suspect')} before, {found.suspects_after:,} after: {found.gone:,} are "
+            f"gone and {found.new:,} are new."
+        )
+    if found.miou_before is not None and found.miou_after is not None:
+        lines.append(
+            f"Given and suggested masks had a mean IoU of {found.miou_before:.3f}, and have {found.miou_after:.3f}."
+        )
+    if found.changed_pixels is not None and found.masks_miou is not None:
+        lines.append(
+            f"{percent(found.changed_pixels)} of the pixels have another class in the masks of '{found.after}' "
+            f"(mean IoU {found.masks_miou:.3f})."
+        )
+    if found.only_before or found.only_after:
+        lines.append(f"Scored by one run alone: {found.only_before:,} before, {found.only_after:,} after.")
+    return lines
+
+
+def issue_rows(found: Comparison) -> list[dict[str, str]]:
+    """A row for each issue, those that have changed most first."""
+    rows = []
+    for one in found.issues[:LISTED_ISSUES]:
+        state = "new" if not one.before else "gone" if not one.after else f"{one.after - one.before:+,}"
+        rows.append({"title": one.title, "before": f"{one.before:,}", "after": f"{one.after:,}", "change": state})
+    return rows
+
+
+def class_change_rows(found: Comparison) -> list[dict[str, str]]:
+    """A row for each class that has an IoU."""
+    return [
+        {"name": one.name, "before": _shown(one.before), "after": _shown(one.after), "masks": _shown(one.masks)}
+        for one in found.classes
+        if (one.before, one.after, one.masks) != (None, None, None)
+    ]
+
+
+def image_rows(found: Comparison) -> list[dict[str, str]]:
+    """A row for each image that is named: those whose quality fell most, then those whose quality grew most."""
+    return [
+        {
+            "image": os.path.basename(one.filepath),
+            "before": f"{one.before:.3f}",
+            "after": f"{one.after:.3f}",
+            "change": f"{one.after - one.before:+.3f}",
+        }
+        for one in (*found.lost, *found.gained)
+    ]
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

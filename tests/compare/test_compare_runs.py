@@ -1,0 +1,157 @@
+"""Two runs compared on a real database: by hand on runs that are written, and on masks of two fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from label_quality.plugin.base.errors import LabelQualityError
+
+from ..predicted import WITH_FILES, add_predictions
+from ..suspect_run import add_run
+
+
+@pytest.fixture
+def two_runs(make_dataset: Any, tmp_path: Path) -> Any:
+    """Runs ``one`` and ``two``, alike but for what is changed here by hand: see `suspect_run` for what they have."""
+    dataset = make_dataset(count=6)
+    for key in ("one", "two"):
+        add_run(dataset, tmp_path, key, rated=True)
+    # By index: 0.9 0.2 0.5 0.1 none 0.7 in the one, and in the other
+    dataset.set_values("two_quality", [0.9, 0.6, 0.4, 0.3, 0.8, None])
+    samples = list(dataset)
+    for index, change in ((1, lambda found: found[1:]), (2, lambda found: [])):
+        samples[index]["two_suspects"].detections = change(samples[index]["two_suspects"].detections)
+        samples[index].save()
+    moved = samples[3]["two_suspects"].detections[0]
+    moved.bounding_box = [moved.bounding_box[0] + 0.02, *moved.bounding_box[1:]]
+    samples[3].save()
+    other = samples[5]["two_suspects"].detections[0]
+    other.suggested = "tree"
+    samples[5].save()
+    dataset.reload()
+    return dataset
+
+
+def test_a_comparison_by_hand(two_runs: Any) -> None:
+    from label_quality import compare_runs
+    from label_quality.plugin.compare.comparison import changed_view
+    from label_quality.plugin.compare.text import comparison_sentences, image_rows, issue_rows
+
+    found = compare_runs(two_runs, "one", "two")
+    # Images 0 to 3 have both; 4 is new, and 5 has no quality any more
+    assert (found.images, found.only_before, found.only_after) == (4, 1, 1)
+    assert (found.better, found.worse) == (2, 1) and found.mean_change == pytest.approx(0.5 / 4)
+    paths = two_runs.values("filepath")
+    assert [one.filepath for one in found.gained] == [paths[1], paths[3]]
+    assert [one.filepath for one in found.lost] == [paths[2]]
+    # Of images that both have scored: 4 suspects before; one of image 1 and that of image 2 are gone, that of 3 moved
+    assert (found.suspects_before, found.suspects_after, found.gone, found.new) == (4, 2, 2, 0)
+    assert issue_rows(found) == [
+        {"title": "car given as unlabelled", "before": "1", "after": "0", "change": "gone"},
+        {"title": "tree given as unlabelled", "before": "1", "after": "0", "change": "gone"},
+        {"title": "car given as road", "before": "2", "after": "2", "change": "+0"},
+    ]
+    assert image_rows(found)[0] == {
+        "image": Path(paths[2]).name,
+        "before": "0.500",
+        "after": "0.400",
+        "change": "-0.100",
+    }
+    assert comparison_sentences(found) == [
+        "Of 4 images, 2 have a higher quality in 'two' than in 'one' and 1 a lower one; the mean changed by +0.125.",
+        "4 suspects before, 2 after: 2 are gone and 0 are new.",
+        "Scored by one run alone: 1 before, 1 after.",
+    ]
+    assert two_runs.values("two_change") == pytest.approx([0.0, 0.4, -0.1, 0.2, None, None])
+    assert changed_view(two_runs, "two").values("filepath") == [paths[2], paths[0], paths[3], paths[1]]
+
+
+def test_the_field_is_the_runs_and_is_replaced_by_the_next_comparison(two_runs: Any) -> None:
+    from label_quality import compare_runs, delete_run
+    from label_quality.plugin.dataset.fields import own_fields
+
+    compare_runs(two_runs, "one", "two")
+    two_runs.set_values("one_quality", [None, 0.1, 0.1, 0.1, 0.1, 0.1])
+    compare_runs(two_runs, "one", "two")
+    assert two_runs.values("two_change") == pytest.approx([None, 0.5, 0.3, 0.2, 0.7, None])
+    assert "two_change" in own_fields(two_runs, "two") and "two_change" in two_runs.list_indexes()
+    backwards = compare_runs(two_runs, "two", "one")
+    assert backwards.mean_change == pytest.approx(-compare_runs(two_runs, "one", "two").mean_change)
+    assert "of run 'one'" in two_runs.get_field("two_change").description
+    delete_run(two_runs, "two")
+    two_runs.reload()
+    assert not two_runs.has_sample_field("two_change") and two_runs.has_sample_field("one_change")
+
+
+def test_masks_of_two_fields_are_compared(make_dataset: Any, tmp_path: Path, fiftyone: Any) -> None:
+    from label_quality import audit_labels, compare_runs
+
+    dataset = add_predictions(make_dataset(count=4, sizes=((48, 64),)), tmp_path)
+    before, after, paths = [], [], []
+    for index, mask in enumerate(dataset.values("ground_truth.mask_path")):
+        values = cv2.imread(mask, cv2.IMREAD_UNCHANGED)
+        corrected = values.copy()
+        if index < 2:
+            corrected[:10, :20] = 7
+        paths.append(str(tmp_path / f"corrected-{index}.png"))
+        cv2.imwrite(paths[-1], corrected)
+        before.append(values)
+        after.append(corrected)
+    dataset.set_values("corrected", [fiftyone.Segmentation(mask_path=path) for path in paths])
+    dataset.mask_targets = {**dataset.mask_targets, "corrected": dataset.mask_targets["ground_truth"]}
+    dataset.save()
+    for key, field in (("lq", "ground_truth"), ("new", "corrected")):
+        audit_labels(dataset, field, key=key, **WITH_FILES)
+    found = compare_runs(dataset, "lq", "new")
+    first, second = np.stack(before), np.stack(after)
+    assert found.changed_pixels == pytest.approx((first != second).mean())
+    for one in found.classes:
+        value = {"unlabelled": 0, "road": 3, "car": 7, "tree": 20}[one.name]
+        both, either = ((first == value) & (second == value)).sum(), ((first == value) | (second == value)).sum()
+        assert one.masks == pytest.approx(both / either)
+        assert one.before is not None and one.after is not None
+    assert found.masks_miou == pytest.approx(np.mean([one.masks for one in found.classes]))
+    assert found.notes == []
+
+
+def test_what_cannot_be_compared_is_refused(two_runs: Any, dataset: Any) -> None:
+    from label_quality import compare_runs
+    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+
+    with pytest.raises(
+        LabelQualityError, match="Expected parameter `after` to be another run than 'one', but got 'one'"
+    ):
+        compare_runs(two_runs, "one", "one")
+    with pytest.raises(LabelQualityError, match="Expected parameter `before` to be the key of a run, but got ''"):
+        compare_runs(two_runs)
+    with pytest.raises(LabelQualityError, match="has no label quality run 'three'"):
+        compare_runs(two_runs, "one", "three")
+    save_record(two_runs, RunRecord("three", "ground_truth", status="predicted"))
+    with pytest.raises(LabelQualityError, match="Run 'three' has no scores to compare, as it is predicted"):
+        compare_runs(two_runs, "one", "three")
+    two_runs.set_values("one_quality", [0.5, None, None, None, None, None])
+    two_runs.set_values("two_quality", [None, 0.5, None, None, None, None])
+    with pytest.raises(LabelQualityError, match="have no image in common that both have scored"):
+        compare_runs(two_runs, "one", "two")
+    assert not two_runs.has_sample_field("two_change")
+
+
+def test_form_call_and_what_is_shown(two_runs: Any, dataset: Any) -> None:
+    from ..operators.calls import Calls, errors
+
+    calls = Calls("@label-quality/segmentation/compare_runs")
+    text = "There are fewer than two scored runs: audit again with another name first."
+    assert errors(calls.form(dataset)) == {"error_before": text}
+    properties = calls.form(two_runs)
+    assert errors(properties) == {} and (properties["before"].default, properties["after"].default) == ("one", "two")
+    assert errors(calls.form(two_runs, before="two")) == {"after": "Choose another run than 'two'."}
+    result = calls.operator()(two_runs, "one", "two", progress=False).result
+    assert calls.operator().message(result).startswith("Of 4 images, 2 have a higher quality in 'two'")
+    shown = calls.operator().output(result).to_json()["type"]["properties"]
+    assert {"message", "issue_rows", "image_rows"} <= set(shown)
+    view = calls.operator().shown(calls.context(two_runs), result)
+    assert len(view) == 4
