@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .plugin.review.corrected_masks import write_corrected_masks
     from .plugin.review.decide import set_verdict
     from .plugin.review.learn import learn_from_verdicts
+    from .plugin.review.restore import restore_suspects
+    from .plugin.runs.collect_edits import collect_edits
     from .plugin.samples.folders import attach_predictions, dataset_from_folders
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "attach_predictions",
     "audit_labels",
     "benchmark_scores",
+    "collect_edits",
     "compute_predictions",
     "dataset_from_folders",
     "delete_benchmark",
@@ -48,6 +51,7 @@ __all__ = [
     "list_runs",
     "load_benchmark",
     "load_record",
+    "restore_suspects",
     "score_label_quality",
     "score_objects",
     "send_to_annotation",
@@ -67,6 +71,8 @@ _MODULES = {
     "review.corrected_masks": "write_corrected_masks",
     "review.decide": "set_verdict",
     "review.learn": "learn_from_verdicts",
+    "review.restore": "restore_suspects",
+    "runs.collect_edits": "collect_edits",
     "samples.folders": "attach_predictions dataset_from_folders",
 }
 

@@ -15,9 +15,11 @@ from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..dataset.fields import field_name
 from ..dataset.record_parts import SuspectPart
+from ..dataset.region_patches import update_patches
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import CONFIRMED, REJECTED, has_rejected, rejected_name
+from ..runs.collect_edits import collect_edits
 from ..runs.findings import each_id
 from ..runs.search_suspects import rated_rows
 from ..samples.private_fiftyone import stored_samples
@@ -25,7 +27,7 @@ from ..store.sets import SuspectSet, load_set
 from ..suspects.config import SuspectConfig
 from ..suspects.probability import probabilities, shipped_model
 from ..suspects.verdict_model import Candidates, Moments, VerdictModel
-from .decide import update_patches, update_probabilities
+from .decide import update_probabilities
 
 #: Samples a write: bounds the memory of the changes that are built for it
 _SAMPLES_A_WRITE = 500
@@ -52,7 +54,8 @@ def learn_from_verdicts(dataset: fo.Dataset, key: str, *, view: fo.DatasetView |
 
     It depends on the verdicts that there are now and on nothing else: after one was taken back it is as if it had never
     been, and without any the probabilities are those of the search. Suspects that have a verdict keep theirs, that on
-    which it was given.
+    which it was given. What was redrawn, added or deleted in the App teaches nothing: it says where the mask is wrong,
+    but not that what the run has found is.
 
     Args:
         dataset: the dataset
@@ -63,6 +66,7 @@ def learn_from_verdicts(dataset: fo.Dataset, key: str, *, view: fo.DatasetView |
         LabelQualityError: no such run, its suspects have no probability, or its files are gone
     """
     store, least = _rated_set(load_record(dataset, key))
+    collect_edits(dataset, key, view=view)
     verdicts = _verdicts(dataset, key)
     moments, reviewed, mistakes = Moments(), [], []
     for row in rated_rows(store, least):
