@@ -23,23 +23,26 @@ from ..plugin.review.decide import (
     ReviewProgress,
     corrections,
     find_region,
+    find_regions,
     progress,
     set_verdict,
     suspects_owner,
 )
 from ..plugin.review.learn import can_learn, learn_from_verdicts
+from ..plugin.review.restore import restore_suspects
 from ..plugin.runs.request import Request
 from ..plugin.samples.private_fiftyone import root_of
 from .form.forms import Form
-from .panel.text import accusation
+from .panel.text import accusation, redrawing
 
 _LABEL = "Review suspects"
-_CONFIRM, _CHANGE, _REJECT, _UNDO = "confirm", "change", "reject", "undo"
+_CONFIRM, _CHANGE, _REJECT, _UNDO, _RESTORE = "confirm", "change", "reject", "undo", "restore"
 _DECISIONS = {
     _CONFIRM: "Confirm: the given mask is wrong here (key y)",
     _CHANGE: "Confirm, with another class than the suggested one (key o)",
     _REJECT: "Reject: the given mask is right (key n)",
     _UNDO: "Undo: no verdict (key u)",
+    _RESTORE: "Restore: no verdict, and the shape and class as they were found, where it was edited",
 }
 _VERDICTS = {_CONFIRM: CONFIRMED, _CHANGE: CONFIRMED, _REJECT: REJECTED, _UNDO: None}
 #: Verdicts after which the others are rated anew
@@ -47,7 +50,16 @@ _LEARN_EVERY = 5
 #: The operator of ``assets/app.js`` that goes on to the next region
 _SHOW = "show_review"
 _CLICK = "Click a suspect to review it"
-_DONE = {_CONFIRM: "Confirmed", _CHANGE: "Confirmed as {corrected_to}", _REJECT: "Rejected", _UNDO: "No verdict on"}
+_DONE = {
+    _CONFIRM: "Confirmed",
+    _CHANGE: "Confirmed as {corrected_to}",
+    _REJECT: "Rejected",
+    _UNDO: "No verdict on",
+    _RESTORE: "As found",
+}
+_STILL_DRAWN = (
+    "What was drawn counts as edited or added for as long as it is there: choose Restore to have it as it was found."
+)
 _NONE_CHOSEN = (
     "Choose suspects first: open a patch of a saved view such as '{key}: suspect regions', select patches, or "
     "click suspects in an image."
@@ -96,7 +108,7 @@ class ReviewSuspects(foo.Operator):
         Args:
             sample_collection: the dataset, or a view of it, such as the patches that are reviewed
             region_ids: ids of the regions' labels, which are those of their patches too
-            decision: ``confirm``, ``change``, ``reject`` or ``undo``
+            decision: ``confirm``, ``change``, ``reject``, ``undo`` or ``restore``
             corrected_to: name of the right class, where ``decision`` is ``change``
             key: the run's key
             reviewer: who decides; by default the user of this computer
@@ -123,6 +135,7 @@ class ReviewSuspects(foo.Operator):
         try:
             chosen = _required(choose(ctx))
             form.notice("chosen", f"{_regions(len(chosen.ids))} chosen. {_sentence(progress(ctx.dataset, chosen.key))}")
+            form.notice("redraw", redrawing())
         except LabelQualityError as error:
             form.fail("region_ids", str(error))
             return form.property(_LABEL, "Save")
@@ -264,25 +277,27 @@ def _decide(ctx: Any, chosen: Chosen) -> dict[str, Any]:
     corrected_to = ctx.params.get("corrected_to") if decision == _CHANGE else None
     if decision == _CHANGE and not corrected_to:
         raise LabelQualityError("Expected the right class as parameter `corrected_to`, but got none.")
-    set_verdict(
-        ctx.dataset,
-        chosen.key,
-        chosen.ids,
-        _VERDICTS[decision],
-        corrected_to=corrected_to,
-        reviewer=ctx.params.get("reviewer"),
-        view=ctx.view if _patches_key(ctx) else None,
-    )
+    view = ctx.view if _patches_key(ctx) else None
+    if decision == _RESTORE:
+        restore_suspects(ctx.dataset, chosen.key, chosen.ids, view=view)
+    else:
+        reviewer = ctx.params.get("reviewer")
+        verdict = _VERDICTS[decision]
+        set_verdict(
+            *(ctx.dataset, chosen.key, chosen.ids, verdict), corrected_to=corrected_to, reviewer=reviewer, view=view
+        )
     found = progress(ctx.dataset, chosen.key)
     _learn(ctx, chosen, decision, found.reviewed)
     done = _DONE[decision].format(corrected_to=corrected_to)
     message = f"{done}: {_regions(len(chosen.ids))}. {_sentence(found)}"
+    if decision == _UNDO and any(one.get("verdict") for one in find_regions(ctx.dataset, chosen.key, chosen.ids)):
+        message = f"{message} {_STILL_DRAWN}"
     return {"key": chosen.key, "decision": decision, "region_ids": chosen.ids, "message": message, **_counts(found)}
 
 
 def _learn(ctx: Any, chosen: Chosen, decision: str, reviewed: int) -> None:
     """Has what was decided change the probabilities of what is left, now and then: it takes a moment."""
-    due = decision == _UNDO or len(chosen.ids) >= _LEARN_EVERY or reviewed % _LEARN_EVERY == 0
+    due = decision in (_UNDO, _RESTORE) or len(chosen.ids) >= _LEARN_EVERY or reviewed % _LEARN_EVERY == 0
     if due and can_learn(ctx.dataset, chosen.key):
         learn_from_verdicts(ctx.dataset, chosen.key, view=ctx.view if _patches_key(ctx) else None)
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import fiftyone as fo
+
+from ...plugin.dataset.annotation_schema import can_edit
 from ...plugin.dataset.record_parts import WorstImage
 
 #: The ranking score's name among the choices of a distribution
@@ -111,6 +114,16 @@ def accusation(region: Mapping[str, Any]) -> str:
         return f"Added by hand: {region.get('label')}"
     probability = f", {percent(region['probability'])}" if region.get("probability") else ""
     return f"Given as {region['given']}, looks like {region.get('suggested')}{probability}"
+
+
+def redrawing() -> str:
+    """How a suspect's shape is changed in this App."""
+    if not can_edit():
+        return (
+            f"This FiftyOne ({fo.__version__}) cannot edit masks in the App. Update it to redraw suspects: pip install "
+            "-U fiftyone."
+        )
+    return "To redraw it, open it, choose Annotate above the sidebar, click it there, and take the brush."
 
 
 def particulars(region: Mapping[str, Any]) -> str:

@@ -202,7 +202,8 @@ def export_clean_dataset(
             manifest.add({**one, "outcome": "left out"})
         made.failures = failures.sentences()
         counts = {**dataclasses.asdict(made), "failures": len(made.failures), "unclear": len(made.unclear)}
-        manifest.end({"counts": {name: value for name, value in counts.items() if isinstance(value, int)}})
+        numbers = {name: value for name, value in counts.items() if isinstance(value, int)}
+        manifest.end({"unclear": list(made.unclear), "counts": numbers})
     return made
 
 

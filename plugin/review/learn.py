@@ -65,7 +65,7 @@ def learn_from_verdicts(dataset: fo.Dataset, key: str, *, view: fo.DatasetView |
     Raises:
         LabelQualityError: no such run, its suspects have no probability, or its files are gone
     """
-    store, least = _rated_set(load_record(dataset, key))
+    store, least = rated_set(load_record(dataset, key))
     collect_edits(dataset, key, view=view)
     verdicts = _verdicts(dataset, key)
     moments, reviewed, mistakes = Moments(), [], []
@@ -85,13 +85,13 @@ def learn_from_verdicts(dataset: fo.Dataset, key: str, *, view: fo.DatasetView |
 def can_learn(dataset: fo.Dataset, key: str) -> bool:
     """Whether `learn_from_verdicts` finds what it needs."""
     try:
-        _rated_set(load_record(dataset, key))
+        rated_set(load_record(dataset, key))
     except LabelQualityError:
         return False
     return True
 
 
-def _rated_set(record: RunRecord) -> tuple[SuspectSet, float]:
+def rated_set(record: RunRecord) -> tuple[SuspectSet, float]:
     """The files of a run's suspects, and the least probability of those that are shown."""
     part = record.suspects
     if not isinstance(part, SuspectPart) or part.rate is None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from .. import app_edits
+
 PLUGIN = "@label-quality/segmentation"
 REVIEW, STATE = f"{PLUGIN}/review_suspects", f"{PLUGIN}/review_state"
 
@@ -103,12 +105,27 @@ def test_python_calls_review_by_id(found: Any) -> None:
     assert ids(found) == [first, second, third]
 
 
+def test_an_undo_leaves_what_was_drawn_and_says_so(found: Any) -> None:
+    first = ids(found)[0]
+    app_edits.redraw(found, first, np.ones((9, 9)), [0.0, 0.0, 0.25, 0.25])
+    result = operator()(found, [first], "undo").result
+    assert result["message"] == (
+        "No verdict on: 1 suspect. 1 of 3 reviewed: 1 confirmed, 0 rejected. What was drawn counts as edited or added "
+        "for as long as it is there: choose Restore to have it as it was found."
+    )
+    assert verdicts(found) == ["edited", None, None]
+    properties = form(context(found, selected_labels=[label(found, first)]))
+    assert properties["notice_redraw"].view.label.startswith("To redraw it, open it, choose Annotate above the sidebar")
+    with pytest.raises(Exception, match="The shape of 1 of the 1 is no longer among the files of run 'lq'"):
+        operator()(found, [first], "restore")
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
         (
             {"decision": "maybe"},
-            "Expected parameter `decision` to be one of confirm, change, reject, undo, but got 'maybe'",
+            "Expected parameter `decision` to be one of confirm, change, reject, undo, restore, but got 'maybe'",
         ),
         ({"decision": "change"}, "Choose the right class"),
         ({"decision": "change", "corrected_to": "bus"}, "to be one of unlabelled, road, car, tree, but got 'bus'"),

@@ -297,7 +297,7 @@ def test_what_was_edited_can_be_restored(audited: Any) -> None:
     assert all(one.get(name) is None for one in after.values() for name in ours)
     added = app_edits.add(audited, before[redrawn]["sample"], "car", [0.0, 0.0, 0.5, 0.5], np.ones((5, 5)))
     with pytest.raises(
-        LabelQualityError, match="A region that was added by hand has nothing to go back to. Delete it in"
+        LabelQualityError, match=r"A region that was added by hand has nothing to go back to. Delete it in"
     ):
         restore_suspects(audited, "lq", [redrawn, added])
     Path(before[redrawn]["mask_path"]).unlink()
