@@ -48,7 +48,7 @@ _VERDICTS = {_CONFIRM: CONFIRMED, _CHANGE: CONFIRMED, _REJECT: REJECTED, _UNDO: 
 #: Verdicts after which the others are rated anew
 _LEARN_EVERY = 5
 #: The operator of ``assets/app.js`` that goes on to the next region
-_SHOW = "show_review"
+SHOW_REVIEW = "show_review"
 _CLICK = "Click a suspect to review it"
 _DONE = {
     _CONFIRM: "Confirmed",
@@ -167,14 +167,16 @@ class ReviewSuspects(foo.Operator):
 
     def _show(self, ctx: Any, result: dict[str, Any]) -> None:
         """Has the App say what was done, and show what is left."""
-        patches = _patches_key(ctx) is not None
+        patches = patches_key(ctx) is not None
         if not (ctx.params.get("by_key") and ctx.current_sample):
             ctx.ops.notify(result["message"], variant="success")
         if not (patches and ctx.current_sample):
             ctx.ops.clear_selected_labels()
             ctx.ops.clear_selected_samples()
             ctx.ops.reload_dataset()
-        ctx.trigger(f"{self.plugin_name}/{_SHOW}", {**result, "patches": patches, "place": ctx.params.get("place")})
+        ctx.trigger(
+            f"{self.plugin_name}/{SHOW_REVIEW}", {**result, "patches": patches, "place": ctx.params.get("place")}
+        )
 
 
 class ReviewState(foo.Operator):
@@ -219,7 +221,7 @@ def choose(ctx: Any) -> Chosen | None:
     """
     if ctx.params.get("region_ids"):
         return Chosen(ctx.params.get("key") or Request.key, list(ctx.params["region_ids"]))
-    key = _patches_key(ctx)
+    key = patches_key(ctx)
     if key is not None:
         # Before the selected labels: one that was selected in an earlier patch still is
         return Chosen(key, [ctx.current_sample] if ctx.current_sample else list(ctx.selected))
@@ -261,7 +263,7 @@ def _required(chosen: Chosen | None) -> Chosen:
     return chosen
 
 
-def _patches_key(ctx: Any) -> str | None:
+def patches_key(ctx: Any) -> str | None:
     """The key of the run whose suspects are on show as patches, None where none are."""
     for stage in ctx.request_params.get("view") or []:
         if stage.get("_cls", "").endswith(".ToPatches"):
@@ -277,7 +279,7 @@ def _decide(ctx: Any, chosen: Chosen) -> dict[str, Any]:
     corrected_to = ctx.params.get("corrected_to") if decision == _CHANGE else None
     if decision == _CHANGE and not corrected_to:
         raise LabelQualityError("Expected the right class as parameter `corrected_to`, but got none.")
-    view = ctx.view if _patches_key(ctx) else None
+    view = ctx.view if patches_key(ctx) else None
     if decision == _RESTORE:
         restore_suspects(ctx.dataset, chosen.key, chosen.ids, view=view)
     else:
@@ -299,7 +301,7 @@ def _learn(ctx: Any, chosen: Chosen, decision: str, reviewed: int) -> None:
     """Has what was decided change the probabilities of what is left, now and then: it takes a moment."""
     due = decision in (_UNDO, _RESTORE) or len(chosen.ids) >= _LEARN_EVERY or reviewed % _LEARN_EVERY == 0
     if due and can_learn(ctx.dataset, chosen.key):
-        learn_from_verdicts(ctx.dataset, chosen.key, view=ctx.view if _patches_key(ctx) else None)
+        learn_from_verdicts(ctx.dataset, chosen.key, view=ctx.view if patches_key(ctx) else None)
 
 
 def _describe(region: Mapping[str, Any]) -> str:

@@ -73,6 +73,8 @@ def set_verdict(
     corrected_to: str | None = None,
     reviewer: str | None = None,
     view: fo.DatasetView | None = None,
+    open_only: bool = False,
+    when: datetime | None = None,
 ) -> None:
     """Gives suspects a verdict, or takes it back.
 
@@ -84,6 +86,8 @@ def set_verdict(
         corrected_to: name of the class that confirmed regions should be, where it is not the suggested one
         reviewer: who says so; by default the user of this computer
         view: patches of suspects that are on show, to be kept up to date beside the run's own
+        open_only: leave those alone that have a verdict, also if somebody gives it at this moment
+        when: the verdict was given; by default now
 
     Raises:
         LabelQualityError: the run has no suspects, or not these; or the class is none, or the given one
@@ -96,10 +100,10 @@ def set_verdict(
     if verdict == REJECTED:
         rejected = create_rejected(dataset, key)
     now = datetime.now(timezone.utc)
-    values = {"verdict": verdict, "corrected_to": corrected_to, **signed(verdict, reviewer, now)}
+    values = {"verdict": verdict, "corrected_to": corrected_to, **signed(verdict, reviewer, when or now)}
     declare(dataset, f"{suspects}.detections")
     for samples, ids in _by_images(regions):
-        change = _verdict(ids, values)
+        change = _verdict(ids, values, open_only)
         stored_samples(dataset).update_many(samples, changed_regions(suspects, rejected, change, now))
         update_error_types(dataset, key, samples)
         update_some_patches(dataset, key, samples, ids, view)
@@ -233,11 +237,14 @@ def _by_images(regions: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, An
         yield {"_id": {"$in": list(portion)}}, [one for ids in portion.values() for one in ids]
 
 
-def _verdict(ids: Sequence[ObjectId], values: dict[str, Any]) -> dict[str, Any]:
+def _verdict(ids: Sequence[ObjectId], values: dict[str, Any], open_only: bool) -> dict[str, Any]:
     """What a region is after the verdict on the regions of these ids."""
     label = {"$literal": values["corrected_to"]} if values["corrected_to"] else "$$one.suggested"
     new = {**{name: {"$literal": value} for name, value in values.items()}, "label": label}
-    return {"$cond": [{"$in": ["$$one._id", list(ids)]}, {"$mergeObjects": ["$$one", new]}, "$$one"]}
+    chosen = {"$in": ["$$one._id", list(ids)]}
+    if open_only:
+        chosen = {"$and": [chosen, {"$eq": [{"$ifNull": ["$$one.verdict", None]}, None]}]}
+    return {"$cond": [chosen, {"$mergeObjects": ["$$one", new]}, "$$one"]}
 
 
 @database_errors()
