@@ -14,7 +14,7 @@ import numpy as np
 from bson import Binary, ObjectId
 
 from ..labels.images import read_mask
-from ..samples.private_fiftyone import stored_samples
+from ..samples.private_fiftyone import database, id_of, stored_samples
 from . import display
 from .fields import check_names, create_fields, field_name, own_fields, owner
 from .schema import add_fields, described
@@ -62,8 +62,14 @@ def rejected_name(key: str) -> str:
 
 
 def has_rejected(dataset: fo.Dataset, key: str) -> bool:
-    """Whether the run has a field of rejected regions."""
-    return owner(dataset, rejected_name(key)) == key
+    """Whether the run has a field of rejected regions, also if another process has just made it."""
+    name = rejected_name(key)
+    if owner(dataset, name) is None and database()["datasets"].find_one(
+        {"_id": id_of(dataset), "sample_fields.name": name}, {"_id": True}
+    ):
+        # This process has the dataset as it was before: without the field it would not find what is in it
+        dataset.reload()
+    return owner(dataset, name) == key
 
 
 def declare(dataset: fo.Dataset, path: str) -> None:
@@ -79,6 +85,7 @@ def create_rejected(dataset: fo.Dataset, key: str) -> str:
         LabelQualityError: the user has a field of that name
     """
     name, suspects = rejected_name(key), field_name(key, "suspects")
+    has_rejected(dataset, key)
     check_names(dataset, key, [name])
     schema = dataset.get_field(f"{suspects}.detections").field.get_field_schema()
     like = {name: (type(known), known.description) for name, known in schema.items() if known.description}
