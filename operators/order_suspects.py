@@ -11,6 +11,7 @@ from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.review.order import ORDERS, USEFUL, order_suspects
 from ..plugin.samples.private_fiftyone import root_of
+from ..plugin.suspects.issues import Group
 from .form.forms import Form, runs_with_suspects, when
 from .show_group import find_group
 
@@ -94,7 +95,7 @@ class OrderSuspects(foo.Operator):
 def _pair(runs: Any, key: str, params: Any) -> dict[str, str]:
     """The classes of the issue that is asked for."""
     title = params.get("group")
-    issues = next((run.issues for run in runs if run.key == key), [])
+    issues: list[Group] = next((run.issues for run in runs if run.key == key), [])
     if not title or title == _ALL:
         return {}
     if not issues:

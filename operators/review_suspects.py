@@ -16,7 +16,10 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
+from ..plugin.dataset.fields import field_name
+from ..plugin.dataset.run_record import load_record
 from ..plugin.dataset.suspect_fields import SUSPECTS
+from ..plugin.dataset.verdicts import ADDED, EDITED
 from ..plugin.review.decide import (
     CONFIRMED,
     REJECTED,
@@ -159,6 +162,8 @@ class ReviewSuspects(foo.Operator):
             if by_key and ctx.params.get("decision") == _CHANGE and not ctx.params.get("corrected_to"):
                 ctx.prompt(self.uri, params={"decision": _CHANGE})
                 return {}
+            if by_key and _overtaken(ctx, _required(chosen)):
+                return {"overtaken": True}
             result = _decide(ctx, _required(chosen))
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
@@ -205,9 +210,21 @@ class ReviewState(foo.Operator):
             text = _CLICK if region is None else _describe(region)
             given = None if region is None else region.get("given")
             classes = [name for name in corrections(ctx.dataset, chosen.key) if name != given]
+            layers = _layers(ctx, chosen.key)
         except LabelQualityError:
             return {"key": None}
-        return {"key": chosen.key, "text": text, "classes": classes, **_counts(found)}
+        known = {} if region is None else {"region": str(region["_id"]), "verdict": region.get("verdict")}
+        return {"key": chosen.key, "text": text, "classes": classes, "layers": layers, **known, **_counts(found)}
+
+
+def _layers(ctx: Any, key: str) -> dict[str, str]:
+    """The fields that can be shown and hidden: of patches that of the suspects alone, as FiftyOne copies no others."""
+    names = {
+        "given": load_record(ctx.dataset, key).label_field,
+        **{name: field_name(key, name) for name in ("prediction", "heatmap", SUSPECTS)},
+    }
+    shown = ctx.view if ctx.view is not None else ctx.dataset
+    return {name: field for name, field in names.items() if shown.has_sample_field(field)}
 
 
 def choose(ctx: Any) -> Chosen | None:
@@ -269,6 +286,20 @@ def patches_key(ctx: Any) -> str | None:
         if stage.get("_cls", "").endswith(".ToPatches"):
             return suspects_owner(ctx.dataset, dict(stage["kwargs"])["field"])
     return None
+
+
+def _overtaken(ctx: Any, chosen: Chosen) -> bool:
+    """Whether somebody else has decided since the page has shown the suspect, of which its user is told then."""
+    seen = ctx.params.get("seen")
+    if not seen or chosen.ids != [seen["region"]]:
+        return False
+    region = find_region(ctx.dataset, chosen.key, seen["region"])
+    verdict = region.get("verdict")
+    if verdict in (None, seen["verdict"], EDITED, ADDED):
+        return False
+    text = f"{region.get('reviewed_by')} has {verdict} it meanwhile. Press the key again to overrule that."
+    ctx.ops.notify(text, variant="warning")
+    return True
 
 
 def _decide(ctx: Any, chosen: Chosen) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A reviewer redraws a suspect in the App: it counts as edited, with the shape as drawn."""
+"""A reviewer redraws a suspect in the App: it counts as edited, with the shape as drawn. A key shows each mask."""
 
 from __future__ import annotations
 
@@ -110,3 +110,36 @@ def test_a_stroke_of_the_brush_counts_as_edited(
     away[12:20, 18:32] = False
     assert np.array_equal(written[away], expected[away])
     assert (written[15, 20:26] == 20).all()
+
+
+def test_a_key_shows_and_hides_each_mask(
+    open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], suspected: Any
+) -> None:
+    page = open_app(suspected)
+    page.locator("[data-cy=fo-grid] canvas").nth(1).click(position={"x": 60, "y": 60})
+    page.locator(_OPEN).wait_for()
+    line = page.locator("[data-cy=label-quality-review]")
+    line.get_by_text("Mask").wait_for()
+    line.get_by_text("Suspects").wait_for()
+
+    def picture() -> np.ndarray:
+        page.mouse.move(5, 5)
+        page.wait_for_timeout(1500)
+        data = page.locator(_OPEN).screenshot()
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).astype(int)
+
+    def share(one: np.ndarray, other: np.ndarray) -> float:
+        return float((np.abs(one - other).max(axis=2) > 20).mean())
+
+    plain = picture()
+    page.keyboard.press("4")
+    bare = picture()
+    # The two suspects cover an eighth of the image
+    assert 0.08 < share(plain, bare) < 0.2
+    page.keyboard.press("1")
+    masked = picture()
+    screenshot(page, "layers-mask")
+    assert share(bare, masked) > 0.3
+    page.keyboard.press("1")
+    page.keyboard.press("4")
+    assert share(plain, picture()) < 0.02

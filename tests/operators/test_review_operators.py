@@ -187,6 +187,22 @@ def test_an_open_patch_is_reviewed_whatever_is_selected(found: Any) -> None:
     assert (params["region_ids"], params["patches"], params["reviewed"], params["total"]) == ([second], True, 1, 3)
 
 
+def test_a_key_does_not_overrule_what_somebody_has_decided_meanwhile(found: Any) -> None:
+    patches, first = found.to_patches("lq_suspects"), ids(found)[0]
+    seen = {"region": first, "verdict": None}
+    operator()(found, [first], "reject", reviewer="bob")
+    ctx = context(found, {"decision": "confirm", "by_key": True, "seen": seen}, patches, current_sample=first)
+    assert operator().execute(ctx) == {"overtaken": True}
+    assert sent(ctx, "notify")["message"] == "bob has rejected it meanwhile. Press the key again to overrule that."
+    assert requests(ctx) == ["notify"] and len(ids(found)) == 2
+    # The page has shown it since
+    seen["verdict"] = "rejected"
+    ctx = context(found, {"decision": "confirm", "by_key": True, "seen": seen}, patches, current_sample=first)
+    assert operator().execute(ctx)["confirmed"] == 1
+    found.reload()
+    assert len(ids(found)) == 3
+
+
 def test_selected_patches_are_reviewed_together(found: Any) -> None:
     patches = found.to_patches("lq_suspects")
     ctx = context(found, {"decision": "confirm", "by_key": True}, patches, selected=ids(found)[:2])
@@ -248,6 +264,10 @@ def test_the_state_says_what_is_on_show(found: Any) -> None:
         "text": "Given as road, looks like car",
         # Not the given one
         "classes": ["unlabelled", "car", "tree"],
+        # FiftyOne copies no other field to patches
+        "layers": {"suspects": "lq_suspects"},
+        "region": first,
+        "verdict": None,
         "reviewed": 0,
         "total": 3,
         "confirmed": 0,
@@ -258,6 +278,7 @@ def test_the_state_says_what_is_on_show(found: Any) -> None:
     assert (state["text"], state["reviewed"]) == ("Given as road, looks like car: confirmed as tree by ada", 1)
     state = operator(STATE).execute(context(found, current_sample=found.first().id))
     assert state["text"] == "Click a suspect to review it"
+    assert state["layers"] == {"given": "ground_truth", "suspects": "lq_suspects"}
     for ctx in (context(found), context(found, current_sample=found.skip(2).first().id)):
         assert operator(STATE).execute(ctx) == {"key": None}
 
