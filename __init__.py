@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from .plugin.review.corrected_masks import write_corrected_masks
     from .plugin.review.decide import set_verdict
     from .plugin.review.learn import learn_from_verdicts
+    from .plugin.review.many import decide_on_all, undo_decision
+    from .plugin.review.order import order_suspects
+    from .plugin.review.restore import restore_suspects
+    from .plugin.runs.collect_edits import collect_edits
     from .plugin.samples.folders import attach_predictions, dataset_from_folders
 
 __all__ = [
@@ -40,9 +44,11 @@ __all__ = [
     "attach_predictions",
     "audit_labels",
     "benchmark_scores",
+    "collect_edits",
     "compare_runs",
     "compute_predictions",
     "dataset_from_folders",
+    "decide_on_all",
     "delete_benchmark",
     "delete_run",
     "export_clean_dataset",
@@ -53,10 +59,13 @@ __all__ = [
     "load_benchmark",
     "load_record",
     "measure_gain",
+    "order_suspects",
+    "restore_suspects",
     "score_label_quality",
     "score_objects",
     "send_to_annotation",
     "set_verdict",
+    "undo_decision",
     "write_corrected_masks",
     "write_report",
 ]
@@ -76,6 +85,10 @@ _MODULES = {
     "review.corrected_masks": "write_corrected_masks",
     "review.decide": "set_verdict",
     "review.learn": "learn_from_verdicts",
+    "review.many": "decide_on_all undo_decision",
+    "review.order": "order_suspects",
+    "review.restore": "restore_suspects",
+    "runs.collect_edits": "collect_edits",
     "samples.folders": "attach_predictions dataset_from_folders",
 }
 

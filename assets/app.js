@@ -1,5 +1,5 @@
-/* What of the plugin has to run in the FiftyOne App's page itself: the keys of the review, and two steps that have to
-wait for the page. It needs no build: the App loads it as it is, and lends its operators as `window.__foo__`.
+/* What of the plugin has to run in the FiftyOne App's page itself: the keys of the review, those that show and hide
+masks, and two steps that have to wait for the page. It needs no build: the App loads it as it is, and lends its operators as `window.__foo__`.
 
 The review of suspects by keyboard: y confirms, n rejects, o says another class, u undoes. FiftyOne gives Python
 operators no keys of their own, so this script listens for them and runs `review_suspects`, which knows what is chosen.
@@ -12,7 +12,11 @@ Where a suspect is open, a line below the image names the keys and how far the r
   const PANEL = "label_quality_panel";
   const IMAGE_PANEL = "image_quality_panel";
   const DECISIONS = { y: "confirm", n: "reject", o: "change", u: "undo" };
+  const VERDICTS = { confirm: "confirmed", change: "confirmed", reject: "rejected" };
   const NAMES = { confirm: "Confirm", reject: "Reject", change: "Other class", undo: "Undo" };
+  /** What a digit shows and hides in an open sample; FiftyOne gives its own image no digits */
+  const LAYERS = { 1: "given", 2: "prediction", 3: "heatmap", 4: "suspects" };
+  const LAYER_NAMES = { given: "Mask", prediction: "Prediction", heatmap: "Heatmap", suspects: "Suspects" };
   const LISTED_CLASSES = 8;
   const WATCH_MS = 200;
   const DONE_MS = 10000;
@@ -42,8 +46,14 @@ Where a suspect is open, a line below the image names the keys and how far the r
       const last = history.splice(found < 0 ? -1 : found, 1)[0];
       if (last) Object.assign(params, { region_ids: last.ids, key: last.key, place: last.place });
     }
+    else if (place && state && state.region) params.seen = { region: state.region, verdict: state.verdict };
     waitingSince = Date.now();
-    executeOperator(`${PLUGIN}/review_suspects`, params, { callback: () => (waitingSince = 0) });
+    const callback = (done) => {
+      waitingSince = 0;
+      // Somebody else was faster: show what they have decided
+      if (done && done.result && done.result.overtaken) refresh();
+    };
+    executeOperator(`${PLUGIN}/review_suspects`, params, { callback });
   }
 
   /** What Python has the App do after a verdict: on to the next region, or back to the one that was undone. */
@@ -55,6 +65,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
     async execute({ params, state: app }) {
       waitingSince = 0;
       changed = changed || params.patches;
+      if (state && params.region_ids.includes(state.region)) state.verdict = VERDICTS[params.decision] || null;
       if (params.decision !== "undo") history.push({ ids: params.region_ids, key: params.key, place });
       if (place && !params.patches) hide(app, params);
       const undone = params.decision === "undo";
@@ -132,8 +143,21 @@ Where a suspect is open, a line below the image names the keys and how far the r
       button.onclick = () => start(decision);
       return button;
     });
+    const layers = Object.entries(LAYERS).filter(([, name]) => state.layers[name]);
+    const shown = layers.map(([key, name]) => {
+      const button = element("button", "", "quiet");
+      button.append(element("kbd", key), LAYER_NAMES[name]);
+      button.onclick = () => toggle(key);
+      return button;
+    });
     const done = `${state.reviewed.toLocaleString()} of ${state.total.toLocaleString()} reviewed`;
-    bar().replaceChildren(element("span", state.text), ...keys, element("span", done, "quiet"));
+    bar().replaceChildren(element("span", state.text), ...keys, element("span", done, "quiet"), ...shown);
+  }
+
+  function toggle(key) {
+    const path = place && state && state.layers[LAYERS[key]];
+    if (path) executeOperator(`${PLUGIN}/toggle_layer`, { path });
+    return Boolean(path);
   }
 
   function start(decision) {
@@ -192,7 +216,9 @@ Where a suspect is open, a line below the image names the keys and how far the r
   document.addEventListener("keydown", (event) => {
     const decision = DECISIONS[event.key];
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat;
-    if (!decision || !plain || typing(event.target) || prompted()) return;
+    if (!plain || typing(event.target) || prompted()) return;
+    if (LAYERS[event.key] && toggle(event.key)) event.preventDefault();
+    if (!decision) return;
     // Or the key would be the first letter in the field that it opens
     event.preventDefault();
     start(decision);
@@ -300,5 +326,18 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
-  for (const operator of [ShowReview, OpenInNextView, RefreshPanel, TellMaskColors]) registerOperator(operator, PLUGIN);
+  /** Shows a field's labels in the open sample, or hides them, as its box in the sidebar does. */
+  class ToggleLayer extends Operator {
+    get config() {
+      return new OperatorConfig({ name: "toggle_layer", label: "Show or hide labels", unlisted: true });
+    }
+
+    async execute({ params: { path }, state: app }) {
+      const active = window.__fos__.activeField({ modal: true, path });
+      app.set(active, !(await app.snapshot.getPromise(active)));
+    }
+  }
+
+  const operators = [ShowReview, OpenInNextView, RefreshPanel, TellMaskColors, ToggleLayer];
+  for (const operator of operators) registerOperator(operator, PLUGIN);
 })();

@@ -14,8 +14,10 @@ from .export_relabelling_queue import ExportRelabellingQueue
 from .find_suspects import FindSuspects
 from .list_runs import ListRuns
 from .measure_gain import MeasureGain
+from .order_suspects import OrderSuspects
 from .panel.image import ImageQualityPanel
 from .panel.panel import LabelQualityPanel
+from .review_shown import ReviewShown
 from .review_suspects import ReviewState, ReviewSuspects
 from .score_label_quality import ScoreLabelQuality
 from .score_objects import ScoreObjects
@@ -38,6 +40,8 @@ def register(plugin: Any) -> None:
         ShowGroup,
         ReviewSuspects,
         ReviewState,
+        ReviewShown,
+        OrderSuspects,
         TagForRelabelling,
         UntagRelabelling,
         ExportRelabellingQueue,

@@ -24,6 +24,8 @@ from .output.plain_text import plain
 
 _LABEL = "Export clean dataset"
 _NO_RUN = "There are no suspects to correct yet: find suspects first, or audit the labels."
+#: Regions that are named of those that say nothing; the manifest has all
+_SHOWN_DOUBTS = 5
 _FATE = {
     KEEP: "keep their given class",
     IGNORE: "are given a value that training ignores",
@@ -101,7 +103,7 @@ class ExportCleanDataset(EngineOperator):
         samples = ctx.view if ctx.params.get("within_view") else ctx.dataset
         arguments.setdefault("export_dir", _default_folder(ctx.dataset))
         made = export_clean_dataset(samples, key, progress=progress, **arguments)
-        return {**dataclasses.asdict(made), "failures": list(made.failures)}
+        return {**dataclasses.asdict(made), "failures": list(made.failures), "unclear": list(made.unclear)}
 
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
@@ -118,7 +120,10 @@ class ExportCleanDataset(EngineOperator):
             (summary["without_mask"], "without a mask"),
         ]
         notes = [f"Left out: {counted(number, 'image')} {why}." for number, why in left if number]
-        warnings(shown, [*notes, *left_out(summary["failures"])])
+        doubts = [f"Not corrected: {one}" for one in summary["unclear"][:_SHOWN_DOUBTS]]
+        more = len(summary["unclear"]) - len(doubts)
+        doubts += [f"Not corrected: {counted(more, 'more region')}."] if more > 0 else []
+        warnings(shown, [*notes, *doubts, *left_out(summary["failures"])])
         return types.Property(shown, view=types.View(label=_LABEL))
 
 

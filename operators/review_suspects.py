@@ -16,38 +16,53 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
+from ..plugin.dataset.fields import field_name
+from ..plugin.dataset.run_record import load_record
 from ..plugin.dataset.suspect_fields import SUSPECTS
+from ..plugin.dataset.verdicts import ADDED, EDITED
 from ..plugin.review.decide import (
     CONFIRMED,
     REJECTED,
     ReviewProgress,
     corrections,
     find_region,
+    find_regions,
     progress,
     set_verdict,
     suspects_owner,
 )
 from ..plugin.review.learn import can_learn, learn_from_verdicts
+from ..plugin.review.restore import restore_suspects
 from ..plugin.runs.request import Request
 from ..plugin.samples.private_fiftyone import root_of
 from .form.forms import Form
-from .panel.text import accusation
+from .panel.text import accusation, redrawing
 
 _LABEL = "Review suspects"
-_CONFIRM, _CHANGE, _REJECT, _UNDO = "confirm", "change", "reject", "undo"
+_CONFIRM, _CHANGE, _REJECT, _UNDO, _RESTORE = "confirm", "change", "reject", "undo", "restore"
 _DECISIONS = {
     _CONFIRM: "Confirm: the given mask is wrong here (key y)",
     _CHANGE: "Confirm, with another class than the suggested one (key o)",
     _REJECT: "Reject: the given mask is right (key n)",
     _UNDO: "Undo: no verdict (key u)",
+    _RESTORE: "Restore: no verdict, and the shape and class as they were found, where it was edited",
 }
 _VERDICTS = {_CONFIRM: CONFIRMED, _CHANGE: CONFIRMED, _REJECT: REJECTED, _UNDO: None}
 #: Verdicts after which the others are rated anew
 _LEARN_EVERY = 5
 #: The operator of ``assets/app.js`` that goes on to the next region
-_SHOW = "show_review"
+SHOW_REVIEW = "show_review"
 _CLICK = "Click a suspect to review it"
-_DONE = {_CONFIRM: "Confirmed", _CHANGE: "Confirmed as {corrected_to}", _REJECT: "Rejected", _UNDO: "No verdict on"}
+_DONE = {
+    _CONFIRM: "Confirmed",
+    _CHANGE: "Confirmed as {corrected_to}",
+    _REJECT: "Rejected",
+    _UNDO: "No verdict on",
+    _RESTORE: "As found",
+}
+_STILL_DRAWN = (
+    "What was drawn counts as edited or added for as long as it is there: choose Restore to have it as it was found."
+)
 _NONE_CHOSEN = (
     "Choose suspects first: open a patch of a saved view such as '{key}: suspect regions', select patches, or "
     "click suspects in an image."
@@ -96,7 +111,7 @@ class ReviewSuspects(foo.Operator):
         Args:
             sample_collection: the dataset, or a view of it, such as the patches that are reviewed
             region_ids: ids of the regions' labels, which are those of their patches too
-            decision: ``confirm``, ``change``, ``reject`` or ``undo``
+            decision: ``confirm``, ``change``, ``reject``, ``undo`` or ``restore``
             corrected_to: name of the right class, where ``decision`` is ``change``
             key: the run's key
             reviewer: who decides; by default the user of this computer
@@ -123,6 +138,7 @@ class ReviewSuspects(foo.Operator):
         try:
             chosen = _required(choose(ctx))
             form.notice("chosen", f"{_regions(len(chosen.ids))} chosen. {_sentence(progress(ctx.dataset, chosen.key))}")
+            form.notice("redraw", redrawing())
         except LabelQualityError as error:
             form.fail("region_ids", str(error))
             return form.property(_LABEL, "Save")
@@ -146,6 +162,8 @@ class ReviewSuspects(foo.Operator):
             if by_key and ctx.params.get("decision") == _CHANGE and not ctx.params.get("corrected_to"):
                 ctx.prompt(self.uri, params={"decision": _CHANGE})
                 return {}
+            if by_key and _overtaken(ctx, _required(chosen)):
+                return {"overtaken": True}
             result = _decide(ctx, _required(chosen))
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
@@ -154,14 +172,16 @@ class ReviewSuspects(foo.Operator):
 
     def _show(self, ctx: Any, result: dict[str, Any]) -> None:
         """Has the App say what was done, and show what is left."""
-        patches = _patches_key(ctx) is not None
+        patches = patches_key(ctx) is not None
         if not (ctx.params.get("by_key") and ctx.current_sample):
             ctx.ops.notify(result["message"], variant="success")
         if not (patches and ctx.current_sample):
             ctx.ops.clear_selected_labels()
             ctx.ops.clear_selected_samples()
             ctx.ops.reload_dataset()
-        ctx.trigger(f"{self.plugin_name}/{_SHOW}", {**result, "patches": patches, "place": ctx.params.get("place")})
+        ctx.trigger(
+            f"{self.plugin_name}/{SHOW_REVIEW}", {**result, "patches": patches, "place": ctx.params.get("place")}
+        )
 
 
 class ReviewState(foo.Operator):
@@ -190,9 +210,21 @@ class ReviewState(foo.Operator):
             text = _CLICK if region is None else _describe(region)
             given = None if region is None else region.get("given")
             classes = [name for name in corrections(ctx.dataset, chosen.key) if name != given]
+            layers = _layers(ctx, chosen.key)
         except LabelQualityError:
             return {"key": None}
-        return {"key": chosen.key, "text": text, "classes": classes, **_counts(found)}
+        known = {} if region is None else {"region": str(region["_id"]), "verdict": region.get("verdict")}
+        return {"key": chosen.key, "text": text, "classes": classes, "layers": layers, **known, **_counts(found)}
+
+
+def _layers(ctx: Any, key: str) -> dict[str, str]:
+    """The fields that can be shown and hidden: of patches that of the suspects alone, as FiftyOne copies no others."""
+    names = {
+        "given": load_record(ctx.dataset, key).label_field,
+        **{name: field_name(key, name) for name in ("prediction", "heatmap", SUSPECTS)},
+    }
+    shown = ctx.view if ctx.view is not None else ctx.dataset
+    return {name: field for name, field in names.items() if shown.has_sample_field(field)}
 
 
 def choose(ctx: Any) -> Chosen | None:
@@ -206,7 +238,7 @@ def choose(ctx: Any) -> Chosen | None:
     """
     if ctx.params.get("region_ids"):
         return Chosen(ctx.params.get("key") or Request.key, list(ctx.params["region_ids"]))
-    key = _patches_key(ctx)
+    key = patches_key(ctx)
     if key is not None:
         # Before the selected labels: one that was selected in an earlier patch still is
         return Chosen(key, [ctx.current_sample] if ctx.current_sample else list(ctx.selected))
@@ -248,12 +280,26 @@ def _required(chosen: Chosen | None) -> Chosen:
     return chosen
 
 
-def _patches_key(ctx: Any) -> str | None:
+def patches_key(ctx: Any) -> str | None:
     """The key of the run whose suspects are on show as patches, None where none are."""
     for stage in ctx.request_params.get("view") or []:
         if stage.get("_cls", "").endswith(".ToPatches"):
             return suspects_owner(ctx.dataset, dict(stage["kwargs"])["field"])
     return None
+
+
+def _overtaken(ctx: Any, chosen: Chosen) -> bool:
+    """Whether somebody else has decided since the page has shown the suspect, of which its user is told then."""
+    seen = ctx.params.get("seen")
+    if not seen or chosen.ids != [seen["region"]]:
+        return False
+    region = find_region(ctx.dataset, chosen.key, seen["region"])
+    verdict = region.get("verdict")
+    if verdict in (None, seen["verdict"], EDITED, ADDED):
+        return False
+    text = f"{region.get('reviewed_by')} has {verdict} it meanwhile. Press the key again to overrule that."
+    ctx.ops.notify(text, variant="warning")
+    return True
 
 
 def _decide(ctx: Any, chosen: Chosen) -> dict[str, Any]:
@@ -264,27 +310,29 @@ def _decide(ctx: Any, chosen: Chosen) -> dict[str, Any]:
     corrected_to = ctx.params.get("corrected_to") if decision == _CHANGE else None
     if decision == _CHANGE and not corrected_to:
         raise LabelQualityError("Expected the right class as parameter `corrected_to`, but got none.")
-    set_verdict(
-        ctx.dataset,
-        chosen.key,
-        chosen.ids,
-        _VERDICTS[decision],
-        corrected_to=corrected_to,
-        reviewer=ctx.params.get("reviewer"),
-        view=ctx.view if _patches_key(ctx) else None,
-    )
+    view = ctx.view if patches_key(ctx) else None
+    if decision == _RESTORE:
+        restore_suspects(ctx.dataset, chosen.key, chosen.ids, view=view)
+    else:
+        reviewer = ctx.params.get("reviewer")
+        verdict = _VERDICTS[decision]
+        set_verdict(
+            *(ctx.dataset, chosen.key, chosen.ids, verdict), corrected_to=corrected_to, reviewer=reviewer, view=view
+        )
     found = progress(ctx.dataset, chosen.key)
     _learn(ctx, chosen, decision, found.reviewed)
     done = _DONE[decision].format(corrected_to=corrected_to)
     message = f"{done}: {_regions(len(chosen.ids))}. {_sentence(found)}"
+    if decision == _UNDO and any(one.get("verdict") for one in find_regions(ctx.dataset, chosen.key, chosen.ids)):
+        message = f"{message} {_STILL_DRAWN}"
     return {"key": chosen.key, "decision": decision, "region_ids": chosen.ids, "message": message, **_counts(found)}
 
 
 def _learn(ctx: Any, chosen: Chosen, decision: str, reviewed: int) -> None:
     """Has what was decided change the probabilities of what is left, now and then: it takes a moment."""
-    due = decision == _UNDO or len(chosen.ids) >= _LEARN_EVERY or reviewed % _LEARN_EVERY == 0
+    due = decision in (_UNDO, _RESTORE) or len(chosen.ids) >= _LEARN_EVERY or reviewed % _LEARN_EVERY == 0
     if due and can_learn(ctx.dataset, chosen.key):
-        learn_from_verdicts(ctx.dataset, chosen.key, view=ctx.view if _patches_key(ctx) else None)
+        learn_from_verdicts(ctx.dataset, chosen.key, view=ctx.view if patches_key(ctx) else None)
 
 
 def _describe(region: Mapping[str, Any]) -> str:

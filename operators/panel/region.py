@@ -55,6 +55,7 @@ def region_card(
     if more > 0:
         layout.text(row, "more", f"and {more} more", fit=True, color="text.secondary", fontSize="0.8125rem")
     _reviewed(block, progress)
+    layout.text(block, "redraw", words.redrawing(), color="text.secondary", fontSize="0.8125rem")
 
 
 def _pictures(block: types.Object, region: Mapping[str, Any], pictures: RegionPictures) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import os
 
+import fiftyone as fo
+
 from ...plugin.base.words import (
     KIND_NAMES,
     SCORE_NAMES,
@@ -16,6 +18,7 @@ from ...plugin.base.words import (
     percent,
     when,
 )
+from ...plugin.dataset.annotation_schema import can_edit
 from ...plugin.dataset.record_parts import WorstImage
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "leading_suspect",
     "particulars",
     "percent",
+    "redrawing",
     "reviewed",
     "score_name",
     "short",
@@ -76,6 +80,16 @@ def leading_suspect(image: WorstImage) -> str:
     if kind == "none" or image.given is None:
         return NO_SUSPECT
     return f"{kind.capitalize()}: {image.suggested} given as {image.given}"
+
+
+def redrawing() -> str:
+    """How a suspect's shape is changed in this App."""
+    if not can_edit():
+        return (
+            f"This FiftyOne ({fo.__version__}) cannot edit masks in the App. Update it to redraw suspects: pip install "
+            "-U fiftyone."
+        )
+    return "To redraw it, open it, choose Annotate above the sidebar, click it there, and take the brush."
 
 
 def reviewed(done: int, total: int) -> str:

@@ -151,7 +151,8 @@ def export_text(made: ExportedDataset) -> str:
         lines.append(f"Ignored: {counted(made.ignored, 'suspect')} that nobody has reviewed.")
     left = {"with a suspect that nobody has reviewed": made.dropped, "without a mask": made.without_mask}
     lines += [f"Left out: {counted(number, 'image')} {why}." for why, number in left.items() if number]
-    return "\n".join([*lines, *_left_out(made.failures, "the manifest")])
+    doubts = _left_out(made.unclear, "the manifest", "Not corrected")
+    return "\n".join([*lines, *doubts, *_left_out(made.failures, "the manifest")])
 
 
 def listed(names: Sequence[str]) -> str:
@@ -160,9 +161,9 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _left_out(failures: Sequence[str], whole: str) -> list[str]:
+def _left_out(failures: Sequence[str], whole: str, title: str = "Left out") -> list[str]:
     """A line a failure, so far as there is room for them; ``whole`` has them all."""
-    lines = [f"Left out: {failure}" for failure in failures[:_SHOWN_FAILURES]]
+    lines = [f"{title}: {failure}" for failure in failures[:_SHOWN_FAILURES]]
     more = len(failures) - _SHOWN_FAILURES
     return [*lines, f"... and {more} more, all in {whole}."] if more > 0 else lines
 

@@ -14,7 +14,7 @@ from ..base.progress import Progress, silent
 from ..labels.masks import ClassTable
 from ..scores.config import PER_CLASS_SCORES, SCORES
 from ..scores.results import QUALITY_ORDER, Columns, ResultRows
-from . import display
+from . import annotation_schema, display
 from .documents import Document, classification, classifications, heatmap, segmentation, write_samples
 from .indexes import RESERVE, create_indexes, drop_indexes
 from .schema import FieldTypes, add_fields
@@ -165,6 +165,7 @@ def delete_fields(dataset: fo.Dataset, key: str, keep: Sequence[str] = ()) -> li
     # First, and those of fields that are gone: FiftyOne drops them last, so that a kill would leave them for good
     gone = [field_name(key, suffix) for suffix in (*_INDEXED, *SCORES)]
     drop_indexes(dataset, [*fields, *(name for name in gone if not dataset.has_sample_field(name))])
+    annotation_schema.withdraw(dataset, fields)
     if fields:
         dataset.delete_sample_fields(fields)
     return fields

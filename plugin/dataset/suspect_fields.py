@@ -13,7 +13,7 @@ from ..base.progress import Progress, silent
 from ..labels.class_table import ClassTable
 from ..suspects.image_suspects import ImageSuspects
 from ..suspects.regions import OTHER, leading_kind
-from . import display, verdicts
+from . import annotation_schema, display, verdicts
 from .documents import Document, detection, detections, write_samples
 from .fields import check_names, create_fields, field_name, own_fields
 from .indexes import create_indexes
@@ -98,11 +98,14 @@ def write_suspects(
     dataset.clear_sample_fields(suspect_names(key))
     remaining, done = iter(images), 0
     while portion := list(islice(remaining, _IMAGES_A_WRITE)):
-        _write_portion(dataset, key, {image.sample_id: list(_documents(image, class_table.names)) for image in portion})
+        _write_portion(
+            dataset, key, {image.sample_id: list(suspect_documents(image, class_table.names)) for image in portion}
+        )
         done += len(portion)
         progress("Writing suspects", done, max(done, total))
     _create_indexes(dataset, key)
     display.show_suspects(dataset, key, own_fields(dataset, key))
+    annotation_schema.offer(dataset, field_name(key, SUSPECTS), class_table.names)
     return suspect_names(key)
 
 
@@ -161,7 +164,7 @@ def leading_type(regions: Sequence[Document]) -> str:
     return leading_kind(kinds, evidence, probability if any(probability) else None)
 
 
-def _documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[Document]:
+def suspect_documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[Document]:
     """The image's regions, the most probable first, or those of the most evidence where they are not rated."""
     height, width = image.size
     boxes = np.asarray(image.box, dtype=float).reshape(-1, 4) / (width, height, width, height)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import fiftyone as fo
@@ -12,16 +14,28 @@ import numpy as np
 from bson import Binary, ObjectId
 
 from ..labels.images import read_mask
-from ..samples.private_fiftyone import stored_samples
+from ..samples.private_fiftyone import database, id_of, stored_samples
 from . import display
 from .fields import check_names, create_fields, field_name, own_fields, owner
 from .schema import add_fields, described
 
 CONFIRMED = "confirmed"
+#: Redrawn, or moved, in the App
+EDITED = "edited"
+#: Drawn in the App where the run has found nothing
+ADDED = "added"
 REJECTED = "rejected"
+#: Deleted in the App: the given class stays, but nobody has said that it is right
+DELETED = "deleted"
+#: Verdicts by which the mask has to be changed there, and those by which it stays
+WRONG, KEPT = (CONFIRMED, EDITED, ADDED), (REJECTED, DELETED)
 #: Attributes of a region that somebody has reviewed: type and description
 ATTRIBUTES = {
-    "verdict": (fo.StringField, "A reviewer's: confirmed, the given mask is wrong here; rejected, it is right"),
+    "verdict": (
+        fo.StringField,
+        "A reviewer's: confirmed, the given mask is wrong here; edited or added, and drawn in the App; rejected, it is "
+        "right; deleted in the App",
+    ),
     "corrected_to": (fo.StringField, "Class that a confirmed suspect should be, where it is not the suggested one"),
     "reviewed_by": (fo.StringField, "Who gave the verdict"),
     "reviewed_at": (fo.DateTimeField, "When, in UTC"),
@@ -29,10 +43,17 @@ ATTRIBUTES = {
 #: Overlap of the boxes from which two regions of one class pair are the same, whatever they were found with
 SAME_REGION = 0.5
 #: Value of a region's pixels in a mask that was moved from its file to the database, as in the file
-_KEPT = 255
+_IN_FILES = 255
 _REJECTED_TEXT = "Suspects that a reviewer has rejected: the given masks are right there."
 
 Document = dict[str, Any]
+
+
+def signed(verdict: str | None, reviewer: str | None, when: datetime) -> Document:
+    """Who gave a verdict, by default the user of this computer, and when; nothing where there is none."""
+    if verdict is None:
+        return {"reviewed_by": None, "reviewed_at": None}
+    return {"reviewed_by": reviewer or getpass.getuser(), "reviewed_at": when}
 
 
 def rejected_name(key: str) -> str:
@@ -41,8 +62,14 @@ def rejected_name(key: str) -> str:
 
 
 def has_rejected(dataset: fo.Dataset, key: str) -> bool:
-    """Whether the run has a field of rejected regions."""
-    return owner(dataset, rejected_name(key)) == key
+    """Whether the run has a field of rejected regions, also if another process has just made it."""
+    name = rejected_name(key)
+    if owner(dataset, name) is None and database()["datasets"].find_one(
+        {"_id": id_of(dataset), "sample_fields.name": name}, {"_id": True}
+    ):
+        # This process has the dataset as it was before: without the field it would not find what is in it
+        dataset.reload()
+    return owner(dataset, name) == key
 
 
 def declare(dataset: fo.Dataset, path: str) -> None:
@@ -58,6 +85,7 @@ def create_rejected(dataset: fo.Dataset, key: str) -> str:
         LabelQualityError: the user has a field of that name
     """
     name, suspects = rejected_name(key), field_name(key, "suspects")
+    has_rejected(dataset, key)
     check_names(dataset, key, [name])
     schema = dataset.get_field(f"{suspects}.detections").field.get_field_schema()
     like = {name: (type(known), known.description) for name, known in schema.items() if known.description}
@@ -79,7 +107,7 @@ def set_aside(dataset: fo.Dataset, key: str) -> None:
     """
     suspects = field_name(key, "suspects")
     path = f"{suspects}.detections"
-    reviewed = {"$or": [{f"{path}.verdict": {"$in": [CONFIRMED, REJECTED]}}, {f"{path}.mask": {"$type": "binData"}}]}
+    reviewed = {"$or": [{f"{path}.verdict": {"$in": [*WRONG, *KEPT]}}, {f"{path}.mask": {"$type": "binData"}}]}
     if stored_samples(dataset).find_one(reviewed, {"_id": True}) is None:
         return
     kept, aside = f"${suspects}.detections", f"${create_rejected(dataset, key)}.detections"
@@ -115,9 +143,10 @@ def aside(dataset: fo.Dataset, key: str, sample_ids: Iterable[str]) -> dict[str,
 def carry(regions: Sequence[Document], earlier: Sequence[Document]) -> tuple[list[Document], list[Document]]:
     """Gives the verdicts on earlier regions to the same ones of a new search.
 
-    Regions are the same if they are of one class pair and their boxes overlap by `SAME_REGION`. Reviewed ones that
-    are not found any more stay as they were, with their mask in the database, as its file goes with the old search. So
-    do those that a person has drawn in the App, whose mask and box also stay where they are found again.
+    Regions are the same if they are of one class pair, and of one evidence or in boxes that overlap by `SAME_REGION`.
+    Reviewed ones that are not found any more stay as they were, with their mask in the database, as its file goes with
+    the old search. So do those that a person has drawn in the App, whose mask and box also stay where they are found
+    again.
 
     Args:
         regions: of an image's new search, as MongoDB keeps detections
@@ -128,17 +157,18 @@ def carry(regions: Sequence[Document], earlier: Sequence[Document]) -> tuple[lis
     """
     all_regions = [dict(region) for region in regions]
     for before in sorted(earlier, key=lambda one: (bool(one.get("reviewed_at")), one.get("reviewed_at"))):
-        same, drawn = same_region(before, all_regions), _is_drawn(before)
+        same, drawn = same_region(before, all_regions), is_drawn(before)
         if same is None and (drawn or before.get("verdict")):
             all_regions.append(_with_mask(before))
         elif same is not None and (drawn or before.get("verdict")):
             same.update({name: before.get(name) for name in ATTRIBUTES})
             same["label"] = before.get("label") or same["suggested"]
             if drawn:
-                same |= {"mask": before["mask"], "mask_path": None, "bounding_box": before["bounding_box"]}
+                shape = _with_mask(before)
+                same |= {"mask": shape.get("mask"), "mask_path": None, "bounding_box": before["bounding_box"]}
     all_regions.sort(key=strength, reverse=True)
-    rejected = [one for one in all_regions if one.get("verdict") == REJECTED]
-    return [one for one in all_regions if one.get("verdict") != REJECTED], rejected
+    kept = [one for one in all_regions if one.get("verdict") in KEPT]
+    return [one for one in all_regions if one.get("verdict") not in KEPT], kept
 
 
 def strength(region: Mapping[str, Any]) -> tuple[float, float]:
@@ -148,12 +178,13 @@ def strength(region: Mapping[str, Any]) -> tuple[float, float]:
 
 def same_region(before: Mapping[str, Any], regions: Sequence[Document]) -> Document | None:
     """The region that overlaps most, if it is the same."""
-    pair = before.get("given"), before.get("suggested")
+    pair, evidence = (before.get("given"), before.get("suggested")), before.get("evidence")
     if None in pair:
         # Somebody has added it by hand
         return None
     overlaps = [
-        (_overlap(before["bounding_box"], one["bounding_box"]), -place)
+        # Of one evidence it is what was found before, wherever a person has moved it
+        (1.0 if one.get("evidence") == evidence else _overlap(before["bounding_box"], one["bounding_box"]), -place)
         for place, one in enumerate(regions)
         if (one.get("given"), one.get("suggested")) == pair
     ]
@@ -176,14 +207,17 @@ def _with_mask(region: Mapping[str, Any]) -> Document:
     kept = dict(region)
     path = kept.pop("mask_path", None)
     if path and os.path.exists(path) and kept.get("mask") is None:
-        kept["mask"] = Binary(fou.serialize_numpy_array((np.asarray(read_mask(path)) > 0) * np.uint8(_KEPT)))
+        kept["mask"] = Binary(fou.serialize_numpy_array((np.asarray(read_mask(path)) > 0) * np.uint8(_IN_FILES)))
     return kept
 
 
 def is_drawn_mask(mask: np.ndarray) -> bool:
     """Whether a region's mask in the database is a person's: it is of 0 and 1 then, unlike those that are kept."""
-    return bool(mask.max(initial=0) < _KEPT)
+    return bool(mask.max(initial=0) < _IN_FILES)
 
 
-def _is_drawn(region: Mapping[str, Any]) -> bool:
+def is_drawn(region: Mapping[str, Any]) -> bool:
+    """Whether the shape of a region, as MongoDB keeps it, is a person's."""
+    if region.get("verdict") in (EDITED, ADDED):
+        return True
     return region.get("mask") is not None and is_drawn_mask(fou.deserialize_numpy_array(region["mask"]))

@@ -22,11 +22,12 @@ from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
 from ..base.progress import Progress, silent
 from ..dataset.run_record import RunRecord, versions
-from ..dataset.verdicts import REJECTED, is_drawn_mask
+from ..dataset.verdicts import ADDED, EDITED, WRONG
 from ..labels.class_table import LARGEST_ID, ClassTable, hex_color
 from ..labels.file_doubts import check_size
 from ..labels.images import image_header
 from ..labels.masks import encode
+from ..runs.collect_edits import collect_edits
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
 from ..samples.private_fiftyone import root_of
@@ -72,6 +73,8 @@ class ExportedDataset:
         dropped: images that were left out because of such suspects
         without_mask: images that were left out as they have no given mask
         failures: a sentence for every image that was left out as it cannot be exported
+        unclear: a sentence for every region that somebody has drawn or renamed in the App and that says nothing: it has
+            no mask, or no class of the run. It counts as one that nobody has reviewed
     """
 
     folder: str
@@ -86,6 +89,7 @@ class ExportedDataset:
     dropped: int = 0
     without_mask: int = 0
     failures: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
 
 
 @dataclass
@@ -96,18 +100,22 @@ class Plan:
         to_change: ids of samples with regions to correct or to ignore
         to_drop: ids of samples to leave out
         unreviewed: regions that nobody has reviewed
+        unclear: a sentence for each region that somebody has drawn or renamed in the App and that says nothing yet
     """
 
     to_change: set[str] = field(default_factory=set)
     to_drop: set[str] = field(default_factory=set)
     unreviewed: int = 0
+    unclear: tuple[str, ...] = ()
 
 
 @database_errors()
 def plan_export(collection: fo.Dataset | fo.DatasetView, key: str, unreviewed: str = KEEP) -> Plan:
     """What an export would do; raises `LabelQualityError` where there is no such run, or it has no suspects."""
     dataset = root_of(collection)
-    regions, plan = Regions(dataset, reviewed_run(dataset, key)), Plan()
+    record = reviewed_run(dataset, key)
+    plan = Plan(unclear=collect_edits(dataset, key).unclear)
+    regions = Regions(dataset, record)
     for portion in _portions(whole_samples(collection).values("id")):
         for sample_id, here in regions.of(portion).items():
             verified = sum(map(is_verified, here))
@@ -122,8 +130,8 @@ def plan_export(collection: fo.Dataset | fo.DatasetView, key: str, unreviewed: s
 
 
 def is_verified(region: Region) -> bool:
-    """Whether a person has said what a suspect is, by a verdict or by drawing it in the App."""
-    return region.get("verdict") not in (None, REJECTED) or _is_drawn(region)
+    """Whether a person has said that the mask is wrong there, by a verdict or by drawing it in the App."""
+    return region.get("verdict") in WRONG
 
 
 @database_errors()
@@ -137,7 +145,8 @@ def export_clean_dataset(
     """Exports all images with the best masks that are known, in a format of FiftyOne's, with ``manifest.json``.
 
     Where a suspect is confirmed or was drawn in the App, the mask has the class that it should be there; where one is
-    rejected or nothing was found, it is as given. The dataset and the given masks are only read. What is exported goes
+    rejected or nothing was found, it is as given. The dataset and the given masks are only read, but that what was
+    edited in the App is taken as a verdict first, see `collect_edits`. What is exported goes
     to a new or an empty folder, as a whole or not at all; after a kill, the same call begins anew.
 
     Memory does not grow with the number of images, but for COCO, whose one file FiftyOne writes at the end.
@@ -174,7 +183,12 @@ def export_clean_dataset(
             "export with unreviewed='keep' or unreviewed='ignore'."
         )
     samples, failures = unchanged_samples(dataset, record, wanted, plan.to_change, request.skip_failures)
-    made = ExportedDataset(str(root), str(root / MANIFEST), unreviewed=plan.unreviewed, without_mask=without_mask)
+    made = ExportedDataset(
+        *(str(root), str(root / MANIFEST)),
+        unreviewed=plan.unreviewed,
+        without_mask=without_mask,
+        unclear=plan.unclear,
+    )
     export = _Export(samples, record, request, plan.to_change, failures, made)
     with ExitStack() as stack:
         folder = stack.enter_context(filled(root))
@@ -187,8 +201,9 @@ def export_clean_dataset(
         for one in failures.to_dicts():
             manifest.add({**one, "outcome": "left out"})
         made.failures = failures.sentences()
-        counts = {**dataclasses.asdict(made), "failures": len(made.failures)}
-        manifest.end({"counts": {name: value for name, value in counts.items() if isinstance(value, int)}})
+        counts = {**dataclasses.asdict(made), "failures": len(made.failures), "unclear": len(made.unclear)}
+        numbers = {name: value for name, value in counts.items() if isinstance(value, int)}
+        manifest.end({"unclear": list(made.unclear), "counts": numbers})
     return made
 
 
@@ -319,8 +334,7 @@ class _Export:
                 inside, became = pixels_of(region, mask.shape[:2], sample_id), IGNORED
                 mask[inside] = mask_value(self.table, self._ignored)
             differ = (before != mask).any(axis=2) if mask.ndim == 3 else before != mask
-            verdict = region.get("verdict") or ("edited" if _is_drawn(region) else None)
-            shown = {**region, "verdict": verdict, "drawn": _is_drawn(region)}
+            shown = {**region, "drawn": region.get("verdict") in (EDITED, ADDED)}
             described.append(describe_region(shown, became, inside, int(np.count_nonzero(differ))))
         return mask, described
 
@@ -373,10 +387,6 @@ def with_ignored(table: ClassTable, value: int) -> ClassTable:
     ignored = tuple(sorted({*table.ignored, value}))
     colors = tuple(map(hex_color, ignored)) if table.colors is not None else ()
     return dataclasses.replace(table, ignored=ignored, ignored_colors=colors)
-
-
-def _is_drawn(region: Region) -> bool:
-    return region.get("mask") is not None and is_drawn_mask(region["mask"])
 
 
 def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import fiftyone as fo
 from fiftyone import ViewField as F
@@ -19,7 +18,8 @@ from ..dataset import display
 from ..dataset.fields import check_names, create_fields, field_name, own_fields
 from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import SUSPECTS
-from ..dataset.verdicts import CONFIRMED, REJECTED
+from ..dataset.verdicts import CONFIRMED, REJECTED, WRONG
+from ..runs.collect_edits import collect_edits
 from ..runs.housekeeping import dataset_folder, dataset_id, default_parent
 from ..samples.inputs import SegmentationSamples
 from ..samples.private_fiftyone import root_of
@@ -60,6 +60,7 @@ def default_folder(dataset: fo.Dataset, key: str) -> str:
 def count(dataset: fo.Dataset, key: str, regions: str = CONFIRMED) -> tuple[int, int]:
     """The numbers of images and of regions that would be corrected."""
     _check(dataset, key, regions)
+    collect_edits(dataset, key)
     view = _to_correct(dataset, key, regions)
     return len(view), view.count(f"{field_name(key, SUSPECTS)}.detections")
 
@@ -84,7 +85,8 @@ def write_corrected_masks(
     Args:
         collection: the dataset, or a view of the images that are wanted
         key: the run's key
-        regions: ``confirmed`` ones only, or ``all`` that nobody has rejected
+        regions: ``confirmed`` ones only, with those that were edited or added in the App, or ``all`` that nobody has
+            rejected
         complete: write the masks of images without such a region too, as they are, for a whole new training set
         output_dir: the folder, or None for one below FiftyOne's dataset folder
         skip_failures: leave images out that have changed since the run or cannot be corrected, instead of raising
@@ -99,6 +101,7 @@ def write_corrected_masks(
     """
     dataset = root_of(collection)
     record = _check(dataset, key, regions)
+    collect_edits(dataset, key)
     name = field_name(key, CORRECTED)
     check_names(dataset, key, [name])
     to_correct = set(_to_correct(collection, key, regions).values("id"))
@@ -151,12 +154,13 @@ def _check(dataset: fo.Dataset, key: str, regions: str) -> RunRecord:
 
 def _to_correct(collection: fo.Dataset | fo.DatasetView, key: str, regions: str) -> fo.DatasetView:
     """The images that have regions to correct, with those regions."""
-    return images_of(collection).filter_labels(field_name(key, SUSPECTS), _is_meant(F("verdict"), regions))
+    meant = F("verdict").is_in(list(WRONG)) if regions == CONFIRMED else F("verdict") != REJECTED
+    return images_of(collection).filter_labels(field_name(key, SUSPECTS), meant)
 
 
-def _is_meant(verdict: Any, regions: str) -> Any:
-    """Whether a region of this verdict is to be corrected; of an expression of it, the expression of that."""
-    return verdict == CONFIRMED if regions == CONFIRMED else verdict != REJECTED
+def _is_meant(verdict: str | None, regions: str) -> bool:
+    """Whether a region of this verdict is to be corrected."""
+    return verdict in WRONG if regions == CONFIRMED else verdict != REJECTED
 
 
 def _files(samples: SegmentationSamples, folder: Path) -> list[Path]:

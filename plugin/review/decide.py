@@ -6,10 +6,10 @@ the App does not show until asked: so it is gone from images, patches, views and
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import islice
 from typing import Any
 
 import fiftyone as fo
@@ -20,17 +20,27 @@ from pymongo import UpdateOne
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..dataset.fields import field_name, owner
+from ..dataset.region_edits import settle_edits
+from ..dataset.region_patches import update_some_patches
+from ..dataset.region_writes import changed_regions, strongest_first, update_error_types
 from ..dataset.run_record import load_record
-from ..dataset.saved_views import copies
-from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS, leading_type
-from ..dataset.verdicts import CONFIRMED, REJECTED, create_rejected, declare, has_rejected, rejected_name
-from ..dataset.views import own_saved_views
+from ..dataset.suspect_fields import SUSPECTS
+from ..dataset.verdicts import (
+    CONFIRMED,
+    REJECTED,
+    WRONG,
+    create_rejected,
+    declare,
+    has_rejected,
+    rejected_name,
+    signed,
+)
 from ..labels.class_table import ClassTable
-from ..samples.private_fiftyone import copy_of, id_of, is_patches, patched_fields, stored_samples
+from ..samples.private_fiftyone import stored_samples
 
 VERDICTS = (CONFIRMED, REJECTED)
-#: What FiftyOne copies from a sample to its patches beside the label
-_COPIED = ("_media_type", "filepath", "metadata", "tags", "created_at", "last_modified_at")
+#: Images a write: MongoDB compares each region with every id that it is given
+_IMAGES_A_WRITE = 100
 
 
 @dataclass(frozen=True)
@@ -39,8 +49,8 @@ class ReviewProgress:
 
     Args:
         total: all suspects, rejected ones among them
-        confirmed: the given mask is wrong there
-        rejected: it is right
+        confirmed: the given mask is wrong there; what was redrawn or added in the App is confirmed by that
+        rejected: it is right, or the suspect was deleted in the App
     """
 
     total: int
@@ -63,6 +73,8 @@ def set_verdict(
     corrected_to: str | None = None,
     reviewer: str | None = None,
     view: fo.DatasetView | None = None,
+    open_only: bool = False,
+    when: datetime | None = None,
 ) -> None:
     """Gives suspects a verdict, or takes it back.
 
@@ -74,42 +86,38 @@ def set_verdict(
         corrected_to: name of the class that confirmed regions should be, where it is not the suggested one
         reviewer: who says so; by default the user of this computer
         view: patches of suspects that are on show, to be kept up to date beside the run's own
+        open_only: leave those alone that have a verdict, also if somebody gives it at this moment
+        when: the verdict was given; by default now
 
     Raises:
         LabelQualityError: the run has no suspects, or not these; or the class is none, or the given one
     """
     _check(verdict, corrected_to)
     suspects, rejected = _fields(dataset, key)
-    ids = [_object_id(one) for one in region_ids]
-    regions = _find(dataset, key, ids)
+    regions = find_regions(dataset, key, region_ids)
     if corrected_to is not None:
         _check_correction(dataset, key, corrected_to, regions)
     if verdict == REJECTED:
         rejected = create_rejected(dataset, key)
-    values: dict[str, Any] = {
-        "verdict": verdict,
-        "corrected_to": corrected_to,
-        "reviewed_by": None,
-        "reviewed_at": None,
-    }
     now = datetime.now(timezone.utc)
-    if verdict is not None:
-        values |= {"reviewed_by": reviewer or getpass.getuser(), "reviewed_at": now}
+    values = {"verdict": verdict, "corrected_to": corrected_to, **signed(verdict, reviewer, when or now)}
     declare(dataset, f"{suspects}.detections")
-    samples = {"_id": {"$in": list({region["sample"] for region in regions})}}
-    stored_samples(dataset).update_many(samples, _update(ids, values, suspects, rejected, now))
-    update_error_types(dataset, key, samples)
-    for patches in _patches(dataset, key, suspects, view):
-        _update_patches(dataset, patches, samples, ids, suspects)
+    for samples, ids in _by_images(regions):
+        change = _verdict(ids, values, open_only)
+        stored_samples(dataset).update_many(samples, changed_regions(suspects, rejected, change, now))
+        update_error_types(dataset, key, samples)
+        update_some_patches(dataset, key, samples, ids, view)
 
 
 @database_errors()
 def progress(dataset: fo.Dataset, key: str) -> ReviewProgress:
-    """How many of a run's suspects have a verdict.
+    """How many of a run's suspects have a verdict, what was edited in the App among them.
 
     Raises:
         LabelQualityError: the run has no suspects
     """
+    _fields(dataset, key)
+    settle_edits(dataset, key)
     suspects, rejected = _fields(dataset, key)
     samples = stored_samples(dataset)
     sizes = {
@@ -118,8 +126,8 @@ def progress(dataset: fo.Dataset, key: str) -> ReviewProgress:
     counted: dict[str, int] = next(samples.aggregate([{"$group": {"_id": None, **sizes}}]), {})
     removed = counted.get(rejected or "", 0)
     path = f"{suspects}.detections"
-    one_a_region = [{"$match": {f"{path}.verdict": CONFIRMED}}, {"$unwind": f"${path}"}]
-    pipeline = [*one_a_region, {"$match": {f"{path}.verdict": CONFIRMED}}, {"$count": "regions"}]
+    wrong = {"$match": {f"{path}.verdict": {"$in": list(WRONG)}}}
+    pipeline = [wrong, {"$unwind": f"${path}"}, wrong, {"$count": "regions"}]
     confirmed = next(samples.aggregate(pipeline), {"regions": 0})["regions"]
     return ReviewProgress(counted.get(suspects, 0) + removed, confirmed, removed)
 
@@ -131,7 +139,16 @@ def find_region(dataset: fo.Dataset, key: str, region_id: str) -> dict[str, Any]
     Raises:
         LabelQualityError: it is not among the run's suspects
     """
-    return _find(dataset, key, [_object_id(region_id)])[0]
+    return find_regions(dataset, key, [region_id])[0]
+
+
+def find_regions(dataset: fo.Dataset, key: str, region_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """What is kept of regions, rejected or not, each with the id of its ``sample``.
+
+    Raises:
+        LabelQualityError: some are not among the run's suspects
+    """
+    return _find(dataset, key, [_object_id(one) for one in region_ids])
 
 
 @database_errors()
@@ -210,38 +227,24 @@ def _find(dataset: fo.Dataset, key: str, ids: Sequence[ObjectId]) -> list[dict[s
     return found
 
 
-def _update(
-    ids: Sequence[ObjectId], values: dict[str, Any], suspects: str, rejected: str | None, now: datetime
-) -> list[dict[str, Any]]:
-    """The change of the samples that have these regions, as one atomic step for each."""
-    fields = [suspects, rejected] if rejected else [suspects]
-    every = {"$concatArrays": [{"$ifNull": [f"${name}.detections", []]} for name in fields]}
+def _by_images(regions: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], list[ObjectId]]]:
+    """Regions of some images at a time: MongoDB's filter of the samples, and the regions' ids."""
+    images: dict[ObjectId, list[ObjectId]] = {}
+    for region in regions:
+        images.setdefault(region["sample"], []).append(region["_id"])
+    remaining = iter(images.items())
+    while portion := dict(islice(remaining, _IMAGES_A_WRITE)):
+        yield {"_id": {"$in": list(portion)}}, [one for ids in portion.values() for one in ids]
+
+
+def _verdict(ids: Sequence[ObjectId], values: dict[str, Any], open_only: bool) -> dict[str, Any]:
+    """What a region is after the verdict on the regions of these ids."""
     label = {"$literal": values["corrected_to"]} if values["corrected_to"] else "$$one.suggested"
     new = {**{name: {"$literal": value} for name, value in values.items()}, "label": label}
-    chosen = {"$cond": [{"$in": ["$$one._id", list(ids)]}, {"$mergeObjects": ["$$one", new]}, "$$one"]}
-    regions = {"$map": {"input": every, "as": "one", "in": chosen}}
-    live, removed = (
-        {"$filter": {"input": regions, "as": "one", "cond": {test: ["$$one.verdict", REJECTED]}}}
-        for test in ("$ne", "$eq")
-    )
-    written = {f"{suspects}.detections": _strongest_first(live), "last_modified_at": now}
-    if rejected:
-        some = {"$gt": [{"$size": removed}, 0]}
-        written[rejected] = {"$cond": [some, {"_cls": "Detections", "detections": removed}, "$$REMOVE"]}
-    return [{"$set": written}]
-
-
-def update_error_types(dataset: fo.Dataset, key: str, samples: dict[str, Any]) -> None:
-    """The leading type of these images, of the suspects that are left."""
-    error_type, path = field_name(key, ERROR_TYPE), f"{field_name(key, SUSPECTS)}.detections"
-    shown = {error_type: True, **{f"{path}.{name}": True for name in ("error_type", "evidence", "probability")}}
-    changes = []
-    for sample in stored_samples(dataset).find(samples, shown):
-        leading = leading_type(sample[field_name(key, SUSPECTS)]["detections"])
-        if leading != sample.get(error_type):
-            changes.append(UpdateOne({"_id": sample["_id"]}, {"$set": {error_type: leading}}))
-    if changes:
-        stored_samples(dataset).bulk_write(changes)
+    chosen = {"$in": ["$$one._id", list(ids)]}
+    if open_only:
+        chosen = {"$and": [chosen, {"$eq": [{"$ifNull": ["$$one.verdict", None]}, None]}]}
+    return {"$cond": [chosen, {"$mergeObjects": ["$$one", new]}, "$$one"]}
 
 
 @database_errors()
@@ -266,28 +269,6 @@ def update_probabilities(dataset: fo.Dataset, key: str, found: Mapping[str, Mapp
         update_error_types(dataset, key, {"_id": {"$in": [ObjectId(one) for one in found]}})
 
 
-@database_errors()
-def update_patches(dataset: fo.Dataset, key: str, view: fo.DatasetView | None = None) -> None:
-    """Copies all suspects of a run to the patches that FiftyOne has made of them.
-
-    Args:
-        dataset: the dataset
-        key: the run's key
-        view: patches of suspects that are on show, to be kept up to date beside the run's own
-    """
-    suspects = field_name(key, SUSPECTS)
-    region = f"{suspects}.detections"
-    for patches in _patches(dataset, key, suspects, view):
-        merged = {
-            "into": stored_samples(patches).name,
-            "whenMatched": [{"$set": {suspects: f"$$new.{suspects}"}}],
-            "whenNotMatched": "discard",
-        }
-        live = [{"$match": {f"{region}.0": {"$exists": True}}}, {"$unwind": f"${region}"}]
-        patch = {"_id": f"${region}._id", suspects: f"${region}"}
-        stored_samples(dataset).aggregate([*live, {"$replaceWith": patch}, {"$merge": merged}])
-
-
 def _rating(rated: Mapping[str, float], suspects: str, now: datetime) -> list[dict[str, Any]]:
     """The change of a sample whose suspects get other probabilities, as one atomic step."""
     paths, values = {"$literal": list(rated)}, {"$literal": list(rated.values())}
@@ -296,49 +277,4 @@ def _rating(rated: Mapping[str, float], suspects: str, now: datetime) -> list[di
     new = {"$mergeObjects": ["$$one", {"probability": {"$arrayElemAt": [values, "$$place"]}}]}
     changed = {"$let": {"vars": {"place": place}, "in": {"$cond": [open_one, new, "$$one"]}}}
     regions = {"$map": {"input": f"${suspects}.detections", "as": "one", "in": changed}}
-    return [{"$set": {f"{suspects}.detections": _strongest_first(regions), "last_modified_at": now}}]
-
-
-def _strongest_first(regions: Mapping[str, Any]) -> dict[str, Any]:
-    return {"$sortArray": {"input": regions, "sortBy": {"probability": -1, "evidence": -1}}}
-
-
-def _patches(dataset: fo.Dataset, key: str, suspects: str, view: fo.DatasetView | None) -> Iterator[fo.Dataset]:
-    """The copies that FiftyOne has made of the regions for the run's saved views, and for the one on show."""
-    names: set[str] = set()
-    for one in own_saved_views(dataset, key):
-        names |= copies(one, suspects)
-    if view is not None and is_patches(view) and suspects in patched_fields(view):
-        names.add(copy_of(view).name)
-    return (fo.load_dataset(name) for name in sorted(names) if fo.dataset_exists(name))
-
-
-def _update_patches(
-    dataset: fo.Dataset, patches: fo.Dataset, samples: dict[str, Any], ids: Sequence[ObjectId], suspects: str
-) -> None:
-    """Copies the reviewed regions to their patches, puts back those of an undo, and takes the rejected ones out.
-
-    The patches are what FiftyOne makes of a sample; by itself it only copies changes from a patch to its sample.
-    """
-    declare(patches, suspects)
-    region = f"{suspects}.detections"
-    patch = {
-        **{name: f"${name}" for name in _COPIED},
-        "_id": f"${region}._id",
-        "_sample_id": "$_id",
-        "_dataset_id": id_of(patches),
-        "_rand": {"$rand": {}},
-        suspects: f"${region}",
-    }
-    changed = {name: f"$$new.{name}" for name in (suspects, "last_modified_at")}
-    merged = {
-        "into": stored_samples(patches).name,
-        "whenMatched": [{"$set": changed}],
-        "whenNotMatched": "insert",
-    }
-    live = [{"$match": samples}, {"$unwind": f"${region}"}, {"$match": {f"{region}._id": {"$in": list(ids)}}}]
-    stored_samples(dataset).aggregate([*live, {"$replaceWith": patch}, {"$merge": merged}])
-    left = {one["_id"] for one in stored_samples(dataset).aggregate([*live, {"$project": {"_id": f"${region}._id"}}])}
-    gone = [one for one in ids if one not in left]
-    if gone:
-        stored_samples(patches).delete_many({"_id": {"$in": gone}})
+    return [{"$set": {f"{suspects}.detections": strongest_first(regions), "last_modified_at": now}}]

@@ -15,9 +15,11 @@ from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..dataset.fields import field_name
 from ..dataset.record_parts import SuspectPart
+from ..dataset.region_patches import update_patches
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import CONFIRMED, REJECTED, has_rejected, rejected_name
+from ..runs.collect_edits import collect_edits
 from ..runs.findings import each_id
 from ..runs.search_suspects import rated_rows
 from ..samples.private_fiftyone import stored_samples
@@ -25,7 +27,7 @@ from ..store.sets import SuspectSet, load_set
 from ..suspects.config import SuspectConfig
 from ..suspects.probability import probabilities, shipped_model
 from ..suspects.verdict_model import Candidates, Moments, VerdictModel
-from .decide import update_patches, update_probabilities
+from .decide import update_probabilities
 
 #: Samples a write: bounds the memory of the changes that are built for it
 _SAMPLES_A_WRITE = 500
@@ -52,7 +54,8 @@ def learn_from_verdicts(dataset: fo.Dataset, key: str, *, view: fo.DatasetView |
 
     It depends on the verdicts that there are now and on nothing else: after one was taken back it is as if it had never
     been, and without any the probabilities are those of the search. Suspects that have a verdict keep theirs, that on
-    which it was given.
+    which it was given. What was redrawn, added or deleted in the App teaches nothing: it says where the mask is wrong,
+    but not that what the run has found is.
 
     Args:
         dataset: the dataset
@@ -62,7 +65,8 @@ def learn_from_verdicts(dataset: fo.Dataset, key: str, *, view: fo.DatasetView |
     Raises:
         LabelQualityError: no such run, its suspects have no probability, or its files are gone
     """
-    store, least = _rated_set(load_record(dataset, key))
+    store, least = rated_set(load_record(dataset, key))
+    collect_edits(dataset, key, view=view)
     verdicts = _verdicts(dataset, key)
     moments, reviewed, mistakes = Moments(), [], []
     for row in rated_rows(store, least):
@@ -81,13 +85,13 @@ def learn_from_verdicts(dataset: fo.Dataset, key: str, *, view: fo.DatasetView |
 def can_learn(dataset: fo.Dataset, key: str) -> bool:
     """Whether `learn_from_verdicts` finds what it needs."""
     try:
-        _rated_set(load_record(dataset, key))
+        rated_set(load_record(dataset, key))
     except LabelQualityError:
         return False
     return True
 
 
-def _rated_set(record: RunRecord) -> tuple[SuspectSet, float]:
+def rated_set(record: RunRecord) -> tuple[SuspectSet, float]:
     """The files of a run's suspects, and the least probability of those that are shown."""
     part = record.suspects
     if not isinstance(part, SuspectPart) or part.rate is None:

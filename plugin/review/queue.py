@@ -30,6 +30,7 @@ from ..base.errors import LabelQualityError
 from ..dataset.fields import field_name
 from ..dataset.suspect_fields import ERROR_TYPE
 from ..labels.images import image_size
+from ..runs.collect_edits import collect_edits
 from ..samples.private_fiftyone import root_of
 from ..store.containers import write_bytes
 from .choose_images import Chosen
@@ -126,6 +127,8 @@ def export_queue(chosen: Chosen, path: str | os.PathLike[str], *, overwrite: boo
         SampleError: the size of an image is not known and its file cannot be read
     """
     target = check_path(path, overwrite)
+    if chosen.key is not None and chosen.field is not None:
+        collect_edits(root_of(chosen.samples), chosen.key)
     images = queue(chosen)
     if not images:
         raise LabelQualityError(f"There is nothing to export: no image is among {chosen.words}.")

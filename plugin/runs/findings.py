@@ -27,6 +27,7 @@ _ARRAYS = (
     "log_odds",
     "features",
     "similarity",
+    "descriptors",
 )
 
 

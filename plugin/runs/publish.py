@@ -31,6 +31,7 @@ from ..store.sets import PredictionSet, ScoreSet, SuspectSet
 from ..store.stored_set import StoredSet
 from ..suspects.image_suspects import ImageSuspects
 from ..suspects.regions import leading_kind
+from .collect_edits import edits_of
 from .housekeeping import dataset_id, own_folder, remove_replaced, run_folder, tidy
 from .overview import ScoreOverview, SuspectOverview
 from .published import recorded_objects, recorded_suspects
@@ -179,6 +180,7 @@ def _verdicts(dataset: fo.Dataset, record: RunRecord, before: RunRecord) -> list
         return []
     # Where an earlier call was killed after it had deleted the suspects, the verdicts are aside already
     if dataset.has_sample_field(suspect_names(record.key)[-1]):
+        edits_of(dataset, before)
         verdicts.set_aside(dataset, record.key)
     return [verdicts.rejected_name(record.key)]
 
@@ -201,6 +203,8 @@ def _replace_suspects(run: Run, record: RunRecord, search: SuspectSearch | None)
         return recorded_suspects(run.folder, record)
     dataset = run.dataset
     with writing(dataset, Path(str(record.folder))):
+        if dataset.has_sample_field(suspect_names(record.key)[-1]):
+            edits_of(dataset, record)
         record.suspects = replace(record.suspects or SuspectPart(), status=WRITING)
         save_record(dataset, record)
         delete_suspect_views(dataset, record.key)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, takewhile
@@ -84,19 +84,7 @@ class SuspectSearch:
 
     def images(self) -> Iterator[ImageSuspects]:
         """The regions of each sample, in order, some samples at a time in memory."""
-        for row in self._rows():
-            ends = row["counts"].cumsum()
-            for number, (start, end) in enumerate(zip(ends - row["counts"], ends, strict=True)):
-                part, sample_id = slice(int(start), int(end)), row["ids"][number]
-                yield ImageSuspects(
-                    sample_id=sample_id,
-                    size=(int(row["sizes"][number, 0]), int(row["sizes"][number, 1])),
-                    **{name: row[name][part] for name in ("given", "suggested", "kind", "evidence", "area")},
-                    confidence=row["confidence"][part],
-                    probability=row["probability"][part] if "probability" in row else None,
-                    box=row["box"][part],
-                    masks=[str(self.store.mask_file(sample_id, one)) for one in row["numbers"][part].tolist()],
-                )
+        return image_suspects(self.store, self._rows())
 
     def lacks_masks(self) -> bool:
         """Whether masks of regions that were found have been removed since."""
@@ -216,6 +204,36 @@ class SuspectSearch:
         descriptors, fill = describe_suspects(kept[0], image, regions, size)
         given, suggested = (np.array([getattr(one, of) for one in regions]) for of in ("given", "suggested"))
         return bank.compare(descriptors, fill, given, suggested, Origin(sample_id, kept[1])), descriptors
+
+
+def image_suspects(store: SuspectSet, rows: Iterable[dict[str, Any]]) -> Iterator[ImageSuspects]:
+    """The regions of each sample, in order, of a search's results shard by shard."""
+    for row in rows:
+        ends = row["counts"].cumsum()
+        for number, (start, end) in enumerate(zip(ends - row["counts"], ends, strict=True)):
+            part, sample_id = slice(int(start), int(end)), row["ids"][number]
+            yield ImageSuspects(
+                sample_id=sample_id,
+                size=(int(row["sizes"][number, 0]), int(row["sizes"][number, 1])),
+                **{name: row[name][part] for name in ("given", "suggested", "kind", "evidence", "area")},
+                confidence=row["confidence"][part],
+                probability=row["probability"][part] if "probability" in row else None,
+                box=row["box"][part],
+                masks=[str(store.mask_file(sample_id, one)) for one in row["numbers"][part].tolist()],
+            )
+
+
+def shown_rows(store: SuspectSet, least: float) -> Iterator[dict[str, Any]]:
+    """The results of a finished search, shard by shard, without the suspects that are not probable enough to be shown.
+
+    Args:
+        store: the run's suspects
+        least: probability of those that are shown, where they are rated
+    """
+    rate = store.read_shard(_RATE, 0)["rate"] if store.shard_done(_RATE, 0) else None
+    for shard in takewhile(lambda index: store.shard_done(_STAGE, index), count()):
+        row = numbered(store.read_shard(_STAGE, shard))
+        yield row if rate is None else rated(row, rate, least)
 
 
 def found_masks(store: SuspectSet, sample_ids: Collection[str]) -> dict[tuple[str, float], tuple[list[int], Path]]:

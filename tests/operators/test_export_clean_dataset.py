@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from .. import suspect_run
+from .. import app_edits, suspect_run
 from .calls import Calls, errors
 
 CALLS = Calls("@label-quality/segmentation/export_clean_dataset")
@@ -100,3 +100,12 @@ def test_what_was_left_out_is_said(dataset: Any, tmp_path: Path) -> None:
     result = CALLS.operator()(dataset, export_dir=tmp_path / "out", unreviewed="drop", progress=False).result
     shown = [prop.view.label for prop in CALLS.operator().output(result).type.properties.values()]
     assert "Left out: 3 images with a suspect that nobody has reviewed." in shown
+
+
+def test_a_region_that_says_nothing_is_named(dataset: Any, tmp_path: Path) -> None:
+    sample = dataset.first()
+    app_edits.add(dataset, sample.id, "car", [0.5, 0.5, 0.25, 0.25])
+    result = CALLS.operator()(dataset, export_dir=tmp_path / "out", progress=False).result
+    shown = [prop.view.label for prop in CALLS.operator().output(result).type.properties.values()]
+    text = "the region 'car' has no mask. Draw one in the tab Annotate, or delete it."
+    assert any(one.startswith("Not corrected: Sample") and one.replace("\\", "").endswith(text) for one in shown)

@@ -27,6 +27,8 @@ OPERATORS = (
     "show_group",
     "review_suspects",
     "review_state",
+    "review_shown",
+    "order_suspects",
     "tag_for_relabelling",
     "untag_relabelling",
     "export_relabelling_queue",

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from .. import app_edits
+
 PLUGIN = "@label-quality/segmentation"
 REVIEW, STATE = f"{PLUGIN}/review_suspects", f"{PLUGIN}/review_state"
 
@@ -103,12 +105,27 @@ def test_python_calls_review_by_id(found: Any) -> None:
     assert ids(found) == [first, second, third]
 
 
+def test_an_undo_leaves_what_was_drawn_and_says_so(found: Any) -> None:
+    first = ids(found)[0]
+    app_edits.redraw(found, first, np.ones((9, 9)), [0.0, 0.0, 0.25, 0.25])
+    result = operator()(found, [first], "undo").result
+    assert result["message"] == (
+        "No verdict on: 1 suspect. 1 of 3 reviewed: 1 confirmed, 0 rejected. What was drawn counts as edited or added "
+        "for as long as it is there: choose Restore to have it as it was found."
+    )
+    assert verdicts(found) == ["edited", None, None]
+    properties = form(context(found, selected_labels=[label(found, first)]))
+    assert properties["notice_redraw"].view.label.startswith("To redraw it, open it, choose Annotate above the sidebar")
+    with pytest.raises(Exception, match="The shape of 1 of the 1 is no longer among the files of run 'lq'"):
+        operator()(found, [first], "restore")
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
         (
             {"decision": "maybe"},
-            "Expected parameter `decision` to be one of confirm, change, reject, undo, but got 'maybe'",
+            "Expected parameter `decision` to be one of confirm, change, reject, undo, restore, but got 'maybe'",
         ),
         ({"decision": "change"}, "Choose the right class"),
         ({"decision": "change", "corrected_to": "bus"}, "to be one of unlabelled, road, car, tree, but got 'bus'"),
@@ -168,6 +185,22 @@ def test_an_open_patch_is_reviewed_whatever_is_selected(found: Any) -> None:
     assert requests(ctx) == ["show_review"]
     params = sent(ctx, "show_review")
     assert (params["region_ids"], params["patches"], params["reviewed"], params["total"]) == ([second], True, 1, 3)
+
+
+def test_a_key_does_not_overrule_what_somebody_has_decided_meanwhile(found: Any) -> None:
+    patches, first = found.to_patches("lq_suspects"), ids(found)[0]
+    seen = {"region": first, "verdict": None}
+    operator()(found, [first], "reject", reviewer="bob")
+    ctx = context(found, {"decision": "confirm", "by_key": True, "seen": seen}, patches, current_sample=first)
+    assert operator().execute(ctx) == {"overtaken": True}
+    assert sent(ctx, "notify")["message"] == "bob has rejected it meanwhile. Press the key again to overrule that."
+    assert requests(ctx) == ["notify"] and len(ids(found)) == 2
+    # The page has shown it since
+    seen["verdict"] = "rejected"
+    ctx = context(found, {"decision": "confirm", "by_key": True, "seen": seen}, patches, current_sample=first)
+    assert operator().execute(ctx)["confirmed"] == 1
+    found.reload()
+    assert len(ids(found)) == 3
 
 
 def test_selected_patches_are_reviewed_together(found: Any) -> None:
@@ -231,6 +264,10 @@ def test_the_state_says_what_is_on_show(found: Any) -> None:
         "text": "Given as road, looks like car",
         # Not the given one
         "classes": ["unlabelled", "car", "tree"],
+        # FiftyOne copies no other field to patches
+        "layers": {"suspects": "lq_suspects"},
+        "region": first,
+        "verdict": None,
         "reviewed": 0,
         "total": 3,
         "confirmed": 0,
@@ -241,6 +278,7 @@ def test_the_state_says_what_is_on_show(found: Any) -> None:
     assert (state["text"], state["reviewed"]) == ("Given as road, looks like car: confirmed as tree by ada", 1)
     state = operator(STATE).execute(context(found, current_sample=found.first().id))
     assert state["text"] == "Click a suspect to review it"
+    assert state["layers"] == {"given": "ground_truth", "suspects": "lq_suspects"}
     for ctx in (context(found), context(found, current_sample=found.skip(2).first().id)):
         assert operator(STATE).execute(ctx) == {"key": None}
 

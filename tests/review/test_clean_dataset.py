@@ -218,7 +218,7 @@ def test_what_was_drawn_in_the_app_counts_as_verified(dataset: Any, clean: Any, 
     assert (made.images, made.regions, made.dropped, made.unreviewed) == (1, 2, 0, 0)
     (image,) = manifest_of(tmp_path / "out")["images"]
     assert [(one["verdict"], one["drawn"], one["became"]) for one in image["regions"]] == [
-        ("edited", True, "road"),
+        ("added", True, "road"),
         ("edited", True, "car"),
     ]
 

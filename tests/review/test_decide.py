@@ -123,7 +123,7 @@ def test_a_confirmed_region_says_who_and_when(review: Any, found: Any) -> None:
 
 
 def test_the_reviewer_is_the_user_of_the_computer(review: Any, found: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(review.getpass, "getuser", lambda: "grace")
+    monkeypatch.setattr("getpass.getuser", lambda: "grace")
     review.set_verdict(found, KEY, [region(found, 3)], "confirmed")
     assert regions(found, 3)[0].reviewed_by == "grace"
 

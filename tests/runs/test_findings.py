@@ -34,7 +34,7 @@ def row_of(counts: list[int], log_odds: list[float]) -> dict[str, Any]:
         "box": np.zeros((regions, 4), np.int32),
         "features": np.zeros((regions, 2)),
         "similarity": np.zeros(regions),
-        "descriptors": np.zeros((regions, 3)),
+        "descriptors": np.repeat(np.arange(regions)[:, None], 3, axis=1),
         "kind": [f"kind {place}" for place in range(regions)],
         "log_odds": np.array(log_odds),
     }
@@ -49,6 +49,7 @@ def test_improbable_regions_are_left_out_and_the_rest_sorted() -> None:
     # Of equally probable ones that of the most evidence first; masks are filed by the numbers of before
     assert found["numbers"].tolist() == [1, 2, 1, 0]
     assert found["kind"] == ["kind 1", "kind 2", "kind 4", "kind 3"]
+    assert found["descriptors"].tolist() == [[1] * 3, [2] * 3, [4] * 3, [3] * 3]
     np.testing.assert_allclose(found["probability"], [0.8808, 0.5, 0.8808, 0.8808], atol=1e-4)
     nothing = rated(row, 0.5, 1.0)
     assert nothing["counts"].tolist() == [0, 0, 0] and nothing["kind"] == [] and nothing["candidates"] == 5

@@ -1,0 +1,220 @@
+"""One verdict on many suspects: what it would be on, the verdict, and one undo for the whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import fiftyone as fo
+from bson import ObjectId
+
+from ..base.database_errors import database_errors
+from ..base.errors import LabelQualityError
+from ..dataset.fields import field_name
+from ..dataset.suspect_fields import SUSPECTS
+from ..dataset.verdicts import has_rejected, rejected_name, signed
+from ..samples.private_fiftyone import id_of, is_patches, patched_fields, root_of, stored_samples
+from .decide import VERDICTS, progress, set_verdict
+
+_STORE = "label_quality_review"
+#: Probability from which a suspect is rather a mistake of the mask than none
+EVEN = 0.5
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Suspects that nobody has reviewed, counted.
+
+    Args:
+        key: the run's key
+        ids: of the regions
+        images: that they are in
+        issues: (given class, suggested class) to how many of them there are, the most first
+        least: the lowest probability; None where they are not rated
+        most: the highest
+        improbable: how many are less probable than `EVEN`
+        reviewed: how many others are shown that have a verdict, which they keep
+    """
+
+    key: str
+    ids: tuple[str, ...] = ()
+    images: int = 0
+    issues: tuple[tuple[tuple[str, str], int], ...] = ()
+    least: float | None = None
+    most: float | None = None
+    improbable: int = 0
+    reviewed: int = 0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict on many.
+
+    Args:
+        key: the run's key
+        verdict: ``confirmed`` or ``rejected``
+        reviewed_by: who gave it
+        reviewed_at: when, in UTC
+        regions: how many suspects it was on
+    """
+
+    key: str
+    verdict: str
+    reviewed_by: str
+    reviewed_at: datetime
+    regions: int
+
+
+@database_errors()
+def shown_suspects(
+    collection: fo.Dataset | fo.DatasetView, key: str = "lq", region_ids: Sequence[str] | None = None
+) -> Shown:
+    """The suspects that a verdict on all that is shown would be on.
+
+    Args:
+        collection: patches of suspects, or images, whose suspects are meant then
+        key: the run's key
+        region_ids: ids of the suspects that are meant instead, such as selected ones
+
+    Raises:
+        LabelQualityError: the run has no suspects
+    """
+    dataset, field = root_of(collection), field_name(key, SUSPECTS)
+    # What was edited in the App has a verdict by that
+    progress(dataset, key)
+    if region_ids is None:
+        region_ids = _ids(collection, field)
+    wanted = [ObjectId(one) for one in region_ids if ObjectId.is_valid(one)]
+    path = f"{field}.detections"
+    here = {"$match": {f"{path}._id": {"$in": wanted}}}
+    read = {name: f"${path}.{name}" for name in ("_id", "given", "suggested", "probability", "verdict")}
+    found = list(
+        stored_samples(dataset).aggregate(
+            [here, {"$unwind": f"${path}"}, here, {"$project": {**read, "sample": "$_id"}}], allowDiskUse=True
+        )
+    )
+    left = [one for one in found if one.get("verdict") is None]
+    rated = [one["probability"] for one in left if one.get("probability") is not None]
+    return Shown(
+        key,
+        tuple(str(one["_id"]) for one in left),
+        len({one["sample"] for one in left}),
+        tuple(Counter((str(one.get("given")), str(one.get("suggested"))) for one in left).most_common()),
+        min(rated, default=None),
+        max(rated, default=None),
+        sum(one < EVEN for one in rated),
+        len(found) - len(left),
+    )
+
+
+@database_errors()
+def decide_on_all(
+    collection: fo.Dataset | fo.DatasetView,
+    key: str = "lq",
+    verdict: str = VERDICTS[0],
+    *,
+    region_ids: Sequence[str] | None = None,
+    reviewer: str | None = None,
+) -> Shown:
+    """Confirms or rejects all suspects that are shown and that nobody has reviewed, as one that `undo_decision` undoes.
+
+    Suspects that have a verdict, or get one from somebody else meanwhile, keep it.
+
+    Args:
+        collection: patches of suspects, such as those of an issue, or images, whose suspects are meant then
+        key: the run's key
+        verdict: ``confirmed`` or ``rejected``
+        region_ids: ids of the suspects that are meant instead, such as selected ones
+        reviewer: who says so; by default the user of this computer
+
+    Returns:
+        what it was on
+
+    Raises:
+        LabelQualityError: another verdict, the run has no suspects, or none of those that are shown is left to review
+    """
+    if verdict not in VERDICTS:
+        raise LabelQualityError(
+            f"Expected `verdict` to be one of {', '.join(map(repr, VERDICTS))}, but got {verdict!r}."
+        )
+    shown = shown_suspects(collection, key, region_ids)
+    if not shown.ids:
+        some = f"{shown.reviewed:,} that are shown have a verdict already" if shown.reviewed else "no suspect is shown"
+        raise LabelQualityError(f"There is nothing to decide on: {some}.")
+    dataset = root_of(collection)
+    # As MongoDB keeps it: by who and when the verdicts are found again
+    now = datetime.now(timezone.utc)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    who = str(signed(verdict, reviewer, now)["reviewed_by"])
+    content = {"verdict": verdict, "reviewed_by": who, "reviewed_at": now.isoformat(), "regions": len(shown.ids)}
+    # First: what a kill leaves of it can be undone, too
+    _store(dataset).set(key, content)
+    view = collection if isinstance(collection, fo.DatasetView) else None
+    set_verdict(dataset, key, shown.ids, verdict, reviewer=who, view=view, open_only=True, when=now)
+    return shown
+
+
+@database_errors()
+def last_decision(dataset: fo.Dataset, key: str = "lq") -> Decision | None:
+    """The last verdict on many of a run's suspects, None where there was none or it was undone."""
+    content = _store(dataset).get(key)
+    if not content:
+        return None
+    when = datetime.fromisoformat(content["reviewed_at"])
+    return Decision(key, content["verdict"], content["reviewed_by"], when, content["regions"])
+
+
+@database_errors()
+def undo_decision(dataset: fo.Dataset, key: str = "lq", *, view: fo.DatasetView | None = None) -> tuple[str, ...]:
+    """Takes the last verdict on many back, from all suspects that still have it.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        view: patches of suspects that are on show, to be kept up to date beside the run's own
+
+    Returns:
+        ids of the suspects
+
+    Raises:
+        LabelQualityError: there is none to undo
+    """
+    last = last_decision(dataset, key)
+    if last is None:
+        raise LabelQualityError(f"There is no verdict on many suspects of run '{key}' to undo.")
+    ids = _of(dataset, last)
+    if ids:
+        set_verdict(dataset, key, ids, None, view=view)
+    _store(dataset).delete(key)
+    return tuple(ids)
+
+
+def _of(dataset: fo.Dataset, decision: Decision) -> list[str]:
+    """Ids of the suspects that still have a verdict on many."""
+    fields = [field_name(decision.key, SUSPECTS)]
+    fields += [rejected_name(decision.key)] if has_rejected(dataset, decision.key) else []
+    names = ("verdict", "reviewed_by", "reviewed_at")
+    found: list[str] = []
+    for field in fields:
+        path = f"{field}.detections"
+        same: Mapping[str, Any] = {"$match": {f"{path}.{name}": getattr(decision, name) for name in names}}
+        pipeline = [same, {"$unwind": f"${path}"}, same, {"$project": {"_id": f"${path}._id"}}]
+        found += [str(one["_id"]) for one in stored_samples(dataset).aggregate(pipeline)]
+    return found
+
+
+def _ids(collection: fo.Dataset | fo.DatasetView, field: str) -> list[str]:
+    if is_patches(collection):
+        return list(collection.values("id")) if field in patched_fields(collection) else []
+    if not collection.has_sample_field(field):
+        return []
+    return [one for several in collection.values(f"{field}.detections.id") for one in several or ()]
+
+
+def _store(dataset: fo.Dataset) -> Any:
+    from fiftyone.operators.store import ExecutionStore
+
+    return ExecutionStore.create(_STORE, dataset_id=id_of(dataset))
