@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .plugin.review.clean_dataset import export_clean_dataset
     from .plugin.review.corrected_masks import write_corrected_masks
     from .plugin.review.decide import set_verdict
+    from .plugin.review.estimate_errors import estimate_errors
     from .plugin.review.learn import learn_from_verdicts
     from .plugin.samples.folders import attach_predictions, dataset_from_folders
 
@@ -41,6 +42,7 @@ __all__ = [
     "dataset_from_folders",
     "delete_benchmark",
     "delete_run",
+    "estimate_errors",
     "export_clean_dataset",
     "find_suspects",
     "learn_from_verdicts",
@@ -66,6 +68,7 @@ _MODULES = {
     "review.clean_dataset": "export_clean_dataset",
     "review.corrected_masks": "write_corrected_masks",
     "review.decide": "set_verdict",
+    "review.estimate_errors": "estimate_errors",
     "review.learn": "learn_from_verdicts",
     "samples.folders": "attach_predictions dataset_from_folders",
 }

@@ -8,6 +8,7 @@ from .audit_labels import AuditLabels
 from .benchmark_scores import BenchmarkScores
 from .compute_predictions import ComputePredictions
 from .delete_run import DeleteRun
+from .estimate_errors import EstimateErrors
 from .export_clean_dataset import ExportCleanDataset
 from .export_relabelling_queue import ExportRelabellingQueue
 from .find_suspects import FindSuspects
@@ -39,6 +40,7 @@ def register(plugin: Any) -> None:
         UntagRelabelling,
         ExportRelabellingQueue,
         SendToAnnotation,
+        EstimateErrors,
         WriteCorrectedMasks,
         ExportCleanDataset,
         ListRuns,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .base.parameters import merged
 from .benchmark.config import BenchmarkConfig, BenchmarkRequest
+from .estimate.config import EstimateConfig
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
 from .review.config import CleanRequest
-from .runs.request import ObjectRequest, Request, Stages, SuspectRequest
+from .runs.request import EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
 from .training.config import CrossValidation
@@ -25,4 +26,5 @@ PARAMETERS = {
         without=("architecture", "only_folds"),
     ),
     "export_clean_dataset": merged(CleanRequest),
+    "estimate_errors": merged(EstimateRequest, EstimateConfig),
 }

@@ -14,6 +14,7 @@ from typing import Any
 from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
+from ..estimate.config import EstimateConfig
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
@@ -24,7 +25,16 @@ from ..suspects.config import SuspectConfig
 from . import benchmark as cli_benchmark
 from .data import UsageError, check_data, load_dataset, open_data, started_fiftyone
 from .parser import make_parser
-from .text import counted, describe, export_text, listed, objects_text, runs_table, suspects_text
+from .text import (
+    counted,
+    describe,
+    estimate_text,
+    export_text,
+    listed,
+    objects_text,
+    runs_table,
+    suspects_text,
+)
 
 #: Names that errors may give in backticks and that are options here
 _OPTIONS = {name for parameters in PARAMETERS.values() for name in parameters} | {
@@ -158,6 +168,22 @@ def _export(options: argparse.Namespace) -> None:
         print(export_text(made))
 
 
+def _estimate(options: argparse.Namespace) -> None:
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["estimate_errors"]}
+    EstimateConfig.from_params({name: value for name, value in parameters.items() if name in table(EstimateConfig)})
+    with started_fiftyone():
+        from ..review.estimate_errors import estimate_errors
+
+        progress = TerminalProgress()
+        try:
+            found = estimate_errors(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(estimate_text(found))
+        if "json" in options:
+            cli_benchmark.write_json(options.json, found.to_dict())
+
+
 def _app(options: argparse.Namespace) -> None:
     with started_fiftyone():
         _open_app(load_dataset(options.dataset), options.port, options.key)
@@ -200,6 +226,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "objects": _objects,
     "queue": _queue,
     "export": _export,
+    "estimate": _estimate,
     "benchmark": cli_benchmark.run,
     "demo": _demo,
     "app": _app,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from ..base.parameters import table
+from ..estimate.config import EstimateConfig
 from ..objects.config import ObjectConfig
 from ..predictions.config import PREDICTION_SOURCES
 from ..review.config import CleanRequest
-from ..runs.request import ObjectRequest, Request, Stages, SuspectRequest
+from ..runs.request import EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
 from . import benchmark
@@ -35,6 +37,7 @@ examples:
   label-quality app street
   label-quality queue street relabel.csv --worst 100
   label-quality export street street-clean --unreviewed ignore
+  label-quality estimate street --verdicts 300
   label-quality benchmark --dataset street --architectures DeepLabV3Plus FPN
 
 Exit status: 0 done, 1 an error that is explained, 2 wrong options, 130 stopped with Ctrl-C. A command that was stopped
@@ -71,6 +74,11 @@ def make_parser() -> argparse.ArgumentParser:
     folder = table(CleanRequest)["export_dir"]
     export.add_argument(folder.name, metavar=folder.unit, help=described(folder))
     add_parameters(export, table(CleanRequest), without=(folder.name,))
+
+    estimate = _command(commands, "estimate", "estimate how many errors there are, from verdicts on a random sample")
+    estimate.add_argument("dataset", help="name of the dataset")
+    add_parameters(estimate, table(EstimateRequest) | table(EstimateConfig))
+    estimate.add_argument("--json", metavar="FILE", type=Path, help="also write the estimate to this file")
 
     app = _command(commands, "app", "open a dataset in the App, worst images first")
     app.add_argument("dataset", help="name of the dataset")

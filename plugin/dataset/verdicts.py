@@ -130,7 +130,7 @@ def carry(regions: Sequence[Document], earlier: Sequence[Document]) -> tuple[lis
     for before in sorted(earlier, key=lambda one: (bool(one.get("reviewed_at")), one.get("reviewed_at"))):
         same, drawn = _same(before, all_regions), _is_drawn(before)
         if same is None and (drawn or before.get("verdict")):
-            all_regions.append(_with_mask(before))
+            all_regions.append(with_mask(before))
         elif same is not None and (drawn or before.get("verdict")):
             same.update({name: before.get(name) for name in ATTRIBUTES})
             same["label"] = before.get("label") or same["suggested"]
@@ -171,7 +171,7 @@ def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
     return both / (one[2] * one[3] + other[2] * other[3] - both)
 
 
-def _with_mask(region: Mapping[str, Any]) -> Document:
+def with_mask(region: Mapping[str, Any]) -> Document:
     """The region with its mask in the database in place of a file, where the file is still there."""
     kept = dict(region)
     path = kept.pop("mask_path", None)

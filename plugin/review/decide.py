@@ -21,12 +21,14 @@ from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..dataset.fields import field_name, owner
 from ..dataset.run_record import load_record
+from ..dataset.sample_fields import read_units, sample_name, set_verdicts
 from ..dataset.saved_views import copies
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS, leading_type
 from ..dataset.verdicts import CONFIRMED, REJECTED, create_rejected, declare, has_rejected, rejected_name
 from ..dataset.views import own_saved_views
 from ..labels.class_table import ClassTable
 from ..samples.private_fiftyone import copy_of, id_of, is_patches, patched_fields, stored_samples
+from .drawn_units import drawn_units, find_suspects_by_id
 
 VERDICTS = (CONFIRMED, REJECTED)
 #: What FiftyOne copies from a sample to its patches beside the label
@@ -64,7 +66,9 @@ def set_verdict(
     reviewer: str | None = None,
     view: fo.DatasetView | None = None,
 ) -> None:
-    """Gives suspects a verdict, or takes it back.
+    """Gives suspects, or places that were drawn to be judged, a verdict, or takes it back.
+
+    A drawn suspect that is judged has the verdict as a suspect, too.
 
     Args:
         dataset: the dataset
@@ -79,22 +83,25 @@ def set_verdict(
         LabelQualityError: the run has no suspects, or not these; or the class is none, or the given one
     """
     _check(verdict, corrected_to)
-    suspects, rejected = _fields(dataset, key)
     ids = [_object_id(one) for one in region_ids]
+    now = datetime.now(timezone.utc)
+    by, at = (None, None) if verdict is None else (reviewer or getpass.getuser(), now)
+    values = {"verdict": verdict, "corrected_to": corrected_to, "reviewed_by": by, "reviewed_at": at}
+    drawn = drawn_units(dataset, key, ids)
+    if drawn:
+        if corrected_to is not None:
+            _check_correction(dataset, key, corrected_to, drawn)
+        set_verdicts(dataset, key, drawn, values, _patches(dataset, key, sample_name(key), view))
+        # Of a drawn suspect it is the suspect's, too
+        ids = [ObjectId(one) for one in find_suspects_by_id(dataset, key, [one.get("suspect") or "" for one in drawn])]
+        if not ids:
+            return
+    suspects, rejected = _fields(dataset, key)
     regions = _find(dataset, key, ids)
     if corrected_to is not None:
         _check_correction(dataset, key, corrected_to, regions)
     if verdict == REJECTED:
         rejected = create_rejected(dataset, key)
-    values: dict[str, Any] = {
-        "verdict": verdict,
-        "corrected_to": corrected_to,
-        "reviewed_by": None,
-        "reviewed_at": None,
-    }
-    now = datetime.now(timezone.utc)
-    if verdict is not None:
-        values |= {"reviewed_by": reviewer or getpass.getuser(), "reviewed_at": now}
     declare(dataset, f"{suspects}.detections")
     samples = {"_id": {"$in": list({region["sample"] for region in regions})}}
     stored_samples(dataset).update_many(samples, _update(ids, values, suspects, rejected, now))
@@ -104,12 +111,15 @@ def set_verdict(
 
 
 @database_errors()
-def progress(dataset: fo.Dataset, key: str) -> ReviewProgress:
-    """How many of a run's suspects have a verdict.
+def progress(dataset: fo.Dataset, key: str, region_ids: Sequence[str] = ()) -> ReviewProgress:
+    """How many of a run's suspects have a verdict, or of what was drawn to be judged, if these regions are of that.
 
     Raises:
         LabelQualityError: the run has no suspects
     """
+    if drawn_units(dataset, key, [_object_id(one) for one in region_ids]):
+        given = [one.get("verdict") for one in read_units(dataset, key)]
+        return ReviewProgress(len(given), given.count(CONFIRMED), given.count(REJECTED))
     suspects, rejected = _fields(dataset, key)
     samples = stored_samples(dataset)
     sizes = {
@@ -126,11 +136,13 @@ def progress(dataset: fo.Dataset, key: str) -> ReviewProgress:
 
 @database_errors()
 def find_region(dataset: fo.Dataset, key: str, region_id: str) -> dict[str, Any]:
-    """What is kept of a region, rejected or not.
+    """What is kept of a region, rejected or not, or of what was drawn to be judged.
 
     Raises:
         LabelQualityError: it is not among the run's suspects
     """
+    for unit in drawn_units(dataset, key, [_object_id(region_id)]):
+        return {**unit, "sample": ObjectId(unit["sample"])}
     return _find(dataset, key, [_object_id(region_id)])[0]
 
 
@@ -145,9 +157,10 @@ def corrections(dataset: fo.Dataset, key: str) -> tuple[str, ...]:
 
 
 def suspects_owner(dataset: fo.Dataset, field: str) -> str | None:
-    """The key of the run whose suspects, rejected ones or not, are in this field; None for any other field."""
+    """The key of the run whose suspects, rejected or drawn to be judged or not, are in this field; None for others."""
     key = owner(dataset, field)
-    return key if key is not None and field in (field_name(key, SUSPECTS), rejected_name(key)) else None
+    names = () if key is None else (field_name(key, SUSPECTS), rejected_name(key), sample_name(key))
+    return key if field in names else None
 
 
 def _fields(dataset: fo.Dataset, key: str) -> tuple[str, str | None]:

@@ -22,7 +22,7 @@ from ..store.passes import members, shards_of
 from ..store.sets import ScoreSet
 from .housekeeping import own_folder, run_folder, tidy
 from .kept import check_unchanged, scored_states
-from .request import ObjectRequest, Request, SuspectRequest
+from .request import EstimateRequest, ObjectRequest, Request, SuspectRequest
 from .run import Run
 from .search import searchable_scores
 
@@ -30,7 +30,7 @@ from .search import searchable_scores
 @contextlib.contextmanager
 def reopen_run(
     dataset: fo.Dataset,
-    request: SuspectRequest | ObjectRequest,
+    request: SuspectRequest | ObjectRequest | EstimateRequest,
     progress: Progress,
     *checks: Callable[[fo.Dataset, str], None],
 ) -> Iterator[Run]:
@@ -79,7 +79,7 @@ def _scored_samples(
     dataset: fo.Dataset,
     record: RunRecord,
     scores: ScoreSet,
-    request: SuspectRequest | ObjectRequest,
+    request: SuspectRequest | ObjectRequest | EstimateRequest,
     progress: Progress,
 ) -> tuple[SegmentationSamples, Failures]:
     """The samples of a run as they were scored; those that are no longer in the dataset are left out."""
