@@ -16,11 +16,13 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
+from ..plugin.dataset.sample_fields import PLACE
 from ..plugin.dataset.suspect_fields import SUSPECTS
 from ..plugin.review.decide import (
     CONFIRMED,
     REJECTED,
     ReviewProgress,
+    are_drawn,
     corrections,
     find_region,
     progress,
@@ -47,6 +49,8 @@ _LEARN_EVERY = 5
 #: The operator of ``assets/app.js`` that goes on to the next region
 _SHOW = "show_review"
 _CLICK = "Click a suspect to review it"
+#: What keys do to what was drawn to be judged
+_OF_DRAWN = {_CONFIRM: "Wrong", _REJECT: "Right"}
 _DONE = {_CONFIRM: "Confirmed", _CHANGE: "Confirmed as {corrected_to}", _REJECT: "Rejected", _UNDO: "No verdict on"}
 _NONE_CHOSEN = (
     "Choose suspects first: open a patch of a saved view such as '{key}: suspect regions', select patches, or "
@@ -122,7 +126,8 @@ class ReviewSuspects(foo.Operator):
             return form.property(_LABEL)
         try:
             chosen = _required(choose(ctx))
-            form.notice("chosen", f"{_regions(len(chosen.ids))} chosen. {_sentence(progress(ctx.dataset, chosen.key))}")
+            found = progress(ctx.dataset, chosen.key, chosen.ids)
+            form.notice("chosen", f"{_counted(ctx.dataset, chosen)} chosen. {_sentence(found)}")
         except LabelQualityError as error:
             form.fail("region_ids", str(error))
             return form.property(_LABEL, "Save")
@@ -185,14 +190,18 @@ class ReviewState(foo.Operator):
             chosen = choose(ctx)
             if chosen is None:
                 return {"key": None}
-            found = progress(ctx.dataset, chosen.key)
+            found = progress(ctx.dataset, chosen.key, chosen.ids)
             region = find_region(ctx.dataset, chosen.key, chosen.ids[0]) if len(chosen.ids) == 1 else None
             text = _CLICK if region is None else _describe(region)
             given = None if region is None else region.get("given")
             classes = [name for name in corrections(ctx.dataset, chosen.key) if name != given]
         except LabelQualityError:
             return {"key": None}
-        return {"key": chosen.key, "text": text, "classes": classes, **_counts(found)}
+        state = {"key": chosen.key, "text": text, "classes": classes, **_counts(found)}
+        unit = (region or {}).get("unit")
+        # Where nothing is suggested the right class is asked for
+        asks = unit == PLACE and not (region or {}).get("suggested")
+        return {**state, "names": _OF_DRAWN, "asks": asks} if unit else state
 
 
 def choose(ctx: Any) -> Chosen | None:
@@ -273,10 +282,11 @@ def _decide(ctx: Any, chosen: Chosen) -> dict[str, Any]:
         reviewer=ctx.params.get("reviewer"),
         view=ctx.view if _patches_key(ctx) else None,
     )
-    found = progress(ctx.dataset, chosen.key)
-    _learn(ctx, chosen, decision, found.reviewed)
+    found = progress(ctx.dataset, chosen.key, chosen.ids)
+    if not are_drawn(ctx.dataset, chosen.key, chosen.ids):
+        _learn(ctx, chosen, decision, found.reviewed)
     done = _DONE[decision].format(corrected_to=corrected_to)
-    message = f"{done}: {_regions(len(chosen.ids))}. {_sentence(found)}"
+    message = f"{done}: {_counted(ctx.dataset, chosen)}. {_sentence(found)}"
     return {"key": chosen.key, "decision": decision, "region_ids": chosen.ids, "message": message, **_counts(found)}
 
 
@@ -311,5 +321,6 @@ def _sentence(found: ReviewProgress) -> str:
     )
 
 
-def _regions(count: int) -> str:
-    return "1 suspect" if count == 1 else f"{count:,} suspects"
+def _counted(dataset: Any, chosen: Chosen) -> str:
+    count, name = len(chosen.ids), "place" if are_drawn(dataset, chosen.key, chosen.ids) else "suspect"
+    return f"1 {name}" if count == 1 else f"{count:,} {name}s"

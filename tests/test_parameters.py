@@ -21,9 +21,10 @@ COMMANDS = {
     "score_objects": "objects",
     "benchmark_scores": "benchmark",
     "export_clean_dataset": "export",
+    "estimate_errors": "estimate",
 }
 #: Functions that take a run, and so no field of given masks
-OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset")
+OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", "estimate_errors")
 #: Parameters whose option has another name, or that the command has a way of its own to say
 RENAMED = {"truth_field": "truth", "run_key": "run"}
 
@@ -58,9 +59,10 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
     from label_quality.plugin import audit
     from label_quality.plugin.benchmark.run import benchmark_scores
     from label_quality.plugin.review.clean_dataset import export_clean_dataset
+    from label_quality.plugin.review.estimate_errors import estimate_errors
 
-    others = {"benchmark_scores": benchmark_scores, "export_clean_dataset": export_clean_dataset}
-    called = others.get(function) or getattr(audit, function)
+    others = (benchmark_scores, export_clean_dataset, estimate_errors)
+    called = {one.__name__: one for one in others}.get(function) or getattr(audit, function)
     given = (dataset,) if function in OF_A_RUN else (dataset, "ground_truth")
     with pytest.raises(LabelQualityError, match="Unknown parameter 'nonsense'") as caught:
         called(*given, nonsense=1)
@@ -78,6 +80,7 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "find_suspects": [{}],
     "score_objects": [{}],
     "export_clean_dataset": [{}],
+    "estimate_errors": [{}],
     "benchmark_scores": [{}, {"blocks": True}, {"how": "truth"}],
 }
 #: What operators are told beside the parameters

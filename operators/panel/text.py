@@ -106,7 +106,13 @@ def leading_suspect(image: WorstImage) -> str:
 
 
 def accusation(region: Mapping[str, Any]) -> str:
-    """What a suspect is accused of: "Given as sky, looks like tree, 93 %"."""
+    """What a suspect is accused of: "Given as sky, looks like tree, 93 %"; the question about what was drawn."""
+    unit = region.get("unit")
+    if unit == "image":
+        return f"Is there an error in this mask, of at least {percent(region.get('least'))} of its pixels?"
+    if unit == "place":
+        seen = f", looks like {region['suggested']}" if region.get("suggested") else ""
+        return f"Given as {region['given']} in the ring{seen}: is that wrong?"
     if not region.get("given"):
         return f"Added by hand: {region.get('label')}"
     probability = f", {percent(region['probability'])}" if region.get("probability") else ""

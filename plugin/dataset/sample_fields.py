@@ -30,6 +30,7 @@ _ATTRIBUTES = {
     "given": (fo.StringField, "Class in the given mask"),
     "suggested": (fo.StringField, "Class that is seen instead, if any"),
     "suspect": (fo.StringField, "Id of the suspect that is judged"),
+    "least": (fo.FloatField, "Share of the image's pixels from which on an error counts"),
     **verdicts.ATTRIBUTES,
 }
 _TEXT = "What was drawn at random to estimate how many errors there are. Given masks: {label_field}."
@@ -106,9 +107,9 @@ def suspect_unit(place: int, region: Mapping[str, Any]) -> Document:
     return {**ids, **known, "label": region.get("label"), "unit": SUSPECT, "number": number}
 
 
-def image_unit(place: int) -> Document:
-    """A whole image to judge; its mask is empty, so that nothing covers the image."""
-    return _unit(IMAGE, place, [0.0, 0.0, 1.0, 1.0], np.zeros((1, 1), bool), _WHOLE)
+def image_unit(place: int, least: float) -> Document:
+    """A whole image to judge, wrong from that share of its pixels on; its mask is empty, so that nothing covers it."""
+    return _unit(IMAGE, place, [0.0, 0.0, 1.0, 1.0], np.zeros((1, 1), bool), _WHOLE, least=least)
 
 
 def add_units(dataset: fo.Dataset, key: str, units: Mapping[str, Sequence[Document]]) -> None:
@@ -172,9 +173,9 @@ def set_verdicts(
     on_samples, on_patches = [], []
     for unit in units:
         new = {**values, "label": values["corrected_to"] or _asked(unit)}
-        here = {"array_filters": [{"one._id": unit["_id"]}]}
+        here = [{"one._id": unit["_id"]}]
         change = _change(f"{field}.detections.$[one]", new, now)
-        on_samples.append(UpdateOne({"_id": ObjectId(unit["sample"])}, change, **here))
+        on_samples.append(UpdateOne({"_id": ObjectId(unit["sample"])}, change, array_filters=here))
         on_patches.append(UpdateOne({"_id": unit["_id"]}, _change(field, new, now)))
     stored_samples(dataset).bulk_write(on_samples, ordered=False)
     reload_samples(dataset, [unit["sample"] for unit in units])

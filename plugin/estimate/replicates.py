@@ -149,7 +149,7 @@ class Replicates:
         """
         value, least, most = 0.0, np.zeros(DRAWS), np.zeros(DRAWS)
         seldom = self.seldom(limits)
-        for stratum in np.flatnonzero(limits > 0):
+        for stratum in np.flatnonzero(limits > 0).tolist():
             here = self.kinds[:, 0] == stratum
             chosen = self._wrong[:, here & kinds].sum(axis=1)
             every = self._wrong[:, here].sum(axis=1) + self._right[:, stratum]

@@ -117,7 +117,7 @@ def progress(dataset: fo.Dataset, key: str, region_ids: Sequence[str] = ()) -> R
     Raises:
         LabelQualityError: the run has no suspects
     """
-    if drawn_units(dataset, key, [_object_id(one) for one in region_ids]):
+    if are_drawn(dataset, key, region_ids):
         given = [one.get("verdict") for one in read_units(dataset, key)]
         return ReviewProgress(len(given), given.count(CONFIRMED), given.count(REJECTED))
     suspects, rejected = _fields(dataset, key)
@@ -144,6 +144,12 @@ def find_region(dataset: fo.Dataset, key: str, region_id: str) -> dict[str, Any]
     for unit in drawn_units(dataset, key, [_object_id(region_id)]):
         return {**unit, "sample": ObjectId(unit["sample"])}
     return _find(dataset, key, [_object_id(region_id)])[0]
+
+
+@database_errors()
+def are_drawn(dataset: fo.Dataset, key: str, region_ids: Sequence[str]) -> bool:
+    """Whether these are of what was drawn to be judged, and not suspects; raises `LabelQualityError` for a mixture."""
+    return bool(drawn_units(dataset, key, [_object_id(one) for one in region_ids]))
 
 
 @database_errors()

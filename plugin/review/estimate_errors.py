@@ -224,4 +224,4 @@ def _suspect_units(
 
 
 def _image_units(sample: SamplePart, numbers: Sequence[int]) -> dict[str, list[Document]]:
-    return {sample.images.samples[number]: [image_unit(number)] for number in numbers}
+    return {sample.images.samples[number]: [image_unit(number, sample.min_error)] for number in numbers}
