@@ -116,7 +116,8 @@ def properties(function: str, dataset: Any, params: dict[str, Any]) -> dict[str,
 def test_the_form_asks_for_every_parameter_with_its_label_sentence_and_default(scored: Any, function: str) -> None:
     seen = set()
     for params in FORMS[function]:
-        own = table(PREDICTION_SOURCES[params.get("source", "cross_validation")])
+        source = PREDICTION_SOURCES[params.get("source", "cross_validation")]
+        own = table(source) if "source" in PARAMETERS[function] else {}
         for name, prop in properties(function, scored, params).items():
             one = own.get(name) or PARAMETERS[function].get(name)
             if one is None:

@@ -173,7 +173,7 @@ def set_verdicts(
     on_samples, on_patches = [], []
     for unit in units:
         new = {**values, "label": values["corrected_to"] or _asked(unit)}
-        here = [{"one._id": unit["_id"]}]
+        here: list[Mapping[str, Any]] = [{"one._id": unit["_id"]}]
         change = _change(f"{field}.detections.$[one]", new, now)
         on_samples.append(UpdateOne({"_id": ObjectId(unit["sample"])}, change, array_filters=here))
         on_patches.append(UpdateOne({"_id": unit["_id"]}, _change(field, new, now)))

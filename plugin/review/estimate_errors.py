@@ -14,6 +14,7 @@ import numpy as np
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..base.executor import map_shards
+from ..base.parameters import table
 from ..base.progress import Progress, silent
 from ..dataset.fields import field_name, own_fields, owner
 from ..dataset.record_parts import SamplePart
@@ -76,14 +77,13 @@ def estimate_errors(
         LabelQualityError: bad input, no such run, or one that keeps nothing to draw from
         SampleError: an image or a mask has changed since the run was scored, and ``skip_failures`` is not set
     """
-    groups = (EstimateRequest, EstimateConfig)
-    known = sorted({name for group in groups for name in group.__dataclass_fields__})
+    known = {**table(EstimateRequest), **table(EstimateConfig)}
     unknown = sorted(set(parameters) - set(known))
     if unknown:
         raise LabelQualityError(
-            f"Unknown parameter {', '.join(map(repr, unknown))}; expected some of {', '.join(known)}."
+            f"Unknown parameter {', '.join(map(repr, unknown))}; expected some of {', '.join(sorted(known))}."
         )
-    asked = {name: value for name, value in parameters.items() if name in EstimateRequest.__dataclass_fields__}
+    asked = {name: value for name, value in parameters.items() if name in table(EstimateRequest)}
     request = EstimateRequest.from_params({"key": key, **asked})
     stated = {name: value for name, value in parameters.items() if name not in asked}
     config = EstimateConfig.from_params(stated)

@@ -112,7 +112,7 @@ class ErrorEstimate:
 
     def to_dict(self) -> dict[str, Any]:
         """The estimate as JSON-serialisable values."""
-        return asdict(self)
+        return {name: list(one) if isinstance(one, tuple) else one for name, one in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,9 @@ def _of_pixels(sample: SamplePart, places: _Units, review: _Review, precision: f
         return {**dict.fromkeys(names), "classes": ()}
     index = {name: place for place, name in enumerate(sample.classes)}
     given = np.array([index[one["given"]] for one in places.units], np.int64)
-    right = np.array([index.get(one.get("corrected_to") or one.get("suggested"), UNKNOWN) for one in places.units])
+    right = np.array(
+        [index.get(one.get("corrected_to") or one.get("suggested") or "", UNKNOWN) for one in places.units]
+    )
     class_pixels = np.array([one.class_pixels for one in sample.places.strata], np.int64)
     judged = Judged(places.sizes, places.stratum, given, np.where(places.wrong, right, given))
     made = PixelEstimates(judged, class_pixels, sample.seed)

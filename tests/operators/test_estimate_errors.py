@@ -96,7 +96,8 @@ def test_the_question_and_the_panel_of_a_place(audited: Any) -> None:
     view, texts = audited.load_saved_view("lq: places to judge"), {}
     for patch in view:
         state = STATE.operator().execute(context(STATE, audited, view, patch.id))
-        texts[patch.lq_sample.unit, bool(patch.lq_sample.suggested)] = (state["text"], state["asks"], patch.lq_sample)
+        seen = patch.lq_sample.has_attribute("suggested")
+        texts[patch.lq_sample.unit, seen] = (state["text"], state["asks"], patch.lq_sample)
     text, asks, label = texts["place", False]
     assert (text, asks) == (f"Given as {label.given} in the ring: is that wrong?", True)
     text, asks, label = texts["place", True]
