@@ -41,8 +41,8 @@ from ..store.sets import ScoreSet
 from ..suspects.regions import NO_ERROR
 from .corrections import Region, Regions, pixels_of
 
-#: Units of each kind that are drawn beforehand, so that more can be judged later of the very same strata
-RESERVE = 2000
+#: Pixels, and other units, that are drawn beforehand, so that more can be judged later of the very same strata
+RESERVE, OTHERS_RESERVE = 2000, 500
 #: Samples whose suspects are looked up at a time
 _PORTION = 64
 
@@ -119,8 +119,8 @@ def draw_sample(run: Run, scores: ScoreSet, config: EstimateConfig) -> SamplePar
     """
     reserve, rng = max(RESERVE, config.verdicts), np.random.default_rng([config.seed, 1])
     pixels = PlaceDraw(len(PLACE_LEVELS), run.table.size, reserve, config.seed)
-    suspects = _Keyed(len(PLACE_LEVELS), max(RESERVE, config.suspects), rng)
-    images = _Keyed(len(IMAGE_LEVELS), max(RESERVE, config.images), rng)
+    suspects = _Keyed(len(PLACE_LEVELS), max(OTHERS_RESERVE, config.suspects), rng)
+    images = _Keyed(len(IMAGE_LEVELS), max(OTHERS_RESERVE, config.images), rng)
     by_quality = _levels_by_quality(run)
     for index, image in _images(run, scores, config):
         sample_id = run.samples.ids[index]

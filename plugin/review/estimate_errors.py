@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ..base.executor import map_shards
 from ..base.parameters import table
 from ..base.progress import Progress, silent
 from ..dataset.fields import field_name, own_fields, owner
-from ..dataset.record_parts import SamplePart
+from ..dataset.record_parts import DrawnUnits, SamplePart
 from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.sample_fields import (
     add_units,
@@ -93,7 +94,22 @@ def estimate_errors(
         record = _draw(dataset, request, config, progress)
     sample = _drawn(record, stated)
     _show(dataset, record, sample, config)
-    return estimate(dataset, record, sample, config.precision)
+    found = estimate(dataset, record, sample, config.precision)
+    return replace(found, notes=(*found.notes, *_limits(sample, config)))
+
+
+def _limits(sample: SamplePart, config: EstimateConfig) -> Iterator[str]:
+    """What cannot be had of what is asked for."""
+    wanted = {"places": config.verdicts, "suspects": config.suspects, "images": config.images}
+    for name, number in wanted.items():
+        drawn: DrawnUnits = getattr(sample, name)
+        known = {stratum for stratum, one in enumerate(drawn.strata) if stratum not in drawn.order}
+        there = sum(one.size for stratum, one in enumerate(drawn.strata) if stratum not in known)
+        if len(drawn.order) < min(number, there):
+            yield (
+                f"{len(drawn.order):,} {name} were drawn beforehand, so that no more can be judged. Draw anew for "
+                f"{number:,} with overwrite=True, which loses the verdicts."
+            )
 
 
 def _drawn(record: RunRecord, stated: Mapping[str, Any]) -> SamplePart:

@@ -26,7 +26,10 @@ def estimate_rows(found: ErrorEstimate) -> list[tuple[str, str]]:
         ("Wrong images", _of(found.wrong_images, found.all_images)),
         ("Wrong pixels that are not found yet", _of(found.unfound_pixels, found.pixels)),
         ("Wrong pixels where nothing is suspected", _of(found.unsuspected_pixels, found.pixels)),
-        ("Real suspects, of those not reviewed", _of(found.real_suspects, found.open_suspects)),
+        (
+            "Real suspects, of those not reviewed",
+            _of(found.real_suspects, found.open_suspects) if found.open_suspects else None,
+        ),
     ]
     known = [(what, value) for what, value in rows if value is not None]
     if found.wrong_pixels is not None:

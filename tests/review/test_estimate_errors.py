@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def true_share(dataset: Any) -> float:
 
 
 def test_what_is_drawn_and_judged_estimates_the_errors_and_is_deleted_with_the_run(audited: Any) -> None:
+    from fiftyone.core.state import serialize_fields
     from label_quality import delete_run, estimate_errors, list_runs, load_record
 
     before = audited.get_field_schema().keys() - {name for name in audited.get_field_schema() if name.startswith("lq")}
@@ -81,6 +83,9 @@ def test_what_is_drawn_and_judged_estimates_the_errors_and_is_deleted_with_the_r
     assert first.pixels == 12 * 24 * 32
     view = audited.load_saved_view("lq: places to judge")
     assert len(view) == 150 + first.suspects.shown + first.images.shown
+    # What a session sends to the App of the dataset object at hand
+    sent = {one.path: asdict(one) for one in serialize_fields(audited.get_field_schema(flat=True))}
+    assert sent["lq_sample"]["info"]["label_quality"]["key"] == "lq"
     for kind in ("place", "image", "suspect"):
         judge(audited, kind)
     found = estimate_errors(audited, key="lq")
@@ -123,6 +128,9 @@ def test_a_second_call_neither_draws_again_nor_loses_a_verdict(audited: Any) -> 
     assert more.places == type(first.places)(90, 50, 50) and more.wrong_pixels == first.wrong_pixels
     with pytest.raises(Exception, match="Expected parameter `seed` to be 51, with which the sample of run 'lq' was"):
         estimate_errors(audited, key="lq", seed=52)
+    most = estimate_errors(audited, key="lq", verdicts=2500, suspects=0, images=0)
+    assert most.places == type(first.places)(2000, 50, 50)
+    assert most.notes[-1].startswith("2,000 places were drawn beforehand, so that no more can be judged. Draw anew for")
     anew = estimate_errors(audited, key="lq", verdicts=40, suspects=0, images=0, seed=52, overwrite=True)
     assert anew.places == type(first.places)(40, 0, 0)
 
