@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .plugin.review.clean_dataset import export_clean_dataset
     from .plugin.review.corrected_masks import write_corrected_masks
     from .plugin.review.decide import set_verdict
+    from .plugin.review.estimate_errors import estimate_errors
     from .plugin.review.learn import learn_from_verdicts
     from .plugin.review.many import decide_on_all, undo_decision
     from .plugin.review.order import order_suspects
@@ -51,6 +52,7 @@ __all__ = [
     "decide_on_all",
     "delete_benchmark",
     "delete_run",
+    "estimate_errors",
     "export_clean_dataset",
     "find_suspects",
     "learn_from_verdicts",
@@ -84,6 +86,7 @@ _MODULES = {
     "review.clean_dataset": "export_clean_dataset",
     "review.corrected_masks": "write_corrected_masks",
     "review.decide": "set_verdict",
+    "review.estimate_errors": "estimate_errors",
     "review.learn": "learn_from_verdicts",
     "review.many": "decide_on_all undo_decision",
     "review.order": "order_suspects",

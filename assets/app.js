@@ -139,7 +139,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
     if (!state) return bar().replaceChildren();
     const keys = Object.entries(DECISIONS).map(([key, decision]) => {
       const button = element("button");
-      button.append(element("kbd", key), NAMES[decision]);
+      button.append(element("kbd", key), (state.names && state.names[decision]) || NAMES[decision]);
       button.onclick = () => start(decision);
       return button;
     });
@@ -161,7 +161,8 @@ Where a suspect is open, a line below the image names the keys and how far the r
   }
 
   function start(decision) {
-    if (decision === "change" && state && state.classes.length) choose();
+    const asks = decision === "change" || (decision === "confirm" && state && state.asks);
+    if (asks && state && state.classes.length) choose();
     else decide(decision);
   }
 

@@ -23,6 +23,7 @@ BENCHMARKS = {
     "displaced-edges": "displaced_edges",
     "suspects": "suspects",
     "review": "review",
+    "estimate": "estimate",
     "objects": "objects",
     "gain": "gain",
     "camvid-page": "camvid_page",

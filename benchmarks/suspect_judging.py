@@ -15,7 +15,7 @@ from .suspect_measures import Suspects
 
 #: A suspect is real where at least half of its pixels are wrong, and false where less than a tenth are. What is between
 #: is not learnt from, and counts as false where orders are judged
-_REAL, _FALSE = 0.5, 0.1
+REAL, _FALSE = 0.5, 0.1
 #: Domains whose masks are right but for the errors that are planted in them; others have errors of their own
 GENERATED = ("scenes", "fields", "cells")
 #: Of a set whose masks have errors of their own, the share of the false suspects that are learnt from: those least
@@ -54,7 +54,7 @@ def domain_of(name: str) -> str:
 
 def is_real(suspects: Suspects) -> np.ndarray:
     """(n,) bool, whether each suspect is a mistake of the mask."""
-    return suspects.wrong >= _REAL
+    return suspects.wrong >= REAL
 
 
 def teaches(suspects: Suspects) -> bool:
@@ -78,9 +78,9 @@ def lessons_of(suspects: Suspects, doubted: SuspectModel | None = None, trusted:
     if doubted is not None and false.any():
         suspicion = doubted.log_odds(suspects.features, suspects.similarity)
         false &= suspicion <= np.quantile(suspicion, trusted)
-    clear = (suspects.wrong >= _REAL) | false
-    planted = suspects.planted_wrong >= _REAL
-    own = Lesson(suspects.features[clear], suspects.similarity[clear], suspects.wrong[clear] >= _REAL)
+    clear = (suspects.wrong >= REAL) | false
+    planted = suspects.planted_wrong >= REAL
+    own = Lesson(suspects.features[clear], suspects.similarity[clear], suspects.wrong[clear] >= REAL)
     more = Lesson(
         suspects.planted_features[planted], suspects.planted_similarity[planted], np.ones(int(planted.sum()), bool)
     )
@@ -180,7 +180,7 @@ def judge_probability(suspects: Suspects, scores: np.ndarray) -> dict[str, Any]:
         "number": int(listed.sum()),
         "precision": _share(real[listed]),
         "recall": _share(listed[real]),
-        "right_class": _share(suspects.right[listed & real] >= _REAL),
+        "right_class": _share(suspects.right[listed & real] >= REAL),
         "rate": rate,
         "true_rate": _share(real),
         "ece": calibration_error(bins),

@@ -201,7 +201,7 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
         given, true = (read_labels(folder / mask_file, table) for folder in (one.given, one.true))
         mislabelled[number] = (true != given).any()
         image = one.source.folder / "images" / image_file
-        search = _Search(store, sample_id, image, factor, usual, table, bank)
+        search = ImageSearch(store, sample_id, image, factor, usual, table, bank)
         found, features, likeness, descriptors = search.suspects(given)
         parts["features"].append(features)
         parts["similarity"].append(likeness)
@@ -210,7 +210,8 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
             parts[name].append(np.array([getattr(one, name) for one in found], np.int64))
         parts["image"].append(np.full(len(found), number))
         parts["wrong"].append(_shares(found, true != given))
-        parts["right"].append(np.array([float((true[_box(one)][one.mask] == one.suggested).mean()) for one in found]))
+        right = [float((true[region_box(one)][one.mask] == one.suggested).mean()) for one in found]
+        parts["right"].append(np.array(right))
         changed = _plant(given, rng, table)
         if changed is not None:
             found, features, likeness, _ = search.suspects(changed)
@@ -218,7 +219,7 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
             parts["planted_similarity"].append(likeness)
             parts["planted_wrong"].append(_shares(found, changed != given))
         progress(f"Measuring suspects of {one.name}", number + 1, len(audited.samples))
-    quality = _qualities(store, usual)
+    quality = image_qualities(store, usual)
     evidence, softmin = np.array([quality[sample_id] for sample_id, _, _ in audited.samples]).T
     return Suspects(
         **{name: np.concatenate(part) for name, part in parts.items()},
@@ -229,7 +230,7 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
     )
 
 
-def _qualities(store: ScoreSet, usual: Usual) -> dict[str, tuple[float, float]]:
+def image_qualities(store: ScoreSet, usual: Usual) -> dict[str, tuple[float, float]]:
     """Id of each sample to its scores ``evidence`` and ``softmin``."""
     found = {}
     for row in scored_shards(store):
@@ -240,7 +241,7 @@ def _qualities(store: ScoreSet, usual: Usual) -> dict[str, tuple[float, float]]:
     return found
 
 
-class _Search:
+class ImageSearch:
     """Finds and measures suspects in masks of one image.
 
     Args:
@@ -312,16 +313,17 @@ def _plant(given: np.ndarray, rng: np.random.Generator, table: ClassTable) -> np
 
 def _shares(found: Sequence[regions.Region], pixels: np.ndarray) -> np.ndarray:
     """(n,) float64, share of each region's pixels that are among (H, W) bool ones."""
-    return np.array([float(pixels[_box(region)][region.mask].mean()) for region in found], np.float64)
+    return np.array([float(pixels[region_box(region)][region.mask].mean()) for region in found], np.float64)
 
 
-def _box(region: regions.Region) -> tuple[slice, slice]:
+def region_box(region: regions.Region) -> tuple[slice, slice]:
+    """The rows and columns of a region's box."""
     left, top, width, height = region.box
     return slice(top, top + height), slice(left, left + width)
 
 
 #: Changing any of these changes what is measured. Read here, so that it is the code that runs
-_MEASURING: tuple[Any, ...] = (_measured, _qualities, _Search, _plant, _shares)
+_MEASURING: tuple[Any, ...] = (_measured, image_qualities, ImageSearch, _plant, _shares)
 _CODE = tuple(
     inspect.getsource(part)
     for part in (

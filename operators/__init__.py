@@ -9,6 +9,7 @@ from .benchmark_scores import BenchmarkScores
 from .compare_runs import CompareRuns
 from .compute_predictions import ComputePredictions
 from .delete_run import DeleteRun
+from .estimate_errors import EstimateErrors
 from .export_clean_dataset import ExportCleanDataset
 from .export_relabelling_queue import ExportRelabellingQueue
 from .find_suspects import FindSuspects
@@ -46,6 +47,7 @@ def register(plugin: Any) -> None:
         UntagRelabelling,
         ExportRelabellingQueue,
         SendToAnnotation,
+        EstimateErrors,
         WriteCorrectedMasks,
         ExportCleanDataset,
         CompareRuns,

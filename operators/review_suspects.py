@@ -18,12 +18,14 @@ from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.dataset.fields import field_name
 from ..plugin.dataset.run_record import load_record
+from ..plugin.dataset.sample_fields import PLACE
 from ..plugin.dataset.suspect_fields import SUSPECTS
 from ..plugin.dataset.verdicts import ADDED, EDITED
 from ..plugin.review.decide import (
     CONFIRMED,
     REJECTED,
     ReviewProgress,
+    are_drawn,
     corrections,
     find_region,
     find_regions,
@@ -63,6 +65,8 @@ _DONE = {
 _STILL_DRAWN = (
     "What was drawn counts as edited or added for as long as it is there: choose Restore to have it as it was found."
 )
+#: What keys do to what was drawn to be judged
+_OF_DRAWN = {_CONFIRM: "Wrong", _REJECT: "Right"}
 _NONE_CHOSEN = (
     "Choose suspects first: open a patch of a saved view such as '{key}: suspect regions', select patches, or "
     "click suspects in an image."
@@ -137,8 +141,10 @@ class ReviewSuspects(foo.Operator):
             return form.property(_LABEL)
         try:
             chosen = _required(choose(ctx))
-            form.notice("chosen", f"{_regions(len(chosen.ids))} chosen. {_sentence(progress(ctx.dataset, chosen.key))}")
-            form.notice("redraw", redrawing())
+            found = progress(ctx.dataset, chosen.key, chosen.ids)
+            form.notice("chosen", f"{_counted(ctx.dataset, chosen)} chosen. {_sentence(found)}")
+            if not are_drawn(ctx.dataset, chosen.key, chosen.ids):
+                form.notice("redraw", redrawing())
         except LabelQualityError as error:
             form.fail("region_ids", str(error))
             return form.property(_LABEL, "Save")
@@ -205,7 +211,7 @@ class ReviewState(foo.Operator):
             chosen = choose(ctx)
             if chosen is None:
                 return {"key": None}
-            found = progress(ctx.dataset, chosen.key)
+            found = progress(ctx.dataset, chosen.key, chosen.ids)
             region = find_region(ctx.dataset, chosen.key, chosen.ids[0]) if len(chosen.ids) == 1 else None
             text = _CLICK if region is None else _describe(region)
             given = None if region is None else region.get("given")
@@ -214,7 +220,11 @@ class ReviewState(foo.Operator):
         except LabelQualityError:
             return {"key": None}
         known = {} if region is None else {"region": str(region["_id"]), "verdict": region.get("verdict")}
-        return {"key": chosen.key, "text": text, "classes": classes, "layers": layers, **known, **_counts(found)}
+        state = {"key": chosen.key, "text": text, "classes": classes, "layers": layers, **known, **_counts(found)}
+        unit = (region or {}).get("unit")
+        # Where nothing is suggested the right class is asked for
+        asks = unit == PLACE and not (region or {}).get("suggested")
+        return {**state, "names": _OF_DRAWN, "asks": asks} if unit else state
 
 
 def _layers(ctx: Any, key: str) -> dict[str, str]:
@@ -311,6 +321,7 @@ def _decide(ctx: Any, chosen: Chosen) -> dict[str, Any]:
     if decision == _CHANGE and not corrected_to:
         raise LabelQualityError("Expected the right class as parameter `corrected_to`, but got none.")
     view = ctx.view if patches_key(ctx) else None
+    drawn = are_drawn(ctx.dataset, chosen.key, chosen.ids)
     if decision == _RESTORE:
         restore_suspects(ctx.dataset, chosen.key, chosen.ids, view=view)
     else:
@@ -319,11 +330,13 @@ def _decide(ctx: Any, chosen: Chosen) -> dict[str, Any]:
         set_verdict(
             *(ctx.dataset, chosen.key, chosen.ids, verdict), corrected_to=corrected_to, reviewer=reviewer, view=view
         )
-    found = progress(ctx.dataset, chosen.key)
-    _learn(ctx, chosen, decision, found.reviewed)
+    found = progress(ctx.dataset, chosen.key, chosen.ids)
+    if not drawn:
+        _learn(ctx, chosen, decision, found.reviewed)
     done = _DONE[decision].format(corrected_to=corrected_to)
-    message = f"{done}: {_regions(len(chosen.ids))}. {_sentence(found)}"
-    if decision == _UNDO and any(one.get("verdict") for one in find_regions(ctx.dataset, chosen.key, chosen.ids)):
+    message = f"{done}: {_counted(ctx.dataset, chosen)}. {_sentence(found)}"
+    left_drawn = decision == _UNDO and not drawn
+    if left_drawn and any(one.get("verdict") for one in find_regions(ctx.dataset, chosen.key, chosen.ids)):
         message = f"{message} {_STILL_DRAWN}"
     return {"key": chosen.key, "decision": decision, "region_ids": chosen.ids, "message": message, **_counts(found)}
 
@@ -359,5 +372,6 @@ def _sentence(found: ReviewProgress) -> str:
     )
 
 
-def _regions(count: int) -> str:
-    return "1 suspect" if count == 1 else f"{count:,} suspects"
+def _counted(dataset: Any, chosen: Chosen) -> str:
+    count, name = len(chosen.ids), "place" if are_drawn(dataset, chosen.key, chosen.ids) else "suspect"
+    return f"1 {name}" if count == 1 else f"{count:,} {name}s"

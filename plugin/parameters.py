@@ -5,12 +5,13 @@ from __future__ import annotations
 from .base.parameters import merged
 from .benchmark.config import BenchmarkConfig, BenchmarkRequest
 from .compare.config import CompareRequest
+from .estimate.config import EstimateConfig
 from .gain.config import GainRequest
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
 from .report.config import ReportRequest
 from .review.config import CleanRequest
-from .runs.request import ObjectRequest, Request, Stages, SuspectRequest
+from .runs.request import EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
 from .training.config import CrossValidation
@@ -31,4 +32,5 @@ PARAMETERS = {
     "compare_runs": merged(CompareRequest),
     "write_report": merged(ReportRequest),
     "measure_gain": merged(GainRequest, CrossValidation, without=("only_folds",)),
+    "estimate_errors": merged(EstimateRequest, EstimateConfig),
 }

@@ -6,10 +6,11 @@ import label_quality
 import pytest
 from label_quality.plugin.base.parameters import table
 from label_quality.plugin.benchmark.config import BenchmarkConfig, BenchmarkRequest
+from label_quality.plugin.estimate.config import EstimateConfig
 from label_quality.plugin.objects.config import ObjectConfig
 from label_quality.plugin.predictions.config import PREDICTION_SOURCES
 from label_quality.plugin.review.config import CleanRequest
-from label_quality.plugin.runs.request import ObjectRequest, Request, Stages, SuspectRequest
+from label_quality.plugin.runs.request import EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
 from label_quality.plugin.scores.config import ScoreConfig
 from label_quality.plugin.suspects.config import SuspectConfig
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
 PARAMETERS = (
     *(Stages, Request, *PREDICTION_SOURCES.values(), ScoreConfig, SuspectConfig, SuspectRequest),
-    *(ObjectConfig, ObjectRequest),
+    *(ObjectConfig, ObjectRequest, EstimateConfig, EstimateRequest),
     *(BenchmarkRequest, BenchmarkConfig, CleanRequest),
 )
 

@@ -24,9 +24,10 @@ COMMANDS = {
     "compare_runs": "compare",
     "measure_gain": "gain",
     "write_report": "report",
+    "estimate_errors": "estimate",
 }
 #: Functions that take a run, and so no field of given masks
-OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", "compare_runs", "measure_gain", "write_report")
+OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", *list(COMMANDS)[-4:])
 #: Parameters whose option has another name, or that the command has a way of its own to say
 RENAMED = {"truth_field": "truth", "run_key": "run"}
 
@@ -64,11 +65,10 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
     from label_quality.plugin.gain.measure import measure_gain
     from label_quality.plugin.report.write import write_report
     from label_quality.plugin.review.clean_dataset import export_clean_dataset
+    from label_quality.plugin.review.estimate_errors import estimate_errors
 
-    others = {
-        one.__name__: one for one in (benchmark_scores, compare_runs, export_clean_dataset, measure_gain, write_report)
-    }
-    called = others.get(function) or getattr(audit, function)
+    others = (benchmark_scores, compare_runs, export_clean_dataset, estimate_errors, measure_gain, write_report)
+    called = {one.__name__: one for one in others}.get(function) or getattr(audit, function)
     given = (dataset,) if function in OF_A_RUN else (dataset, "ground_truth")
     with pytest.raises(LabelQualityError, match="Unknown parameter 'nonsense'") as caught:
         called(*given, nonsense=1)
@@ -89,6 +89,7 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "measure_gain": [{}],
     "compare_runs": [{}],
     "write_report": [{}],
+    "estimate_errors": [{}],
     "benchmark_scores": [{}, {"blocks": True}, {"how": "truth"}],
 }
 #: What operators are told beside the parameters
@@ -126,7 +127,8 @@ def properties(function: str, dataset: Any, params: dict[str, Any]) -> dict[str,
 def test_the_form_asks_for_every_parameter_with_its_label_sentence_and_default(scored: Any, function: str) -> None:
     seen = set()
     for params in FORMS[function]:
-        own = table(PREDICTION_SOURCES[params.get("source", "cross_validation")])
+        source = PREDICTION_SOURCES[params.get("source", "cross_validation")]
+        own = table(source) if "source" in PARAMETERS[function] else {}
         for name, prop in properties(function, scored, params).items():
             one = own.get(name) or PARAMETERS[function].get(name)
             if one is None:

@@ -15,6 +15,7 @@ from ...plugin.base.database_errors import database_errors
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.dataset.fields import field_name
 from ...plugin.dataset.run_record import RunRecord, load_record
+from ...plugin.dataset.sample_fields import SAMPLE
 from ...plugin.dataset.suspect_fields import SUSPECTS
 from ...plugin.dataset.verdicts import REJECTED, strength
 from ...plugin.review.decide import find_region, progress, suspects_owner
@@ -40,7 +41,7 @@ _TELL_COLORS = "tell_mask_colors"
 #: Of a region that somebody has drawn some are not there
 _ATTRIBUTES = ("given", "suggested", "error_type", "probability", "evidence", "area")
 #: What is looked at of a run
-_FIELDS = (words.QUALITY, *words.SCORE_NAMES, SUSPECTS, REJECTED)
+_FIELDS = (words.QUALITY, *words.SCORE_NAMES, SUSPECTS, REJECTED, SAMPLE)
 _SCORED = {"$ne": None}
 Region = dict[str, Any]
 
@@ -125,7 +126,7 @@ class ImageQualityPanel(foo.Panel):
             page.view("nothing", types.AlertView(severity="info", label=label))
             return
         searched = dataset.has_sample_field(field_name(shown.header.key, SUSPECTS))
-        region = _chosen(ctx, shown) if searched else None
+        region = _chosen(ctx, shown)
         if region is not None:
             self._region(ctx, page, shown, region)
         _figures(page, dataset, field_name(shown.header.key, words.QUALITY), shown.of(words.QUALITY))
@@ -142,7 +143,8 @@ class ImageQualityPanel(foo.Panel):
     def _region(self, ctx: Any, page: types.Object, shown: Shown, region: Region) -> None:
         dataset, colors = ctx.dataset, ctx.panel.get_state(_COLORS)
         try:
-            record, found = _record(dataset.name, shown.header), progress(dataset, shown.header.key)
+            record = _record(dataset.name, shown.header)
+            found = progress(dataset, shown.header.key, [str(region["_id"])])
         except LabelQualityError as error:
             page.view("region", types.AlertView(severity="warning", label=plain(str(error))))
             return
@@ -213,7 +215,7 @@ def _record(name: str, header: Header) -> RunRecord:
 def _chosen(ctx: Any, shown: Shown) -> Region | None:
     """The region to show: of a patch its own unless one is clicked, in an image the selected one, or the strongest."""
     regions = shown.regions()
-    by_id = {str(one["_id"]): one for one in [*shown.regions(REJECTED), *regions]}
+    by_id = {str(one["_id"]): one for one in [*shown.regions(SAMPLE), *shown.regions(REJECTED), *regions]}
     if shown.region_id is None:
         wanted = [one["label_id"] for one in reversed(ctx.selected_labels or [])]
     else:

@@ -65,7 +65,13 @@ def when(created: str) -> str:
 
 
 def accusation(region: Mapping[str, Any]) -> str:
-    """What a suspect is accused of: "Given as sky, looks like tree, 93 %"."""
+    """What a suspect is accused of: "Given as sky, looks like tree, 93 %"; the question about what was drawn."""
+    unit = region.get("unit")
+    if unit == "image":
+        return f"Is there an error in this mask, of at least {percent(region.get('least'))} of its pixels?"
+    if unit == "place":
+        seen = f", looks like {region['suggested']}" if region.get("suggested") else ""
+        return f"Given as {region['given']} in the ring{seen}: is that wrong?"
     if not region.get("given"):
         return f"Added by hand: {region.get('label')}"
     probability = region.get("probability")

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
             progress.close()
         print(summary.text())
         if "json" in options:
-            _write(options.json, load_benchmark(dataset, summary.key))
+            write_json(options.json, load_benchmark(dataset, summary.key))
 
 
 def delete(dataset: Any, key: str) -> list[str] | None:
@@ -110,7 +110,8 @@ def _truth_field(dataset: Any, samples: Any, options: argparse.Namespace) -> str
     return attach_predictions(dataset, Path(truth), images=images, field=CORRECTED_FIELD)
 
 
-def _write(path: Path, record: dict[str, Any]) -> None:
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """Writes values to a file; raises `LabelQualityError` if it cannot be written."""
     try:
         path.write_text(json.dumps(record, indent=1) + "\n")
     except OSError as error:

@@ -14,6 +14,7 @@ from typing import Any
 from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
+from ..estimate.config import EstimateConfig
 from ..gain.config import GainRequest
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
@@ -31,6 +32,7 @@ from .text import (
     comparison_text,
     counted,
     describe,
+    estimate_text,
     export_text,
     gain_text,
     listed,
@@ -213,6 +215,22 @@ def _report(options: argparse.Namespace) -> None:
         print(f"Wrote a report with {shown} to {made.path}.")
 
 
+def _estimate(options: argparse.Namespace) -> None:
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["estimate_errors"]}
+    EstimateConfig.from_params({name: value for name, value in parameters.items() if name in table(EstimateConfig)})
+    with started_fiftyone():
+        from ..review.estimate_errors import estimate_errors
+
+        progress = TerminalProgress()
+        try:
+            found = estimate_errors(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(estimate_text(found))
+        if "json" in options:
+            cli_benchmark.write_json(options.json, found.to_dict())
+
+
 def _app(options: argparse.Namespace) -> None:
     with started_fiftyone():
         _open_app(load_dataset(options.dataset), options.port, options.key)
@@ -258,6 +276,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "gain": _gain,
     "compare": _compare,
     "report": _report,
+    "estimate": _estimate,
     "benchmark": cli_benchmark.run,
     "demo": _demo,
     "app": _app,

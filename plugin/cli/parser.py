@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from ..base.parameters import table
 from ..compare.config import CompareRequest
+from ..estimate.config import EstimateConfig
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES
 from ..report.config import ReportRequest
 from ..review.config import CleanRequest
-from ..runs.request import ObjectRequest, Request, Stages, SuspectRequest
+from ..runs.request import EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
 from . import benchmark
@@ -40,6 +42,7 @@ examples:
   label-quality export street street-clean --unreviewed ignore
   label-quality report street report.html
   label-quality gain street --verified-field corrected
+  label-quality estimate street --verdicts 300
   label-quality benchmark --dataset street --architectures DeepLabV3Plus FPN
 
 Exit status: 0 done, 1 an error that is explained, 2 wrong options, 130 stopped with Ctrl-C. A command that was stopped
@@ -93,6 +96,10 @@ def make_parser() -> argparse.ArgumentParser:
     file = table(ReportRequest)["path"]
     report.add_argument(file.name, nargs="?", metavar=file.unit, help=described(file))
     add_parameters(report, table(ReportRequest), without=(file.name,))
+    estimate = _command(commands, "estimate", "estimate how many errors there are, from verdicts on a random sample")
+    estimate.add_argument("dataset", help="name of the dataset")
+    add_parameters(estimate, table(EstimateRequest) | table(EstimateConfig))
+    estimate.add_argument("--json", metavar="FILE", type=Path, help="also write the estimate to this file")
 
     app = _command(commands, "app", "open a dataset in the App, worst images first")
     app.add_argument("dataset", help="name of the dataset")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..dataset.record_parts import GainPart
     from ..dataset.run_record import RunRecord
     from ..review.clean_dataset import ExportedDataset
+    from ..review.judged_sample import ErrorEstimate
     from ..runs.summary import FoundSuspects, RankedImage, RunSummary, ScoredObjects
 
 _SHOWN_FAILURES = 10
@@ -153,6 +154,20 @@ def export_text(made: ExportedDataset) -> str:
     lines += [f"Left out: {counted(number, 'image')} {why}." for why, number in left.items() if number]
     doubts = _left_out(made.unclear, "the manifest", "Not corrected")
     return "\n".join([*lines, *doubts, *_left_out(made.failures, "the manifest")])
+
+
+def estimate_text(found: ErrorEstimate) -> str:
+    """How far judging is, the estimates with their intervals, and a table of the classes."""
+    # Here, as it brings FiftyOne with it
+    from ..review.estimate_text import class_rows, estimate_rows, progress_sentence
+
+    lines = [progress_sentence(found), *(f"Note: {note}" for note in found.notes)]
+    rows = estimate_rows(found)
+    if rows:
+        lines += ["", "With 95 % intervals:", "", format_table(["estimate", "value (interval)"], rows)]
+    if found.classes:
+        lines += ["", format_table(["class", "pixels", "truly another class", "missed"], class_rows(found))]
+    return "\n".join(lines)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -84,6 +84,19 @@ def show_objects(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     dataset.save()
 
 
+def show_sample(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
+    """Makes what is to be judged visible; doing it again changes nothing.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        fields: all of the run's fields
+    """
+    _add_group(dataset, key, fields)
+    _activate(dataset, [f"{key}_sample"], fields)
+    dataset.save()
+
+
 def is_missing(dataset: fo.Dataset, key: str, field: str) -> bool:
     """Whether a field of the run is in no group of the sidebar, though the run has one: what a kill leaves."""
     groups = dataset.app_config.sidebar_groups or []

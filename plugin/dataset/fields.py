@@ -222,7 +222,8 @@ def _state_before(dataset: fo.Dataset) -> dict[str, Any]:
     """What the App's settings were before any run, so that the last deletion can put them back."""
     for name, existing in dataset.get_field_schema().items():
         if owner(dataset, name) is not None:
-            return existing.info[MARKER]["before"]
+            # A copy: of what was read from the database it is of a type that FiftyOne cannot send to the App in a dict
+            return dict(existing.info[MARKER]["before"])
     return display.state(dataset)
 
 

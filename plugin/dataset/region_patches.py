@@ -29,7 +29,7 @@ def update_patches(dataset: fo.Dataset, key: str, view: fo.DatasetView | None = 
     """
     suspects = field_name(key, SUSPECTS)
     region = f"{suspects}.detections"
-    for patches in _patches(dataset, key, suspects, view):
+    for patches in copies_of(dataset, key, suspects, view):
         merged = {
             "into": stored_samples(patches).name,
             "whenMatched": [{"$set": {suspects: f"$$new.{suspects}"}}],
@@ -57,16 +57,16 @@ def update_some_patches(
         view: patches of suspects that are on show, to be kept up to date beside the run's own
     """
     suspects = field_name(key, SUSPECTS)
-    for patches in _patches(dataset, key, suspects, view):
+    for patches in copies_of(dataset, key, suspects, view):
         _update(dataset, patches, samples, ids, suspects)
 
 
-def _patches(dataset: fo.Dataset, key: str, suspects: str, view: fo.DatasetView | None) -> Iterator[fo.Dataset]:
-    """The copies that FiftyOne has made of the regions for the run's saved views, and for the one on show."""
+def copies_of(dataset: fo.Dataset, key: str, field: str, view: fo.DatasetView | None) -> Iterator[fo.Dataset]:
+    """The copies that FiftyOne has made of a field's regions for the run's saved views, and for the one on show."""
     names: set[str] = set()
     for one in own_saved_views(dataset, key):
-        names |= copies(one, suspects)
-    if view is not None and is_patches(view) and suspects in patched_fields(view):
+        names |= copies(one, field)
+    if view is not None and is_patches(view) and field in patched_fields(view):
         names.add(copy_of(view).name)
     return (fo.load_dataset(name) for name in sorted(names) if fo.dataset_exists(name))
 

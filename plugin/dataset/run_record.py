@@ -21,7 +21,7 @@ from ..samples.failures import LeftOut
 from ..suspects.class_effects import ClassEffect
 from ..suspects.issues import Group
 from .custom_runs import AUDIT, check_key, delete_content, how_to_replace, load_content, load_header, save_content
-from .record_parts import COMPLETE, GainPart, ObjectPart, Overview, PredictionPart, ScorePart, SuspectPart
+from .record_parts import COMPLETE, GainPart, ObjectPart, Overview, PredictionPart, SamplePart, ScorePart, SuspectPart
 from .saved_views import repair
 
 _PACKAGES = {
@@ -59,6 +59,7 @@ _PLACES = {
     "suspects": "suspects",
     "objects": "objects",
     "gain": "gain",
+    "sample": "sample",
     "issues": "groups",
     "classes": "classes",
     "label_miou": "label_miou",
@@ -104,6 +105,7 @@ class RunRecord:
         suspects: what was found; None where suspects were not asked for
         objects: scores of annotated objects; None where they were not asked for
         gain: what clean masks are worth; None where it was not measured
+        sample: what was drawn to estimate how many errors there are; None where nothing was
         issues: suspects by given and suggested class, the most evidence first
         classes: each class before and after all suggestions
         label_miou: mean IoU of the given labels with the suggested ones; None where suspects were not looked for
@@ -142,6 +144,7 @@ class RunRecord:
     suspects: SuspectPart | None = None
     objects: ObjectPart | None = None
     gain: GainPart | None = None
+    sample: SamplePart | None = None
     issues: list[Group] = field(default_factory=list)
     classes: list[ClassEffect] = field(default_factory=list)
     label_miou: float | None = None

@@ -159,12 +159,12 @@ def carry(regions: Sequence[Document], earlier: Sequence[Document]) -> tuple[lis
     for before in sorted(earlier, key=lambda one: (bool(one.get("reviewed_at")), one.get("reviewed_at"))):
         same, drawn = same_region(before, all_regions), is_drawn(before)
         if same is None and (drawn or before.get("verdict")):
-            all_regions.append(_with_mask(before))
+            all_regions.append(with_mask(before))
         elif same is not None and (drawn or before.get("verdict")):
             same.update({name: before.get(name) for name in ATTRIBUTES})
             same["label"] = before.get("label") or same["suggested"]
             if drawn:
-                shape = _with_mask(before)
+                shape = with_mask(before)
                 same |= {"mask": shape.get("mask"), "mask_path": None, "bounding_box": before["bounding_box"]}
     all_regions.sort(key=strength, reverse=True)
     kept = [one for one in all_regions if one.get("verdict") in KEPT]
@@ -202,7 +202,7 @@ def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
     return both / (one[2] * one[3] + other[2] * other[3] - both)
 
 
-def _with_mask(region: Mapping[str, Any]) -> Document:
+def with_mask(region: Mapping[str, Any]) -> Document:
     """The region with its mask in the database in place of a file, where the file is still there."""
     kept = dict(region)
     path = kept.pop("mask_path", None)

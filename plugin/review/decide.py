@@ -21,9 +21,10 @@ from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..dataset.fields import field_name, owner
 from ..dataset.region_edits import settle_edits
-from ..dataset.region_patches import update_some_patches
+from ..dataset.region_patches import copies_of, update_some_patches
 from ..dataset.region_writes import changed_regions, strongest_first, update_error_types
 from ..dataset.run_record import load_record
+from ..dataset.sample_fields import read_units, sample_name, set_verdicts
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import (
     CONFIRMED,
@@ -37,6 +38,7 @@ from ..dataset.verdicts import (
 )
 from ..labels.class_table import ClassTable
 from ..samples.private_fiftyone import stored_samples
+from .drawn_units import drawn_units, find_suspects_by_id
 
 VERDICTS = (CONFIRMED, REJECTED)
 #: Images a write: MongoDB compares each region with every id that it is given
@@ -76,7 +78,9 @@ def set_verdict(
     open_only: bool = False,
     when: datetime | None = None,
 ) -> None:
-    """Gives suspects a verdict, or takes it back.
+    """Gives suspects, or places that were drawn to be judged, a verdict, or takes it back.
+
+    A drawn suspect that is judged has the verdict as a suspect, too.
 
     Args:
         dataset: the dataset
@@ -93,14 +97,23 @@ def set_verdict(
         LabelQualityError: the run has no suspects, or not these; or the class is none, or the given one
     """
     _check(verdict, corrected_to)
+    now = datetime.now(timezone.utc)
+    values = {"verdict": verdict, "corrected_to": corrected_to, **signed(verdict, reviewer, when or now)}
+    drawn = drawn_units(dataset, key, [_object_id(one) for one in region_ids])
+    if drawn:
+        if corrected_to is not None:
+            _check_correction(dataset, key, corrected_to, drawn)
+        set_verdicts(dataset, key, drawn, values, copies_of(dataset, key, sample_name(key), view))
+        # Of a drawn suspect it is the suspect's, too
+        region_ids = list(find_suspects_by_id(dataset, key, [one.get("suspect") or "" for one in drawn]))
+        if not region_ids:
+            return
     suspects, rejected = _fields(dataset, key)
     regions = find_regions(dataset, key, region_ids)
     if corrected_to is not None:
         _check_correction(dataset, key, corrected_to, regions)
     if verdict == REJECTED:
         rejected = create_rejected(dataset, key)
-    now = datetime.now(timezone.utc)
-    values = {"verdict": verdict, "corrected_to": corrected_to, **signed(verdict, reviewer, when or now)}
     declare(dataset, f"{suspects}.detections")
     for samples, ids in _by_images(regions):
         change = _verdict(ids, values, open_only)
@@ -110,12 +123,15 @@ def set_verdict(
 
 
 @database_errors()
-def progress(dataset: fo.Dataset, key: str) -> ReviewProgress:
-    """How many of a run's suspects have a verdict, what was edited in the App among them.
+def progress(dataset: fo.Dataset, key: str, region_ids: Sequence[str] = ()) -> ReviewProgress:
+    """How many of a run's suspects have a verdict, or of what was drawn to be judged, if these regions are of that.
 
     Raises:
         LabelQualityError: the run has no suspects
     """
+    if are_drawn(dataset, key, region_ids):
+        given = [one.get("verdict") for one in read_units(dataset, key)]
+        return ReviewProgress(len(given), given.count(CONFIRMED), given.count(REJECTED))
     _fields(dataset, key)
     settle_edits(dataset, key)
     suspects, rejected = _fields(dataset, key)
@@ -134,11 +150,13 @@ def progress(dataset: fo.Dataset, key: str) -> ReviewProgress:
 
 @database_errors()
 def find_region(dataset: fo.Dataset, key: str, region_id: str) -> dict[str, Any]:
-    """What is kept of a region, rejected or not.
+    """What is kept of a region, rejected or not, or of what was drawn to be judged.
 
     Raises:
         LabelQualityError: it is not among the run's suspects
     """
+    for unit in drawn_units(dataset, key, [_object_id(region_id)]):
+        return {**unit, "sample": ObjectId(unit["sample"])}
     return find_regions(dataset, key, [region_id])[0]
 
 
@@ -152,6 +170,12 @@ def find_regions(dataset: fo.Dataset, key: str, region_ids: Sequence[str]) -> li
 
 
 @database_errors()
+def are_drawn(dataset: fo.Dataset, key: str, region_ids: Sequence[str]) -> bool:
+    """Whether these are of what was drawn to be judged, and not suspects; raises `LabelQualityError` for a mixture."""
+    return bool(drawn_units(dataset, key, [_object_id(one) for one in region_ids]))
+
+
+@database_errors()
 def corrections(dataset: fo.Dataset, key: str) -> tuple[str, ...]:
     """Names of the classes that a suspect of the run may be corrected to.
 
@@ -162,9 +186,10 @@ def corrections(dataset: fo.Dataset, key: str) -> tuple[str, ...]:
 
 
 def suspects_owner(dataset: fo.Dataset, field: str) -> str | None:
-    """The key of the run whose suspects, rejected ones or not, are in this field; None for any other field."""
+    """The key of the run whose suspects, rejected or drawn to be judged or not, are in this field; None for others."""
     key = owner(dataset, field)
-    return key if key is not None and field in (field_name(key, SUSPECTS), rejected_name(key)) else None
+    names = () if key is None else (field_name(key, SUSPECTS), rejected_name(key), sample_name(key))
+    return key if field in names else None
 
 
 def _fields(dataset: fo.Dataset, key: str) -> tuple[str, str | None]:

@@ -13,8 +13,18 @@ from ..base.timing import StageTimes
 from ..dataset import verdicts
 from ..dataset.fields import delete_fields, indexed_scores, own_fields, write_results
 from ..dataset.indexes import missing_note
-from ..dataset.record_parts import COMPLETE, PREDICTED, WRITING, Overview, PredictionPart, ScorePart, SuspectPart
+from ..dataset.record_parts import (
+    COMPLETE,
+    PREDICTED,
+    WRITING,
+    Overview,
+    PredictionPart,
+    SamplePart,
+    ScorePart,
+    SuspectPart,
+)
 from ..dataset.run_record import RunRecord, save_record
+from ..dataset.sample_fields import sample_name
 from ..dataset.shown_files import check_shown
 from ..dataset.suspect_fields import indexed_paths, suspect_field_types, suspect_names, write_suspects
 from ..dataset.views import (
@@ -137,7 +147,14 @@ def _record(run: Run, scores: Scores, suspects: SuspectPart | None) -> RunRecord
             pooled_pixels=reduction.pixels if reduction is not None else None,
         ),
         suspects=suspects,
+        sample=_sample_before(run),
     )
+
+
+def _sample_before(run: Run) -> SamplePart | None:
+    """What was drawn of the same masks to estimate how many errors there are: its verdicts stay true."""
+    before = run.existing
+    return before.sample if before is not None and before.label_field == run.samples.label_field else None
 
 
 def _write(run: Run, record: RunRecord, scores: Scores, search: SuspectSearch | None) -> None:
@@ -175,14 +192,14 @@ def _write(run: Run, record: RunRecord, scores: Scores, search: SuspectSearch | 
 
 
 def _verdicts(dataset: fo.Dataset, record: RunRecord, before: RunRecord) -> list[str]:
-    """The field of what people have decided about the same masks' suspects, all of it: they would not do so twice."""
+    """The fields of what people have decided about the same masks, all of it: they would not do so twice."""
     if before.label_field != record.label_field:
         return []
     # Where an earlier call was killed after it had deleted the suspects, the verdicts are aside already
     if dataset.has_sample_field(suspect_names(record.key)[-1]):
         edits_of(dataset, before)
         verdicts.set_aside(dataset, record.key)
-    return [verdicts.rejected_name(record.key)]
+    return [verdicts.rejected_name(record.key), sample_name(record.key)]
 
 
 def _replace_suspects(run: Run, record: RunRecord, search: SuspectSearch | None) -> list[SuspectSet]:

@@ -116,6 +116,19 @@ class ObjectRequest(Config):
 
 
 @dataclass(frozen=True)
+class EstimateRequest(Config):
+    """Of which run's labels it is estimated how many errors they have, whatever is judged for that."""
+
+    otherwise: ClassVar[str] = "No errors can be estimated"
+
+    key: str = parameter(Request.key, "Run", "The run whose given masks are judged")
+    skip_failures: bool = parameter(False, "Leave out samples that have changed since or cannot be read")
+    overwrite: bool = parameter(
+        False, "Draw anew", "Draws other places although there are some; the verdicts on those are lost"
+    )
+
+
+@dataclass(frozen=True)
 class SuspectRequest(Config):
     """What the search for suspects in a run that has scores is asked, whatever a suspect is."""
 

@@ -160,6 +160,36 @@ def test_suspects_are_told_and_found_again_with_other_thresholds(folder: Path, c
     assert status == 1
 
 
+def test_errors_are_estimated_from_a_sample_that_is_judged(
+    folder: Path, capsys: Any, fiftyone: Any, tmp_path: Path
+) -> None:
+    from label_quality import set_verdict
+
+    label_quality(capsys, *AUDIT, "--predictions", "soft", "--min-probability", "0")
+    arguments = ("estimate", "street", "--verdicts", "40", "--images", "4", "--suspects", "0")
+    status, out, err = label_quality(capsys, *arguments)
+    assert status == 0 and "Drawing places: 6 of 6" in err
+    assert out.splitlines()[0] == (
+        "Judged: 0 of 40 places, 0 of 4 images. The saved view 'lq: places to judge' has those that are left."
+    )
+    assert out.splitlines()[1].startswith("Note: Too few of the places are judged for an estimate: judge the first ")
+    dataset = fiftyone.load_dataset("street")
+    ids = [one for image in dataset.values("lq_sample.detections.id") for one in image or []]
+    set_verdict(dataset, "lq", ids, "rejected")
+    status, out, err = label_quality(capsys, *arguments, "--json", str(tmp_path / "estimate.json"))
+    lines = out.splitlines()
+    assert status == 0 and lines[0] == "Judged: 40 of 40 places, 4 of 4 images."
+    assert any(line.startswith("Wrong pixels ") and "0 % (0 % to " in line for line in lines)
+    assert lines[-5].split() == ["class", "pixels", "truly", "another", "class", "missed"]
+    found = json.loads((tmp_path / "estimate.json").read_text())
+    assert found["wrong_pixels"]["value"] == 0 and 0 < found["wrong_pixels"]["high"] < 0.2
+    assert found["places"] == {"shown": 40, "judged": 40, "counted": 40}
+    status, _, err = label_quality(capsys, *arguments, "--seed", "7")
+    assert status == 1 and "Expected --seed to be 51" in err and "overwrite" in err
+    status, _, err = label_quality(capsys, "estimate", "street", "--verdicts", "2")
+    assert status == 1 and err == "error: Expected --verdicts to be in [10, 10000], but got 2.\n"
+
+
 def test_objects_are_scored_and_told_by_class(folder: Path, capsys: Any, fiftyone: Any) -> None:
     assert label_quality(capsys, *AUDIT, "--predictions", "soft")[0] == 0
     status, out, err = label_quality(capsys, "objects", "street", "--min-area", "0", "--workers", "1")

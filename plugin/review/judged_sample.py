@@ -1,0 +1,359 @@
+"""What the verdicts on a drawn sample say of all of a run's masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+
+from ..base.errors import SampleError
+from ..dataset.fields import field_name
+from ..dataset.record_parts import DrawnUnits, SamplePart
+from ..dataset.run_record import RunRecord
+from ..dataset.sample_fields import IMAGE, PLACE, SUSPECT, number_of, read_units
+from ..dataset.suspect_fields import SUSPECTS
+from ..dataset.verdicts import CONFIRMED as IS_CONFIRMED
+from ..dataset.verdicts import REJECTED as IS_REJECTED
+from ..dataset.views import TO_JUDGE, view_name
+from ..estimate.estimates import PixelEstimates, judged_number
+from ..estimate.levels import CONFIRMED, DOUBTED, SURE
+from ..estimate.replicates import UNKNOWN, Interval, Judged
+from ..labels.class_table import ClassTable
+from ..runs.kept import sample_state
+from ..samples.inputs import SegmentationSamples, open_samples
+from ..samples.private_fiftyone import stored_samples
+from ..samples.slices import images_of
+from .drawn_units import find_suspects_by_id
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How far judging is, of one kind of what was drawn.
+
+    Args:
+        shown: drawn to be judged
+        judged: of these, those that have a verdict
+        counted: verdicts that count: those before which, of the same stratum, all are judged
+    """
+
+    shown: int
+    judged: int
+    counted: int
+
+
+@dataclass(frozen=True)
+class ClassEstimate:
+    """The errors of one class.
+
+    Args:
+        name: of the class
+        pixels: given the class
+        wrong: share of these that is truly of another class
+        missed: share of the pixels truly of the class that is given another one; None where none is known
+    """
+
+    name: str
+    pixels: int
+    wrong: Interval
+    missed: Interval | None
+
+
+@dataclass(frozen=True)
+class ErrorEstimate:
+    """How many errors there are, each number with its 95 % interval; None where too little is judged.
+
+    Args:
+        key: the run's key
+        places: how far judging of pixels is
+        suspects: of suspects
+        images: of whole images
+        pixels: that take part, in all images
+        wrong_pixels: share of them that is given a wrong class
+        classes: the same for each class that is given
+        label_miou: mean IoU of the given masks with the true ones, over the classes that are given
+        unfound_pixels: number of wrong pixels outside of what was confirmed
+        unsuspected_pixels: number of wrong pixels in no suspect at all
+        open_suspects: suspects that nobody has reviewed
+        real_suspects: number of these that are mistakes of the mask
+        all_images: that take part
+        wrong_images: number of images that have an error of the least size
+        min_error: that size, as a share of the image's pixels
+        precision: wanted half width of the interval of the share of wrong pixels
+        more_verdicts: on further pixels that this precision takes; None where that cannot be said
+        view: the saved view with what is to be judged
+        notes: sentences that the user must know
+    """
+
+    key: str
+    places: Judging
+    suspects: Judging
+    images: Judging
+    pixels: int
+    wrong_pixels: Interval | None
+    classes: tuple[ClassEstimate, ...]
+    label_miou: Interval | None
+    unfound_pixels: Interval | None
+    unsuspected_pixels: Interval | None
+    open_suspects: int
+    real_suspects: Interval | None
+    all_images: int
+    wrong_images: Interval | None
+    min_error: float
+    precision: float
+    more_verdicts: int | None
+    view: str
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The estimate as JSON-serialisable values."""
+        return {name: list(one) if isinstance(one, tuple) else one for name, one in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class _Units:
+    """What is judged of one kind.
+
+    Args:
+        sizes: (H,) int64 units of each stratum
+        stratum: (n,) int64 of each verdict that counts
+        units: n documents of those
+        judging: how far judging is
+        gone: units that were shown and are no longer there
+        missing: position in the queue until which there has to be a verdict for an estimate; 0 where there is one
+    """
+
+    sizes: np.ndarray
+    stratum: np.ndarray
+    units: Sequence[Document]
+    judging: Judging
+    gone: int
+    missing: int
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """(n,) bool, whether the verdict is that something is wrong."""
+        return np.array([one["verdict"] == IS_CONFIRMED for one in self.units], bool)
+
+
+def estimate(dataset: fo.Dataset, record: RunRecord, sample: SamplePart, precision: float) -> ErrorEstimate:
+    """Estimates how many errors there are from the verdicts that there are.
+
+    Args:
+        dataset: the dataset
+        record: of the run
+        sample: what was drawn of it
+        precision: wanted half width of the interval of the share of wrong pixels
+    """
+    key, units = record.key, read_units(dataset, record.key)
+    review = _Review(dataset, key, sample)
+    places = _counted(PLACE, sample.places, units)
+    suspects = _counted(SUSPECT, sample.suspects, review.with_own_verdicts(units))
+    images = _counted(IMAGE, sample.images, units, known=(CONFIRMED,))
+    pixels = int(places.sizes.sum())
+    found = _of_pixels(sample, places, review, precision)
+    open_now = review.open_suspects()
+    return ErrorEstimate(
+        key=key,
+        places=places.judging,
+        suspects=suspects.judging,
+        images=images.judging,
+        pixels=pixels,
+        open_suspects=open_now,
+        real_suspects=_real_suspects(suspects, review, open_now, sample.seed),
+        all_images=int(images.sizes.sum()) + _known(sample.images),
+        wrong_images=_wrong_images(sample, images),
+        min_error=sample.min_error,
+        precision=precision,
+        view=view_name(key, TO_JUDGE),
+        notes=(*sample.notes, *_notes(dataset, record, sample, [places, suspects, images])),
+        **found,
+    )
+
+
+class _Review:
+    """What the ordinary review says.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        sample: what was drawn
+    """
+
+    def __init__(self, dataset: fo.Dataset, key: str, sample: SamplePart) -> None:
+        self._dataset, self._key = dataset, key
+        self._drawn = datetime.fromisoformat(sample.created).astimezone(timezone.utc).replace(tzinfo=None)
+        self._there = dataset.has_sample_field(field_name(key, SUSPECTS))
+
+    def with_own_verdicts(self, units: Iterable[Document]) -> list[Document]:
+        """The units, in which suspects that were judged where they are suspects have that verdict."""
+        every = list(units)
+        asked = {str(one["suspect"]) for one in every if one["unit"] == SUSPECT and not one.get("verdict")}
+        known = find_suspects_by_id(self._dataset, self._key, asked)
+        return [
+            {**one, "verdict": known[one["suspect"]].get("verdict")} if one.get("suspect") in known else one
+            for one in every
+        ]
+
+    def confirmed_since(self) -> tuple[int, int]:
+        """How many suspects were confirmed after the draw, and how many pixels they have."""
+        if not self._there:
+            return 0, 0
+        path = f"{field_name(self._key, SUSPECTS)}.detections"
+        since = {f"{path}.verdict": IS_CONFIRMED, f"{path}.reviewed_at": {"$gt": self._drawn}}
+        total = {"_id": None, "regions": {"$sum": 1}, "pixels": {"$sum": f"${path}.area"}}
+        pipeline = [{"$match": {f"{path}.verdict": IS_CONFIRMED}}, {"$unwind": f"${path}"}, {"$match": since}]
+        found = next(stored_samples(self._dataset).aggregate([*pipeline, {"$group": total}]), None)
+        return (int(found["regions"]), int(found["pixels"])) if found else (0, 0)
+
+    def open_suspects(self) -> int:
+        """How many suspects nobody has reviewed."""
+        if not self._there:
+            return 0
+        path = f"{field_name(self._key, SUSPECTS)}.detections"
+        pipeline = [
+            {"$match": {f"{path}.0": {"$exists": True}}},
+            {"$unwind": f"${path}"},
+            {"$match": {f"{path}.verdict": {"$nin": [IS_CONFIRMED, IS_REJECTED]}}},
+            {"$count": "regions"},
+        ]
+        return int(next(stored_samples(self._dataset).aggregate(pipeline), {"regions": 0})["regions"])
+
+
+def _counted(kind: str, drawn: DrawnUnits, units: Sequence[Document], known: Sequence[int] = ()) -> _Units:
+    """The verdicts that count: of each stratum those before which all are judged.
+
+    So that whoever judges some of them first, those that are easy say, chooses none: of a stratum's units in their
+    random order the first ones are a random sample.
+    """
+    sizes = np.array([0 if one in known else each.size for one, each in enumerate(drawn.strata)], np.int64)
+    by_number = {int(one["number"]): one for one in units if one["unit"] == kind}
+    open_strata, counted, strata, judged, gone = set(np.flatnonzero(sizes)), [], [], 0, 0
+    waiting: dict[int, int] = {}
+    for place, stratum in enumerate(drawn.order[: drawn.shown]):
+        unit = by_number.get(number_of(kind, place))
+        if unit is None:
+            gone += 1
+            continue
+        if unit.get("verdict") not in (IS_CONFIRMED, IS_REJECTED):
+            waiting.setdefault(stratum, place + 1)
+            open_strata.discard(stratum)
+            continue
+        judged += 1
+        if stratum in open_strata:
+            counted.append(unit)
+            strata.append(stratum)
+    lacking = [one for one in np.flatnonzero(sizes).tolist() if one not in strata]
+    missing = max((waiting.get(one, len(drawn.order)) for one in lacking), default=0)
+    judging = Judging(drawn.shown - gone, judged, len(counted))
+    return _Units(sizes, np.array(strata, np.int64), counted, judging, gone, missing)
+
+
+def _of_pixels(sample: SamplePart, places: _Units, review: _Review, precision: float) -> dict[str, Any]:
+    """What `ErrorEstimate` has of pixels."""
+    names = ("wrong_pixels", "label_miou", "unfound_pixels", "unsuspected_pixels", "more_verdicts")
+    if places.missing or not places.units:
+        return {**dict.fromkeys(names), "classes": ()}
+    index = {name: place for place, name in enumerate(sample.classes)}
+    given = np.array([index[one["given"]] for one in places.units], np.int64)
+    right = np.array(
+        [index.get(one.get("corrected_to") or one.get("suggested") or "", UNKNOWN) for one in places.units]
+    )
+    class_pixels = np.array([one.class_pixels for one in sample.places.strata], np.int64)
+    judged = Judged(places.sizes, places.stratum, given, np.where(places.wrong, right, given))
+    made = PixelEstimates(judged, class_pixels, sample.seed)
+    level = np.arange(len(places.sizes))
+    _, confirmed = review.confirmed_since()
+    rest = places.sizes[level != CONFIRMED].sum()
+    shown = [one for one in range(len(sample.classes)) if class_pixels[:, one].any()]
+    classes = []
+    for one in shown:
+        errors = made.of_class(one)
+        classes.append(ClassEstimate(sample.classes[one], errors.pixels, errors.wrong, errors.missed))
+    return {
+        "wrong_pixels": made.share(),
+        "classes": tuple(classes),
+        "label_miou": made.label_miou(),
+        "unfound_pixels": made.wrong(level != CONFIRMED).scaled(1, -confirmed).within(0, float(rest)),
+        "unsuspected_pixels": made.wrong((level >= DOUBTED) & (level <= SURE)),
+        "more_verdicts": made.more_verdicts(precision),
+    }
+
+
+def _real_suspects(suspects: _Units, review: _Review, open_now: int, seed: int) -> Interval | None:
+    """How many suspects that nobody has reviewed are real: those of the draw, less what was confirmed since."""
+    if suspects.missing or not suspects.units:
+        return None
+    confirmed, _ = review.confirmed_since()
+    real = judged_number(suspects.sizes, suspects.stratum, suspects.wrong, seed)
+    return real.scaled(1, -confirmed).within(0, open_now)
+
+
+def _wrong_images(sample: SamplePart, images: _Units) -> Interval | None:
+    known = _known(sample.images)
+    if not images.sizes.any():
+        return Interval(float(known), float(known), float(known)) if known else None
+    if images.missing or not images.units:
+        return None
+    return judged_number(images.sizes, images.stratum, images.wrong, sample.seed).scaled(1, known)
+
+
+def _known(images: DrawnUnits) -> int:
+    """Images that are known to be wrong, by suspects that were confirmed before the draw."""
+    return images.strata[CONFIRMED].size if images.strata else 0
+
+
+def _notes(dataset: fo.Dataset, record: RunRecord, sample: SamplePart, kinds: Sequence[_Units]) -> list[str]:
+    notes = []
+    for name, one in zip(("places", "suspects", "images"), kinds, strict=True):
+        if one.missing and one.judging.shown:
+            notes.append(
+                f"Too few of the {name} are judged for an estimate: judge the first {one.missing} at least, of "
+                f"{one.judging.shown}."
+            )
+        waiting = one.judging.judged - one.judging.counted
+        if waiting:
+            notes.append(
+                f"{waiting} verdict{'s' * (waiting != 1)} on {name} {'do' if waiting != 1 else 'does'} not count yet: "
+                "those before in the queue have none, and who chooses what to judge would choose the estimate."
+            )
+        if one.gone:
+            notes.append(
+                f"{one.gone} of the drawn {name} {'are' if one.gone != 1 else 'is'} no longer in the dataset. The "
+                "estimate is as if what was removed had been removed at random; draw anew with overwrite=True where it "
+                "was not."
+            )
+    changed = _changed(dataset, record, sample)
+    if changed:
+        notes.append(
+            f"The images or masks of {changed} of the drawn samples have changed since the draw. The estimate is of "
+            "the masks as they were; audit again and draw anew with overwrite=True for those that are there now."
+        )
+    return notes
+
+
+def _changed(dataset: fo.Dataset, record: RunRecord, sample: SamplePart) -> int:
+    """How many of the samples that are shown have another image or mask than at the draw."""
+    kinds = (sample.places, sample.suspects, sample.images)
+    shown = sorted({one for drawn in kinds for one in drawn.samples[: drawn.shown]})
+    view = images_of(dataset).select(shown).exists(record.label_field)
+    if not len(view):
+        return 0
+    table = ClassTable.from_dict(record.class_table)
+    samples = open_samples(
+        view, record.label_field, classes=table.mask_targets(), unknown=record.unknown, skip_failures=True
+    )
+    samples.class_table = table
+    return sum(not _is_same(samples, index, sample) for index in range(len(samples)))
+
+
+def _is_same(samples: SegmentationSamples, index: int, sample: SamplePart) -> bool:
+    try:
+        return list(sample_state(samples, index)) == sample.states.get(samples.ids[index])
+    except SampleError:
+        return False
