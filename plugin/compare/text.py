@@ -43,7 +43,8 @@ def issue_rows(found: Comparison) -> list[dict[str, str]]:
     """A row for each issue, those that have changed most first."""
     rows = []
     for one in found.issues[:LISTED_ISSUES]:
-        state = "new" if not one.before else "gone" if not one.after else f"{one.after - one.before:+,}"
+        more = one.after - one.before
+        state = "new" if not one.before else "gone" if not one.after else f"{more:+,}" if more else "0"
         rows.append({"title": one.title, "before": f"{one.before:,}", "after": f"{one.after:,}", "change": state})
     return rows
 

@@ -53,7 +53,7 @@ def test_a_comparison_by_hand(two_runs: Any) -> None:
     assert issue_rows(found) == [
         {"title": "car given as unlabelled", "before": "1", "after": "0", "change": "gone"},
         {"title": "tree given as unlabelled", "before": "1", "after": "0", "change": "gone"},
-        {"title": "car given as road", "before": "2", "after": "2", "change": "+0"},
+        {"title": "car given as road", "before": "2", "after": "2", "change": "0"},
     ]
     assert image_rows(found)[0] == {
         "image": Path(paths[2]).name,
