@@ -48,7 +48,7 @@ def test_places_are_judged_by_keys(
     page.locator("[data-cy=saved-views-lq-places-to-judge-selection-option]").click()
     page.locator("[data-cy=entry-counts]").get_by_text("11 patches").wait_for()
     grid(page, 11)
-    page.locator("[data-cy=fo-grid] canvas").first.click(position={"x": 40, "y": 40})
+    page.locator("[data-cy=fo-grid] canvas").first.click(position={"x": 90, "y": 90})
     page.locator(_OPEN).wait_for()
     line(page, "in the ring")
     line(page, "0 of 11 reviewed")
