@@ -22,7 +22,7 @@ Expression = Mapping[str, Any]
 
 
 def changed_regions(
-    suspects: str, rejected: str | None, change: Expression, now: datetime, more: Expression | None = None
+    suspects: str, rejected: str | None, change: Expression | str, now: datetime, more: Expression | None = None
 ) -> list[dict[str, Any]]:
     """The change of a sample's regions, as the pipeline of an update: each goes to the field that its verdict says.
 

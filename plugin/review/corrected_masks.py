@@ -16,6 +16,7 @@ from ..base.errors import LabelQualityError, SampleError
 from ..base.progress import Progress, silent
 from ..dataset import display
 from ..dataset.fields import check_names, create_fields, field_name, own_fields
+from ..dataset.region_edits import settle_edits
 from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import CONFIRMED, REJECTED, WRONG
@@ -60,7 +61,7 @@ def default_folder(dataset: fo.Dataset, key: str) -> str:
 def count(dataset: fo.Dataset, key: str, regions: str = CONFIRMED) -> tuple[int, int]:
     """The numbers of images and of regions that would be corrected."""
     _check(dataset, key, regions)
-    collect_edits(dataset, key)
+    settle_edits(dataset, key)
     view = _to_correct(dataset, key, regions)
     return len(view), view.count(f"{field_name(key, SUSPECTS)}.detections")
 

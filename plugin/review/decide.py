@@ -266,7 +266,7 @@ def _verdict(ids: Sequence[ObjectId], values: dict[str, Any], open_only: bool) -
     """What a region is after the verdict on the regions of these ids."""
     label = {"$literal": values["corrected_to"]} if values["corrected_to"] else "$$one.suggested"
     new = {**{name: {"$literal": value} for name, value in values.items()}, "label": label}
-    chosen = {"$in": ["$$one._id", list(ids)]}
+    chosen: dict[str, Any] = {"$in": ["$$one._id", list(ids)]}
     if open_only:
         chosen = {"$and": [chosen, {"$eq": [{"$ifNull": ["$$one.verdict", None]}, None]}]}
     return {"$cond": [chosen, {"$mergeObjects": ["$$one", new]}, "$$one"]}

@@ -15,11 +15,11 @@ from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..dataset.fields import field_name
 from ..dataset.record_parts import SuspectPart
+from ..dataset.region_edits import settle_edits
 from ..dataset.region_patches import update_patches
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import CONFIRMED, REJECTED, has_rejected, rejected_name
-from ..runs.collect_edits import collect_edits
 from ..runs.findings import each_id
 from ..runs.search_suspects import rated_rows
 from ..samples.private_fiftyone import stored_samples
@@ -66,7 +66,8 @@ def learn_from_verdicts(dataset: fo.Dataset, key: str, *, view: fo.DatasetView |
         LabelQualityError: no such run, its suspects have no probability, or its files are gone
     """
     store, least = rated_set(load_record(dataset, key))
-    collect_edits(dataset, key, view=view)
+    # What was deleted or moved teaches nothing, and to look for that takes as long as to learn
+    settle_edits(dataset, key, view=view)
     verdicts = _verdicts(dataset, key)
     moments, reviewed, mistakes = Moments(), [], []
     for row in rated_rows(store, least):

@@ -22,6 +22,7 @@ from ..dataset.fields import field_name
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS, strength_name
 from ..dataset.views import group_view, suspect_regions
+from ..runs.collect_edits import collect_edits
 from ..runs.findings import each_id
 from ..runs.search_suspects import rated_rows
 from ..samples.private_fiftyone import root_of
@@ -70,6 +71,8 @@ def order_suspects(
     if (given is None) != (suggested is None):
         raise LabelQualityError("Expected `given` and `suggested` together, the two classes of an issue, or neither.")
     record = load_record(dataset, key)
+    # What was edited in the App is reviewed by that
+    collect_edits(dataset, key)
     field = field_name(key, SUSPECTS)
     if given is None or suggested is None:
         view = suspect_regions(dataset, key)

@@ -52,7 +52,7 @@ def restore_suspects(
         )
     wanted: dict[str, set[float]] = defaultdict(set)
     for one in regions:
-        wanted[str(one["sample"])].add(one.get("evidence"))
+        wanted[str(one["sample"])].add(float(one.get("evidence") or 0.0))
     found = {
         (sample_id, one["evidence"]): one
         for sample_id, several in found_again(dataset, load_record(dataset, key), wanted).items()

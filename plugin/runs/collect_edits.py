@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import fiftyone as fo
+import numpy as np
 from bson import ObjectId
 
 from ..base.database_errors import database_errors
@@ -21,13 +22,15 @@ from ..dataset.verdicts import EDITED
 from ..labels.class_table import ClassTable
 from ..samples.private_fiftyone import root_of
 from ..store.run_folder import RunFolder
+from ..store.sets import SuspectSet
 from ..suspects.config import SuspectConfig
 from ..suspects.image_suspects import ImageSuspects
+from .findings import each_id
 from .published import recorded_suspects
 from .search_suspects import image_suspects, shown_rows
 
-#: Images that are looked at together
-_PORTION = 500
+#: Shards of images that are looked at together
+_SHARDS = 32
 #: Least part of a pixel by which a moved box is elsewhere
 _MOVED = 0.5
 
@@ -115,17 +118,27 @@ def _differences(dataset: fo.Dataset, record: RunRecord) -> Iterator[tuple[dict[
     names = ClassTable.from_dict(record.class_table).names
     least = SuspectConfig.from_params(part.config).min_probability
     for store in recorded_suspects(RunFolder(record.folder), record):
-        remaining = (one for one in image_suspects(store, shown_rows(store, least)) if len(one.evidence))
-        while portion := {one.sample_id: one for one in islice(remaining, _PORTION)}:
-            missing, moved = dict[str, list[Document]](), set[ObjectId]()
-            for sample_id, regions in published_regions(dataset, record.key, list(portion)):
-                image = portion[sample_id]
-                gone = _gone(image, regions)
+        rows = shown_rows(store, least)
+        while portion := list(islice(rows, _SHARDS)):
+            files = {path: sample for row in portion for sample, path in _files(store, row)}
+            regions = dict(published_regions(dataset, record.key, list(dict.fromkeys(files.values()))))
+            there = {one.get("mask_path") for several in regions.values() for one in several}
+            # Few have lost their file, and fewer still are elsewhere: only those are looked at more closely
+            edited = {sample for path, sample in files.items() if path not in there and sample in regions}
+            elsewhere = set(_moved(portion, store, regions))
+            missing = dict[str, list[Document]]()
+            for image in image_suspects(store, portion) if edited else ():
+                gone = _gone(image, regions[image.sample_id]) if image.sample_id in edited else ()
                 if gone:
                     found = suspect_documents(image, names)
-                    missing[sample_id] = [one for one in found if one["mask_path"] in gone]
-                moved |= set(_moved(image, regions))
-            yield missing, moved
+                    missing[image.sample_id] = [one for one in found if one["mask_path"] in gone]
+            yield missing, elsewhere
+
+
+def _files(store: SuspectSet, row: dict[str, Any]) -> list[tuple[str, str]]:
+    """The sample and the file of the mask of each region of a shard's results."""
+    ids = each_id(row)
+    return list(zip(ids, store.mask_files(ids, row["numbers"].tolist()), strict=True))
 
 
 def _gone(image: ImageSuspects, regions: Sequence[Document]) -> set[str]:
@@ -138,14 +151,17 @@ def _gone(image: ImageSuspects, regions: Sequence[Document]) -> set[str]:
     return {path for path, nats in found if path not in files and nats not in evidence}
 
 
-def _moved(image: ImageSuspects, regions: Sequence[Document]) -> Iterator[ObjectId]:
+def _moved(
+    rows: Sequence[dict[str, Any]], store: SuspectSet, regions: Mapping[str, Sequence[Document]]
+) -> Iterator[ObjectId]:
     """Ids of the regions that have the file of their mask and are not where the run has found them."""
-    height, width = image.size
-    boxes = dict(zip(image.masks, image.box.tolist(), strict=True))
-    for one in regions:
-        found: Any = boxes.get(one.get("mask_path") or "")
-        if found is None or one.get("verdict") == EDITED:
-            continue
-        pixels = [share * side for share, side in zip(one["bounding_box"], (width, height) * 2, strict=True)]
-        if any(abs(now - then) >= _MOVED for now, then in zip(pixels, found, strict=True)):
-            yield one["_id"]
+    known = {one.get("mask_path"): one for several in regions.values() for one in several}
+    for row in rows:
+        sizes = row["sizes"][:, [1, 0, 1, 0]].repeat(row["counts"], axis=0)
+        found = [(place, known[path]) for place, (_, path) in enumerate(_files(store, row)) if path in known]
+        places = [place for place, _ in found]
+        boxes = np.array([one["bounding_box"] for _, one in found], float).reshape(-1, 4)
+        shift = np.abs(boxes * sizes[places] - row["box"][places]).max(axis=1, initial=0)
+        for moved in np.flatnonzero(shift >= _MOVED).tolist():
+            if found[moved][1].get("verdict") != EDITED:
+                yield found[moved][1]["_id"]
