@@ -26,6 +26,7 @@ from ..dataset.suspect_fields import check_suspects
 from ..pixels.resample import to_probabilities
 from ..predictions.from_folds import fold_groups
 from ..review.corrections import reviewed_run
+from ..runs.collect_edits import collect_edits
 from ..runs.reopen import reopen_run
 from ..runs.run import Run
 from ..runs.turns import writing
@@ -59,7 +60,8 @@ def measure_gain(
     judged by networks that have not seen it. Intervals are of a bootstrap that is paired over the images (over groups
     or blocks of frames where folds keep those together) and over the seeds.
 
-    The result is kept in the run's record (``load_record(dataset, key).gain``); nothing else is written to the dataset.
+    The result is kept in the run's record (``load_record(dataset, key).gain``); nothing else is written to
+    the dataset, but that what was edited in the App is taken as a verdict first.
     Started again after a kill, it goes on with the training that was under way.
 
     Args:
@@ -84,6 +86,7 @@ def measure_gain(
     request = GainRequest.from_params({"key": key} | {name: parameters[name] for name in parameters if name in own})
     dataset = root_of(collection)
     record = reviewed_run(dataset, request.key)
+    collect_edits(dataset, request.key)
     config = training_config(record, {name: parameters[name] for name in parameters if name in of_training})
     config.check()
     with database_errors(), reopen_run(dataset, request, progress, check_suspects) as run:

@@ -12,7 +12,7 @@ from bson import ObjectId
 from ..dataset.fields import field_name
 from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import SUSPECTS
-from ..dataset.verdicts import CONFIRMED, has_rejected, rejected_name
+from ..dataset.verdicts import WRONG, has_rejected, rejected_name
 from ..samples.private_fiftyone import stored_samples
 
 #: A suspect as MongoDB keeps it
@@ -26,8 +26,8 @@ class Reviewed:
     Args:
         suspects: all, rejected ones among them
         images: with at least one that is not rejected
-        confirmed: the given mask is wrong there
-        rejected: it is right
+        confirmed: the given mask is wrong there; what was redrawn or added in the App is confirmed by that
+        rejected: it is right, or the suspect was deleted in the App
         expected: of those that nobody has reviewed, how many are probably real; None where none has a probability
         reviewers: name to the verdicts given
         last: when the last verdict was given, ISO 8601; None without any
@@ -62,8 +62,8 @@ def count_reviewed(dataset: fo.Dataset, key: str) -> Reviewed:
                 rated = row["expected"] if row["rated"] else None
                 found.expected = rated if found.expected is None else found.expected + (rated or 0.0)
                 continue
-            found.confirmed += row["regions"] * (verdict == CONFIRMED)
-            found.rejected += row["regions"] * (verdict != CONFIRMED)
+            found.confirmed += row["regions"] * (verdict in WRONG)
+            found.rejected += row["regions"] * (verdict not in WRONG)
             found.reviewers[str(reviewer)] = found.reviewers.get(str(reviewer), 0) + row["regions"]
             last = row["last"].isoformat(timespec="minutes") if row["last"] is not None else None
             found.last = max(filter(None, (found.last, last)), default=None)

@@ -18,10 +18,13 @@ from ..base.console import format_seconds
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress, silent
+from ..dataset.fields import field_name
 from ..dataset.record_parts import COMPLETE
 from ..dataset.run_record import RunRecord, load_record
+from ..dataset.suspect_fields import SUSPECTS
 from ..gain.text import class_rows, gain_sentences, score_rows
 from ..review.export_folder import in_home
+from ..runs.collect_edits import collect_edits
 from ..runs.overview import BINS, bin_range
 from ..runs.summary import RankedImage, ranking
 from ..samples.private_fiftyone import root_of
@@ -97,7 +100,8 @@ def write_report(
     It says how many images were checked and what was found, shows the worst images and the issues with examples, what
     people have decided, what the corrections are worth where that was measured (`measure_gain`), and how all of it was
     measured. The file needs no other file and no network; it is light or dark as the reader's system is, and prints.
-    Everything in it is as the dataset is now; nothing of the dataset changes.
+    Everything in it is as the dataset is now; nothing of the dataset changes, but that what was edited in the App
+    is taken as a verdict first.
 
     Args:
         collection: the dataset, or a view of it; the whole run is reported
@@ -122,6 +126,8 @@ def write_report(
             "predictions: score_label_quality."
         )
     target = check_report_path(request.path or default_path(dataset), request.overwrite)
+    if dataset.has_sample_field(field_name(request.key, SUSPECTS)):
+        collect_edits(dataset, request.key)
     worst = ranking(dataset, request.key, request.images)
     issues = sorted(record.issues, key=lambda one: -one.regions)[: request.issues]
     total = len(worst) + len(issues)

@@ -104,6 +104,19 @@ def test_it_says_what_was_found_and_decided_and_needs_nothing_else(audited: Any,
     assert re.search(r"Ann 2 Ben 1", page.text)
 
 
+def test_what_was_redrawn_counts_as_confirmed(audited: Any) -> None:
+    from label_quality import set_verdict
+    from label_quality.plugin.report.findings import count_reviewed
+
+    suspects = audited.values("lq_suspects.detections.id", unwind=True)
+    set_verdict(audited, "lq", suspects[:1], "confirmed", reviewer="Ann")
+    sample = audited.match_labels(ids=suspects[:1]).first()
+    next(one for one in sample.lq_suspects.detections if one.id == suspects[0]).verdict = "edited"
+    sample.save()
+    found = count_reviewed(audited, "lq")
+    assert (found.confirmed, found.rejected, found.reviewers) == (1, 0, {"Ann": 1})
+
+
 def test_its_pictures_are_the_image_and_its_masks(audited: Any, tmp_path: Path) -> None:
     page = report(audited, tmp_path / "report.html", images=1, issues=0)
     worst = audited.sort_by("lq_quality").first()
