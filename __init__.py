@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .plugin.review.corrected_masks import write_corrected_masks
     from .plugin.review.decide import set_verdict
     from .plugin.review.learn import learn_from_verdicts
+    from .plugin.review.load_corrections import load_corrections
     from .plugin.samples.folders import attach_predictions, dataset_from_folders
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "list_benchmarks",
     "list_runs",
     "load_benchmark",
+    "load_corrections",
     "load_record",
     "score_label_quality",
     "score_objects",
@@ -67,6 +69,7 @@ _MODULES = {
     "review.corrected_masks": "write_corrected_masks",
     "review.decide": "set_verdict",
     "review.learn": "learn_from_verdicts",
+    "review.load_corrections": "load_corrections",
     "samples.folders": "attach_predictions dataset_from_folders",
 }
 

@@ -12,6 +12,7 @@ from .export_clean_dataset import ExportCleanDataset
 from .export_relabelling_queue import ExportRelabellingQueue
 from .find_suspects import FindSuspects
 from .list_runs import ListRuns
+from .load_corrections import LoadCorrections
 from .panel.image import ImageQualityPanel
 from .panel.panel import LabelQualityPanel
 from .review_suspects import ReviewState, ReviewSuspects
@@ -40,6 +41,7 @@ def register(plugin: Any) -> None:
         ExportRelabellingQueue,
         SendToAnnotation,
         WriteCorrectedMasks,
+        LoadCorrections,
         ExportCleanDataset,
         ListRuns,
         DeleteRun,

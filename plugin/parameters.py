@@ -6,7 +6,7 @@ from .base.parameters import merged
 from .benchmark.config import BenchmarkConfig, BenchmarkRequest
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
-from .review.config import CleanRequest
+from .review.config import CleanRequest, CorrectionRequest
 from .runs.request import ObjectRequest, Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
@@ -25,4 +25,5 @@ PARAMETERS = {
         without=("architecture", "only_folds"),
     ),
     "export_clean_dataset": merged(CleanRequest),
+    "load_corrections": merged(CorrectionRequest),
 }

@@ -21,9 +21,10 @@ COMMANDS = {
     "score_objects": "objects",
     "benchmark_scores": "benchmark",
     "export_clean_dataset": "export",
+    "load_corrections": "corrections",
 }
 #: Functions that take a run, and so no field of given masks
-OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset")
+OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", "load_corrections")
 #: Parameters whose option has another name, or that the command has a way of its own to say
 RENAMED = {"truth_field": "truth", "run_key": "run"}
 
@@ -31,6 +32,11 @@ RENAMED = {"truth_field": "truth", "run_key": "run"}
 def options(function: str) -> dict[str, argparse.Action]:
     commands = make_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
     return {action.dest: action for action in commands[COMMANDS[function]]._actions}
+
+
+def predicts(function: str) -> bool:
+    """Whether the function takes a source of predictions, each with parameters of its own."""
+    return "source" in PARAMETERS[function] and bool(PARAMETERS[function]["source"].choices)
 
 
 def said_default(one: Parameter) -> str:
@@ -58,8 +64,13 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
     from label_quality.plugin import audit
     from label_quality.plugin.benchmark.run import benchmark_scores
     from label_quality.plugin.review.clean_dataset import export_clean_dataset
+    from label_quality.plugin.review.load_corrections import load_corrections
 
-    others = {"benchmark_scores": benchmark_scores, "export_clean_dataset": export_clean_dataset}
+    others = {
+        "benchmark_scores": benchmark_scores,
+        "export_clean_dataset": export_clean_dataset,
+        "load_corrections": load_corrections,
+    }
     called = others.get(function) or getattr(audit, function)
     given = (dataset,) if function in OF_A_RUN else (dataset, "ground_truth")
     with pytest.raises(LabelQualityError, match="Unknown parameter 'nonsense'") as caught:
@@ -68,7 +79,7 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
     named = {"source", "suspects", "predictions", "key"} & set(PARAMETERS[function])
     of_sources = {name for source in ("model", "files") for name in table(PREDICTION_SOURCES[source])}
     of_source = of_sources - set(table(PREDICTION_SOURCES["cross_validation"]))
-    assert known | named | (of_source if "source" in PARAMETERS[function] else set()) == set(PARAMETERS[function])
+    assert known | named | (of_source if predicts(function) else set()) == set(PARAMETERS[function])
 
 
 FORMS: dict[str, list[dict[str, Any]]] = {
@@ -78,6 +89,7 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "find_suspects": [{}],
     "score_objects": [{}],
     "export_clean_dataset": [{}],
+    "load_corrections": [{}],
     "benchmark_scores": [{}, {"blocks": True}, {"how": "truth"}],
 }
 #: What operators are told beside the parameters
@@ -141,7 +153,7 @@ def test_the_operator_takes_every_parameter_from_python(
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(operator, "call", lambda ctx, params, delegate, progress: sent.append(params))
     given = (scored,) if function in OF_A_RUN else (scored, "ground_truth")
-    sources = list(PREDICTION_SOURCES) if "source" in PARAMETERS[function] else [None]
+    sources = list(PREDICTION_SOURCES) if predicts(function) else [None]
     for source in sources:
         extra = {"source": source} if source else {}
         names = set(operator.engine_names(extra)) if source else set(PARAMETERS[function])

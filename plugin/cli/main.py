@@ -17,14 +17,14 @@ from ..base.parameters import table
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
-from ..review.config import CleanRequest
+from ..review.config import CleanRequest, CorrectionRequest
 from ..runs.request import Request, Stages
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
 from . import benchmark as cli_benchmark
 from .data import UsageError, check_data, load_dataset, open_data, started_fiftyone
 from .parser import make_parser
-from .text import counted, describe, export_text, listed, objects_text, runs_table, suspects_text
+from .text import corrections_text, counted, describe, export_text, listed, objects_text, runs_table, suspects_text
 
 #: Names that errors may give in backticks and that are options here
 _OPTIONS = {name for parameters in PARAMETERS.values() for name in parameters} | {
@@ -158,6 +158,20 @@ def _export(options: argparse.Namespace) -> None:
         print(export_text(made))
 
 
+def _load_corrections(options: argparse.Namespace) -> None:
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["load_corrections"]}
+    CorrectionRequest.from_params(parameters)
+    with started_fiftyone():
+        from ..review.load_corrections import load_corrections
+
+        progress = TerminalProgress()
+        try:
+            made = load_corrections(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(corrections_text(made, parameters.get("key", CorrectionRequest.key)))
+
+
 def _app(options: argparse.Namespace) -> None:
     with started_fiftyone():
         _open_app(load_dataset(options.dataset), options.port, options.key)
@@ -199,6 +213,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "suspects": _suspects,
     "objects": _objects,
     "queue": _queue,
+    "corrections": _load_corrections,
     "export": _export,
     "benchmark": cli_benchmark.run,
     "demo": _demo,

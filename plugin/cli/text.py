@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from ..base.console import format_seconds, format_table, short_path
 
 if TYPE_CHECKING:
+    from ..dataset.record_parts import CorrectionPart
     from ..dataset.run_record import RunRecord
     from ..review.clean_dataset import ExportedDataset
     from ..runs.summary import FoundSuspects, RankedImage, RunSummary, ScoredObjects
 
 _SHOWN_FAILURES = 10
 _SHOWN_NAMES = 5
+_SHOWN_PAIRS = 20
 
 
 def describe(summary: RunSummary, worst: int = 10) -> str:
@@ -107,6 +109,25 @@ def export_text(made: ExportedDataset) -> str:
     left = {"with a suspect that nobody has reviewed": made.dropped, "without a mask": made.without_mask}
     lines += [f"Left out: {counted(number, 'image')} {why}." for why, number in left.items() if number]
     return "\n".join([*lines, *_left_out(made.failures, "the manifest")])
+
+
+def corrections_text(made: CorrectionPart, key: str) -> str:
+    """What corrected masks change, by pairs of classes in a table, and what becomes of the suspects."""
+    changed, pixels = counted(made.changed, "image"), counted(made.pixels, "pixel")
+    lines = [f"Loaded {counted(made.images, 'corrected mask')} from {made.source}: {changed} and {pixels} changed."]
+    resolved = f"{counted(made.resolved, 'suspect')} resolved ({made.as_suggested} as suggested)"
+    rejected = f" ({made.rejected} rejected, as whole images were reviewed)" if made.rejected else ""
+    new = "" if made.newly_wrong is None else f", {made.newly_wrong} newly wrong"
+    if made.resolved or made.still_suspect or new:
+        lines.append(f"{resolved}, {made.still_suspect} still suspect{rejected}{new}.")
+    lines += [f"Note: {note}" for note in made.notes]
+    if made.pairs:
+        rows = [[one.given, one.became, one.pixels, one.images] for one in made.pairs[:_SHOWN_PAIRS]]
+        more = len(made.pairs) - len(rows)
+        lines += ["", format_table(["was", "is", "pixels", "images"], rows)]
+        lines += [f"... and {more} more pairs of classes, all in the run's record."] if more > 0 else []
+    lines += _left_out([f"{one['sample_id']}: {one['problem']}" for one in made.failures], "the run's record")
+    return "\n".join([*lines, "", f"The saved view '{key}: corrected images' shows them, the most changed first."])
 
 
 def listed(names: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from ..samples.failures import LeftOut
 from ..suspects.class_effects import ClassEffect
 from ..suspects.issues import Group
 from .custom_runs import AUDIT, check_key, delete_content, how_to_replace, load_content, load_header, save_content
-from .record_parts import COMPLETE, ObjectPart, Overview, PredictionPart, ScorePart, SuspectPart
+from .record_parts import COMPLETE, CorrectionPart, ObjectPart, Overview, PredictionPart, ScorePart, SuspectPart
 from .saved_views import repair
 
 _PACKAGES = {
@@ -58,6 +58,7 @@ _PLACES = {
     "overview": "overview",
     "suspects": "suspects",
     "objects": "objects",
+    "corrections": "corrections",
     "issues": "groups",
     "classes": "classes",
     "label_miou": "label_miou",
@@ -102,6 +103,7 @@ class RunRecord:
         overview: the run at a glance; None where it has no scores
         suspects: what was found; None where suspects were not asked for
         objects: scores of annotated objects; None where they were not asked for
+        corrections: corrected masks that were loaded; None where there are none
         issues: suspects by given and suggested class, the most evidence first
         classes: each class before and after all suggestions
         label_miou: mean IoU of the given labels with the suggested ones; None where suspects were not looked for
@@ -139,6 +141,7 @@ class RunRecord:
     overview: Overview | None = None
     suspects: SuspectPart | None = None
     objects: ObjectPart | None = None
+    corrections: CorrectionPart | None = None
     issues: list[Group] = field(default_factory=list)
     classes: list[ClassEffect] = field(default_factory=list)
     label_miou: float | None = None
@@ -146,7 +149,7 @@ class RunRecord:
     @property
     def sets(self) -> frozenset[str]:
         """Names of the sets in the folder that hold the run's files."""
-        parts = (self.scores, self.predictions, self.suspects, self.objects)
+        parts = (self.scores, self.predictions, self.suspects, self.objects, self.corrections)
         return frozenset(part.set for part in parts if part is not None and part.set)
 
     def to_dict(self) -> dict[str, Any]:

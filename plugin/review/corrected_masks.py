@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
+import numpy as np
 from fiftyone import ViewField as F
 
 from ..base.database_errors import database_errors
@@ -19,12 +20,13 @@ from ..dataset import display
 from ..dataset.fields import check_names, create_fields, field_name, own_fields
 from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import SUSPECTS
-from ..dataset.verdicts import CONFIRMED, REJECTED
+from ..dataset.verdicts import CONFIRMED, REJECTED, RESOLVED
 from ..runs.housekeeping import dataset_folder, dataset_id, default_parent
 from ..samples.inputs import SegmentationSamples
 from ..samples.private_fiftyone import root_of
 from ..samples.slices import images_of
-from .corrections import PORTION, Regions, as_png, given_mask, paint, reviewed_run, unchanged_samples
+from .corrections import PORTION, Region, Regions, as_png, given_mask, paint, reviewed_run, unchanged_samples
+from .loaded_masks import LoadedMasks, lay_over, read_loaded
 from .written_files import WrittenFiles
 
 CORRECTED = "corrected"
@@ -77,6 +79,8 @@ def write_corrected_masks(
 ) -> Corrected:
     """Writes corrected masks as PNG files named like their images, and shows them in the field ``<key>_corrected``.
 
+    In these images, corrected masks that were loaded count as far as they differ from the given ones.
+
     The given masks are only read, and must be those that the suspects were found in. Doing it again replaces the masks
     of the time before, but none that somebody has changed or put there; deleting the run deletes the field and leaves
     the files.
@@ -117,18 +121,17 @@ def write_corrected_masks(
     dataset.clear_sample_field(name)
     dataset.mask_targets = {**dataset.mask_targets, name: samples.class_table.mask_targets()}
     display.show_suspects(dataset, key, own_fields(dataset, key))
-    found, images, corrected = Regions(dataset, record), 0, 0
+    found, loaded_masks, images, corrected = Regions(dataset, record), LoadedMasks(dataset, record), 0, 0
     for first in range(0, len(samples), PORTION):
         indices = range(first, min(first + PORTION, len(samples)))
-        regions_of = found.of([samples.ids[index] for index in indices])
+        ids = [samples.ids[index] for index in indices]
+        regions_of, loaded = found.of(ids), loaded_masks.of(ids)
         written: dict[str, fo.Segmentation] = {}
         for index in indices:
             sample_id = samples.ids[index]
             here = [one for one in regions_of.get(sample_id, []) if _is_meant(one.get("verdict"), regions)]
             try:
-                mask = given_mask(samples, index)
-                for region in here:
-                    paint(mask, region, samples.class_table, sample_id)
+                mask = _corrected(samples, index, here, loaded.get(sample_id))
                 content = as_png(mask, sample_id)
             except SampleError as error:
                 failures.add(error)
@@ -141,6 +144,22 @@ def write_corrected_masks(
             dataset.set_values(name, written, key_field="id")
     failures.require(images)
     return Corrected(name, str(folder.folder), images, corrected, failures.sentences())
+
+
+def _corrected(samples: SegmentationSamples, index: int, regions: Sequence[Region], loaded: str | None) -> np.ndarray:
+    """A given mask with regions that have the class they should be; where corrections were loaded, as they say."""
+    given, table, sample_id = given_mask(samples, index), samples.class_table, samples.ids[index]
+    if loaded is None:
+        mask = given
+        for region in regions:
+            paint(mask, region, table, sample_id)
+        return mask
+    corrected = read_loaded(loaded, given, table, sample_id)
+    mask = corrected.copy()
+    for region in regions:
+        if region.get("outcome") != RESOLVED:
+            paint(mask, region, table, sample_id)
+    return lay_over(mask, given, corrected)
 
 
 def _check(dataset: fo.Dataset, key: str, regions: str) -> RunRecord:

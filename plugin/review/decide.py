@@ -91,6 +91,7 @@ def set_verdict(
         "corrected_to": corrected_to,
         "reviewed_by": None,
         "reviewed_at": None,
+        "verdict_from": None,
     }
     now = datetime.now(timezone.utc)
     if verdict is not None:
@@ -99,6 +100,26 @@ def set_verdict(
     samples = {"_id": {"$in": list({region["sample"] for region in regions})}}
     stored_samples(dataset).update_many(samples, _update(ids, values, suspects, rejected, now))
     update_error_types(dataset, key, samples)
+    refresh_patches(dataset, key, samples, ids, view)
+
+
+def refresh_patches(
+    dataset: fo.Dataset,
+    key: str,
+    samples: dict[str, Any],
+    ids: Sequence[ObjectId],
+    view: fo.DatasetView | None = None,
+) -> None:
+    """Has the patches that FiftyOne has made of regions follow these: changed, rejected or put back.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        samples: MongoDB's query of the samples that have the regions
+        ids: of the regions
+        view: patches of suspects that are on show, to be kept up to date beside the run's own
+    """
+    suspects = field_name(key, SUSPECTS)
     for patches in _patches(dataset, key, suspects, view):
         _update_patches(dataset, patches, samples, ids, suspects)
 
@@ -214,21 +235,35 @@ def _update(
     ids: Sequence[ObjectId], values: dict[str, Any], suspects: str, rejected: str | None, now: datetime
 ) -> list[dict[str, Any]]:
     """The change of the samples that have these regions, as one atomic step for each."""
-    fields = [suspects, rejected] if rejected else [suspects]
-    every = {"$concatArrays": [{"$ifNull": [f"${name}.detections", []]} for name in fields]}
     label = {"$literal": values["corrected_to"]} if values["corrected_to"] else "$$one.suggested"
     new = {**{name: {"$literal": value} for name, value in values.items()}, "label": label}
     chosen = {"$cond": [{"$in": ["$$one._id", list(ids)]}, {"$mergeObjects": ["$$one", new]}, "$$one"]}
-    regions = {"$map": {"input": every, "as": "one", "in": chosen}}
+    return [{"$set": change_regions(chosen, suspects, rejected) | {"last_modified_at": now}}]
+
+
+def change_regions(change: Mapping[str, Any], suspects: str, rejected: str | None) -> dict[str, Any]:
+    """What a ``$set`` of MongoDB's makes of a sample's fields of regions.
+
+    Args:
+        change: expression of what becomes of a region, which is ``$$one``
+        suspects: field of the suspects
+        rejected: field of the rejected ones, None where there is none
+
+    Returns:
+        each field to its new content, in which those that are rejected now are apart
+    """
+    fields = [suspects, rejected] if rejected else [suspects]
+    every = {"$concatArrays": [{"$ifNull": [f"${name}.detections", []]} for name in fields]}
+    regions = {"$map": {"input": every, "as": "one", "in": change}}
     live, removed = (
         {"$filter": {"input": regions, "as": "one", "cond": {test: ["$$one.verdict", REJECTED]}}}
         for test in ("$ne", "$eq")
     )
-    written = {f"{suspects}.detections": _strongest_first(live), "last_modified_at": now}
+    written: dict[str, Any] = {f"{suspects}.detections": _strongest_first(live)}
     if rejected:
         some = {"$gt": [{"$size": removed}, 0]}
         written[rejected] = {"$cond": [some, {"_cls": "Detections", "detections": removed}, "$$REMOVE"]}
-    return [{"$set": written}]
+    return written
 
 
 def update_error_types(dataset: fo.Dataset, key: str, samples: dict[str, Any]) -> None:
