@@ -144,5 +144,6 @@ def _check(form: Form, key: str) -> None:
     if record.corrections is not None:
         text = f"Replaces the masks that were loaded from {record.corrections.source}."
         form.warning("replaces", text)
-    where = table(CorrectionRequest)["source_kind"].choices[kind].lower()
+    choices = table(CorrectionRequest)["source_kind"].choices
+    where = choices[kind].lower() if isinstance(choices, Mapping) else kind
     form.notice("plan", f"Loads from {where}, into '{key}_corrections'. The given masks stay.")

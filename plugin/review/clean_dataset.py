@@ -345,7 +345,8 @@ class _Export:
             if region.get("verdict_from") == CORRECTIONS:
                 verdict = "corrected"
             shown = {**region, "verdict": verdict, "drawn": is_drawn(region)}
-            described.append(describe_region(shown, became, inside, np.count_nonzero(_differ(mask, before) & inside)))
+            pixels = int(np.count_nonzero(_differ(mask, before) & inside))
+            described.append(describe_region(shown, became, inside, pixels))
         return mask, described
 
     def _encoded(self, mask: np.ndarray, index: int) -> np.ndarray:

@@ -188,7 +188,8 @@ class Comparison:
         for region in regions:
             change = region_change(pixels_of(region, before.shape, sample_id), before, after)
             outcomes.append([region["id"], change.resolved, change.became])
-        found, rated = (), None
+        found: Sequence[Region] = ()
+        rated = None
         if pixels and self.searcher is not None and sample_id in self.searcher.scored:
             found, rated = self.searcher.new_suspects(index, after, changed)
         return {

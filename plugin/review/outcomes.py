@@ -65,7 +65,9 @@ class OutcomeWriter:
         """Takes back what corrections of before have said, also in images that are corrected no more."""
         fields = [name for name in (self._suspects, self._rejected) if name]
         paths = [f"{name}.detections" for name in fields]
-        marked = {"$or": [{f"{path}.{name}": {"$ne": None}} for path in paths for name in ("outcome", "verdict_from")]}
+        # Of any of an image's regions; others may have been found or drawn since
+        said = [{name: {"$nin": [None]}} for name in ("outcome", "verdict_from")]
+        marked = {"$or": [{path: {"$elemMatch": {"$or": said}}} for path in paths]}
         shown = {f"{path}.{name}": True for path in paths for name in ("_id", "outcome", "verdict_from")}
         found = stored_samples(self._dataset).find(marked, shown)
         while portion := list(islice(found, _PORTION)):

@@ -169,6 +169,21 @@ def test_a_new_search_keeps_the_corrections_and_a_new_run_says_that_they_are_gon
     assert {one.verdict for one in sample_of(run, 0).lq_suspects.detections} == {"confirmed"}
 
 
+def test_what_corrections_said_is_taken_back_after_a_new_search_too(run: Any, tmp_path: Path) -> None:
+    from label_quality import find_suspects
+
+    # The car is mended: only its verdict is carried to the new search, the tree has no outcome then
+    load(run, mended(tmp_path / "mended", {0: drawn((CAR, 7), (TREE, 0))}))
+    find_suspects(run, key="lq", min_probability=0.0, min_area=0.002)
+    found = {one.suggested: one for one in sample_of(run, 0).lq_suspects.detections}
+    assert [found[name].get_attribute_value("outcome", None) for name in ("car", "tree")] == ["resolved", None]
+    load(run, mended(tmp_path / "none", {5: GIVEN}))
+    left = sample_of(run, 0).lq_suspects.detections
+    names = ("verdict", "outcome", "verdict_from", "reviewed_by")
+    assert len(left) == 2
+    assert {one.get_attribute_value(name, None) for one in left for name in names} == {None}
+
+
 def test_the_same_run_again_keeps_what_was_loaded(run: Any, tmp_path: Path) -> None:
     from label_quality import audit_labels
 
