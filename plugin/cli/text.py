@@ -120,6 +120,9 @@ def corrections_text(made: CorrectionPart, key: str) -> str:
     new = "" if made.newly_wrong is None else f", {made.newly_wrong} newly wrong"
     if made.resolved or made.still_suspect or new:
         lines.append(f"{resolved}, {made.still_suspect} still suspect{rejected}{new}.")
+    if made.quality is not None:
+        before, after = made.quality
+        lines.append(f"The changed images have a mean quality of {after:.3f}, in place of {before:.3f}.")
     lines += [f"Note: {note}" for note in made.notes]
     if made.pairs:
         rows = [[one.given, one.became, one.pixels, one.images] for one in made.pairs[:_SHOWN_PAIRS]]

@@ -18,7 +18,10 @@ from .verdicts import NEWLY_WRONG
 CORRECTIONS = "corrections"
 NEW_SUSPECTS = "newly_wrong"
 
-_PIXELS_TEXT = "Pixels in which the corrected mask differs from the given one"
+_ATTRIBUTES = {
+    "pixels": (fo.IntField, "Pixels in which the corrected mask differs from the given one"),
+    "quality": (fo.FloatField, "The run's quality of the corrected mask, where it was changed. In [0, 1]"),
+}
 _TEXTS = {
     CORRECTIONS: "Corrected masks that were loaded; `pixels` of each differ from the given mask.",
     NEW_SUSPECTS: "Suspects in the corrected masks, where these were changed: they are probably wrong there.",
@@ -57,16 +60,16 @@ def create_correction_fields(
         }
         for name, kind in kinds.items()
     }
-    pixels = described(masks, {"pixels": (fo.IntField, _PIXELS_TEXT)})
-    create_fields(dataset, key, fields, {**pixels, **suspect_attributes(f"{suspects}.detections", rated)})
+    attributes = {**described(masks, _ATTRIBUTES), **suspect_attributes(f"{suspects}.detections", rated)}
+    create_fields(dataset, key, fields, attributes)
     dataset.clear_sample_fields([masks, suspects])
     dataset.mask_targets = {**dataset.mask_targets, masks: dict(targets)}
     display.show_corrections(dataset, key, own_fields(dataset, key))
 
 
-def corrected_mask(path: str, pixels: int) -> Document:
-    """The value of a sample's corrected mask, which is in a file and differs in so many pixels."""
-    return segmentation(path, pixels=pixels)
+def corrected_mask(path: str, pixels: int, quality: float | None) -> Document:
+    """The value of a sample's corrected mask: its file, the pixels that differ, and its quality where that is known."""
+    return segmentation(path, pixels=pixels, quality=quality)
 
 
 def new_suspects(image: ImageSuspects, names: Sequence[str]) -> Document:

@@ -158,6 +158,8 @@ class CorrectionPart:
         still_suspect: suspects in these images that the corrections have left as they were
         rejected: of these, suspects that were rejected, as whole images had been reviewed
         newly_wrong: suspects in the corrected masks where these were changed; None where it is not known
+        quality: mean quality of the changed images, with the given masks and with the corrected ones, in [0, 1]; None
+            where it is not known
         notes: sentences that the user must know
         failures: samples whose corrected mask could not be used
         config: what was asked, as `CorrectionRequest.to_dict` gives it
@@ -177,6 +179,7 @@ class CorrectionPart:
     still_suspect: int = 0
     rejected: int = 0
     newly_wrong: int | None = None
+    quality: list[float] | None = None
     notes: list[str] = field(default_factory=list)
     failures: list[LeftOut] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)

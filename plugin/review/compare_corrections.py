@@ -18,6 +18,7 @@ from ..dataset.run_record import RunRecord
 from ..labels.class_table import LARGEST_ID
 from ..labels.mask_changes import MOST, changed_pairs, region_change
 from ..runs.kept import check_unchanged, has_usual, read_bank, read_usual, scored_states
+from ..runs.rescore import Rescoring
 from ..runs.search_suspects import SuspectSearch
 from ..samples.failures import LeftOut, as_dict
 from ..scores.class_pair_evidence import Usual
@@ -29,7 +30,7 @@ from ..suspects.probability import probabilities, shipped_model
 from ..suspects.regions import Region
 from ..suspects.similarity import ObjectBank
 from .correction_sources import CorrectedSamples
-from .corrections import Regions, as_png, given_mask, has_suspects, is_drawn, pixels_of
+from .corrections import Regions, as_png, given_mask, is_drawn, pixels_of
 
 _STAGE = "changes"
 
@@ -106,6 +107,7 @@ class ComparedImage:
         regions: id of each suspect to whether it is resolved, and the class index that most of its changed pixels
             have; those of which nothing was changed have None
         new: suspects in the corrected mask
+        quality: of the given mask and of the corrected one, in [0, 1]; None where nothing changed, or it is not known
     """
 
     sample_id: str
@@ -114,6 +116,7 @@ class ComparedImage:
     pairs: np.ndarray
     regions: Mapping[str, tuple[bool, int | None]]
     new: ImageSuspects
+    quality: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ class Comparison:
         record: of the run
         samples: the masks
         searcher: finds new suspects; None where the run keeps nothing to search with
+        rescoring: scores masks; None where the run keeps nothing to score with
+        regions: the run's suspects, those that are rejected among them; None where it has none
         states: of each scored sample, as `kept.scored_states` gives it
         store: where results go; what is in it already is not compared again
     """
@@ -133,6 +138,8 @@ class Comparison:
     record: RunRecord
     samples: CorrectedSamples
     searcher: Searcher | None
+    rescoring: Rescoring | None
+    regions: Regions | None
     states: Mapping[str, tuple[int, int]]
     store: CorrectionSet
 
@@ -152,6 +159,7 @@ class Comparison:
                     pairs=one["pairs"],
                     regions={region: (resolved, became) for region, resolved, became in one["regions"]},
                     new=ImageSuspects(sample_id=one["id"], **one["new"]),
+                    quality=tuple(one["quality"]) if one["quality"] else None,
                 )
 
     @property
@@ -159,7 +167,9 @@ class Comparison:
         return shards_of(len(self.samples.given))
 
     def _shard(self, shard: int) -> dict[str, Any]:
-        given, regions = self.samples.given, self._regions(shard)
+        given = self.samples.given
+        ids = [given.ids[index] for index in members(shard, len(given))]
+        regions = self.regions.of(ids) if self.regions is not None else {}
         images: list[dict[str, Any]] = []
         failures: list[LeftOut] = []
         for index in members(shard, len(given)):
@@ -170,12 +180,6 @@ class Comparison:
                 found = SampleError(error.problem, sample_id=given.ids[index], path=error.path)
                 failures.append(as_dict(found))
         return {"images": images, "failures": failures}
-
-    def _regions(self, shard: int) -> dict[str, list[Any]]:
-        if not has_suspects(self.dataset, self.record.key):
-            return {}
-        ids = [self.samples.given.ids[index] for index in members(shard, len(self.samples.given))]
-        return Regions(self.dataset, self.record, rejected=True).of(ids)
 
     def _compare(self, index: int, regions: Sequence[Any]) -> dict[str, Any]:
         given, sample_id = self.samples.given, self.samples.given.ids[index]
@@ -192,8 +196,12 @@ class Comparison:
         rated = None
         if pixels and self.searcher is not None and sample_id in self.searcher.scored:
             found, rated = self.searcher.new_suspects(index, after, changed)
+        quality = None
+        if pixels and self.rescoring is not None and sample_id in self.states:
+            quality = [self.rescoring.score(index, labels) for labels in (before, after)]
         return {
             "id": sample_id,
+            "quality": quality,
             "mask": self._mask_file(index, pixels),
             "pixels": pixels,
             "pairs": changed_pairs(before, after, given.class_table.size),

@@ -34,6 +34,7 @@ from ..dataset.views import check_correction_views, correction_views, restore_vi
 from ..runs.housekeeping import own_folder, remove_replaced, run_folder, tidy
 from ..runs.kept import scored_states
 from ..runs.published import recorded_scores, recorded_suspects
+from ..runs.rescore import Rescoring
 from ..runs.turns import writing
 from ..samples.inputs import raise_together
 from ..samples.private_fiftyone import root_of
@@ -69,8 +70,8 @@ def load_corrections(
     The corrected masks go to the field ``<key>_corrections``, whose files are the run's; the given masks are only read.
     A suspect that most of was changed counts as confirmed, by whoever corrected, unless a person has given a verdict on
     it before; its ``outcome`` is ``resolved``, that of others in these images ``still suspect``. The masks that were
-    changed are searched for suspects again, with the predictions that the run keeps and without training: those most
-    of whose pixels were changed are in the field ``<key>_newly_wrong``.
+    changed are scored and searched for suspects again, with the predictions that the run keeps and without training:
+    suspects most of whose pixels were changed are in the field ``<key>_newly_wrong``.
 
     Nothing is written to the dataset before all masks were checked. Loading again, from the same source or another one,
     replaces what was loaded before; a call that was killed is finished by the same call.
@@ -131,11 +132,13 @@ def _compared(
     suspects = next(iter(recorded_suspects(folder, record)), None)
     states = scored_states(scores) if scores is not None else {}
     searcher = Searcher.opened(record, scores, suspects, samples)
+    rescoring = Rescoring.opened(dataset, record, scores, samples.given) if scores is not None else None
     suspect_set = record.suspects.set if record.suspects is not None else None
     prints = samples.given.fingerprint(), samples.corrected.fingerprint()
     digest = content_digest("corrections", request.to_dict(), suspect_set, record.created, *prints)
     store = folder.open_corrections(digest, {"source": samples.words}, overwrite=True)
-    comparison = Comparison(dataset, record, samples, searcher, states, store)
+    regions = Regions(dataset, record, rejected=True) if has_suspects(dataset, record.key) else None
+    comparison = Comparison(dataset, record, samples, searcher, rescoring, regions, states, store)
     with _removed_if_refused(store):
         found = comparison.run(progress)
         errors = [SampleError(one["problem"], sample_id=one["sample_id"], path=one["path"]) for one in found]
@@ -212,7 +215,9 @@ def _write_images(
         found: dict[str, dict[str, Outcome]] = {}
         there = regions.of([one.sample_id for one in portion]) if regions is not None else {}
         for one in portion:
-            values[one.sample_id] = {masks: corrected_mask(one.mask, one.pixels)}
+            values[one.sample_id] = {
+                masks: corrected_mask(one.mask, one.pixels, one.quality[1] if one.quality else None)
+            }
             if comparison.searcher is not None:
                 values[one.sample_id][new] = new_suspects(one.new, tally.names)
             outcomes = _outcomes(one, there.get(one.sample_id, ()), tally, request.reviewed)
@@ -257,6 +262,8 @@ class _Tally:
         self._pixels: Counter[tuple[int, int]] = Counter()
         self._images: Counter[tuple[int, int]] = Counter()
         self._new = 0
+        self._qualities = [0.0, 0.0]
+        self._scored = 0
 
     def add(self, image: ComparedImage) -> None:
         """Counts an image."""
@@ -264,6 +271,9 @@ class _Tally:
         self._part.changed += bool(image.pixels)
         self._part.pixels += image.pixels
         self._new += len(image.new.given)
+        if image.quality is not None:
+            self._scored += 1
+            self._qualities = [total + one for total, one in zip(self._qualities, image.quality, strict=True)]
         for given, became, pixels in image.pairs.tolist():
             self._pixels[given, became] += pixels
             self._images[given, became] += 1
@@ -278,6 +288,7 @@ class _Tally:
     def finish(self, searched: bool) -> None:
         """Adds what is known when all are counted."""
         self._part.newly_wrong = self._new if searched else None
+        self._part.quality = [total / self._scored for total in self._qualities] if self._scored else None
         self._part.pairs = [
             ChangedPair(self._name(pair[0]), self._name(pair[1]), pixels, self._images[pair])
             for pair, pixels in sorted(self._pixels.items(), key=lambda item: (-item[1], item[0]))

@@ -128,6 +128,34 @@ def _segmentation() -> Any:
     return fo.Segmentation
 
 
+@pytest.mark.parametrize("scores", [("evidence", "softmin"), ("softmin",), ("iou", "ccp")])
+def test_what_was_changed_is_scored_again_as_the_run_would(
+    fiftyone: Any, make_dataset: Any, tmp_path: Path, scores: tuple[str, ...]
+) -> None:
+    from label_quality import score_label_quality
+
+    dataset = make_run(make_dataset, tmp_path, scores=list(scores))
+    before = dict(zip(*dataset.values(["index", "lq_quality"]), strict=True))
+    masks = {0: SEEN, 2: drawn((CAR, 7), (TREE, 0)), 3: GIVEN}
+    made = load(dataset, mended(tmp_path / "mended", masks))
+    after = {index: sample_of(dataset, index).lq_corrections.get_attribute_value("quality", None) for index in masks}
+    # What is loaded as given is not scored; the given masks have the very quality that the run gave them
+    assert after[3] is None
+    assert made.quality == [(before[0] + before[2]) / 2, pytest.approx((after[0] + after[2]) / 2)]
+    assert before[0] < after[2] < after[0]
+    if scores[0] == "evidence":
+        return
+    # Of scores that know nothing of other images, against a run of the corrected masks
+    labels = [fiftyone.Segmentation(mask_path=one.mask_path) for one in dataset.values("ground_truth")]
+    for index in (0, 2):
+        labels[index] = fiftyone.Segmentation(mask_path=str(tmp_path / "mended" / f"{index:03d}.png"))
+    dataset.add_sample_field("other", fiftyone.EmbeddedDocumentField, embedded_doc_type=fiftyone.Segmentation)
+    dataset.set_values("other", labels)
+    dataset.mask_targets = {**dataset.mask_targets, "other": dataset.mask_targets["ground_truth"]}
+    score_label_quality(dataset, "other", predictions="lq", key="two", scores=list(scores), suspects=False)
+    assert [sample_of(dataset, index).two_quality for index in (0, 2)] == [after[0], after[2]]
+
+
 def test_verdicts_of_corrections_teach_and_what_was_left_does_not(run: Any, tmp_path: Path) -> None:
     from label_quality import learn_from_verdicts
 
