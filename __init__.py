@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .plugin.review.decide import set_verdict
     from .plugin.review.estimate_errors import estimate_errors
     from .plugin.review.learn import learn_from_verdicts
+    from .plugin.review.load_corrections import load_corrections
     from .plugin.review.many import decide_on_all, undo_decision
     from .plugin.review.order import order_suspects
     from .plugin.review.restore import restore_suspects
@@ -59,6 +60,7 @@ __all__ = [
     "list_benchmarks",
     "list_runs",
     "load_benchmark",
+    "load_corrections",
     "load_record",
     "measure_gain",
     "order_suspects",
@@ -92,6 +94,7 @@ _MODULES = {
     "review.order": "order_suspects",
     "review.restore": "restore_suspects",
     "runs.collect_edits": "collect_edits",
+    "review.load_corrections": "load_corrections",
     "samples.folders": "attach_predictions dataset_from_folders",
 }
 

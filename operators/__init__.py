@@ -14,6 +14,7 @@ from .export_clean_dataset import ExportCleanDataset
 from .export_relabelling_queue import ExportRelabellingQueue
 from .find_suspects import FindSuspects
 from .list_runs import ListRuns
+from .load_corrections import LoadCorrections
 from .measure_gain import MeasureGain
 from .order_suspects import OrderSuspects
 from .panel.image import ImageQualityPanel
@@ -49,6 +50,7 @@ def register(plugin: Any) -> None:
         SendToAnnotation,
         EstimateErrors,
         WriteCorrectedMasks,
+        LoadCorrections,
         ExportCleanDataset,
         CompareRuns,
         MeasureGain,

@@ -54,7 +54,7 @@ class SendToAnnotation(EngineOperator):
             sample_collection: the dataset or view, also of patches, that the images are among
             choose: ``tagged``, ``selected``, ``view``, ``worst``, ``threshold``, ``error_type`` or ``group``
             backend: one of ``fo.annotation_config.backends``; by default the first that is set up
-            anno_key: ``dataset.load_annotations(anno_key)`` loads the corrections when they are done
+            anno_key: ``load_corrections(dataset, anno_key)`` loads the corrections when they are done
             label_field: the given masks; by default those of the run
             regions: send the suspects too
             selected: ids of the samples, or patches, where ``choose`` is ``selected``
@@ -143,8 +143,8 @@ class SendToAnnotation(EngineOperator):
             "back",
             types.Notice(
                 label=plain(
-                    f"When the annotators are done: dataset.load_annotations('{summary['anno_key']}'). Their work goes "
-                    f"to the field '{summary['field']}'; the given masks stay as they are."
+                    f"When the annotators are done: Load corrections, from '{summary['anno_key']}'. Their masks go to "
+                    f"the field '{summary['field']}'; the given masks stay as they are."
                 )
             ),
         )
@@ -187,7 +187,7 @@ def _say(form: Form, choice: Choice, backend: str) -> None:
     try:
         label_field = form.value("label_field") or _label_field(form.ctx, choice)
         chosen = choice_form.chosen(form.ctx, choice)
-        annotation.check_result_field(dataset, label_field, backend)
+        annotation.check_result_field(dataset, label_field)
         if not len(chosen.samples):
             form.fail("choose", f"There are none: {chosen.words}.")
         annotation.check_key(dataset, anno_key)
@@ -195,7 +195,7 @@ def _say(form: Form, choice: Choice, backend: str) -> None:
         form.fail_as(error, fallback="choose")
         return
     if form.valid:
-        field = annotation.result_field(label_field, backend)
+        field = annotation.result_field(label_field)
         images = counted(len(chosen.samples), "image")
         title = annotation_backends.title_of(backend)
         form.notice(

@@ -10,7 +10,7 @@ from .gain.config import GainRequest
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
 from .report.config import ReportRequest
-from .review.config import CleanRequest
+from .review.config import CleanRequest, CorrectionRequest
 from .runs.request import EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
@@ -33,4 +33,5 @@ PARAMETERS = {
     "write_report": merged(ReportRequest),
     "measure_gain": merged(GainRequest, CrossValidation, without=("only_folds",)),
     "estimate_errors": merged(EstimateRequest, EstimateConfig),
+    "load_corrections": merged(CorrectionRequest),
 }

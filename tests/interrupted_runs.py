@@ -1,4 +1,4 @@
-"""A process that forks audits which are killed, or run out of disk, on the way: started by ``test_resume.py``.
+"""A process that forks calls which are killed, or run out of disk, on the way: ``test_resume.py`` starts it for audits.
 
 It reads one JSON request a line, and answers each with a line of JSON::
 
@@ -27,6 +27,7 @@ from typing import Any
 import cv2
 import fiftyone as fo
 import fiftyone.core.odm as foo
+import label_quality
 import numpy as np
 import pymongo.monitoring
 import torch
@@ -91,7 +92,7 @@ def perform(request: dict[str, Any], answer: int) -> None:
     masks = ("ground_truth",) if function in WITH_MASKS else ()
     told = {} if function == "delete_run" else {"progress": progress}
     try:
-        getattr(audit, function)(dataset, *masks, **told, **request["parameters"])
+        getattr(label_quality, function)(dataset, *masks, **told, **request["parameters"])
     except audit.LabelQualityError as error:
         tell("error", str(error))
 

@@ -32,7 +32,7 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
 }
 #: Imported only where the user asks for it, with an error that says what to install
-OPTIONAL = {"transformers", "safetensors"}
+OPTIONAL = {"transformers", "safetensors", "label_studio_sdk"}
 #: Come with a package that is required: the driver of MongoDB with FiftyOne, timm with segmentation-models-pytorch
 TRANSITIVE = {"bson", "gridfs", "mongoengine", "pymongo", "timm"}
 

@@ -25,9 +25,10 @@ COMMANDS = {
     "measure_gain": "gain",
     "write_report": "report",
     "estimate_errors": "estimate",
+    "load_corrections": "corrections",
 }
 #: Functions that take a run, and so no field of given masks
-OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", *list(COMMANDS)[-4:])
+OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", *list(COMMANDS)[-5:])
 #: Parameters whose option has another name, or that the command has a way of its own to say
 RENAMED = {"truth_field": "truth", "run_key": "run"}
 
@@ -35,6 +36,11 @@ RENAMED = {"truth_field": "truth", "run_key": "run"}
 def options(function: str) -> dict[str, argparse.Action]:
     commands = make_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
     return {action.dest: action for action in commands[COMMANDS[function]]._actions}
+
+
+def predicts(function: str) -> bool:
+    """Whether the function takes a source of predictions, each with parameters of its own."""
+    return "source" in PARAMETERS[function] and bool(PARAMETERS[function]["source"].choices)
 
 
 def said_default(one: Parameter) -> str:
@@ -66,8 +72,12 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
     from label_quality.plugin.report.write import write_report
     from label_quality.plugin.review.clean_dataset import export_clean_dataset
     from label_quality.plugin.review.estimate_errors import estimate_errors
+    from label_quality.plugin.review.load_corrections import load_corrections
 
-    others = (benchmark_scores, compare_runs, export_clean_dataset, estimate_errors, measure_gain, write_report)
+    others = (
+        *(benchmark_scores, compare_runs, export_clean_dataset, estimate_errors, load_corrections),
+        *(measure_gain, write_report),
+    )
     called = {one.__name__: one for one in others}.get(function) or getattr(audit, function)
     given = (dataset,) if function in OF_A_RUN else (dataset, "ground_truth")
     with pytest.raises(LabelQualityError, match="Unknown parameter 'nonsense'") as caught:
@@ -76,7 +86,7 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
     named = {"source", "suspects", "predictions", "key"} & set(PARAMETERS[function])
     of_sources = {name for source in ("model", "files") for name in table(PREDICTION_SOURCES[source])}
     of_source = of_sources - set(table(PREDICTION_SOURCES["cross_validation"]))
-    assert known | named | (of_source if "source" in PARAMETERS[function] else set()) == set(PARAMETERS[function])
+    assert known | named | (of_source if predicts(function) else set()) == set(PARAMETERS[function])
 
 
 FORMS: dict[str, list[dict[str, Any]]] = {
@@ -90,6 +100,7 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "compare_runs": [{}],
     "write_report": [{}],
     "estimate_errors": [{}],
+    "load_corrections": [{}],
     "benchmark_scores": [{}, {"blocks": True}, {"how": "truth"}],
 }
 #: What operators are told beside the parameters
@@ -164,7 +175,7 @@ def test_the_operator_takes_every_parameter_from_python(
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(operator, "call", lambda ctx, params, delegate, progress: sent.append(params))
     given = (scored,) if function in OF_A_RUN else (scored, "ground_truth")
-    sources = list(PREDICTION_SOURCES) if "source" in PARAMETERS[function] else [None]
+    sources = list(PREDICTION_SOURCES) if predicts(function) else [None]
     for source in sources:
         extra = {"source": source} if source else {}
         names = set(operator.engine_names(extra)) if source else set(PARAMETERS[function])

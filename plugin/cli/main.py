@@ -20,7 +20,7 @@ from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
 from ..report.config import ReportRequest
-from ..review.config import CleanRequest
+from ..review.config import CleanRequest, CorrectionRequest
 from ..runs.request import Request, Stages
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
@@ -30,6 +30,7 @@ from .data import UsageError, check_data, load_dataset, open_data, started_fifty
 from .parser import make_parser
 from .text import (
     comparison_text,
+    corrections_text,
     counted,
     describe,
     estimate_text,
@@ -231,6 +232,20 @@ def _estimate(options: argparse.Namespace) -> None:
             cli_benchmark.write_json(options.json, found.to_dict())
 
 
+def _load_corrections(options: argparse.Namespace) -> None:
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["load_corrections"]}
+    CorrectionRequest.from_params(parameters)
+    with started_fiftyone():
+        from ..review.load_corrections import load_corrections
+
+        progress = TerminalProgress()
+        try:
+            made = load_corrections(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(corrections_text(made, parameters.get("key", CorrectionRequest.key)))
+
+
 def _app(options: argparse.Namespace) -> None:
     with started_fiftyone():
         _open_app(load_dataset(options.dataset), options.port, options.key)
@@ -272,6 +287,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "suspects": _suspects,
     "objects": _objects,
     "queue": _queue,
+    "corrections": _load_corrections,
     "export": _export,
     "gain": _gain,
     "compare": _compare,

@@ -13,7 +13,7 @@ from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES
 from ..report.config import ReportRequest
-from ..review.config import CleanRequest
+from ..review.config import CleanRequest, CorrectionRequest
 from ..runs.request import EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
@@ -39,6 +39,7 @@ examples:
   label-quality suspects street --min-evidence 0.01
   label-quality app street
   label-quality queue street relabel.csv --worst 100
+  label-quality corrections street corrected-masks --reviewer ann
   label-quality export street street-clean --unreviewed ignore
   label-quality report street report.html
   label-quality gain street --verified-field corrected
@@ -73,6 +74,12 @@ def make_parser() -> argparse.ArgumentParser:
     add_parameters(objects, table(ObjectRequest) | table(ObjectConfig))
 
     _queue(_command(commands, "queue", "write the images to relabel, and their suspects, to a CSV or JSON file"))
+
+    load = _command(commands, "corrections", "load corrected masks, and say what they resolve and what is newly wrong")
+    load.add_argument("dataset", help="name of the dataset")
+    source = table(CorrectionRequest)["source"]
+    load.add_argument(source.name, metavar=source.unit, help=described(source))
+    add_parameters(load, table(CorrectionRequest), without=(source.name,))
 
     export = _command(commands, "export", "export all images with the best masks that are known after a review")
     export.add_argument("dataset", help="name of the dataset")

@@ -9,7 +9,7 @@ from ..base.console import format_seconds, format_table, short_path
 
 if TYPE_CHECKING:
     from ..compare.comparison import Comparison
-    from ..dataset.record_parts import GainPart
+    from ..dataset.record_parts import CorrectionPart, GainPart
     from ..dataset.run_record import RunRecord
     from ..review.clean_dataset import ExportedDataset
     from ..review.judged_sample import ErrorEstimate
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN_FAILURES = 10
 _SHOWN_NAMES = 5
+_SHOWN_PAIRS = 20
 
 
 def describe(summary: RunSummary, worst: int = 10) -> str:
@@ -168,6 +169,28 @@ def estimate_text(found: ErrorEstimate) -> str:
     if found.classes:
         lines += ["", format_table(["class", "pixels", "truly another class", "missed"], class_rows(found))]
     return "\n".join(lines)
+
+
+def corrections_text(made: CorrectionPart, key: str) -> str:
+    """What corrected masks change, by pairs of classes in a table, and what becomes of the suspects."""
+    changed, pixels = counted(made.changed, "image"), counted(made.pixels, "pixel")
+    lines = [f"Loaded {counted(made.images, 'corrected mask')} from {made.source}: {changed} and {pixels} changed."]
+    resolved = f"{counted(made.resolved, 'suspect')} resolved ({made.as_suggested} as suggested)"
+    rejected = f" ({made.rejected} rejected, as whole images were reviewed)" if made.rejected else ""
+    new = "" if made.newly_wrong is None else f", {made.newly_wrong} newly wrong"
+    if made.resolved or made.still_suspect or new:
+        lines.append(f"{resolved}, {made.still_suspect} still suspect{rejected}{new}.")
+    if made.quality is not None:
+        before, after = made.quality
+        lines.append(f"The changed images have a mean quality of {after:.3f}, in place of {before:.3f}.")
+    lines += [f"Note: {note}" for note in made.notes]
+    if made.pairs:
+        rows = [[one.given, one.became, one.pixels, one.images] for one in made.pairs[:_SHOWN_PAIRS]]
+        more = len(made.pairs) - len(rows)
+        lines += ["", format_table(["was", "is", "pixels", "images"], rows)]
+        lines += [f"... and {more} more pairs of classes, all in the run's record."] if more > 0 else []
+    lines += _left_out([f"{one['sample_id']}: {one['problem']}" for one in made.failures], "the run's record")
+    return "\n".join([*lines, "", f"The saved view '{key}: corrected images' shows them, the most changed first."])
 
 
 def listed(names: Sequence[str]) -> str:

@@ -72,6 +72,20 @@ def show_suspects(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     dataset.save()
 
 
+def show_corrections(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
+    """Lists corrected masks with a run's other fields, not drawn until asked for; suspects in them have colours.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        fields: all of the run's fields
+    """
+    _add_group(dataset, key, fields)
+    colors = [{"value": kind, "color": color} for kind, color in ERROR_COLORS.items()]
+    _color(dataset, [f"{key}_newly_wrong"], colorByAttribute="error_type", valueColors=colors)
+    dataset.save()
+
+
 def show_objects(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     """Lists a run's objects with its other fields, not drawn until asked for: each image has many.
 

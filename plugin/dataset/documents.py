@@ -19,9 +19,9 @@ from ..samples.private_fiftyone import update_samples
 Document: TypeAlias = dict[str, Any]
 
 
-def segmentation(path: str) -> Document:
-    """A `fo.Segmentation` with its mask in a file."""
-    return _label("Segmentation", mask_path=path)
+def segmentation(path: str, **attributes: Any) -> Document:
+    """A `fo.Segmentation` with its mask in a file, and other attributes."""
+    return _label("Segmentation", mask_path=path, **attributes)
 
 
 def heatmap(path: str, low: float, high: float) -> Document:

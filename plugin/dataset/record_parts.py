@@ -282,6 +282,69 @@ class SamplePart:
 
 
 @dataclass(frozen=True)
+class ChangedPair:
+    """Pixels of one class that corrections have given another.
+
+    Args:
+        given: name of the class that they had
+        became: name of the one that they have; either is ``ignored`` for pixels that take part in nothing
+        pixels: how many
+        images: images that have any
+    """
+
+    given: str
+    became: str
+    pixels: int
+    images: int
+
+
+@dataclass
+class CorrectionPart:
+    """Corrected masks that were loaded, counted, and where they are.
+
+    Args:
+        source: where they are from, in words
+        reviewer: who has corrected
+        created: when they were loaded, UTC, ISO 8601
+        images: that have a corrected mask
+        changed: of these, images in which it differs from the given one
+        pixels: that differ
+        pairs: the same by the classes before and after, the most pixels first
+        resolved: suspects whose pixels the corrections have changed, at least half of them
+        as_suggested: of these, suspects that most of have the suggested class now
+        still_suspect: suspects in these images that the corrections have left as they were
+        rejected: of these, suspects that were rejected, as whole images had been reviewed
+        newly_wrong: suspects in the corrected masks where these were changed; None where it is not known
+        quality: mean quality of the changed images, with the given masks and with the corrected ones, in [0, 1]; None
+            where it is not known
+        notes: sentences that the user must know
+        failures: samples whose corrected mask could not be used
+        config: what was asked, as `CorrectionRequest.to_dict` gives it
+        set: name of the run's set of files
+        status: `COMPLETE` or `WRITING`
+    """
+
+    source: str = ""
+    reviewer: str = ""
+    created: str = ""
+    images: int = 0
+    changed: int = 0
+    pixels: int = 0
+    pairs: list[ChangedPair] = field(default_factory=list)
+    resolved: int = 0
+    as_suggested: int = 0
+    still_suspect: int = 0
+    rejected: int = 0
+    newly_wrong: int | None = None
+    quality: list[float] | None = None
+    notes: list[str] = field(default_factory=list)
+    failures: list[LeftOut] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+    set: str | None = None
+    status: str = COMPLETE
+
+
+@dataclass(frozen=True)
 class Distribution:
     """A score over the images.
 

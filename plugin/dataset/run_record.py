@@ -21,7 +21,17 @@ from ..samples.failures import LeftOut
 from ..suspects.class_effects import ClassEffect
 from ..suspects.issues import Group
 from .custom_runs import AUDIT, check_key, delete_content, how_to_replace, load_content, load_header, save_content
-from .record_parts import COMPLETE, GainPart, ObjectPart, Overview, PredictionPart, SamplePart, ScorePart, SuspectPart
+from .record_parts import (
+    COMPLETE,
+    CorrectionPart,
+    GainPart,
+    ObjectPart,
+    Overview,
+    PredictionPart,
+    SamplePart,
+    ScorePart,
+    SuspectPart,
+)
 from .saved_views import repair
 
 _PACKAGES = {
@@ -60,6 +70,7 @@ _PLACES = {
     "objects": "objects",
     "gain": "gain",
     "sample": "sample",
+    "corrections": "corrections",
     "issues": "groups",
     "classes": "classes",
     "label_miou": "label_miou",
@@ -106,6 +117,7 @@ class RunRecord:
         objects: scores of annotated objects; None where they were not asked for
         gain: what clean masks are worth; None where it was not measured
         sample: what was drawn to estimate how many errors there are; None where nothing was
+        corrections: corrected masks that were loaded; None where there are none
         issues: suspects by given and suggested class, the most evidence first
         classes: each class before and after all suggestions
         label_miou: mean IoU of the given labels with the suggested ones; None where suspects were not looked for
@@ -145,6 +157,7 @@ class RunRecord:
     objects: ObjectPart | None = None
     gain: GainPart | None = None
     sample: SamplePart | None = None
+    corrections: CorrectionPart | None = None
     issues: list[Group] = field(default_factory=list)
     classes: list[ClassEffect] = field(default_factory=list)
     label_miou: float | None = None
@@ -152,7 +165,7 @@ class RunRecord:
     @property
     def sets(self) -> frozenset[str]:
         """Names of the sets in the folder that hold the run's files."""
-        parts = (self.scores, self.predictions, self.suspects, self.objects)
+        parts = (self.scores, self.predictions, self.suspects, self.objects, self.corrections)
         return frozenset(part.set for part in parts if part is not None and part.set)
 
     def to_dict(self) -> dict[str, Any]:

@@ -98,15 +98,19 @@ def write_suspects(
     dataset.clear_sample_fields(suspect_names(key))
     remaining, done = iter(images), 0
     while portion := list(islice(remaining, _IMAGES_A_WRITE)):
-        _write_portion(
-            dataset, key, {image.sample_id: list(suspect_documents(image, class_table.names)) for image in portion}
-        )
+        found = {image.sample_id: list(suspect_documents(image, class_table.names)) for image in portion}
+        _write_portion(dataset, key, found)
         done += len(portion)
         progress("Writing suspects", done, max(done, total))
     _create_indexes(dataset, key)
     display.show_suspects(dataset, key, own_fields(dataset, key))
     annotation_schema.offer(dataset, field_name(key, SUSPECTS), class_table.names)
     return suspect_names(key)
+
+
+def suspect_attributes(path: str, rated: bool) -> FieldTypes:
+    """The attributes of the suspects at a path, as `create_fields` takes them; ``rated`` ones have a probability."""
+    return described(path, _ATTRIBUTES | _RATED if rated else _ATTRIBUTES)
 
 
 def _is_rated(dataset: fo.Dataset, key: str) -> bool:
@@ -128,8 +132,7 @@ def suspect_field_types(key: str, label_field: str, rated: bool) -> tuple[FieldT
         error_type: {"ftype": fo.StringField, "description": f"{_ERROR_TYPE_TEXT} {given}"},
         suspects: {**detections, "description": f"{_SUSPECTS_TEXT} {given}"},
     }
-    attributes = _ATTRIBUTES | _RATED if rated else _ATTRIBUTES
-    return fields, described(f"{suspects}.detections", attributes)
+    return fields, suspect_attributes(f"{suspects}.detections", rated)
 
 
 def _create_fields(dataset: fo.Dataset, key: str, label_field: str, rated: bool) -> None:

@@ -29,6 +29,10 @@ REJECTED = "rejected"
 DELETED = "deleted"
 #: Verdicts by which the mask has to be changed there, and those by which it stays
 WRONG, KEPT = (CONFIRMED, EDITED, ADDED), (REJECTED, DELETED)
+#: What corrected masks did to a suspect; the last is of suspects that are found in them
+RESOLVED, STILL_SUSPECT, NEWLY_WRONG = "resolved", "still suspect", "newly wrong"
+#: Where a verdict is from that no reviewer gave
+CORRECTIONS = "corrections"
 #: Attributes of a region that somebody has reviewed: type and description
 ATTRIBUTES = {
     "verdict": (
@@ -39,6 +43,8 @@ ATTRIBUTES = {
     "corrected_to": (fo.StringField, "Class that a confirmed suspect should be, where it is not the suggested one"),
     "reviewed_by": (fo.StringField, "Who gave the verdict"),
     "reviewed_at": (fo.DateTimeField, "When, in UTC"),
+    "verdict_from": (fo.StringField, "corrections, where corrected masks that were loaded say so and no reviewer"),
+    "outcome": (fo.StringField, "What corrected masks that were loaded did: resolved, or still suspect"),
 }
 #: Overlap of the boxes from which two regions of one class pair are the same, whatever they were found with
 SAME_REGION = 0.5
@@ -74,7 +80,7 @@ def has_rejected(dataset: fo.Dataset, key: str) -> bool:
 
 def declare(dataset: fo.Dataset, path: str) -> None:
     """Adds the attributes of verdicts to the schema of the regions at a path; doing it again changes nothing."""
-    if dataset.get_field(f"{path}.verdict") is None:
+    if any(dataset.get_field(f"{path}.{name}") is None for name in ATTRIBUTES):
         add_fields(dataset, described(path, ATTRIBUTES))
 
 

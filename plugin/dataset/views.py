@@ -18,13 +18,19 @@ from .run_record import list_records
 from .sample_fields import SAMPLE
 from .saved_views import SavedView
 from .suspect_fields import strength_name
+from .verdicts import RESOLVED, STILL_SUSPECT
 
 WORST_FIRST = "worst first"
 SUSPECT_REGIONS = "suspect regions"
 WORST_OBJECTS = "worst objects"
 TO_JUDGE = "places to judge"
+CORRECTED_IMAGES = "corrected images"
+NEWLY_WRONG_REGIONS = "newly wrong suspects"
+#: What corrections did to a suspect, and the title of the view of such suspects
+OUTCOME_VIEWS = {RESOLVED: "resolved suspects", STILL_SUSPECT: "still suspect"}
 #: Types of error that have a view, and its title; ``other`` has none: what is wrong there has no name
 TYPE_VIEWS = {"drop": "drop suspects", "swap": "swap suspects", "shift": "shift suspects"}
+_CORRECTION_TITLES = (CORRECTED_IMAGES, *OUTCOME_VIEWS.values(), NEWLY_WRONG_REGIONS)
 #: Groups of regions with a view each
 LEADING_GROUPS = 10
 
@@ -268,6 +274,49 @@ def check_judging_view(dataset: fo.Dataset, key: str) -> None:
     _check_name(dataset, saved_views.listed(dataset), key, view_name(key, TO_JUDGE))
 
 
+def save_correction_views(dataset: fo.Dataset, key: str, outcomes: bool, searched: bool) -> list[str]:
+    """Saves the views of a run's corrections in place of earlier ones, and returns their names.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        outcomes: whether there are suspects that corrections may have resolved
+        searched: whether suspects were looked for in the corrected masks
+
+    Raises:
+        LabelQualityError: the user has a view of one of the names
+    """
+    delete_correction_views(dataset, key)
+    pixels, new = f"{key}_corrections.pixels", f"{key}_newly_wrong"
+    images = images_of(dataset).match(F(pixels) > 0).sort_by(pixels, reverse=True)
+    views = [(CORRECTED_IMAGES, images, "Images whose corrected mask differs from the given one, most pixels first.")]
+    for outcome, title in OUTCOME_VIEWS.items() if outcomes else ():
+        regions = suspect_regions(dataset, key).match(F(f"{key}_suspects.outcome") == outcome)
+        views.append((title, regions, f"Suspects that are {outcome} after corrections, the strongest first."))
+    if searched:
+        patches = images_of(dataset).exists(new).to_patches(new)
+        views.append((NEWLY_WRONG_REGIONS, patches, "Suspects in corrected masks, where these were changed."))
+    return save_views(dataset, key, views)
+
+
+def delete_correction_views(dataset: fo.Dataset, key: str) -> None:
+    """Deletes the views that `save_correction_views` saved."""
+    names = correction_views(key)
+    _delete(dataset, [one for one in own_saved_views(dataset, key) if one.name in names])
+
+
+def check_correction_views(dataset: fo.Dataset, key: str) -> None:
+    """Raises `LabelQualityError` if another view has the name, or the address, of one of them."""
+    saved = saved_views.listed(dataset)
+    for name in correction_views(key):
+        _check_name(dataset, saved, key, name)
+
+
+def correction_views(key: str) -> list[str]:
+    """The names of the views that a run's corrections may have."""
+    return [view_name(key, title) for title in _CORRECTION_TITLES]
+
+
 def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
     """Deletes the views that `save_suspect_views` saved, and returns their names."""
     others = other_views(key)
@@ -276,7 +325,8 @@ def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
 
 def other_views(key: str) -> list[str]:
     """The names of the views that a run may have and that are not of suspects."""
-    return [view_name(key, title) for title in (WORST_FIRST, WORST_OBJECTS, TO_JUDGE)]
+    titles = (WORST_FIRST, WORST_OBJECTS, TO_JUDGE, CORRECTED_IMAGES, NEWLY_WRONG_REGIONS)
+    return [view_name(key, title) for title in titles]
 
 
 def delete_views(dataset: fo.Dataset, key: str) -> list[str]:

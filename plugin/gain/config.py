@@ -26,7 +26,7 @@ class GainRequest(Config):
         None,
         "Clean masks",
         "The field with the clean masks; an image without one there has its given mask",
-        empty="the given ones, corrected by the verdicts",
+        empty="the given ones, as verdicts and loaded corrections say",
         unit="FIELD",
     )
     verified_field: str | None = parameter(

@@ -25,7 +25,7 @@ from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.suspect_fields import check_suspects
 from ..pixels.resample import to_probabilities
 from ..predictions.from_folds import fold_groups
-from ..review.corrections import reviewed_run
+from ..review.corrections import has_suspects, reviewed_run
 from ..runs.collect_edits import collect_edits
 from ..runs.reopen import reopen_run
 from ..runs.run import Run
@@ -86,7 +86,8 @@ def measure_gain(
     request = GainRequest.from_params({"key": key} | {name: parameters[name] for name in parameters if name in own})
     dataset = root_of(collection)
     record = reviewed_run(dataset, request.key)
-    collect_edits(dataset, request.key)
+    if has_suspects(dataset, request.key):
+        collect_edits(dataset, request.key)
     config = training_config(record, {name: parameters[name] for name in parameters if name in of_training})
     config.check()
     with database_errors(), reopen_run(dataset, request, progress, check_suspects) as run:
@@ -174,7 +175,8 @@ class _Measurement:
     def _digest(self, judged: set[str]) -> str:
         fields = [one.fingerprint() for one in (self._clean, self._verified) if one is not None]
         request = {**self._request.to_dict(), "overwrite": None}
-        state = state_of_regions(self._samples, self._run.finished)
+        loaded = self._run.finished.corrections
+        state = [state_of_regions(self._samples, self._run.finished), None if loaded is None else loaded.set]
         return self._run.digest(
             "gain", request, self._config.digest(), self._samples.ids, sorted(judged), fields, state
         )

@@ -12,7 +12,8 @@ from ..base.types import IGNORED, SampleInput
 from ..dataset.run_record import RunRecord
 from ..labels.masks import encode
 from ..review.clean_dataset import is_verified
-from ..review.corrections import Region, Regions, given_mask, paint, pixels_of
+from ..review.corrections import Region, Regions, pixels_of
+from ..review.loaded_masks import LoadedMasks, corrected_mask
 from ..samples.inputs import SegmentationSamples
 from .config import CLEAN, GIVEN, UNSUSPECTED
 
@@ -51,12 +52,12 @@ class TrainingMasks:
     Args:
         samples: images and given masks
         record: of the run whose suspects are meant
-        clean: the clean masks, where a field has them; else the given ones are corrected by the verdicts
+        clean: the clean masks, where a field has them; else the given ones, as verdicts and loaded corrections say
     """
 
     def __init__(self, samples: SegmentationSamples, record: RunRecord, clean: SegmentationSamples | None) -> None:
         self._samples, self._record, self._clean = samples, record, clean
-        self._regions = Regions(samples.dataset, record)
+        self._regions, self._loaded = Regions(samples.dataset, record), LoadedMasks(samples.dataset, record)
         self._clean_at = {} if clean is None else {sample_id: index for index, sample_id in enumerate(clean.ids)}
 
     def labels(self, kind: str) -> Labels:
@@ -70,11 +71,10 @@ class TrainingMasks:
             there = self._clean_at.get(sample_id)
             return self._samples.load_labels(index) if there is None else self._clean.load_labels(there)
         verified = [one for one in self._regions_of(sample_id) if is_verified(one)]
-        if not verified:
+        loaded = self._loaded.of([sample_id]).get(sample_id)
+        if not verified and loaded is None:
             return self._samples.load_labels(index)
-        mask = given_mask(self._samples, index)
-        for region in verified:
-            paint(mask, region, self._samples.class_table, sample_id)
+        mask = corrected_mask(self._samples, index, verified, loaded)
         try:
             return encode(mask, self._samples.class_table, self._record.unknown)
         except LabelQualityError as error:

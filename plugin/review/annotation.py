@@ -1,14 +1,15 @@
 """Sends images to an annotation service, with their masks to correct and the suspects to look at.
 
-The given masks are copied to a field of their own, in the database, which is what annotators change:
-`fo.Dataset.load_annotations` writes to that copy, never to the given masks.
+What annotators change comes back to a field of its own, in the database, never to the given masks:
+`load_corrections.load_corrections` fetches it, and compares the two.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import fiftyone as fo
@@ -20,16 +21,17 @@ from ..dataset.fields import MARKER
 from ..dataset.run_record import load_record
 from ..labels.class_table import ClassTable
 from ..samples.checks import check_label_field, class_targets
-from ..samples.inputs import open_samples
+from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.private_fiftyone import root_of
 from ..samples.slices import images_of
 from . import annotation_backends as backends
+from . import label_studio
 from .annotation_undo import Made, reason
 from .choose_images import Chosen
 
 DEFAULT_KEY = "relabel"
 #: Key of a field's ``info`` under which it says of which masks it is a copy
-_COPY_OF = "copy_of"
+COPY_OF = "copy_of"
 _ANNO_KEY = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 #: Masks in memory at a time
 _MASKS_A_WRITE = 50
@@ -44,7 +46,7 @@ class Sent:
         backend: where to
         images: how many
         regions: suspects that are shown with them
-        field: where the corrected masks, or polygons, will be
+        field: where the corrected masks will be
     """
 
     anno_key: str
@@ -54,9 +56,9 @@ class Sent:
     field: str
 
 
-def result_field(label_field: str, backend: str) -> str:
+def result_field(label_field: str) -> str:
     """The field that corrections of given masks come back to."""
-    return f"{label_field}_{'relabelled' if backends.takes_masks(backend) else 'polygons'}"
+    return f"{label_field}_relabelled"
 
 
 def check_key(dataset: fo.Dataset, anno_key: str) -> None:
@@ -73,12 +75,12 @@ def check_key(dataset: fo.Dataset, anno_key: str) -> None:
         )
 
 
-def check_result_field(dataset: fo.Dataset, label_field: str, backend: str) -> None:
+def check_result_field(dataset: fo.Dataset, label_field: str) -> None:
     """Raises `LabelQualityError` if the field for the corrections exists and was not made for them."""
-    name = result_field(label_field, backend)
+    name = result_field(label_field)
     field = dataset.get_field(name)
     marker = (field.info or {}).get(MARKER, {}) if field is not None else {}
-    if field is not None and marker.get(_COPY_OF) != label_field:
+    if field is not None and marker.get(COPY_OF) != label_field:
         raise LabelQualityError(
             f"Dataset '{dataset.name}' already has a field '{name}', where the corrected masks would go, and it was "
             "not made for that. Rename or delete it."
@@ -97,13 +99,13 @@ def send_to_annotation(
 ) -> Sent:
     """Sends images to an annotation service.
 
-    Where the service takes masks, annotators get a copy of the given ones to correct; else they draw polygons. With
-    either come the suspects as boxes that are named after the suggested class and cannot be changed.
+    Annotators get the given masks to correct, in Label Studio as a region of brush labels for each class; and the
+    suspects as boxes that are named after the suggested class.
 
     Args:
         chosen: the images and regions, from `choose_images.choose`
         label_field: the given masks
-        anno_key: the key of the annotation run, which loads the corrections: ``dataset.load_annotations(anno_key)``
+        anno_key: the key of the annotation run, by which `load_corrections` loads what was corrected
         backend: one of ``fo.annotation_config.backends``, or None for the first that is set up
         regions: send the suspects too, where there are any
         options: of the backend, such as ``{"project_name": "streets"}``
@@ -120,28 +122,30 @@ def send_to_annotation(
     backend = backends.check(backend)
     check_label_field(dataset, label_field)
     check_key(dataset, anno_key)
-    check_result_field(dataset, label_field, backend)
+    check_result_field(dataset, label_field)
     if not len(chosen.samples):
         raise LabelQualityError(f"There is nothing to send: no image is among {chosen.words}.")
-    table = _classes(dataset, label_field, chosen.key)
-    field = result_field(label_field, backend)
-    schema: dict[str, Any]
-    if backends.takes_masks(backend):
-        targets = _copy_masks(chosen.samples, label_field, field, table, progress)
-        schema = {field: {"type": "segmentation", "mask_targets": targets}}
-    else:
-        names = open_samples(chosen.samples, label_field, classes=table).class_table.names
-        _make_field(dataset, label_field, field, fo.Polylines)
-        schema = {field: {"type": "polygons", "classes": list(names), "attributes": {}}}
+    samples = open_samples(chosen.samples, label_field, classes=_classes(dataset, label_field, chosen.key))
+    field = make_copy_field(dataset, label_field, samples.class_table)
     shown = chosen.field if regions else None
     view, count = chosen.samples, 0
     if shown is not None:
         view = view.filter_labels(shown, chosen.region, only_matches=False)
         count = view.count(f"{shown}.detections")
-    if shown is not None and count:
-        schema[shown] = _context(view, shown)
     progress("Sending", 0, 1)
-    _annotate(view, anno_key, backend, schema, dict(options or {}))
+    if backend == label_studio.BACKEND:
+        boxes = sorted(view.distinct(f"{shown}.detections.label")) if shown is not None and count else []
+        schema = label_studio.label_schema(dataset, label_field, samples.class_table.names, boxes)
+        suspects = (shown, chosen.region) if shown is not None and count else None
+        send = partial(
+            label_studio.send_masks, samples=samples, label_field=label_field, suspects=suspects, progress=progress
+        )
+    else:
+        _copy_masks(samples, field, progress)
+        schema = {field: {"type": "segmentation", "mask_targets": samples.class_table.mask_targets()}}
+        schema |= {shown: _context(view, shown)} if shown is not None and count else {}
+        send = None
+    _annotate(view, anno_key, backend, schema, dict(options or {}), send)
     progress("Sending", 1, 1)
     return Sent(anno_key, backend, len(view), count, field)
 
@@ -154,16 +158,9 @@ def _classes(dataset: fo.Dataset, label_field: str, key: str | None) -> Mapping[
     return ClassTable.from_dict(table).mask_targets() if table else None
 
 
-def _copy_masks(
-    samples: fo.DatasetView, label_field: str, field: str, classes: Mapping[Any, str] | None, progress: Progress
-) -> dict[Any, str]:
-    """Copies masks to the field where samples have none there yet, and returns its mask targets."""
-    dataset = root_of(samples)
-    masks = open_samples(samples, label_field, classes=classes)
-    targets = masks.class_table.mask_targets()
-    _make_field(dataset, label_field, field, fo.Segmentation)
-    dataset.mask_targets = {**dataset.mask_targets, field: targets}
-    dataset.save()
+def _copy_masks(masks: SegmentationSamples, field: str, progress: Progress) -> None:
+    """Copies masks to the field where samples have none there yet."""
+    dataset = masks.dataset
     there = set(images_of(dataset).exists(field).values("id"))
     missing = [index for index, sample_id in enumerate(masks.ids) if sample_id not in there]
     for first in range(0, len(missing), _MASKS_A_WRITE):
@@ -174,7 +171,6 @@ def _copy_masks(
         }
         dataset.set_values(field, copies, key_field="id")
         progress("Copying masks", first + len(portion), len(missing))
-    return targets
 
 
 def _plain(mask: np.ndarray, table: ClassTable) -> np.ndarray:
@@ -184,15 +180,20 @@ def _plain(mask: np.ndarray, table: ClassTable) -> np.ndarray:
     return mask[..., 0] if mask.ndim == 3 else mask
 
 
-def _make_field(dataset: fo.Dataset, label_field: str, name: str, kind: type[fo.Label]) -> None:
+def make_copy_field(dataset: fo.Dataset, label_field: str, table: ClassTable) -> str:
+    """Makes the field that corrections come back to, or leaves it where it is; returns its name."""
+    name = result_field(label_field)
     if dataset.get_field(name) is None:
         dataset.add_sample_field(
             name,
             fo.EmbeddedDocumentField,
-            embedded_doc_type=kind,
+            embedded_doc_type=fo.Segmentation,
             description=f"Copy of '{label_field}' for annotators to correct.",
-            info={MARKER: {_COPY_OF: label_field}},
+            info={MARKER: {COPY_OF: label_field}},
         )
+    dataset.mask_targets = {**dataset.mask_targets, name: table.mask_targets()}
+    dataset.save()
+    return name
 
 
 def _context(view: fo.DatasetView, field: str) -> dict[str, Any]:
@@ -210,15 +211,23 @@ def _context(view: fo.DatasetView, field: str) -> dict[str, Any]:
 
 
 def _annotate(
-    view: fo.DatasetView, anno_key: str, backend: str, schema: dict[str, Any], options: dict[str, Any]
+    view: fo.DatasetView,
+    anno_key: str,
+    backend: str,
+    schema: dict[str, Any],
+    options: dict[str, Any],
+    send: Callable[[Any], None] | None,
 ) -> None:
+    """Sends images; ``send`` is told of the annotation run, and may refuse it as the service may."""
     dataset = root_of(view)
     made = Made()
     try:
         # Services need the images' sizes
         images_of(dataset).select(view.values("id")).compute_metadata(num_workers=1, progress=False)
         options = {**options, "config_cls": made.config_of(backend)}
-        view.annotate(anno_key, label_schema=schema, backend=backend, launch_editor=False, **options)
+        results = view.annotate(anno_key, label_schema=schema, backend=backend, launch_editor=False, **options)
+        if send is not None:
+            send(results)
     except BaseException as error:
         left = made.delete()
         if anno_key in dataset.list_annotation_runs():

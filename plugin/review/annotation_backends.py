@@ -22,7 +22,6 @@ class Service:
         package: the Python module that it needs, or None
         install: shell commands that install that
         server: what the service's own server needs, as Markdown
-        masks: whether FiftyOne can send it masks of several classes; else only boxes and polygons
         hints: what to do where a refusal has these words
     """
 
@@ -32,7 +31,6 @@ class Service:
     package: str | None = None
     install: tuple[str, ...] = ()
     server: str = ""
-    masks: bool = True
     hints: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -69,7 +67,6 @@ SERVICES = {
         package="label_studio_sdk",
         install=_CLIENT_APART,
         server=_LABEL_STUDIO_SERVER,
-        masks=False,
         hints={
             "Invalid token": _LEGACY_TOKENS,
             "legacy token authentication": _LEGACY_TOKENS,
@@ -84,11 +81,6 @@ SERVICES = {
 def title_of(backend: str) -> str:
     """The backend's name for people."""
     return SERVICES[backend].title if backend in SERVICES else backend
-
-
-def takes_masks(backend: str) -> bool:
-    """Whether masks of several classes can be sent to the backend."""
-    return backend not in SERVICES or SERVICES[backend].masks
 
 
 def configured() -> list[str]:

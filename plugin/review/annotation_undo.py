@@ -104,7 +104,7 @@ def reason(error: BaseException) -> str:
     """
     refused = _refused(error)
     own = str(refused or error).strip() or type(error).__name__
-    said = _said(refused.response.text) if refused is not None else ""
+    said = words_of(refused.response.text) if refused is not None else ""
     return f"{own}: {said}" if said else own
 
 
@@ -115,7 +115,7 @@ def _refused(error: BaseException | None) -> Any:
     return error
 
 
-def _said(text: str) -> str:
+def words_of(text: str) -> str:
     """The sentences of an answer in JSON, HTML or plain text."""
     try:
         content = json.loads(text)

@@ -22,8 +22,8 @@ from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
 from ..base.progress import Progress, silent
 from ..dataset.run_record import RunRecord, versions
-from ..dataset.verdicts import ADDED, EDITED, WRONG
-from ..labels.class_table import LARGEST_ID, ClassTable, hex_color
+from ..dataset.verdicts import ADDED, CORRECTIONS, EDITED, RESOLVED, WRONG
+from ..labels.class_table import LARGEST_ID
 from ..labels.file_doubts import check_size
 from ..labels.images import image_header
 from ..labels.masks import encode
@@ -40,6 +40,7 @@ from .corrections import (
     Region,
     Regions,
     given_mask,
+    has_suspects,
     mask_value,
     paint,
     pixels_of,
@@ -48,12 +49,11 @@ from .corrections import (
     unchanged_samples,
 )
 from .export_folder import check_export_dir, filled
+from .ignored_value import USUAL_IGNORED, ignored_value, with_ignored
+from .loaded_masks import LoadedMasks, lay_over, read_loaded
 
 #: What the class of pixels becomes that are suspect and that nobody has reviewed
 IGNORED = "ignored"
-#: The value that most training ignores where nothing else is agreed on
-_USUAL_IGNORED = 255
-_USUAL_IGNORED_COLOUR = 0xFFFFFF
 
 
 @dataclass
@@ -65,6 +65,7 @@ class ExportedDataset:
         manifest: the file that says what was changed, by whom and why
         images: that were exported
         changed: of these, images with pixels that have another value now
+        corrections: images whose corrected mask was loaded and differs from the given one
         regions: suspects that were corrected
         pixels: that have another value now
         ignored: suspects that nobody has reviewed and whose pixels have the ignored value
@@ -81,6 +82,7 @@ class ExportedDataset:
     manifest: str
     images: int = 0
     changed: int = 0
+    corrections: int = 0
     regions: int = 0
     pixels: int = 0
     ignored: int = 0
@@ -97,7 +99,7 @@ class Plan:
     """What is to be done, found before anything is written.
 
     Args:
-        to_change: ids of samples with regions to correct or to ignore
+        to_change: ids of samples with a corrected mask, or with regions to correct or to ignore
         to_drop: ids of samples to leave out
         unreviewed: regions that nobody has reviewed
         unclear: a sentence for each region that somebody has drawn or renamed in the App and that says nothing yet
@@ -114,15 +116,19 @@ def plan_export(collection: fo.Dataset | fo.DatasetView, key: str, unreviewed: s
     """What an export would do; raises `LabelQualityError` where there is no such run, or it has no suspects."""
     dataset = root_of(collection)
     record = reviewed_run(dataset, key)
-    plan = Plan(unclear=collect_edits(dataset, key).unclear)
-    regions = Regions(dataset, record)
+    plan = Plan()
+    if has_suspects(dataset, key):
+        plan.unclear = collect_edits(dataset, key).unclear
+    regions, loaded = Regions(dataset, record), LoadedMasks(dataset, record)
     for portion in _portions(whole_samples(collection).values("id")):
+        plan.to_change |= loaded.of(portion).keys()
         for sample_id, here in regions.of(portion).items():
             verified = sum(map(is_verified, here))
             left = len(here) - verified
             plan.unreviewed += left
             if left and unreviewed == DROP:
                 plan.to_drop.add(sample_id)
+                plan.to_change.discard(sample_id)
                 continue
             if verified or (left and unreviewed == IGNORE):
                 plan.to_change.add(sample_id)
@@ -144,10 +150,11 @@ def export_clean_dataset(
 ) -> ExportedDataset:
     """Exports all images with the best masks that are known, in a format of FiftyOne's, with ``manifest.json``.
 
-    Where a suspect is confirmed or was drawn in the App, the mask has the class that it should be there; where one is
-    rejected or nothing was found, it is as given. The dataset and the given masks are only read, but that what was
-    edited in the App is taken as a verdict first, see `collect_edits`. What is exported goes
-    to a new or an empty folder, as a whole or not at all; after a kill, the same call begins anew.
+    Where corrected masks were loaded, the mask is as they are. Where a suspect is confirmed or was drawn in the App, it
+    has the class that it should be there; where one is rejected or nothing was found, it is as given. The dataset and
+    the given masks are only read, but that what was edited in the App is taken as a verdict first, see `collect_edits`.
+    What is exported goes to a new or an empty folder, as a whole or not at all; after a kill, the same call begins
+    anew.
 
     Memory does not grow with the number of images, but for COCO, whose one file FiftyOne writes at the end.
 
@@ -214,7 +221,7 @@ class _Export:
         samples: the images to export
         record: of the run
         request: what was asked for
-        to_change: ids of the samples with regions to correct or to ignore
+        to_change: ids of the samples with a corrected mask, or with regions to correct or to ignore
         failures: samples that are left out, as they are found
         made: counts what is exported
     """
@@ -234,6 +241,7 @@ class _Export:
         self._to_change = to_change
         self._failures = failures
         self._made = made
+        self._loaded = LoadedMasks(samples.dataset, record)
         self._ignored = ignored_value(samples.class_table)
         self.table = samples.class_table
         if request.unreviewed == IGNORE:
@@ -270,41 +278,50 @@ class _Export:
         """Exports all images."""
         done = 0
         for portion in _portions(range(len(self._samples))):
-            found = regions.of([self._samples.ids[index] for index in portion])
-            for index in portion:
-                sample_id = self._samples.ids[index]
+            ids = [self._samples.ids[index] for index in portion]
+            found, loaded = regions.of(ids), self._loaded.of(ids)
+            for index, sample_id in zip(portion, ids, strict=True):
                 # What is decided from now on is for the next export: these masks were not checked for it
-                regions_here = found.get(sample_id, ()) if sample_id in self._to_change else ()
+                wanted = sample_id in self._to_change
+                regions_here, corrected = found.get(sample_id, ()) if wanted else (), loaded.get(sample_id)
                 try:
-                    self._image(index, regions_here, written, manifest, folder)
+                    self._image(index, regions_here, corrected if wanted else None, written, manifest, folder)
                 except SampleError as error:
                     self._failures.add(error)
                 done += 1
                 progress("Exporting", done, len(self._samples))
 
     def _image(
-        self, index: int, regions: Sequence[Region], written: ExportFormat, manifest: Manifest, folder: Path
+        self,
+        index: int,
+        regions: Sequence[Region],
+        corrected: str | None,
+        written: ExportFormat,
+        manifest: Manifest,
+        folder: Path,
     ) -> None:
         sample_id, image_path = self._samples.ids[index], self._samples.image_paths[index]
         given = given_mask(self._samples, index)
         if given.min(initial=0) < 0:
             raise SampleError(
                 f"Its mask has the value {given.min()}, which no file of masks can have. Give ignored pixels a value "
-                f"in 0..{LARGEST_ID}, such as {_USUAL_IGNORED}.",
+                f"in 0..{LARGEST_ID}, such as {USUAL_IGNORED}.",
                 sample_id=sample_id,
             )
         check_size(
             given.shape[:2], image_header(image_path, sample_id), image_path, sample_id, self._samples.mask_paths[index]
         )
-        mask, described = self._corrected(given, regions, sample_id)
+        loaded = given if corrected is None else read_loaded(corrected, given, self._samples.class_table, sample_id)
+        mask, described = self._corrected(given, loaded, regions, sample_id)
         labels = self._encoded(mask, index)
         image, mask_file = written.add(image_path, mask, labels, sample_id)
-        changed = mask != given
-        pixels = int(np.count_nonzero(changed.any(axis=2) if changed.ndim == 3 else changed))
+        pixels = int(np.count_nonzero(_differ(mask, given)))
         self._made.images += 1
-        if not described:
+        self._made.corrections += corrected is not None
+        if not described and corrected is None:
             return
         self._count(described, pixels)
+        correction = {"correction": self._loaded.describe(corrected, _differ(loaded, given))} if corrected else {}
         manifest.add(
             {
                 "sample_id": sample_id,
@@ -315,27 +332,35 @@ class _Export:
                 "given": self._given(index, given),
                 "written": None if mask_file is None else {"sha256": file_digest(folder / mask_file)},
                 "pixels": pixels,
+                **correction,
                 "regions": described,
             }
         )
 
     def _corrected(
-        self, given: np.ndarray, regions: Sequence[Region], sample_id: str
+        self, given: np.ndarray, loaded: np.ndarray, regions: Sequence[Region], sample_id: str
     ) -> tuple[np.ndarray, list[dict[str, Any]]]:
-        """The mask with its regions changed, and what was done with each."""
-        mask, described = given.copy(), []
+        """The mask with its regions changed, and what was done with each; where it was corrected, that prevails."""
+        mask, described = loaded.copy(), []
         unreviewed = [one for one in regions if not is_verified(one)] if self._request.unreviewed == IGNORE else []
         # What people have said goes over what nobody has looked at
         for region in (*unreviewed, *filter(is_verified, regions)):
-            before = mask.copy()
-            if is_verified(region):
-                inside, became = paint(mask, region, self._samples.class_table, sample_id), region["label"]
+            before, table = mask, self._samples.class_table
+            if loaded is not given and region.get("outcome") == RESOLVED:
+                # The corrected mask says what all of it is
+                inside, became, before = pixels_of(region, mask.shape[:2], sample_id), region["label"], given
+            elif is_verified(region):
+                mask = mask.copy()
+                inside, became = paint(mask, region, table, sample_id), region["label"]
             else:
+                mask = mask.copy()
                 inside, became = pixels_of(region, mask.shape[:2], sample_id), IGNORED
                 mask[inside] = mask_value(self.table, self._ignored)
-            differ = (before != mask).any(axis=2) if mask.ndim == 3 else before != mask
-            shown = {**region, "drawn": region.get("verdict") in (EDITED, ADDED)}
-            described.append(describe_region(shown, became, inside, int(np.count_nonzero(differ))))
+            mask = lay_over(mask, given, loaded)
+            verdict = "corrected" if region.get("verdict_from") == CORRECTIONS else region.get("verdict")
+            shown = {**region, "verdict": verdict, "drawn": region.get("verdict") in (EDITED, ADDED)}
+            pixels = int(np.count_nonzero(_differ(mask, before) & inside))
+            described.append(describe_region(shown, became, inside, pixels))
         return mask, described
 
     def _encoded(self, mask: np.ndarray, index: int) -> np.ndarray:
@@ -361,32 +386,10 @@ class _Export:
         self._made.ignored_pixels += sum(one["pixels"] for one in ignored)
 
 
-def ignored_value(table: ClassTable) -> int:
-    """The value that pixels get which are to be ignored: one that the classes ignore, else one that is free.
-
-    Args:
-        table: the classes
-
-    Returns:
-        255 where that is ignored or free, as training frameworks take it; of RGB masks packed, white in its place
-    """
-    usual, most = (_USUAL_IGNORED, LARGEST_ID) if table.colors is None else (_USUAL_IGNORED_COLOUR, 0xFFFFFF)
-    known = [value for value in table.ignored if 0 <= value <= most]
-    if usual in known:
-        return usual
-    if known:
-        return known[0]
-    taken = set(table.ids)
-    # From the usual one down, so that a mask of 8 bits stays one if it can
-    free = (value for value in (*range(usual, -1, -1), *range(usual + 1, most + 1)) if value not in taken)
-    return next(free)
-
-
-def with_ignored(table: ClassTable, value: int) -> ClassTable:
-    """The table with a value among those that are ignored."""
-    ignored = tuple(sorted({*table.ignored, value}))
-    colors = tuple(map(hex_color, ignored)) if table.colors is not None else ()
-    return dataclasses.replace(table, ignored=ignored, ignored_colors=colors)
+def _differ(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Which pixels of two masks of one shape differ, (H, W) bool."""
+    differ = one != other
+    return np.asarray(differ.any(axis=2) if differ.ndim == 3 else differ)
 
 
 def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

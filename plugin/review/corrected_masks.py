@@ -25,7 +25,8 @@ from ..runs.housekeeping import dataset_folder, dataset_id, default_parent
 from ..samples.inputs import SegmentationSamples
 from ..samples.private_fiftyone import root_of
 from ..samples.slices import images_of
-from .corrections import PORTION, Regions, as_png, given_mask, paint, reviewed_run, unchanged_samples
+from .corrections import PORTION, Regions, as_png, has_suspects, reviewed_run, unchanged_samples
+from .loaded_masks import LoadedMasks, corrected_mask
 from .written_files import WrittenFiles
 
 CORRECTED = "corrected"
@@ -79,6 +80,8 @@ def write_corrected_masks(
 ) -> Corrected:
     """Writes corrected masks as PNG files named like their images, and shows them in the field ``<key>_corrected``.
 
+    In these images, corrected masks that were loaded count as far as they differ from the given ones.
+
     The given masks are only read, and must be those that the suspects were found in. Doing it again replaces the masks
     of the time before, but none that somebody has changed or put there; deleting the run deletes the field and leaves
     the files.
@@ -102,7 +105,8 @@ def write_corrected_masks(
     """
     dataset = root_of(collection)
     record = _check(dataset, key, regions)
-    collect_edits(dataset, key)
+    if has_suspects(dataset, key):
+        collect_edits(dataset, key)
     name = field_name(key, CORRECTED)
     check_names(dataset, key, [name])
     to_correct = set(_to_correct(collection, key, regions).values("id"))
@@ -121,18 +125,17 @@ def write_corrected_masks(
     dataset.clear_sample_field(name)
     dataset.mask_targets = {**dataset.mask_targets, name: samples.class_table.mask_targets()}
     display.show_suspects(dataset, key, own_fields(dataset, key))
-    found, images, corrected = Regions(dataset, record), 0, 0
+    found, loaded_masks, images, corrected = Regions(dataset, record), LoadedMasks(dataset, record), 0, 0
     for first in range(0, len(samples), PORTION):
         indices = range(first, min(first + PORTION, len(samples)))
-        regions_of = found.of([samples.ids[index] for index in indices])
+        ids = [samples.ids[index] for index in indices]
+        regions_of, loaded = found.of(ids), loaded_masks.of(ids)
         written: dict[str, fo.Segmentation] = {}
         for index in indices:
             sample_id = samples.ids[index]
             here = [one for one in regions_of.get(sample_id, []) if _is_meant(one.get("verdict"), regions)]
             try:
-                mask = given_mask(samples, index)
-                for region in here:
-                    paint(mask, region, samples.class_table, sample_id)
+                mask = corrected_mask(samples, index, here, loaded.get(sample_id))
                 content = as_png(mask, sample_id)
             except SampleError as error:
                 failures.add(error)

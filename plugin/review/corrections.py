@@ -16,6 +16,7 @@ from ..base.errors import LabelQualityError, SampleError
 from ..dataset.fields import field_name
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
+from ..dataset.verdicts import has_rejected, is_drawn_mask, rejected_name
 from ..labels.class_table import ClassTable
 from ..runs.kept import check_unchanged, scored_states
 from ..runs.published import recorded_scores, recorded_suspects
@@ -34,24 +35,33 @@ PORTION = 200
 
 
 def reviewed_run(dataset: fo.Dataset, key: str) -> RunRecord:
-    """The record of a run with suspects; raises `LabelQualityError` where there is no such run, or it has none."""
+    """The record of a run with suspects or corrected masks; raises `LabelQualityError` where there is no such run."""
     record = load_record(dataset, key)
-    if not dataset.has_sample_field(field_name(key, SUSPECTS)):
+    if not has_suspects(dataset, key) and record.corrections is None:
         raise LabelQualityError(f"Run '{key}' has no suspects to correct: find suspects first.")
     return record
 
 
+def has_suspects(dataset: fo.Dataset, key: str) -> bool:
+    """Whether a run's suspects are on the dataset: a run may not have been asked for them, or not have found out."""
+    return bool(dataset.has_sample_field(field_name(key, SUSPECTS)))
+
+
 class Regions:
-    """A run's regions as people have left them; those that are rejected are none of them.
+    """A run's regions as people have left them.
 
     Args:
         dataset: the dataset
         record: of the run
+        rejected: whether those that are rejected are among them
     """
 
-    def __init__(self, dataset: fo.Dataset, record: RunRecord) -> None:
+    def __init__(self, dataset: fo.Dataset, record: RunRecord, *, rejected: bool = False) -> None:
         self._dataset = dataset
         self._field = field_name(record.key, SUSPECTS)
+        self._fields = [self._field]
+        if rejected and has_rejected(dataset, record.key):
+            self._fields.append(rejected_name(record.key))
         self._found = self._found_masks(record)
 
     def of(self, sample_ids: Collection[str]) -> dict[str, list[Region]]:
@@ -60,10 +70,15 @@ class Regions:
         Args:
             sample_ids: `PORTION` of them at most, as the masks that people have drawn come with them
         """
-        wanted = {"_id": {"$in": [ObjectId(one) for one in sample_ids]}, f"{self._field}.detections.0": {"$exists": 1}}
+        some = [{f"{field}.detections.0": {"$exists": True}} for field in self._fields]
+        wanted = {"_id": {"$in": [ObjectId(one) for one in sample_ids]}, "$or": some}
         return {
-            str(one["_id"]): [self._region(str(one["_id"]), region) for region in one[self._field]["detections"][::-1]]
-            for one in stored_samples(self._dataset).find(wanted, {self._field: True})
+            str(one["_id"]): [
+                self._region(str(one["_id"]), region)
+                for field in self._fields
+                for region in ((one.get(field) or {}).get("detections") or [])[::-1]
+            ]
+            for one in stored_samples(self._dataset).find(wanted, dict.fromkeys(self._fields, True))
         }
 
     def _region(self, sample_id: str, stored: Mapping[str, Any]) -> Region:
@@ -123,8 +138,12 @@ def unchanged_samples(
 
 def given_mask(samples: SegmentationSamples, index: int) -> np.ndarray:
     """A copy of a given mask: (H, W) int32 values, or (H, W, 3) RGB where the classes have colours."""
-    mask = np.asarray(samples.load_mask(index))
-    if samples.class_table.colors is not None:
+    return plain_mask(np.asarray(samples.load_mask(index)), samples.class_table)
+
+
+def plain_mask(mask: np.ndarray, table: ClassTable) -> np.ndarray:
+    """A copy of a mask as it was read: (H, W) int32 values, or (H, W, 3) RGB where the classes have colours."""
+    if table.colors is not None:
         return np.array(mask[..., :3] if mask.ndim == 3 else mask)
     # A mask of 8 bits, or of truth values, cannot be given the value of every class
     return np.array(mask[..., 0] if mask.ndim == 3 else mask, np.int32)
@@ -171,6 +190,11 @@ def pixels_of(region: Region, size: Sequence[int], sample_id: str) -> np.ndarray
     shares = [pixels / size[1 - axis % 2] for axis, pixels in enumerate(box)]
     found = place_region({"bounding_box": shares, "mask_path": str(path)}, size, sample_id)
     return redrawn(place, found, size)
+
+
+def is_drawn(region: Region) -> bool:
+    """Whether a person has drawn the region in the App."""
+    return region.get("mask") is not None and is_drawn_mask(region["mask"])
 
 
 def box_of(inside: np.ndarray) -> tuple[int, int, int, int]:

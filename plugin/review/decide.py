@@ -99,6 +99,7 @@ def set_verdict(
     _check(verdict, corrected_to)
     now = datetime.now(timezone.utc)
     values = {"verdict": verdict, "corrected_to": corrected_to, **signed(verdict, reviewer, when or now)}
+    of_person = {**values, "verdict_from": None}
     drawn = drawn_units(dataset, key, [_object_id(one) for one in region_ids])
     if drawn:
         if corrected_to is not None:
@@ -116,7 +117,7 @@ def set_verdict(
         rejected = create_rejected(dataset, key)
     declare(dataset, f"{suspects}.detections")
     for samples, ids in _by_images(regions):
-        change = _verdict(ids, values, open_only)
+        change = _verdict(ids, of_person, open_only)
         stored_samples(dataset).update_many(samples, changed_regions(suspects, rejected, change, now))
         update_error_types(dataset, key, samples)
         update_some_patches(dataset, key, samples, ids, view)

@@ -96,7 +96,7 @@ def use_predictions(run: Run, record: RunRecord) -> Predictions:
         _check_unused(run, None)
         return predictions
     _check_unused(run, digest if own else None)
-    stored = _find_set(record)
+    stored = find_predictions(record)
     return _use_stored(run, stored, Origin(config, digest, stored, None if own else record.key))
 
 
@@ -164,7 +164,7 @@ def _unpredicted(run: Run, stored: PredictionSet) -> list[tuple[str, str]]:
     return [sample for sample in samples if sample[0] not in known] if stored.complete else []
 
 
-def _find_set(record: RunRecord) -> PredictionSet:
+def find_predictions(record: RunRecord) -> PredictionSet:
     """The predictions of a run; raises `LabelQualityError` if its files are gone."""
     folder, digest = record.predictions.folder or "", record.predictions.digest
     found = [one for one in RunFolder(folder).sets() if isinstance(one, PredictionSet) and one.digest == digest]

@@ -44,12 +44,17 @@ from ..suspects.regions import leading_kind
 from .collect_edits import edits_of
 from .housekeeping import dataset_id, own_folder, remove_replaced, run_folder, tidy
 from .overview import ScoreOverview, SuspectOverview
-from .published import recorded_objects, recorded_suspects
+from .published import recorded_corrections, recorded_objects, recorded_suspects
 from .results import NEEDS_PROBABILITIES, joined
 from .run import Run
 from .score import Scores
 from .search_suspects import SuspectSearch
 from .turns import writing
+
+_CORRECTIONS_GONE = (
+    "The corrected masks that had been loaded were compared with what is replaced now, and are removed with it: load "
+    "them again."
+)
 
 
 def publish(run: Run, scores: Scores | None, found: SuspectSearch | SuspectPart | None = None) -> RunRecord:
@@ -80,7 +85,8 @@ def publish(run: Run, scores: Scores | None, found: SuspectSearch | SuspectPart 
             _write(run, record, scores, search)
         suspects = [search.store] if search is not None else []
     own = scores.predictions.origin.own
-    kept = [scores.store, *suspects, *recorded_objects(run.folder, record), *([own] if own is not None else [])]
+    others = [*recorded_objects(run.folder, record), *recorded_corrections(run.folder, record)]
+    kept = [scores.store, *suspects, *others, *([own] if own is not None else [])]
     _conclude(run, record, kept)
     return record
 
@@ -108,6 +114,8 @@ def publish_suspects(run: Run, search: SuspectSearch | None) -> RunRecord:
 
 def _record(run: Run, scores: Scores, suspects: SuspectPart | None) -> RunRecord:
     """The run's record, without fields, views and timings."""
+    if run.existing is not None and run.existing.corrections is not None:
+        run.notes.append(_CORRECTIONS_GONE)
     origin, reduction = scores.predictions.origin, scores.reduction
     stored, source = origin.stored, origin.config
     config = scores.config.to_dict() if scores.config is not None else {}

@@ -12,7 +12,7 @@ from ..dataset.shown_files import missing_images, missing_regions
 from ..dataset.suspect_fields import suspect_names
 from ..dataset.views import WORST_OBJECTS, own_views, view_name
 from ..store.run_folder import RunFolder
-from ..store.sets import ObjectSet, ScoreSet, SuspectSet
+from ..store.sets import CorrectionSet, ObjectSet, ScoreSet, SuspectSet
 
 
 def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet) -> bool:
@@ -74,3 +74,9 @@ def recorded_objects(folder: RunFolder, record: RunRecord) -> list[ObjectSet]:
     """The set of the run's scores of objects, if it has one."""
     name = record.objects.set if record.objects is not None else None
     return [one for one in folder.sets() if isinstance(one, ObjectSet) and one.path.name == name]
+
+
+def recorded_corrections(folder: RunFolder, record: RunRecord) -> list[CorrectionSet]:
+    """The set of the corrections that were loaded into the run, if it has one."""
+    name = record.corrections.set if record.corrections is not None else None
+    return [one for one in folder.sets() if isinstance(one, CorrectionSet) and one.path.name == name]

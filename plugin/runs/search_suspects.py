@@ -20,6 +20,7 @@ from ..base.errors import SampleError
 from ..base.progress import Progress
 from ..dataset.record_parts import SuspectPart
 from ..dataset.run_record import RunRecord
+from ..pixels.pooling import pool_labels
 from ..samples.failures import Failures, LeftOut, as_dict
 from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import Usual
@@ -155,7 +156,11 @@ class SuspectSearch:
         for row, index in enumerate(members(shard, len(self.samples))):
             try:
                 labels = self.samples.load_labels(index)
-                regions, measured = self._search(index, labels, usual, bank)
+                regions, measured = self.search_image(index, labels, usual, bank)
+                if bank is None:
+                    # Of rated ones, those that are probable are written when it is known how probable they are
+                    for number, region in enumerate(regions):
+                        self.store.write_region(self.samples.ids[index], number, region.mask)
             except SampleError as error:
                 if not self.failures.skip:
                     raise
@@ -177,22 +182,30 @@ class SuspectSearch:
             "class_images": (pixels > 0).sum(axis=0),
         }
 
-    def _search(
-        self, index: int, labels: np.ndarray, usual: Usual, bank: ObjectBank | None
+    def search_image(
+        self, index: int, labels: np.ndarray, usual: Usual, bank: ObjectBank | None, *, corrected: bool = False
     ) -> tuple[list[Region], _Measures]:
-        """The regions of one sample, and what they are rated by; writes the masks of those that are not rated."""
+        """The regions of one sample, and what they are rated by; all of them, however probable.
+
+        Args:
+            index: position of the sample
+            labels: (H, W) int16 class indices of its mask
+            usual: evidence for each pair of classes, as `kept.read_usual` gives it
+            bank: the given objects to compare with; None where suspects are not rated
+            corrected: whether the mask is not the given one that was scored
+        """
         sample_id, size = self.samples.ids[index], (labels.shape[0], labels.shape[1])
         probabilities, pooled = read_kept(self.scores, sample_id)
+        if corrected:
+            pooled = pool_labels(labels, self.pooling, self.samples.class_table.size)
         unlabelled = self.samples.class_table.unlabelled
         image = SeenImage(probabilities, pooled, self.pooling)
         regions = find_regions(image, labels, self.config, usual, unlabelled)
-        if regions and bank is not None:
-            picture = Picture(self.samples[index].load_image(), size)
-            features = region_features(image, regions, labels, picture, unlabelled)
-            return regions, (features, *self._likeness(sample_id, image, regions, size, bank))
-        for number, region in enumerate(regions):
-            self.store.write_region(sample_id, number, region.mask)
-        return regions, _unmeasured(0)
+        if not regions or bank is None:
+            return regions, _unmeasured(0)
+        picture = Picture(self.samples[index].load_image(), size)
+        features = region_features(image, regions, labels, picture, unlabelled)
+        return regions, (features, *self._likeness(sample_id, image, regions, size, bank))
 
     def _likeness(
         self, sample_id: str, image: SeenImage, regions: Sequence[Region], size: tuple[int, int], bank: ObjectBank

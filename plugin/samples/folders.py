@@ -145,8 +145,7 @@ def attach_predictions(dataset: Any, directory: Path, *, images: Path | None = N
     arrays = bool(files)
     files = files or _files(directory, ARRAY_SUFFIXES | MASK_SUFFIXES, "prediction")
     paths = dataset.values("filepath")
-    root = os.path.abspath(images) if images else os.path.commonpath([os.path.dirname(path) for path in paths])
-    names = [Path(os.path.relpath(path, root)).with_suffix("").as_posix() for path in paths]
+    names = _names_of(paths, images)
     found = match_files(names, directory, files, PREDICTION_ENDINGS)
     if not any(found):
         raise LabelQualityError(
@@ -159,6 +158,38 @@ def attach_predictions(dataset: Any, directory: Path, *, images: Path | None = N
     values = absolute if arrays else [path and fo.Segmentation(mask_path=path) for path in absolute]
     dataset.set_values(field, values)
     return field
+
+
+def masks_of_images(paths: Sequence[str], folder: Path) -> tuple[list[Path | None], list[Path]]:
+    """Finds the masks of images in a folder, as `attach_predictions` finds predictions.
+
+    Args:
+        paths: of the images
+        folder: of masks; each is called like its image, or with one of `MASK_ENDINGS` added
+
+    Returns:
+        for each image its mask, or None; and the masks that fit no image
+
+    Raises:
+        LabelQualityError: no such folder, no mask in it, none that fits an image, or two that fit one
+    """
+    check_path(folder, "source")
+    files, names = _files(folder, MASK_SUFFIXES, "mask"), _names_of(paths)
+    found = match_files(names, folder, files, MASK_ENDINGS)
+    if not any(found):
+        raise LabelQualityError(
+            f"None of the {len(names)} images has a mask in {folder}. It is found by its image's name: for {paths[0]} "
+            f"it would be {names[0]}.png."
+        )
+    _check_shared(list(zip(map(Path, paths), found, strict=True)))
+    fitting = set(found)
+    return found, [path for path in files if path not in fitting]
+
+
+def _names_of(paths: Sequence[str], images: Path | None = None) -> list[str]:
+    """What images are called below a folder, by default the one that all of them are in; without suffixes."""
+    root = os.path.abspath(images) if images else os.path.commonpath([os.path.dirname(path) for path in paths])
+    return [Path(os.path.relpath(path, root)).with_suffix("").as_posix() for path in paths]
 
 
 def _open(name: str, made_from: dict[str, str]) -> Any:

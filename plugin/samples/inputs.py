@@ -25,7 +25,7 @@ from .checks import Classes, check_collection, check_label_field, class_targets,
 from .private_fiftyone import root_of
 from .slices import images_of
 
-__all__ = ["Classes", "SegmentationSamples", "open_samples", "segmentation_fields"]
+__all__ = ["Classes", "SegmentationSamples", "open_samples", "raise_together", "segmentation_fields"]
 
 #: Masks in the database that are in memory at once while their checksums are computed
 _DATABASE_BATCH = 32
@@ -191,7 +191,7 @@ class SegmentationSamples(Sequence[SampleInput]):
             else:
                 shown[index, outcome] = True
             progress("Checking masks", index + 1, len(self))
-        _raise_together(failures, len(self))
+        raise_together(failures, len(self))
         return shown
 
     def fingerprint(self) -> str:
@@ -378,7 +378,8 @@ def file_state(path: str) -> str:
     return f"{path} {state.st_size} {state.st_mtime_ns}"
 
 
-def _raise_together(failures: list[SampleError], total: int) -> None:
+def raise_together(failures: Sequence[SampleError], total: int) -> None:
+    """Raises the one error that there is, or a `LabelQualityError` that lists the first of several."""
     if not failures:
         return
     if len(failures) == 1:

@@ -1,4 +1,4 @@
-"""The files of a run: predictions, heatmaps, masks, flags, suspects, objects, and the state of a killed run.
+"""The files of a run: predictions, heatmaps, masks, flags, suspects, objects, corrections; the state of a killed run.
 
 One folder a key, given by the caller, and in it one folder a *set*, whose manifest says for which dataset it was made::
 
@@ -18,6 +18,10 @@ One folder a key, given by the caller, and in it one folder a *set*, whose manif
                            /shards/…                   scores of the annotated objects of a shard of samples
     <root>/gain-<digest>/manifest.json
                         /work/ /shards/…               while the gain of clean masks is being measured
+    <root>/corrections-<digest>/manifest.json
+                               /masks/ab/<id>.png      corrected masks that were loaded
+                               /regions/ab/<n>-<id>.png   suspects in them, inside their boxes
+                               /shards/…               what differs in a shard of samples
 
 ``ab`` are the last two characters of the sample's id. A set is made for a *digest* (of everything that its content
 depends on); one that is unfinished is continued, and one that is finished is never changed: to do it again makes
@@ -53,7 +57,7 @@ from typing import Any, TypeVar
 
 from .containers import writing_error
 from .locks import LOCK_NAME, locked
-from .sets import AnySet, GainSet, ObjectSet, PredictionSet, ScoreSet, SuspectSet, load_set
+from .sets import AnySet, CorrectionSet, GainSet, ObjectSet, PredictionSet, ScoreSet, SuspectSet, load_set
 from .stored_set import FORMAT, MADE_BY, SET_NAME, StoredSet, files_under, is_temporary
 
 S = TypeVar("S", bound=StoredSet)
@@ -160,6 +164,12 @@ class RunFolder:
     def open_gain(self, digest: str, content: Mapping[str, Any] | None = None) -> GainSet:
         """The set of what measures a gain, to continue or to begin; as `open_predictions`."""
         return self._open(GainSet, digest, content or {}, False)
+
+    def open_corrections(
+        self, digest: str, content: Mapping[str, Any] | None = None, *, overwrite: bool = False
+    ) -> CorrectionSet:
+        """The set of loaded corrections to read, to continue or to begin; as `open_predictions`."""
+        return self._open(CorrectionSet, digest, content or {}, overwrite)
 
     def sets(self) -> list[AnySet]:
         """The owner's sets in this folder, oldest first; folders that the store did not make are passed over."""

@@ -1,4 +1,4 @@
-"""The kinds of sets of files that a run makes: predictions, scores, suspects, objects, and what measures a gain."""
+"""The kinds of sets of files that a run makes: predictions, scores, suspects, objects, corrections, and for a gain."""
 
 from __future__ import annotations
 
@@ -167,9 +167,36 @@ class GainSet(ShardedSet, WorkingSet):
     kind = "gain"
 
 
-AnySet: TypeAlias = PredictionSet | ScoreSet | SuspectSet | ObjectSet | GainSet
+class CorrectionSet(ShardedSet):
+    """Corrected masks that were loaded, how they differ from the given ones, and suspects found in them."""
+
+    kind = "corrections"
+    parts: Mapping[str, str] = {"masks": ".png", "regions": ".png"}
+
+    def samples(self) -> Iterator[str]:
+        """Ids of samples that have a corrected mask, once for each."""
+        yield from (path.stem for path in self._sample_files("masks"))
+
+    def write_mask(self, sample_id: str, content: bytes) -> Path:
+        """Writes a corrected mask, a PNG as bytes. Returns the file."""
+        path = self.file("masks", sample_id)
+        write_bytes(path, content)
+        return path
+
+    def region_file(self, sample_id: str, number: int) -> Path:
+        """Where the mask of the sample's suspect of that number is, or would be."""
+        return self.file("regions", f"{number:02d}-{sample_id}")
+
+    def write_region(self, sample_id: str, number: int, mask: np.ndarray) -> Path:
+        """Writes the mask of a suspect inside its box as PNG, 0 and 255; mask (h, w) bool. Returns the file."""
+        path = self.region_file(sample_id, number)
+        write_bytes(path, encode_png(mask.astype(np.uint8) * 255))
+        return path
+
+
+AnySet: TypeAlias = PredictionSet | ScoreSet | SuspectSet | ObjectSet | CorrectionSet | GainSet
 _KINDS: Mapping[str, type[AnySet]] = {
-    kind.kind: kind for kind in (PredictionSet, ScoreSet, SuspectSet, ObjectSet, GainSet)
+    kind.kind: kind for kind in (PredictionSet, ScoreSet, SuspectSet, ObjectSet, CorrectionSet, GainSet)
 }
 
 

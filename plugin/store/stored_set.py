@@ -19,7 +19,9 @@ from .encoding import encode_png
 FORMAT = 1
 MADE_BY = "fiftyone-label-quality"
 MANIFEST = "manifest.json"
-SET_NAME = re.compile(r"(?P<kind>predictions|scores|suspects|objects|gain)-(?P<digest>[0-9a-f]+)(-(?P<attempt>\d+))?")
+SET_NAME = re.compile(
+    r"(?P<kind>predictions|scores|suspects|objects|corrections|gain)-(?P<digest>[0-9a-f]+)(-(?P<attempt>\d+))?"
+)
 _SAMPLE_ID = re.compile(r"[0-9A-Za-z_-]+")
 
 

@@ -134,6 +134,37 @@ def test_a_clean_dataset_is_exported_after_a_review(folder: Path, capsys: Any, f
     assert status == 0 and "6 of 6 images scored" in out
 
 
+def test_corrections_are_loaded_and_what_they_change_is_told(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    status, _, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--worst", "0", "--no-probability")
+    assert status == 0
+    given = cv2.imread(f"masks/{WRONG}_mask.png", cv2.IMREAD_UNCHANGED)
+    mask = cv2.imread(f"hard/{WRONG}.png", cv2.IMREAD_UNCHANGED)
+    mask[0] = 255
+    (folder / "mended").mkdir()
+    cv2.imwrite(f"mended/{WRONG}.png", mask)
+    status, out, err = label_quality(capsys, "corrections", "street", "mended", "--reviewer", "ann")
+    assert status == 0 and "Comparing masks: 1 of 1" in err
+    lines, pixels = out.splitlines(), np.count_nonzero(mask != given)
+    assert lines[0] == f"Loaded 1 corrected mask from the folder mended: 1 image and {pixels} pixels changed."
+    dataset = fiftyone.load_dataset("street")
+    suspects = dataset.match({"filepath": {"$regex": f"{WRONG}.png$"}}).first().lq_suspects.detections
+    number = len(suspects)
+    assert {one.outcome for one in suspects} == {"resolved"} and number > 1
+    assert lines[1] == f"{number} suspects resolved ({number} as suggested), 0 still suspect, 0 newly wrong."
+    header, rows = table_of(out)
+    assert header == ["was", "is", "pixels", "images"]
+    found = {(was, became): (int(count), images) for was, became, count, images in rows}
+    assert found == {
+        ("sky", "road"): (np.count_nonzero((given == 0) & (mask == 5)), "1"),
+        ("road", "sky"): (np.count_nonzero((given == 5) & (mask == 0)), "1"),
+    }
+    assert lines[-1] == "The saved view 'lq: corrected images' shows them, the most changed first."
+    status, _, err = label_quality(capsys, "corrections", "street", "nothing")
+    assert status == 1 and "There is no folder, field, dataset or annotation run 'nothing'" in err
+    status, _, err = label_quality(capsys, "corrections", "street", "mended", "--source-kind", "annotation")
+    assert status == 1 and "has no annotation run 'mended'. Annotation runs: none." in err
+
+
 def test_suspects_are_told_and_found_again_with_other_thresholds(folder: Path, capsys: Any, fiftyone: Any) -> None:
     status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--worst", "0", "--max-regions", "1")
     assert status == 0

@@ -34,6 +34,7 @@ OPERATORS = (
     "export_relabelling_queue",
     "send_to_annotation",
     "write_corrected_masks",
+    "load_corrections",
     "export_clean_dataset",
     "list_runs",
     "delete_run",

@@ -189,7 +189,6 @@ def test_settings_decide_which_services_are_set_up(backends: dict[str, Any], fif
     if find_spec("label_studio_sdk") is None:
         text = "Label Studio needs a package that is not installed: pip install --target ~/label-studio-sdk label"
         assert services.problem("labelstudio").startswith(text)
-    assert not services.takes_masks("labelstudio")
 
 
 def test_the_form_offers_the_services_that_are_set_up(dataset: Any, service: Path, backends: dict[str, Any]) -> None:
@@ -209,28 +208,9 @@ def test_the_form_offers_the_services_that_are_set_up(dataset: Any, service: Pat
     assert errors(form(dataset, choose="tagged", tag="x")) == {"choose": "There are none: the images tagged 'x'."}
 
 
-def test_a_service_that_takes_no_masks_gets_polygons_to_draw(
-    dataset: Any, service: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from label_quality.plugin.review import annotation, annotation_backends
-    from label_quality.plugin.review.choose_images import Choice, choose
-
-    from .. import annotation_backend
-
-    assert annotation.result_field("ground_truth", "labelstudio") == "ground_truth_polygons"
-    monkeypatch.setitem(annotation_backends.SERVICES, "folder", annotation_backends.Service("F", (), (), masks=False))
-    monkeypatch.setattr(annotation_backend.FolderBackend, "supported_label_types", ("polygons", "detections"))
-    chosen = choose(dataset, Choice("worst", worst=1))
-    assert annotation.send_to_annotation(chosen, "ground_truth").field == "ground_truth_polygons"
-    schema = json.loads((service / "tasks.json").read_text())["schema"]
-    assert schema["ground_truth_polygons"]["type"] == "polygons"
-    assert schema["ground_truth_polygons"]["classes"] == ["unlabelled", "road", "car", "tree"]
-    assert schema["lq_suspects"]["type"] == "detections"
-
-
 def test_the_app_is_told_how_the_corrections_come_back(dataset: Any, service: Path) -> None:
     messages = [json.loads(m.to_json_line()) for m in operator().execute(context(dataset, choose="worst", worst=1))]
     called = [message["body"]["operator_uri"] for message in messages]
     assert called[-2:] == ["notify", "show_output"]
     assert messages[-2]["body"]["params"]["message"] == "Sent 1 image with 1 suspect to folder as 'relabel'."
-    assert "dataset.load_annotations('relabel')" in json.dumps(messages[-1])
+    assert "When the annotators are done: Load corrections, from 'relabel'." in json.dumps(messages[-1])

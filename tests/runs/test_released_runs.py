@@ -98,6 +98,22 @@ def test_suspects_are_found_anew_and_verdicts_stay(audit: Any, released: Any) ->
     assert (released.count_values(path)["confirmed"], released.count("done_rejected.detections")) == before == (2, 1)
 
 
+def test_corrections_are_loaded_into_them(audit: Any, released: Any) -> None:
+    from label_quality import load_corrections
+
+    users, verdicts = user_files(), released.count_values("done_suspects.detections.verdict")["confirmed"]
+    made = load_corrections(released, FOLDER / "corrected", "done")
+    released.reload()
+    assert made.images == 40 and made.changed == len(released.match({"done_corrections.pixels": {"$gt": 0}})) > 0
+    assert made.newly_wrong is not None and made.notes == []
+    suspects = released.count("done_suspects.detections") + released.count("done_rejected.detections")
+    assert made.resolved + made.still_suspect == suspects
+    assert released.count_values("done_suspects.detections.verdict")["confirmed"] > verdicts
+    assert user_files() == users
+    audit.delete_run(released, "done")
+    assert user_files() == users and "done_corrections" not in released.get_field_schema()
+
+
 def test_scores_are_computed_from_their_predictions(audit: Any, released: Any) -> None:
     before = released.values("scored_quality")
     audit.score_label_quality(
