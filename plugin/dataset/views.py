@@ -18,7 +18,6 @@ from .run_record import list_records
 from .sample_fields import SAMPLE
 from .saved_views import SavedView
 from .suspect_fields import strength_name
-from .verdicts import RESOLVED, STILL_SUSPECT
 
 WORST_FIRST = "worst first"
 SUSPECT_REGIONS = "suspect regions"
@@ -26,11 +25,8 @@ WORST_OBJECTS = "worst objects"
 TO_JUDGE = "places to judge"
 CORRECTED_IMAGES = "corrected images"
 NEWLY_WRONG_REGIONS = "newly wrong suspects"
-#: What corrections did to a suspect, and the title of the view of such suspects
-OUTCOME_VIEWS = {RESOLVED: "resolved suspects", STILL_SUSPECT: "still suspect"}
 #: Types of error that have a view, and its title; ``other`` has none: what is wrong there has no name
 TYPE_VIEWS = {"drop": "drop suspects", "swap": "swap suspects", "shift": "shift suspects"}
-_CORRECTION_TITLES = (CORRECTED_IMAGES, *OUTCOME_VIEWS.values(), NEWLY_WRONG_REGIONS)
 #: Groups of regions with a view each
 LEADING_GROUPS = 10
 
@@ -94,7 +90,7 @@ def save_views(dataset: fo.Dataset, key: str, views: Sequence[tuple[str, fo.Data
     saved = saved_views.listed(dataset)
     names = [view_name(key, title) for title, _, _ in views]
     for name in names:
-        _check_name(dataset, saved, key, name)
+        check_name(dataset, saved, key, name)
     saved_views.delete(dataset, [one for one in own_saved_views(dataset, key) if one.name in names])
     signed = [f"{description} {_signature(key)}" for _, _, description in views]
     saved_views.save(
@@ -230,12 +226,12 @@ def save_worst_objects(dataset: fo.Dataset, key: str, below: float | None = None
 def delete_object_view(dataset: fo.Dataset, key: str) -> None:
     """Deletes the view that `save_worst_objects` saved, if it is there."""
     name = view_name(key, WORST_OBJECTS)
-    _delete(dataset, [one for one in own_saved_views(dataset, key) if one.name == name])
+    delete_saved(dataset, [one for one in own_saved_views(dataset, key) if one.name == name])
 
 
 def check_object_view(dataset: fo.Dataset, key: str) -> None:
     """Raises `LabelQualityError` if another view has the name, or the address, that `save_worst_objects` would take."""
-    _check_name(dataset, saved_views.listed(dataset), key, view_name(key, WORST_OBJECTS))
+    check_name(dataset, saved_views.listed(dataset), key, view_name(key, WORST_OBJECTS))
 
 
 def places_to_judge(dataset: fo.Dataset, key: str) -> fo.DatasetView:
@@ -264,63 +260,20 @@ def save_places_to_judge(dataset: fo.Dataset, key: str) -> str:
         LabelQualityError: the user has a view of that name, or nothing was drawn
     """
     name = view_name(key, TO_JUDGE)
-    _delete(dataset, [one for one in own_saved_views(dataset, key) if one.name == name])
+    delete_saved(dataset, [one for one in own_saved_views(dataset, key) if one.name == name])
     text = "What was drawn to estimate how many errors there are, and is not judged yet."
     return save_views(dataset, key, [(TO_JUDGE, places_to_judge(dataset, key), text)])[0]
 
 
 def check_judging_view(dataset: fo.Dataset, key: str) -> None:
     """Raises `LabelQualityError` if another view has the name, or address, of what `save_places_to_judge` saves."""
-    _check_name(dataset, saved_views.listed(dataset), key, view_name(key, TO_JUDGE))
-
-
-def save_correction_views(dataset: fo.Dataset, key: str, outcomes: bool, searched: bool) -> list[str]:
-    """Saves the views of a run's corrections in place of earlier ones, and returns their names.
-
-    Args:
-        dataset: the dataset
-        key: the run's key
-        outcomes: whether there are suspects that corrections may have resolved
-        searched: whether suspects were looked for in the corrected masks
-
-    Raises:
-        LabelQualityError: the user has a view of one of the names
-    """
-    delete_correction_views(dataset, key)
-    pixels, new = f"{key}_corrections.pixels", f"{key}_newly_wrong"
-    images = images_of(dataset).match(F(pixels) > 0).sort_by(pixels, reverse=True)
-    views = [(CORRECTED_IMAGES, images, "Images whose corrected mask differs from the given one, most pixels first.")]
-    for outcome, title in OUTCOME_VIEWS.items() if outcomes else ():
-        regions = suspect_regions(dataset, key).match(F(f"{key}_suspects.outcome") == outcome)
-        views.append((title, regions, f"Suspects that are {outcome} after corrections, the strongest first."))
-    if searched:
-        patches = images_of(dataset).exists(new).to_patches(new)
-        views.append((NEWLY_WRONG_REGIONS, patches, "Suspects in corrected masks, where these were changed."))
-    return save_views(dataset, key, views)
-
-
-def delete_correction_views(dataset: fo.Dataset, key: str) -> None:
-    """Deletes the views that `save_correction_views` saved."""
-    names = correction_views(key)
-    _delete(dataset, [one for one in own_saved_views(dataset, key) if one.name in names])
-
-
-def check_correction_views(dataset: fo.Dataset, key: str) -> None:
-    """Raises `LabelQualityError` if another view has the name, or the address, of one of them."""
-    saved = saved_views.listed(dataset)
-    for name in correction_views(key):
-        _check_name(dataset, saved, key, name)
-
-
-def correction_views(key: str) -> list[str]:
-    """The names of the views that a run's corrections may have."""
-    return [view_name(key, title) for title in _CORRECTION_TITLES]
+    check_name(dataset, saved_views.listed(dataset), key, view_name(key, TO_JUDGE))
 
 
 def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
     """Deletes the views that `save_suspect_views` saved, and returns their names."""
     others = other_views(key)
-    return _delete(dataset, [one for one in own_saved_views(dataset, key) if one.name not in others])
+    return delete_saved(dataset, [one for one in own_saved_views(dataset, key) if one.name not in others])
 
 
 def other_views(key: str) -> list[str]:
@@ -331,7 +284,7 @@ def other_views(key: str) -> list[str]:
 
 def delete_views(dataset: fo.Dataset, key: str) -> list[str]:
     """Deletes the saved views that the run made, and returns their names."""
-    return _delete(dataset, own_saved_views(dataset, key))
+    return delete_saved(dataset, own_saved_views(dataset, key))
 
 
 def own_views(dataset: fo.Dataset, key: str) -> list[str]:
@@ -362,7 +315,7 @@ def check_views(dataset: fo.Dataset, key: str) -> None:
     """Raises `LabelQualityError` if another view has the name, or the address in the App, of one the run would save."""
     saved = saved_views.listed(dataset)
     for title in (WORST_FIRST, *TYPE_VIEWS.values(), SUSPECT_REGIONS):
-        _check_name(dataset, saved, key, view_name(key, title))
+        check_name(dataset, saved, key, view_name(key, title))
 
 
 def _of_group(regions: fo.DatasetView, key: str, given: str, suggested: str) -> fo.DatasetView:
@@ -391,7 +344,8 @@ def _check_suspects(dataset: fo.Dataset, key: str) -> None:
         )
 
 
-def _check_name(dataset: fo.Dataset, saved: Sequence[SavedView], key: str, name: str) -> None:
+def check_name(dataset: fo.Dataset, saved: Sequence[SavedView], key: str, name: str) -> None:
+    """Raises `LabelQualityError` if one of the saved views has the name, or its address in the App, and is no run's."""
     slug = to_slug(name)
     for one in saved:
         if _is_own(one, key) or (slug != one.slug and name != one.name):
@@ -407,7 +361,8 @@ def _check_name(dataset: fo.Dataset, saved: Sequence[SavedView], key: str, name:
         )
 
 
-def _delete(dataset: fo.Dataset, views: Sequence[SavedView]) -> list[str]:
+def delete_saved(dataset: fo.Dataset, views: Sequence[SavedView]) -> list[str]:
+    """Deletes saved views, and returns the names of those that the App lists."""
     saved_views.delete(dataset, views)
     return [one.name for one in views if one.listed]
 

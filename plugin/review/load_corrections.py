@@ -25,12 +25,13 @@ from ..dataset.correction_fields import (
     create_correction_fields,
     new_suspects,
 )
+from ..dataset.correction_views import check_correction_views, correction_views, save_correction_views
 from ..dataset.documents import write_samples
 from ..dataset.fields import own_fields
 from ..dataset.record_parts import COMPLETE, PREDICTED, WRITING, ChangedPair, CorrectionPart
 from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.verdicts import CONFIRMED, REJECTED, RESOLVED, STILL_SUSPECT
-from ..dataset.views import check_correction_views, correction_views, restore_views, save_correction_views
+from ..dataset.views import restore_views
 from ..runs.housekeeping import own_folder, remove_replaced, run_folder, tidy
 from ..runs.kept import scored_states
 from ..runs.published import recorded_scores, recorded_suspects
