@@ -153,8 +153,7 @@ def export_clean_dataset(
     Where corrected masks were loaded, the mask is as they are. Where a suspect is confirmed or was drawn in the App, it
     has the class that it should be there; where one is rejected or nothing was found, it is as given. The dataset and
     the given masks are only read, but that what was edited in the App is taken as a verdict first, see `collect_edits`.
-    What is exported goes to a new or an empty folder, as a whole or not at all; after a kill, the same call begins
-    anew.
+    What is exported goes to a new or empty folder, as a whole or not at all; after a kill the same call begins anew.
 
     Memory does not grow with the number of images, but for COCO, whose one file FiftyOne writes at the end.
 
