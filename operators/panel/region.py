@@ -55,7 +55,9 @@ def region_card(
     if more > 0:
         layout.text(row, "more", f"and {more} more", fit=True, color="text.secondary", fontSize="0.8125rem")
     _reviewed(block, progress)
-    layout.text(block, "redraw", words.redrawing(), color="text.secondary", fontSize="0.8125rem")
+    if not region.get("unit"):
+        # What was drawn to be judged has no shape of its own
+        layout.text(block, "redraw", words.redrawing(), color="text.secondary", fontSize="0.8125rem")
 
 
 def _pictures(block: types.Object, region: Mapping[str, Any], pictures: RegionPictures) -> None:

@@ -22,8 +22,12 @@ from ..dataset.fields import field_name
 from ..dataset.record_parts import COMPLETE
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
+from ..estimate.config import EstimateConfig
 from ..gain.text import class_rows, gain_sentences, score_rows
+from ..review.estimate_text import class_rows as estimate_class_rows
+from ..review.estimate_text import estimate_rows, progress_sentence
 from ..review.export_folder import in_home
+from ..review.judged_sample import estimate
 from ..runs.collect_edits import collect_edits
 from ..runs.overview import BINS, bin_range
 from ..runs.summary import RankedImage, ranking
@@ -98,8 +102,9 @@ def write_report(
     """Writes a run as one HTML file, for whoever decides about the dataset.
 
     It says how many images were checked and what was found, shows the worst images and the issues with examples, what
-    people have decided, what the corrections are worth where that was measured (`measure_gain`), and how all of it was
-    measured. The file needs no other file and no network; it is light or dark as the reader's system is, and prints.
+    people have decided, how many errors there are and what the corrections are worth where that was estimated
+    (`estimate_errors`) and measured (`measure_gain`), and how all of it was done. The file needs no other file and no
+    network; it is light or dark as the reader's system is, and prints.
     Everything in it is as the dataset is now; nothing of the dataset changes, but that what was edited in the App
     is taken as a verdict first.
 
@@ -183,7 +188,8 @@ def render(dataset: fo.Dataset, record: RunRecord, images: Sequence[ShownImage],
     )
     environment.filters |= {"count": words.count, "percent": words.percent, "when": words.when}
     template = environment.from_string(resources.files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8"))
-    overview, gain = record.overview, record.gain
+    overview, gain, sample = record.overview, record.gain, record.sample
+    judged = None if sample is None else estimate(dataset, record, sample, EstimateConfig.precision)
     assert overview is not None
     return template.render(
         dataset=dataset.name,
@@ -200,13 +206,17 @@ def render(dataset: fo.Dataset, record: RunRecord, images: Sequence[ShownImage],
         source=words.SOURCE_NAMES.get(record.source, record.source),
         effects=_effects(record),
         gain=gain,
+        judged=judged,
+        estimate_words="" if judged is None else progress_sentence(judged),
+        estimate_rows=[] if judged is None else estimate_rows(judged),
+        estimate_classes=[] if judged is None else estimate_class_rows(judged),
         gain_sentences=[] if gain is None else gain_sentences(gain),
         gain_rows=[] if gain is None else score_rows(gain),
         gain_classes=[] if gain is None else class_rows(gain),
         parameters=_parameters(record),
         versions=record.versions,
         seconds=format_seconds(sum(record.timings.values())),
-        notes=note_lines(record),
+        notes=list(dict.fromkeys([*note_lines(record), *(judged.notes if judged is not None else ())])),
     )
 
 

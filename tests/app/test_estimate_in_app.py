@@ -57,6 +57,7 @@ def test_places_are_judged_by_keys(
     page.locator(f"[data-cy=modal] [data-cy=panel-tab-{_PANEL}]").click()
     page.locator(f"[data-cy=panel-content-{_PANEL}] img").nth(1).wait_for()
     screenshot(page, "judge-place")
+    assert page.get_by_text("To redraw it").count() == 0
     for done, place in enumerate(places[:10], start=1):
         if place.get("suggested"):
             page.keyboard.press("n")

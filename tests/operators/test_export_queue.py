@@ -301,7 +301,7 @@ def test_the_command_writes_the_queue(dataset: Any, tmp_path: Path, capsys: Any)
     assert capsys.readouterr().out == f"Wrote 2 images, the worst first, and 3 suspects to {path}.\n"
     assert len(path.read_text().splitlines()) == 4
     assert main(["queue", dataset.name, str(path), "--group", "car given as road"]) == 1
-    assert "Give another `path`, or replace it with --overwrite." in capsys.readouterr().err
+    assert "Give another FILE, or replace it with --overwrite." in capsys.readouterr().err
     assert main(["queue", dataset.name, str(path), "--error-type", "drop", "--overwrite"]) == 0
     assert main(["queue", dataset.name, str(tmp_path / "no.csv")]) == 1
     assert "no image is among the images tagged 'relabel'" in capsys.readouterr().err

@@ -33,9 +33,13 @@ OPERATORS = (
     "untag_relabelling",
     "export_relabelling_queue",
     "send_to_annotation",
+    "estimate_errors",
     "write_corrected_masks",
     "load_corrections",
     "export_clean_dataset",
+    "compare_runs",
+    "measure_gain",
+    "write_report",
     "list_runs",
     "delete_run",
 )

@@ -157,6 +157,21 @@ def test_a_gain_that_was_measured_is_in_it(audited: Any, tmp_path: Path) -> None
     assert "car 0.500 0.500 0.750 +0.250 (+0.200 to +0.300)" in page.text and "A note on it." in page.text
 
 
+def test_an_estimate_is_in_it_as_far_as_places_are_judged(audited: Any, tmp_path: Path) -> None:
+    from label_quality import estimate_errors, set_verdict
+
+    estimate_errors(audited, "lq", verdicts=20, suspects=5, images=6)
+    page = report(audited, tmp_path / "report.html", images=0, issues=0)
+    assert "How many errors there are" in page.text and "Judged: 0 of 20 places" in page.text
+    audited.reload()
+    set_verdict(audited, "lq", audited.values("lq_sample.detections.id", unwind=True), "rejected")
+    found = estimate_errors(audited, "lq")
+    assert found.wrong_pixels is not None and found.wrong_pixels.low == 0
+    page = report(audited, tmp_path / "report.html", images=0, issues=0)
+    assert "Judged: 20 of" in page.text and "0 % of the pixels are wrong (0 % to" in page.text
+    assert "Mean IoU of the labels" in page.text and "Truly another class" in page.text
+
+
 def test_an_image_that_is_gone_is_said_and_does_not_end_it(audited: Any, tmp_path: Path) -> None:
     worst = audited.sort_by("lq_quality").first()
     Path(worst.filepath).unlink()

@@ -95,7 +95,7 @@ def test_in_an_image_it_is_the_most_probable_one(dataset: Any) -> None:
     assert panel.title == "Given as unlabelled, looks like tree, 80 %"
     assert panel.hint == "Drop: an object left out · 48 pixels"
     assert panel.pictures() == ["Image", "Given: unlabelled", "Suggested: tree"]
-    assert panel.words("reviewed") == "0 of 5 reviewed"
+    assert panel.words("reviewed") == "0 of 5 reviewed" and "choose Annotate" in panel.words("redraw")
     assert panel.legend()["tree"] == "#009999"
     assert "region" not in Panel(dataset, dataset.values("id")[0]).call().page
 
