@@ -137,6 +137,21 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         ctx.prompt(f"{self.plugin_name}/delete_run", params={"key": self._key(ctx)}, on_success=self.refresh)
 
     @told
+    def estimate(self, ctx: Any) -> None:
+        """Opens the form that estimates how many errors there are."""
+        ctx.prompt(f"{self.plugin_name}/estimate_errors", params={"key": self._key(ctx)}, on_success=self.refresh)
+
+    @told
+    def export(self, ctx: Any) -> None:
+        """Opens the form that exports a clean dataset."""
+        ctx.prompt(f"{self.plugin_name}/export_clean_dataset", params={"key": self._key(ctx)}, on_success=self.refresh)
+
+    @told
+    def report(self, ctx: Any) -> None:
+        """Opens the form that writes a report."""
+        ctx.prompt(f"{self.plugin_name}/write_report", params={"key": self._key(ctx)}, on_success=self.refresh)
+
+    @told
     def open_scores(self, ctx: Any) -> None:
         """Shows the images of the bar that was clicked."""
         place = ctx.params.get("idx")
@@ -242,6 +257,11 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         layout.button(buttons, "suspects", "Find suspects…", self.find_suspects, "search")
         layout.button(buttons, "tag", "Tag for relabelling…", self.tag, "label")
         layout.button(buttons, "delete", "Delete run…", self.delete, "delete")
+        if record.overview is not None and record.suspects is not None:
+            after = layout.row(page, "after")
+            layout.button(after, "estimate", "Estimate errors…", self.estimate, "calculate")
+            layout.button(after, "export", "Export clean dataset…", self.export, "download")
+            layout.button(after, "report", "Write report…", self.report, "description")
         layout.text(page, "line", sections.summary_line(record), color="text.secondary")
 
     def _render_first_steps(self, page: types.Object, dataset: Any, found: list[Operation]) -> None:

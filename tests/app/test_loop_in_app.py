@@ -71,7 +71,14 @@ def test_from_a_review_to_a_comparison_a_clean_dataset_and_a_report(
     done(page, f"Exported {_IMAGES} images with")
     assert len(list((clean / "labels").iterdir())) == _IMAGES
 
-    form = open_form(page, "Write report")
+    page.locator("[data-cy=new-panel-btn]").first.click()
+    page.locator("[data-cy=new-panel-option-label_quality_panel]").dispatch_event("click")
+    panel = page.locator("[data-cy=panel-content-label_quality_panel]")
+    panel.get_by_role("button", name="Estimate errors…").wait_for()
+    panel.get_by_role("button", name="Export clean dataset…").wait_for()
+    screenshot(page, "loop-panel")
+    panel.get_by_role("button", name="Write report…").click()
+    form = page.locator("[data-cy=operators-prompt-modal]")
     form.locator("input[value$='.html']").fill(str(target))
     form.get_by_text(f"Writes a page with the 20 worst images and 10 issues at most to {target}.").wait_for()
     form.get_by_role("button", name="Write", exact=True).click()

@@ -279,6 +279,9 @@ def test_a_worst_image_opens_once_the_grid_is_sorted_worst_first(fiftyone: Any, 
         ("find_suspects", "find_suspects", {"key": "lq"}),
         ("tag", "tag_for_relabelling", {"key": "lq"}),
         ("delete", "delete_run", {"key": "lq"}),
+        ("estimate", "estimate_errors", {"key": "lq"}),
+        ("export", "export_clean_dataset", {"key": "lq"}),
+        ("report", "write_report", {"key": "lq"}),
     ],
 )
 def test_buttons_open_forms_for_the_run(
