@@ -17,7 +17,7 @@ from ..plugin.dataset.run_record import list_records
 from ..plugin.parameters import PARAMETERS
 from ..plugin.samples.private_fiftyone import root_of
 from .execution import EngineOperator
-from .form.forms import Form, when
+from .form.forms import Form, run_labels
 from .form.parameters import to_arguments, to_request
 from .output import outputs
 from .output.plain_text import plain
@@ -66,7 +66,7 @@ class CompareRuns(EngineOperator):
         if len(runs) < 2:
             form.fail("before", "There are fewer than two scored runs: audit again with another name first.")
             return form.property(_LABEL, "Compare")
-        labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
+        labels = run_labels(runs)
         for name, default in (("before", runs[-2].key), ("after", runs[-1].key)):
             one = table(CompareRequest)[name]
             form.choice(name, one.label, labels, one.help, default)

@@ -15,7 +15,7 @@ from ..plugin.dataset.run_record import list_records, load_record
 from ..plugin.runs.housekeeping import own_folder
 from ..plugin.samples.private_fiftyone import root_of
 from .execution import REFRESH_PANEL
-from .form.forms import Form, minute, when
+from .form.forms import Form, minute, run_labels
 from .output import run_table
 
 _CONTENTS = "This deletes the benchmark: its figures, its files and its record. Your masks and fields stay."
@@ -110,7 +110,7 @@ def _ask_of_clones(form: Form, dataset: Any, key: str) -> None:
 
 def _labels(dataset: Any) -> dict[str, str]:
     """What can be deleted: key to what it is."""
-    runs = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in list_records(dataset)}
+    runs = run_labels(list_records(dataset))
     benchmarks = {
         one["key"]: f"{one['key']} (benchmark of {one['label_field']}, {minute(one['created'])})"
         for one in list_benchmarks(dataset)

@@ -17,7 +17,7 @@ from ..plugin.base.progress import Progress
 from ..plugin.parameters import PARAMETERS
 from ..plugin.review.config import DROP, IGNORE, KEEP, CleanRequest
 from .execution import EngineOperator
-from .form.forms import Form, runs_with_suspects, when
+from .form.forms import Form, run_labels, runs_with_suspects
 from .form.parameters import to_arguments, to_request
 from .output.outputs import counted, left_out, warnings
 from .output.plain_text import plain
@@ -75,7 +75,7 @@ class ExportCleanDataset(EngineOperator):
         if not runs:
             form.fail("key", _NO_RUN)
             return form.property(_LABEL, "Export")
-        labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
+        labels = run_labels(runs)
         key = form.choice("key", table(CleanRequest)["key"].label, labels, default=runs[-1].key)
         form.ask(CleanRequest, "unreviewed", "dataset_type")
         folder = form.ask(CleanRequest, "export_dir", default=_default_folder(ctx.dataset))

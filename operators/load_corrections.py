@@ -17,7 +17,7 @@ from ..plugin.dataset.run_record import list_records
 from ..plugin.parameters import PARAMETERS
 from ..plugin.review.config import ANY, DATASET, CorrectionRequest
 from .execution import EngineOperator
-from .form.forms import Form, when
+from .form.forms import Form, run_labels
 from .form.parameters import to_arguments, to_request
 from .output.outputs import counted, left_out, warnings
 from .output.outputs import table as output_table
@@ -74,7 +74,7 @@ class LoadCorrections(EngineOperator):
         if not runs:
             form.fail("key", _NO_RUN)
             return form.property(_LABEL, "Load")
-        labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
+        labels = run_labels(runs)
         key = form.choice("key", table(CorrectionRequest)["key"].label, labels, default=runs[-1].key)
         form.ask(CorrectionRequest, "source")
         kind = form.ask(CorrectionRequest, "source_kind")

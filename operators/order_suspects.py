@@ -12,7 +12,7 @@ from ..plugin.base.errors import LabelQualityError
 from ..plugin.review.order import ORDERS, USEFUL, order_suspects
 from ..plugin.samples.private_fiftyone import root_of
 from ..plugin.suspects.issues import Group
-from .form.forms import Form, runs_with_suspects, when
+from .form.forms import Form, run_labels, runs_with_suspects
 from .show_group import find_group
 
 _LABEL = "Order suspects for review"
@@ -65,7 +65,7 @@ class OrderSuspects(foo.Operator):
             form.fail("key", _NO_RUN)
             return form.property(_LABEL, "Show")
         form.choice("order", "Order", ORDERS, default=USEFUL, radio=True)
-        labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
+        labels = run_labels(runs)
         key = form.choice("key", "Run", labels, default=runs[-1].key)
         chosen = next((run for run in runs if run.key == key), None)
         if chosen is not None and chosen.issues:

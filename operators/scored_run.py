@@ -11,7 +11,7 @@ from ..plugin.parameters import PARAMETERS
 from ..plugin.runs.request import SuspectRequest
 from ..plugin.samples.private_fiftyone import root_of
 from .execution import EngineOperator
-from .form.forms import Form, when
+from .form.forms import Form, run_labels
 from .form.parameters import to_arguments, to_request
 
 
@@ -51,7 +51,7 @@ class ScoredRunOperator(EngineOperator):
         if not runs:
             form.fail("key", "There are no scored runs yet: audit this dataset first.")
             return None
-        labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
+        labels = run_labels(runs)
         key = form.choice("key", table(SuspectRequest)["key"].label, labels, default=runs[-1].key)
         return next((run for run in runs if run.key == key), None)
 

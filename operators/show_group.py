@@ -15,7 +15,7 @@ from ..plugin.dataset.run_record import RunRecord, list_records, load_record
 from ..plugin.dataset.views import group_view
 from ..plugin.samples.private_fiftyone import root_of
 from ..plugin.suspects.issues import Group
-from .form.forms import Form, when
+from .form.forms import Form, run_labels
 
 _LABEL = "Show issue"
 _KINDS = {"false_negative": "false negative"}
@@ -58,7 +58,7 @@ class ShowGroup(foo.Operator):
     def resolve_input(self, ctx: Any) -> types.Property:
         """The choice of the run, where there are several, and of the group, with what it means."""
         form = Form(ctx)
-        labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in _runs_with_groups(ctx.dataset)}
+        labels = run_labels(_runs_with_groups(ctx.dataset))
         if labels:
             form.choice("key", "Run", labels, default=list(labels)[-1], check=False)
         try:

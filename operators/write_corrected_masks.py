@@ -13,7 +13,7 @@ from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.progress import Progress
 from ..plugin.dataset.verdicts import CONFIRMED
 from .execution import EngineOperator
-from .form.forms import Form, runs_with_suspects, when
+from .form.forms import Form, run_labels, runs_with_suspects
 from .form.parameters import to_request
 from .output.outputs import counted, left_out, warnings
 from .output.plain_text import plain
@@ -83,7 +83,7 @@ class WriteCorrectedMasks(EngineOperator):
         folder = form.text("output_dir", "Folder", "For PNG files that are named like their images", folder)
         if form.flag("advanced", "Advanced options"):
             if len(runs) > 1:
-                labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
+                labels = run_labels(runs)
                 form.choice("key", "Run", labels, default=runs[-1].key)
             form.flag("complete", "Write unchanged masks too, for a whole training set")
             form.flag("skip_failures", "Leave images out that have changed since the run, or cannot be corrected")

@@ -12,7 +12,7 @@ from ...plugin.dataset.suspect_fields import ERROR_TYPE, SUSPECTS
 from ...plugin.review import choose_images as choices
 from ...plugin.review.choose_images import Choice, Chosen
 from ...plugin.samples.slices import images_of
-from .forms import Form, when
+from .forms import Form, run_labels
 from .parameters import to_arguments
 
 #: Parameters of every operator that works on chosen images
@@ -83,7 +83,7 @@ def advanced(form: Form, choice: Choice | None) -> None:
     """The run, where there are several, and whether only the view's images are meant."""
     runs = list_records(form.ctx.dataset)
     if len(runs) > 1:
-        labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
+        labels = run_labels(runs)
         run = _run(form.ctx.dataset, runs, None)
         form.choice("key", "Run", labels, "Whose scores and suspects", run.key if run else None, check=False)
     if form.ctx.has_custom_view and choice is not None and choice.choose not in (choices.SELECTED, choices.VIEW):

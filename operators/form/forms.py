@@ -297,6 +297,11 @@ def free_key(key: str, taken: Set[str]) -> str:
     return next(name for name in chain([key], (f"{key}{number}" for number in count(2))) if name not in taken)
 
 
+def run_labels(runs: Sequence[RunRecord]) -> dict[str, str]:
+    """Key to what a choice of runs calls each: its key, the masks that it is of, and when it was made."""
+    return {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
+
+
 def when(run: RunRecord) -> str:
     """The time at which a run was made, to the minute."""
     return minute(run.created)

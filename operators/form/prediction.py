@@ -18,7 +18,7 @@ from ...plugin.runs.request import Stages
 from ...plugin.samples.checks import segmentation_fields
 from ...plugin.training.config import CrossValidation
 from .estimates import describe_cross_validation, describe_model, describe_scoring, engine
-from .forms import Form, fields_of, when
+from .forms import Form, fields_of, run_labels
 
 _SIZES = ("input_size", "tile", "batch_size", "device")
 
@@ -39,7 +39,7 @@ def essentials(form: Form, chosen: str, samples: Any, label_field: str) -> None:
 
 def stored(form: Form, runs: list[RunRecord]) -> None:
     """The choice of the run whose stored predictions are scored."""
-    labels = {run.key: f"{run.key} (of {run.label_field}, {when(run)})" for run in runs}
+    labels = run_labels(runs)
     waiting = [run.key for run in runs if run.status == "predicted"]
     default = next(reversed(waiting or list(labels)), None)
     one = table(Stages)["predictions"]

@@ -32,7 +32,7 @@ from ..runs.collect_edits import collect_edits
 from ..runs.overview import BINS, bin_range
 from ..runs.summary import RankedImage, ranking
 from ..samples.private_fiftyone import root_of
-from ..store.containers import write_bytes
+from ..store.new_file import check_new_file, write_new_file
 from ..suspects.class_effects import ClassEffect
 from ..suspects.issues import Group
 from .config import ReportRequest
@@ -141,11 +141,7 @@ def write_report(
     text = render(dataset, record, images, shown)
     # Once more: it has taken a while
     check_report_path(target, request.overwrite)
-    try:
-        write_bytes(target, text.encode())
-    except LabelQualityError as error:
-        reason = getattr(error.__cause__, "strerror", None) or error.__cause__ or error
-        raise LabelQualityError(f"The report cannot be written to {target}: {reason}. Give another `path`.") from error
+    write_new_file(target, text, "report")
     return WrittenReport(str(target), len(images), len(shown))
 
 
@@ -164,21 +160,7 @@ def check_report_path(path: str | os.PathLike[str], overwrite: bool = False) -> 
     Raises:
         LabelQualityError: another ending, a file that is there, or a folder that cannot be written to
     """
-    target = Path(os.path.abspath(os.path.expanduser(os.fspath(path).strip())))
-    if target.suffix.lower() != _ENDING:
-        raise LabelQualityError(f"Expected parameter `path` to end in {_ENDING}, but got {os.fspath(path)!r}.")
-    if target.is_dir():
-        raise LabelQualityError(f"Expected parameter `path` to be a file, but {target} is a folder.")
-    if target.exists() and not overwrite:
-        raise LabelQualityError(
-            f"There is a file {target} already. Give another `path`, or replace it with overwrite=True."
-        )
-    folder = next(parent for parent in target.parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise LabelQualityError(
-            f"Expected parameter `path` to be in a folder that can be written to, but got {target}."
-        )
-    return target
+    return check_new_file(path, (_ENDING,), overwrite)
 
 
 def render(dataset: fo.Dataset, record: RunRecord, images: Sequence[ShownImage], issues: Sequence[ShownIssue]) -> str:

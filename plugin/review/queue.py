@@ -32,7 +32,7 @@ from ..dataset.suspect_fields import ERROR_TYPE
 from ..labels.images import image_size
 from ..runs.collect_edits import collect_edits
 from ..samples.private_fiftyone import root_of
-from ..store.containers import write_bytes
+from ..store.new_file import check_new_file, write_new_file
 from .choose_images import Chosen
 from .export_folder import in_home
 from .spreadsheet_cells import as_cell
@@ -92,22 +92,7 @@ def check_path(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
     Raises:
         LabelQualityError: another ending, a file that is there, or a folder that cannot be written to
     """
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
-    target = Path(os.path.abspath(os.path.expanduser(text.strip())))
-    if not text.strip() or target.suffix.lower() not in FORMATS:
-        raise LabelQualityError(f"Expected parameter `path` to end in .csv or .json, but got {path!r}.")
-    if target.is_dir():
-        raise LabelQualityError(f"Expected parameter `path` to be a file, but {target} is a folder.")
-    if target.exists() and not overwrite:
-        raise LabelQualityError(
-            f"There is a file {target} already. Give another `path`, or replace it with overwrite=True."
-        )
-    folder = next(parent for parent in target.parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise LabelQualityError(
-            f"Expected parameter `path` to be in a folder that can be written to, but got {target}."
-        )
-    return target
+    return check_new_file(path, FORMATS, overwrite)
 
 
 @database_errors()
@@ -135,11 +120,7 @@ def export_queue(chosen: Chosen, path: str | os.PathLike[str], *, overwrite: boo
     text = _csv(images) if target.suffix.lower() == ".csv" else _json(chosen, images)
     # Once more: it has taken a while
     check_path(target, overwrite)
-    try:
-        write_bytes(target, text.encode())
-    except LabelQualityError as error:
-        reason = getattr(error.__cause__, "strerror", None) or error.__cause__ or error
-        raise LabelQualityError(f"The queue cannot be written to {target}: {reason}. Give another `path`.") from error
+    write_new_file(target, text, "queue")
     return Exported(str(target), len(images), sum(len(image["regions"]) for image in images))
 
 

@@ -17,7 +17,8 @@ One folder a key, given by the caller, and in it one folder a *set*, whose manif
     <root>/objects-<digest>/manifest.json
                            /shards/…                   scores of the annotated objects of a shard of samples
     <root>/gain-<digest>/manifest.json
-                        /work/ /shards/…               while the gain of clean masks is being measured
+                        work/                          checkpoints and caches, while a gain is being measured
+                        /shards/…                      sums of each training that is done
     <root>/corrections-<digest>/manifest.json
                                /masks/ab/<id>.png      corrected masks that were loaded
                                /regions/ab/<n>-<id>.png   suspects in them, inside their boxes
