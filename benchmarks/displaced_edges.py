@@ -24,8 +24,8 @@ from label_quality.plugin.benchmark.ranking_metrics import average_precision, bo
 from label_quality.plugin.labels.class_table import ClassTable
 from label_quality.plugin.labels.images import read_image
 from label_quality.plugin.labels.masks import encode
+from label_quality.plugin.passes.kept import read_usual, scored_shards, unpack_pairs
 from label_quality.plugin.pixels.resample import scorable
-from label_quality.plugin.runs.kept import read_usual, scored_shards, unpack_pairs
 from label_quality.plugin.scores import displaced_edges as edges
 from label_quality.plugin.scores.class_pair_evidence import _MIDDLING, evidence_score
 from label_quality.plugin.store.sets import PredictionSet, ScoreSet, load_set

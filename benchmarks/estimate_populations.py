@@ -24,7 +24,7 @@ from label_quality.plugin.estimate.levels import (
     suspect_level,
 )
 from label_quality.plugin.labels.class_table import ClassTable
-from label_quality.plugin.runs.kept import read_bank
+from label_quality.plugin.passes.kept import read_bank
 from label_quality.plugin.scores.class_pair_evidence import Usual
 from label_quality.plugin.store.run_folder import content_digest
 from label_quality.plugin.suspects.config import SuspectConfig

@@ -18,8 +18,8 @@ import numpy as np
 from label_quality.plugin.base.progress import Progress
 from label_quality.plugin.labels.class_files import load_classes
 from label_quality.plugin.labels.class_table import ClassTable
+from label_quality.plugin.passes.kept import read_bank, scored_shards, unpack_pairs
 from label_quality.plugin.pixels.pooling import pool_labels
-from label_quality.plugin.runs.kept import read_bank, scored_shards, unpack_pairs
 from label_quality.plugin.scores.class_pair_evidence import Usual, evidence_score
 from label_quality.plugin.store.run_folder import content_digest
 from label_quality.plugin.store.sets import ScoreSet, load_set

@@ -18,6 +18,7 @@ from ..plugin.runs.request import SuspectRequest
 from ..plugin.runs.summary import FoundSuspects, RunSummary
 from ..plugin.suspects.config import SuspectConfig
 from .form.forms import Form
+from .form.score import execution
 from .output import outputs
 from .output.plain_text import plain
 from .scored_run import ScoredRunOperator
@@ -45,6 +46,7 @@ class FindSuspects(ScoredRunOperator):
         if form.flag("advanced", "Advanced options"):
             form.ask(SuspectConfig, *table(SuspectConfig))
             form.ask(SuspectRequest, "overwrite", "skip_failures")
+            execution(form)
         form.config(SuspectConfig, fallback="key")
         if form.valid:
             form.notice("plan", _plan(run))

@@ -17,6 +17,7 @@ from ..plugin.objects.config import ObjectConfig
 from ..plugin.runs.request import ObjectRequest
 from ..plugin.runs.summary import ScoredObjects
 from .form.forms import Form
+from .form.score import execution
 from .output import outputs
 from .output.plain_text import plain
 from .scored_run import ScoredRunOperator
@@ -43,6 +44,7 @@ class ScoreObjects(ScoredRunOperator):
         if form.flag("advanced", "Advanced options"):
             form.ask(ObjectConfig, "min_area", "max_objects", "workers")
             form.ask(ObjectRequest, "overwrite", "skip_failures")
+            execution(form)
         form.config(ObjectConfig, fallback="key")
         if form.valid:
             form.notice("plan", _plan(run))

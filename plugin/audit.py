@@ -24,6 +24,8 @@ from .dataset.object_fields import check_objects
 from .dataset.run_record import RunRecord, list_records, load_record
 from .dataset.suspect_fields import check_suspects
 from .dataset.views import check_object_view, check_views
+from .engine.config import Execution
+from .engine.engine import running_on
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES, PredictionConfig
 from .runs.housekeeping import remove, remove_begun
@@ -66,7 +68,7 @@ def audit_labels(
         progress: told how far each stage is
         **parameters: of `request.Request` (key, classes, ignored, unlabelled, unknown, skip_failures, overwrite,
             output_dir), of the source (`CrossValidation`, `ModelSource` or `FilesSource`), of the
-            scores (`ScoreConfig`), and of the suspects (`SuspectConfig`)
+            scores (`ScoreConfig`), of the suspects (`SuspectConfig`), and of where the work runs (`Execution`)
 
     Returns:
         the summary of the run
@@ -76,15 +78,17 @@ def audit_labels(
         SampleError: a sample cannot be used, and ``skip_failures`` is not set
     """
     source_type = _source_type(source)
-    request, predicted, scored, regions = _split(parameters, Request, source_type, ScoreConfig, SuspectConfig)
+    groups = Request, source_type, ScoreConfig, SuspectConfig, Execution
+    request, predicted, scored, regions, where = _split(parameters, *groups)
     prediction_config: PredictionConfig = source_type.from_params(predicted)
     score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
-    prediction_config.check()
-    with database_errors(), open_run(collection, label_field, Request(**request), progress) as run:
-        predictions = predict(run, prediction_config, score_config)
-        scores = score(run, predictions, score_config)
-        found = search(run, scores, wanted)
-        return summarise(run.dataset, publish(run, scores, found))
+    with database_errors(), running_on(Execution.asked(where)):
+        prediction_config.check()
+        with open_run(collection, label_field, Request(**request), progress) as run:
+            predictions = predict(run, prediction_config, score_config)
+            scores = score(run, predictions, score_config)
+            found = search(run, scores, wanted)
+            return summarise(run.dataset, publish(run, scores, found))
 
 
 def compute_predictions(
@@ -102,7 +106,7 @@ def compute_predictions(
         label_field: its `fo.Segmentation` field with the given masks
         source: ``cross_validation``, ``model`` or ``files``
         progress: told how far each stage is
-        **parameters: of `request.Request` and of the source
+        **parameters: of `request.Request`, of the source, and of where the work runs (`Execution`)
 
     Returns:
         the summary of the run, without a ranking
@@ -112,12 +116,13 @@ def compute_predictions(
         SampleError: a sample cannot be used, and ``skip_failures`` is not set
     """
     source_type = _source_type(source)
-    request, predicted = _split(parameters, Request, source_type)
+    request, predicted, where = _split(parameters, Request, source_type, Execution)
     prediction_config: PredictionConfig = source_type.from_params(predicted)
-    prediction_config.check()
-    with database_errors(), open_run(collection, label_field, Request(**request), progress) as run:
-        predictions = predict(run, prediction_config)
-        return summarise(run.dataset, publish(run, draw_masks(run, predictions)))
+    with database_errors(), running_on(Execution.asked(where)):
+        prediction_config.check()
+        with open_run(collection, label_field, Request(**request), progress) as run:
+            predictions = predict(run, prediction_config)
+            return summarise(run.dataset, publish(run, draw_masks(run, predictions)))
 
 
 def score_label_quality(
@@ -137,7 +142,7 @@ def score_label_quality(
         predictions: key of the run that has the predictions; by default the run's own key
         suspects: find suspects too, where the predictions have probabilities
         progress: told how far each stage is
-        **parameters: of `request.Request`, `ScoreConfig` and `SuspectConfig`
+        **parameters: of `request.Request`, `ScoreConfig`, `SuspectConfig` and `Execution`
 
     Returns:
         the summary of the run
@@ -146,9 +151,9 @@ def score_label_quality(
         LabelQualityError: bad input, or no such predictions
         SampleError: a sample cannot be used, and ``skip_failures`` is not set
     """
-    request, scored, regions = _split(parameters, Request, ScoreConfig, SuspectConfig)
+    request, scored, regions, where = _split(parameters, Request, ScoreConfig, SuspectConfig, Execution)
     score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
-    with database_errors():
+    with database_errors(), running_on(Execution.asked(where)):
         record = load_record(root_of(collection), predictions or request.get("key", Request.key))
         with open_run(collection, label_field, Request(**request), progress) as run:
             scores = score(run, use_predictions(run, record), score_config)
@@ -168,7 +173,7 @@ def find_suspects(
         collection: the dataset, or a view of it; all of the run's samples are searched
         key: the run's key
         progress: told how far each stage is
-        **parameters: of `request.SuspectRequest` (skip_failures, overwrite) and `SuspectConfig`
+        **parameters: of `request.SuspectRequest` (skip_failures, overwrite), `SuspectConfig` and `Execution`
 
     Returns:
         the summary of the run
@@ -177,11 +182,12 @@ def find_suspects(
         LabelQualityError: bad input, no such run, or one that keeps nothing to find suspects in
         SampleError: an image or a mask has changed since the run was scored, and ``skip_failures`` is not set
     """
-    request, regions = _split(parameters | {"key": key}, SuspectRequest, SuspectConfig)
+    request, regions, where = _split(parameters | {"key": key}, SuspectRequest, SuspectConfig, Execution)
     config = SuspectConfig.from_params(regions)
     dataset = root_of(collection)
     asked = SuspectRequest(**request)
-    with database_errors(), reopen_run(dataset, asked, progress, check_suspects, check_views) as run:
+    engine, checks = running_on(Execution.asked(where)), (check_suspects, check_views)
+    with database_errors(), engine, reopen_run(dataset, asked, progress, *checks) as run:
         found = search_again(run, config)
         return summarise(dataset, publish_suspects(run, found))
 
@@ -200,7 +206,7 @@ def score_objects(
         collection: the dataset, or a view of it; the objects of all of the run's samples are scored
         key: the run's key
         progress: told how far each stage is
-        **parameters: of `request.ObjectRequest` (skip_failures, overwrite) and `ObjectConfig`
+        **parameters: of `request.ObjectRequest` (skip_failures, overwrite), `ObjectConfig` and `Execution`
 
     Returns:
         the summary of the run
@@ -209,10 +215,11 @@ def score_objects(
         LabelQualityError: bad input, no such run, or one that keeps nothing to compare the masks with
         SampleError: an image or a mask has changed since the run was scored, and ``skip_failures`` is not set
     """
-    request, chosen = _split(parameters | {"key": key}, ObjectRequest, ObjectConfig)
+    request, chosen, where = _split(parameters | {"key": key}, ObjectRequest, ObjectConfig, Execution)
     config, asked = ObjectConfig.from_params(chosen), ObjectRequest(**request)
     dataset = root_of(collection)
-    with database_errors(), reopen_run(dataset, asked, progress, check_objects, check_object_view) as run:
+    engine, checks = running_on(Execution.asked(where)), (check_objects, check_object_view)
+    with database_errors(), engine, reopen_run(dataset, asked, progress, *checks) as run:
         scoring = score_again(run, config)
         return summarise(dataset, publish_objects(run, scoring))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .base.parameters import merged
 from .benchmark.config import BenchmarkConfig, BenchmarkRequest
 from .compare.config import CompareRequest
+from .engine.config import Execution
 from .estimate.config import EstimateConfig
 from .gain.config import GainRequest
 from .objects.config import ObjectConfig
@@ -19,13 +20,13 @@ from .training.config import CrossValidation
 _SOURCES = tuple(PREDICTION_SOURCES.values())
 #: Function to its parameters by name
 PARAMETERS = {
-    "audit_labels": merged(Stages, Request, *_SOURCES, ScoreConfig, SuspectConfig, without=("predictions",)),
-    "compute_predictions": merged(Stages, Request, *_SOURCES, without=("suspects", "predictions")),
-    "score_label_quality": merged(Stages, Request, ScoreConfig, SuspectConfig, without=("source",)),
-    "find_suspects": merged(SuspectRequest, SuspectConfig),
-    "score_objects": merged(ObjectRequest, ObjectConfig),
+    "audit_labels": merged(Stages, Request, *_SOURCES, ScoreConfig, SuspectConfig, Execution, without=("predictions",)),
+    "compute_predictions": merged(Stages, Request, *_SOURCES, Execution, without=("suspects", "predictions")),
+    "score_label_quality": merged(Stages, Request, ScoreConfig, SuspectConfig, Execution, without=("source",)),
+    "find_suspects": merged(SuspectRequest, SuspectConfig, Execution),
+    "score_objects": merged(ObjectRequest, ObjectConfig, Execution),
     "benchmark_scores": merged(
-        *(BenchmarkRequest, BenchmarkConfig, CrossValidation, ScoreConfig, Request),
+        *(BenchmarkRequest, BenchmarkConfig, CrossValidation, ScoreConfig, Request, Execution),
         without=("architecture", "only_folds"),
     ),
     "export_clean_dataset": merged(CleanRequest),

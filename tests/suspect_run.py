@@ -68,7 +68,7 @@ def add_run(dataset: Any, folder: Path, key: str = "lq", rated: bool = False) ->
 
 def _write_states(dataset: Any, table: Any, root: Path) -> tuple[str, str]:
     """What the run keeps of its images' and masks' state; returns its folder and the name of its set of scores."""
-    from label_quality.plugin.runs.kept import SCORED, sample_state
+    from label_quality.plugin.passes.kept import SCORED, sample_state
     from label_quality.plugin.samples.inputs import open_samples
     from label_quality.plugin.store.run_folder import RunFolder
 

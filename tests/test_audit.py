@@ -82,7 +82,7 @@ def audit(fiftyone: Any) -> Any:
 
 def test_files_of_probabilities_give_every_field(predicted: Any, audit: Any) -> None:
     from label_quality.plugin.predictions.config import FilesSource
-    from label_quality.plugin.predictions.readers import open_files
+    from label_quality.plugin.predictions.open_files import open_files
     from label_quality.plugin.samples.inputs import open_samples
     from label_quality.plugin.scores.config import ScoreConfig
     from label_quality.plugin.scores.image_scores import score_image

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.base.parameters import table
+from ...plugin.engine.config import RAY, Execution
 from ...plugin.labels.class_table import ClassTable
 from ...plugin.runs.request import Request, Stages
 from ...plugin.samples.checks import class_targets
@@ -79,3 +81,13 @@ def writing(form: Form) -> None:
     form.ask(Request, "skip_failures", "output_dir")
     if "workers" in form.labels:
         form.ask(ScoreConfig, "workers")
+    execution(form)
+
+
+def execution(form: Form) -> None:
+    """Where the work runs."""
+    if form.ask(Execution, "engine") == RAY:
+        form.ask(Execution, "address", "num_gpus")
+        if importlib.util.find_spec("ray") is None:
+            form.fail("engine", "A cluster needs the package ray here and there: pip install ray")
+    form.config(Execution, fallback="engine")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class LabelQualityError(Exception):
     """Something about the request, the dataset or its environment keeps a run from going on."""
@@ -22,3 +24,11 @@ class SampleError(LabelQualityError):
         self.path = path
         where = [part for part in (f"sample {sample_id}" if sample_id else "", path or "") if part]
         super().__init__(f"{' ('.join(where)}{')' if len(where) == 2 else ''}: {problem}" if where else problem)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.problem, self.sample_id, self.path)
+
+
+def _restored(kind: type[SampleError], problem: str, sample_id: str | None, path: str | None) -> SampleError:
+    """The error that was sent from another process."""
+    return kind(problem, sample_id=sample_id, path=path)

@@ -9,6 +9,7 @@ from typing import Any
 from ..base.config import Config
 from ..base.errors import LabelQualityError
 from ..base.parameters import parameter, repeated, table
+from ..engine.config import Execution
 from ..runs.request import Request
 from ..scores.config import ScoreConfig
 from ..training.config import CrossValidation
@@ -162,7 +163,7 @@ def asked(parameters: Mapping[str, Any]) -> tuple[Request, BenchmarkRequest, Ben
     """
     scores, request, own, config = map(set, map(table, (ScoreConfig, Request, BenchmarkRequest, BenchmarkConfig)))
     predictions = set(table(CrossValidation)).difference(_NOT_OF_PREDICTIONS)
-    known = set().union(scores, request, own, config, predictions)
+    known = set().union(scores, request, own, config, predictions, table(Execution))
     unknown = sorted(set(parameters) - known)
     if unknown:
         raise LabelQualityError(

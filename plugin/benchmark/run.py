@@ -25,6 +25,8 @@ import numpy as np
 
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress, named, silent
+from ..engine.config import Execution
+from ..engine.engine import running_on
 from .assess import LIFT_COUNT
 from .config import ERROR_KINDS, INJECTED, BenchmarkConfig, asked
 from .corrected_truth import measure_truth
@@ -107,8 +109,8 @@ def benchmark_scores(
         progress: told how far it is; stages begin with the kind of error and the architecture
         **parameters: of `BenchmarkRequest` (key, kinds, rates, overwrite, rescore, keep_runs), of `BenchmarkConfig`
             (architectures, truth_field, run_key, severity, min_fraction, seed, …), others of `CrossValidation` (preset,
-            folds, blocks, group_field, …), of `ScoreConfig`, and classes, ignored, unlabelled, unknown, skip_failures
-            and output_dir of `request.Request`
+            folds, blocks, group_field, …), of `ScoreConfig`, of `Execution`, and classes, ignored, unlabelled, unknown,
+            skip_failures and output_dir of `request.Request`
 
     Returns:
         the summary; the record has the same and more, see `load_benchmark`
@@ -119,7 +121,8 @@ def benchmark_scores(
     """
     request, asked_of, config = asked(parameters)
     options = {"rescore": asked_of.rescore, "keep_runs": asked_of.keep_runs}
-    with opened(collection, label_field, config, request, progress, **options) as benchmark:
+    where = Execution.asked(parameters)
+    with running_on(where), opened(collection, label_field, config, request, progress, **options) as benchmark:
         if not benchmark.finished:
             benchmark.save()
             (_measure_injected if config.mode == INJECTED else measure_truth)(benchmark)

@@ -12,6 +12,7 @@ from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
 from ..benchmark.config import ERROR_KINDS, BenchmarkConfig, BenchmarkRequest
+from ..engine.config import Execution
 from ..parameters import PARAMETERS
 from ..runs.request import Request
 from ..scores.config import ScoreConfig
@@ -46,6 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_parameters(benchmark, table(BenchmarkRequest), without=("kinds", "rates"))
     add_parameters(benchmark, table(Request), ("skip_failures", "output_dir"))
     add_parameters(benchmark, table(ScoreConfig), ("workers",))
+    add_parameters(parser.add_argument_group("where the work runs"), table(Execution))
 
 
 def run(options: argparse.Namespace) -> None:

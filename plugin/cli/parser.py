@@ -8,6 +8,7 @@ from typing import Any
 
 from ..base.parameters import table
 from ..compare.config import CompareRequest
+from ..engine.config import Execution
 from ..estimate.config import EstimateConfig
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
@@ -67,11 +68,11 @@ def make_parser() -> argparse.ArgumentParser:
 
     suspects = _command(commands, "suspects", "find the suspects of a run again, with other thresholds; no model runs")
     suspects.add_argument("dataset", help="name of the dataset")
-    add_parameters(suspects, table(SuspectRequest) | table(SuspectConfig))
+    add_parameters(suspects, table(SuspectRequest) | table(SuspectConfig) | table(Execution))
 
     objects = _command(commands, "objects", "score the annotated objects of a run, the worst first; no model runs")
     objects.add_argument("dataset", help="name of the dataset")
-    add_parameters(objects, table(ObjectRequest) | table(ObjectConfig))
+    add_parameters(objects, table(ObjectRequest) | table(ObjectConfig) | table(Execution))
 
     _queue(_command(commands, "queue", "write the images to relabel, and their suspects, to a CSV or JSON file"))
 
@@ -167,6 +168,7 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     run = parser.add_argument_group("the run")
     add_parameters(run, table(Request), without=OF_CLASSES)
     add_parameters(run, table(ScoreConfig), ("workers",))
+    add_parameters(parser.add_argument_group("where the work runs"), table(Execution))
     run.add_argument(
         "--worst", type=natural, default=10, metavar="N", help="images in the printed ranking (default: %(default)s)"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import fiftyone as fo
@@ -11,7 +10,7 @@ import numpy as np
 
 from ..base.progress import Progress, silent
 from ..labels.class_table import ClassTable
-from ..objects.object_scores import Objects
+from ..passes.score_objects import ImageObjects
 from . import display
 from .documents import Document, detection, detections, write_samples
 from .fields import check_names, create_fields, field_name, own_fields
@@ -32,21 +31,6 @@ _TEXT = (
     "Annotated objects, the connected parts of each class, with the mean probability of their class as confidence; the "
     "worst first."
 )
-
-
-@dataclass(frozen=True)
-class ImageObjects:
-    """The annotated objects of one image.
-
-    Args:
-        sample_id: the sample
-        size: (height, width) of its mask in pixels
-        objects: in the order in which they are written
-    """
-
-    sample_id: str
-    size: tuple[int, int]
-    objects: Objects
 
 
 def objects_name(key: str) -> str:

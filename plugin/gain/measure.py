@@ -281,6 +281,7 @@ class _Measurement:
             features=Path(store.work) / "shared",
         )
         for sample_id, _, prediction in stream:
+            assert prediction is not None
             verified = self._truth(sample_id)
             predicted = to_probabilities(prediction, verified.shape).argmax(axis=0)
             tallies.add(judged[sample_id], agreement(predicted, verified, classes))

@@ -105,16 +105,21 @@ def is_jpeg(path: str | Path) -> bool:
 
 
 def read_mask(
-    path: str | Path, sample_id: str | None = None, check_size: Callable[[tuple[int, int]], None] | None = None
+    path: str | Path,
+    sample_id: str | None = None,
+    check_size: Callable[[tuple[int, int]], None] | None = None,
+    *,
+    palette: bool = False,
 ) -> np.ndarray:
     """Reads a mask file.
 
-    Unlike FiftyOne, which turns a palette PNG into the palette's colours, this keeps its indices.
+    Unlike FiftyOne, which turns a palette PNG into the palette's colours, this keeps its indices unless told otherwise.
 
     Args:
         path: a file without loss (PNG, TIFF, BMP …)
         sample_id: named in errors
         check_size: called with the file's (height, width) before any pixel is decoded
+        palette: of a file with a palette, its colours instead of its indices
 
     Returns:
         (H, W) uint8 or uint16 values or palette indices (a one-bit mask holds 0 and 255, as FiftyOne reads it); int32
@@ -128,6 +133,8 @@ def read_mask(
             check_size((image.height, image.width))
         if image.mode in ("1", "LA", "La"):
             return np.array(image.convert("L"))
+        if palette and image.mode == "P":
+            return np.array(image.convert("RGB"))
         if image.mode not in ("L", "P", "I", "I;16", "I;16B", "I;16L", "RGB", "RGBA"):
             raise SampleError(
                 f"Expected a mask of integers or RGB colours, but the file's pixels are of kind {image.mode!r}: store "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress
+from ..base.types import Prediction
 from ..labels.class_table import ClassTable
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
@@ -57,9 +59,10 @@ class CrossValidated:
             progress=progress,
             on_failure=failures.handler,
             groups=fold_groups(usable, self.config),
+            write=partial(_write, predictions),
         )
-        for sample_id, fold, prediction in stream:
-            predictions.write(sample_id, prediction, {"fold": int(fold)})
+        for _ in stream:
+            pass
         if set(fold_by_id) <= predictions.ids() | failures.ids:
             predictions.finish(failures=failures.to_dicts())
             predictions.discard("work")
@@ -83,6 +86,10 @@ class CrossValidated:
         notes = _unseen_classes(samples.class_table, presence, fold_of)
         predictions.update(folds=folds, notes=notes, failures=failures.to_dicts())
         return folds
+
+
+def _write(predictions: PredictionSet, sample_id: str, fold: int, prediction: Prediction) -> None:
+    predictions.write(sample_id, prediction, {"fold": fold})
 
 
 def _with_ids(samples: SegmentationSamples, ids: dict[str, int]) -> SegmentationSamples:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ import numpy as np
 
 from ..base.errors import SampleError
 from ..base.progress import Progress
-from ..base.types import Prediction
+from ..engine.engine import current_engine
+from ..labels.class_table import ClassTable
+from ..labels.given_masks import GivenMasks
 from ..models.config import ModelSource
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
@@ -42,8 +43,11 @@ class FromModel:
         """Predicts what is not in the store yet, and finishes the set."""
         from ..models.user_models import load_model
 
-        model = load_model(self.config, samples.class_table, example=_first_image(samples))
-        predict_with_model(samples, model, self.config.batch_size, predictions, progress, failures)
+        example = _first_image(samples)
+        model = load_model(self.config, samples.class_table, example=example)
+        predict_with_model(
+            samples, ModelWork(self.config, samples.class_table, predictions, example, model), failures, progress
+        )
         notes = []
         if model.mapping.missing:
             missing = ", ".join(model.mapping.missing)
@@ -51,57 +55,88 @@ class FromModel:
         predictions.finish(failures=failures.to_dicts(), notes=notes, model=model.description)
 
 
-def predict_with_model(
-    samples: SegmentationSamples,
-    model: Any,
-    batch_size: int,
-    predictions: PredictionSet,
-    progress: Progress,
-    failures: Failures,
-) -> None:
+def predict_with_model(samples: SegmentationSamples, work: ModelWork, failures: Failures, progress: Progress) -> None:
     """Predicts with a model of the user's what is not in the store yet.
 
     Args:
         samples: the samples
-        model: a `user_models.UserModel`
-        batch_size: images a forward pass
-        predictions: where the predictions go
-        progress: told after every batch
+        work: the model, and where predictions go
         failures: gets the images that cannot be read or predicted
+        progress: told after every batch
     """
-    done = predictions.ids()
+    done, size, engine = work.predictions.ids(), work.config.batch_size, current_engine()
     # What else is in a batch may change the last bits: a batch that was interrupted is predicted again as a whole
-    batches = [range(len(samples))[start : start + batch_size] for start in range(0, len(samples), batch_size)]
+    batches = [range(len(samples))[start : start + size] for start in range(0, len(samples), size)]
     left = [batch for batch in batches if not done.issuperset(samples.ids[index] for index in batch)]
     finished = len(samples) - sum(map(len, left))
-    for outcomes in _read_ahead(samples, left):
-        good = []
-        for index, outcome in outcomes:
-            if isinstance(outcome, SampleError):
-                failures.add(outcome)
-            else:
-                good.append((index, outcome))
-        for index, prediction in _predict(model, samples, good, failures):
-            predictions.write(samples.ids[index], prediction)
-        finished += len(outcomes)
+    # Here two at once: one batch is decoded while the model works on the other
+    found = engine.map_portions(work, samples, left, workers=None if engine.elsewhere else 2, gpus=engine.model_gpus)
+    for batch, errors in zip(left, found, strict=True):
+        for error in errors:
+            failures.add(error)
+        finished += len(batch)
         progress("Predicting", finished, len(samples))
 
 
-def _predict(
-    model: Any, samples: SegmentationSamples, batch: list[tuple[int, np.ndarray]], failures: Failures
-) -> list[tuple[int, Prediction]]:
-    """Predicts a batch; where one image of it cannot be predicted, each on its own, to know which."""
-    if not batch:
+class ModelWork:
+    """Predicts batches with a model, as the work of an engine.
+
+    Args:
+        config: which model, and how to use it
+        table: the dataset's classes
+        predictions: where predictions go
+        example: as of `load_model`
+        model: a `user_models.UserModel`; loaded where there is none yet
+    """
+
+    def __init__(
+        self,
+        config: ModelSource,
+        table: ClassTable,
+        predictions: PredictionSet,
+        example: np.ndarray | None = None,
+        model: Any = None,
+    ) -> None:
+        self.config, self.table, self.predictions, self.example = config, table, predictions, example
+        self._model, self._working = model, threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ModelWork, (self.config, self.table, self.predictions, self.example)
+
+    def __call__(self, samples: GivenMasks, positions: range) -> list[SampleError]:
+        """Predicts a batch; returns what is wrong with those of its images that have no prediction then."""
+        images: dict[int, np.ndarray] = {}
+        errors: list[SampleError] = []
+        for index in positions:
+            try:
+                images[index] = samples[index].load_image()
+            except SampleError as error:
+                errors.append(error)
+        with self._working:
+            return errors + self._predict(samples, images)
+
+    def _predict(self, samples: GivenMasks, images: dict[int, np.ndarray]) -> list[SampleError]:
+        """Predicts images together; where one of them cannot be predicted, each on its own, to know which."""
+        if not images:
+            return []
+        try:
+            found = self._loaded().predict(list(images.values()))
+        except SampleError as error:
+            if len(images) > 1:
+                return [one for index, image in images.items() for one in self._predict(samples, {index: image})]
+            (index,) = images
+            path = error.path or samples.image_paths[index]
+            return [SampleError(error.problem, sample_id=samples.ids[index], path=path)]
+        for index, prediction in zip(images, found, strict=True):
+            self.predictions.write(samples.ids[index], prediction)
         return []
-    indices, images = [index for index, _ in batch], [image for _, image in batch]
-    try:
-        return list(zip(indices, model.predict(images), strict=True))
-    except SampleError as error:
-        if len(batch) > 1:
-            return [pair for one in batch for pair in _predict(model, samples, [one], failures)]
-        path = error.path or samples.image_paths[indices[0]]
-        failures.add(SampleError(error.problem, sample_id=samples.ids[indices[0]], path=path))
-        return []
+
+    def _loaded(self) -> Any:
+        from ..models.user_models import load_model
+
+        if self._model is None:
+            self._model = load_model(self.config, self.table, example=self.example)
+        return self._model
 
 
 def _first_image(samples: SegmentationSamples) -> np.ndarray | None:
@@ -112,28 +147,3 @@ def _first_image(samples: SegmentationSamples) -> np.ndarray | None:
         except SampleError:
             continue
     return None
-
-
-def _read_ahead(
-    samples: SegmentationSamples, batches: Sequence[Sequence[int]]
-) -> Iterator[list[tuple[int, np.ndarray | SampleError]]]:
-    """The images of each batch, or their errors; the next batch is decoded while the model works on this one."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        upcoming = None
-        for batch in batches:
-            following = pool.submit(_read_images, samples, batch)
-            if upcoming is not None:
-                yield upcoming.result()
-            upcoming = following
-        if upcoming is not None:
-            yield upcoming.result()
-
-
-def _read_images(samples: SegmentationSamples, indices: Sequence[int]) -> list[tuple[int, np.ndarray | SampleError]]:
-    outcomes: list[tuple[int, np.ndarray | SampleError]] = []
-    for index in indices:
-        try:
-            outcomes.append((index, samples[index].load_image()))
-        except SampleError as error:
-            outcomes.append((index, error))
-    return outcomes

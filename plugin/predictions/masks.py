@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,11 @@ import numpy as np
 from ..base.errors import SampleError
 from ..base.progress import Progress
 from ..labels.class_table import LARGEST_ID, ClassTable
+from ..labels.given_masks import GivenMasks
 from ..labels.masks import predicted_mask
 from ..samples.failures import LeftOut, as_dict
-from ..samples.inputs import SegmentationSamples
 from ..scores.results import ResultRows
-from ..store.passes import members, run_pass, shards_of
+from ..store.passes import run_pass, shards_of
 from ..store.sets import ScoreSet
 from .readers import PredictionReader
 
@@ -33,14 +33,24 @@ class PredictionMasks:
         skip_failures: note bad samples and go on, instead of raising
     """
 
-    samples: SegmentationSamples
+    samples: GivenMasks
     reader: PredictionReader
     store: ScoreSet
     skip_failures: bool = False
 
     def run(self, progress: Progress) -> None:
         """Makes the masks; raises `SampleError` for a bad sample, unless ``skip_failures``."""
-        run_pass(self.store, _STAGE, len(self.samples), self._write_shard, "Writing predicted masks", progress)
+        title, work = "Writing predicted masks", PredictionMasks.write_shard
+        run_pass(self.store, _STAGE, len(self.samples), self, work, title, progress)
+
+    def window(self, positions: range) -> PredictionMasks:
+        """The masks of these samples alone, as of `engine.Job`."""
+        reader = self.reader.of([self.samples.ids[index] for index in positions])
+        return replace(self, samples=self.samples.window(positions), reader=reader)
+
+    def refused(self, reasons: Mapping[int, str]) -> PredictionMasks:
+        """The same that refuses these samples, as of `engine.Job`."""
+        return replace(self, samples=self.samples.refused(reasons))
 
     def outcome(self) -> tuple[int, list[LeftOut]]:
         """How many samples have masks, and those that were left out."""
@@ -57,9 +67,10 @@ class PredictionMasks:
         for shard in shards_of(len(self.samples)):
             yield self.store.read_shard(_STAGE, shard)
 
-    def _write_shard(self, shard: int) -> dict[str, Any]:
+    def write_shard(self, positions: range) -> dict[str, Any]:
+        """Makes the masks of some samples."""
         ids, folds, failures = [], [], []
-        for index in members(shard, len(self.samples)):
+        for index in positions:
             try:
                 fold = self._write(index)
             except SampleError as error:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from fiftyone import ViewField as F
 
-from ..base.errors import LabelQualityError, SampleError
+from ..base.errors import SampleError
 from ..base.types import Appearance
 from ..labels.class_mapping import ClassMapping
-from ..labels.class_table import ClassTable
+from ..labels.given_masks import GivenMasks, file_state
 from ..pixels.resample import scorable
-from ..samples.checks import segmentation_fields
-from ..samples.inputs import SegmentationSamples, file_state
 from ..store.containers import read_container
 from ..store.encoding import unpack_prediction
 from ..store.sets import PredictionSet
 from .config import FilesSource
-from .files import channels_of, read_prediction
+from .files import read_prediction
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,9 @@ class PredictionReader(Protocol):
             SampleError: there is no usable prediction
         """
 
+    def of(self, sample_ids: Sequence[str]) -> PredictionReader:
+        """What is needed of it to read the predictions of these samples alone."""
+
 
 @dataclass(frozen=True)
 class StoredReader:
@@ -71,6 +72,9 @@ class StoredReader:
         content = read_container(self.predictions.file("values", sample_id), sample_id)
         prediction = unpack_prediction(content)
         return Predicted(scorable(prediction, size), content["meta"].get("fold"), prediction.appearance)
+
+    def of(self, sample_ids: Sequence[str]) -> StoredReader:
+        return self
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,17 @@ class FileReader:
         prediction = read_prediction(path, self.classes, size, self.config, self.mapping, sample_id)
         return Predicted(scorable(prediction, size))
 
+    def of(self, sample_ids: Sequence[str]) -> FileReader:
+        files = {one: self.files[one] for one in sample_ids}
+        images = {one: self.images[one] for one in sample_ids}
+        return replace(self, files=files, images=images)
+
+    def paths(self) -> Iterator[str]:
+        """The files, of the samples that have one."""
+        for sample_id, value in self.files.items():
+            if value:
+                yield file_path(value, self.images[sample_id], self.config.field, sample_id)
+
     def state(self) -> str:
         """A hex digest that changes when a file does (its size or time)."""
         digest = hashlib.sha256()
@@ -113,12 +128,14 @@ class MaskReader:
     Args:
         predicted: the predicted masks as samples of their own
         images: sample id to the image's path, for the errors
+        field: the dataset's field that has them
     """
 
-    predicted: SegmentationSamples
+    predicted: GivenMasks
     images: Mapping[str, str]
+    field: str
     labels_only: bool = True
-    _position: dict[str, int] = field(init=False, repr=False)
+    _position: dict[str, int] = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_position", {sample_id: i for i, sample_id in enumerate(self.predicted.ids)})
@@ -127,8 +144,7 @@ class MaskReader:
         position = self._position.get(sample_id)
         if position is None:
             raise SampleError(
-                f"has no predicted mask in field '{self.predicted.label_field}'. Add one, or leave the sample out of "
-                "the view.",
+                f"has no predicted mask in field '{self.field}'. Add one, or leave the sample out of the view.",
                 sample_id=sample_id,
                 path=self.images[sample_id],
             )
@@ -142,39 +158,11 @@ class MaskReader:
             )
         return Predicted(labels)
 
-    def state(self) -> str:
-        """A hex digest that changes when a predicted mask does."""
-        return self.predicted.fingerprint()
-
-
-def open_files(samples: SegmentationSamples, config: FilesSource) -> FileReader | MaskReader:
-    """Opens the predictions that the user has stored; nothing is copied.
-
-    Raises:
-        LabelQualityError: no such field, a field of another type or with the given masks themselves, no sample has a
-            value, or a class map that does not fit the files
-    """
-    if config.field == samples.label_field:
-        raise LabelQualityError(
-            f"Expected a field with predictions, but '{config.field}' holds the given masks themselves. Name another "
-            "`field`."
+    def of(self, sample_ids: Sequence[str]) -> MaskReader:
+        places = [self._position[one] for one in sample_ids if one in self._position]
+        return replace(
+            self, predicted=self.predicted.subset(places), images={one: self.images[one] for one in sample_ids}
         )
-    images = dict(zip(samples.ids, samples.image_paths, strict=True))
-    if config.field in segmentation_fields(samples.collection):
-        return MaskReader(_predicted_masks(samples, config.field), images)
-    files = dict(zip(samples.ids, samples.values(config.field), strict=True))
-    named = [value for value in files.values() if value]
-    if not named:
-        raise LabelQualityError(
-            f"No sample has a path in field '{config.field}'. Fill it with the path of each sample's .npy or .npz file."
-        )
-    if not isinstance(named[0], str):
-        raise LabelQualityError(
-            f"Expected field '{config.field}' to hold paths of .npy or .npz files, or Segmentation labels, but it "
-            f"holds {type(named[0]).__name__} values."
-        )
-    reader = FileReader(config, samples.class_table.size, files, images)
-    return FileReader(config, reader.classes, files, images, _mapping(reader, samples.class_table))
 
 
 def file_path(value: str | None, image_path: str, name: str, sample_id: str) -> str:
@@ -190,48 +178,3 @@ def file_path(value: str | None, image_path: str, name: str, sample_id: str) -> 
             path=image_path,
         )
     return os.path.join(os.path.dirname(image_path), os.path.expanduser(value))
-
-
-def _predicted_masks(samples: SegmentationSamples, name: str) -> SegmentationSamples:
-    """The predicted masks, in the class table of the given ones."""
-    asked = ["id", "filepath", f"{name}.id", F(f"{name}.mask").exists(), f"{name}.mask_path"]
-    rows = [row for row in zip(*samples.collection.values(asked), strict=True) if row[2] is not None]
-    if not rows:
-        raise LabelQualityError(f"No sample has a predicted mask in field '{name}'.")
-    return SegmentationSamples(
-        samples.collection,
-        name,
-        [row[0] for row in rows],
-        [row[1] for row in rows],
-        # As in FiftyOne's get_mask(), a mask in the database comes before one on disk
-        [None if row[3] else row[4] for row in rows],
-        samples.class_table,
-        samples.unknown,
-    )
-
-
-def _mapping(reader: FileReader, table: ClassTable) -> ClassMapping | None:
-    """How the files' channels map to classes, by the number of channels of the first file that can be read."""
-    outputs = _channels(reader)
-    class_map = reader.config.class_map
-    if class_map is not None:
-        return ClassMapping.build(outputs, None, class_map, table)
-    if outputs != table.size and table.colors is None and outputs > table.ids[-1]:
-        # One channel a mask value, gaps and ignored values included
-        return ClassMapping.build(outputs, None, {str(value): value for value in table.ids}, table)
-    # Where the numbers differ, each file is refused by name as it is read
-    return None
-
-
-def _channels(reader: FileReader) -> int:
-    """The number of channels of the first file that can be read; raises the first file's error if none can."""
-    first: SampleError | None = None
-    for sample_id, value in reader.files.items():
-        if value:
-            path = file_path(value, reader.images[sample_id], reader.config.field, sample_id)
-            try:
-                return channels_of(path, sample_id)
-            except SampleError as error:
-                first = first or error
-    assert first is not None
-    raise first

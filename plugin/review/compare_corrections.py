@@ -15,14 +15,15 @@ import numpy as np
 from ..base.errors import SampleError
 from ..base.progress import Progress
 from ..dataset.run_record import RunRecord
+from ..engine.engine import Whole
 from ..labels.class_table import LARGEST_ID
 from ..labels.mask_changes import MOST, changed_pairs, region_change
-from ..runs.kept import check_unchanged, has_usual, read_bank, read_usual, scored_states
+from ..passes.kept import check_unchanged, has_usual, read_bank, read_usual, scored_states
+from ..passes.search_suspects import SuspectSearch
 from ..runs.rescore import Rescoring
-from ..runs.search_suspects import SuspectSearch
 from ..samples.failures import LeftOut, as_dict
 from ..scores.class_pair_evidence import Usual
-from ..store.passes import members, run_pass, shards_of
+from ..store.passes import run_pass, shards_of
 from ..store.sets import CorrectionSet, ScoreSet, SuspectSet
 from ..suspects.config import SuspectConfig
 from ..suspects.image_suspects import ImageSuspects
@@ -145,7 +146,7 @@ class Comparison:
 
     def run(self, progress: Progress) -> list[LeftOut]:
         """Compares what has not been compared yet; returns what is wrong with masks that cannot be used."""
-        run_pass(self.store, _STAGE, len(self.samples.given), self._shard, "Comparing masks", progress)
+        run_pass(self.store, _STAGE, len(self.samples.given), Whole(), self._compare_shard, "Comparing masks", progress)
         return [one for shard in self._shards for one in self.store.read_shard(_STAGE, shard)["failures"]]
 
     def images(self) -> Iterator[ComparedImage]:
@@ -166,13 +167,13 @@ class Comparison:
     def _shards(self) -> range:
         return shards_of(len(self.samples.given))
 
-    def _shard(self, shard: int) -> dict[str, Any]:
+    def _compare_shard(self, _: Whole, positions: range) -> dict[str, Any]:
         given = self.samples.given
-        ids = [given.ids[index] for index in members(shard, len(given))]
+        ids = [given.ids[index] for index in positions]
         regions = self.regions.of(ids) if self.regions is not None else {}
         images: list[dict[str, Any]] = []
         failures: list[LeftOut] = []
-        for index in members(shard, len(given)):
+        for index in positions:
             try:
                 images.append(self._compare(index, regions.get(given.ids[index], ())))
             except SampleError as error:

@@ -18,9 +18,9 @@ from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, is_drawn_mask, rejected_name
 from ..labels.class_table import ClassTable
-from ..runs.kept import check_unchanged, scored_states
+from ..passes.kept import check_unchanged, scored_states
+from ..passes.search_suspects import found_masks
 from ..runs.published import recorded_scores, recorded_suspects
-from ..runs.search_suspects import found_masks
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.private_fiftyone import stored_samples

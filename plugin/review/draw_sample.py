@@ -35,7 +35,7 @@ from ..estimate.levels import (
     suspect_level,
 )
 from ..labels.images import read_mask
-from ..runs.kept import scored_states
+from ..passes.kept import scored_states
 from ..runs.run import Run
 from ..store.sets import ScoreSet
 from ..suspects.regions import NO_ERROR

@@ -23,7 +23,7 @@ from ..estimate.estimates import PixelEstimates, judged_number
 from ..estimate.levels import CONFIRMED, DOUBTED, SURE
 from ..estimate.replicates import UNKNOWN, Interval, Judged
 from ..labels.class_table import ClassTable
-from ..runs.kept import sample_state
+from ..passes.kept import sample_state
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.private_fiftyone import stored_samples
 from ..samples.slices import images_of

@@ -20,8 +20,8 @@ from ..dataset.region_patches import update_patches
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import CONFIRMED, REJECTED, has_rejected, rejected_name
-from ..runs.findings import each_id
-from ..runs.search_suspects import rated_rows
+from ..passes.findings import each_id
+from ..passes.search_suspects import rated_rows
 from ..samples.private_fiftyone import stored_samples
 from ..store.sets import SuspectSet, load_set
 from ..suspects.config import SuspectConfig

@@ -32,8 +32,8 @@ from ..dataset.record_parts import COMPLETE, PREDICTED, WRITING, ChangedPair, Co
 from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.verdicts import CONFIRMED, REJECTED, RESOLVED, STILL_SUSPECT
 from ..dataset.views import restore_views
+from ..passes.kept import scored_states
 from ..runs.housekeeping import own_folder, remove_replaced, run_folder, tidy
-from ..runs.kept import scored_states
 from ..runs.published import recorded_scores, recorded_suspects
 from ..runs.rescore import Rescoring
 from ..runs.turns import writing

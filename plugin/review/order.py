@@ -22,9 +22,9 @@ from ..dataset.fields import field_name
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS, strength_name
 from ..dataset.views import group_view, suspect_regions
+from ..passes.findings import each_id
+from ..passes.search_suspects import rated_rows
 from ..runs.collect_edits import collect_edits
-from ..runs.findings import each_id
-from ..runs.search_suspects import rated_rows
 from ..samples.private_fiftyone import root_of
 from ..suspects.alike import alike_first
 from .learn import rated_set

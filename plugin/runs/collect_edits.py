@@ -20,14 +20,14 @@ from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS, suspect_documents
 from ..dataset.verdicts import EDITED
 from ..labels.class_table import ClassTable
+from ..passes.findings import each_id
+from ..passes.search_suspects import image_suspects, shown_rows
 from ..samples.private_fiftyone import root_of
 from ..store.run_folder import RunFolder
 from ..store.sets import SuspectSet
 from ..suspects.config import SuspectConfig
 from ..suspects.image_suspects import ImageSuspects
-from .findings import each_id
 from .published import recorded_suspects
-from .search_suspects import image_suspects, shown_rows
 
 #: Shards of images that are looked at together
 _SHARDS = 32

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from ..base.errors import LabelQualityError
 from ..dataset.fields import check_fields
 from ..dataset.run_record import RunRecord, load_record
+from ..engine.engine import current_engine
 from ..labels.class_table import ClassTable
 from ..predictions.config import PREDICTION_SOURCES, FilesSource, PredictionConfig
-from ..predictions.readers import PredictionReader, StoredReader, open_files
+from ..predictions.open_files import open_files, state_of
+from ..predictions.readers import FileReader, PredictionReader, StoredReader
 from ..predictions.sources import Origin, open_source, without_prediction
 from ..scores.config import ScoreConfig
 from ..store.run_folder import RunFolder
@@ -102,7 +105,9 @@ def use_predictions(run: Run, record: RunRecord) -> Predictions:
 
 def _use_files(run: Run, config: FilesSource) -> Predictions:
     reader = open_files(run.samples, config)
-    origin = Origin(config, run.digest("predictions", "files", config.digest(), reader.state()))
+    if isinstance(reader, FileReader):
+        current_engine().check(chain(run.samples.files(), reader.paths()))
+    origin = Origin(config, run.digest("predictions", "files", config.digest(), state_of(reader)))
     run.notes += origin.notes()
     return Predictions(origin, reader)
 

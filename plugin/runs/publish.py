@@ -35,6 +35,7 @@ from ..dataset.views import (
     save_suspect_views,
     save_worst_first,
 )
+from ..passes.search_suspects import SuspectSearch
 from ..samples.slices import images_of, slices_of
 from ..scores.results import ResultRows
 from ..store.sets import PredictionSet, ScoreSet, SuspectSet
@@ -45,10 +46,10 @@ from .collect_edits import edits_of
 from .housekeeping import dataset_id, own_folder, remove_replaced, run_folder, tidy
 from .overview import ScoreOverview, SuspectOverview
 from .published import recorded_corrections, recorded_objects, recorded_suspects
+from .record_findings import record_findings
 from .results import NEEDS_PROBABILITIES, joined
 from .run import Run
 from .score import Scores
-from .search_suspects import SuspectSearch
 from .turns import writing
 
 _CORRECTIONS_GONE = (
@@ -260,7 +261,7 @@ def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearc
         progress=times,
     )
     unsorted = missing_note(dataset, indexed_paths(dataset, record.key))
-    found = search.write_findings(record)
+    found = record_findings(search, record)
     found.notes += [unsorted] if unsorted else []
     suspects.add_to(overview)
     record.overview = overview

@@ -11,12 +11,12 @@ from ..dataset.object_fields import indexed_path, write_objects
 from ..dataset.record_parts import COMPLETE, WRITING, ObjectPart
 from ..dataset.run_record import RunRecord, save_record
 from ..dataset.views import WORST_OBJECTS, delete_object_view, restore_views, save_worst_objects, view_name
+from ..passes.score_objects import ObjectScoring
 from ..store.sets import ObjectSet
 from .housekeeping import remove_replaced
 from .object_counts import SHOWN, ObjectCounts
 from .published import recorded_objects
 from .run import Run
-from .score_objects import ObjectScoring
 from .turns import writing
 
 

@@ -15,14 +15,15 @@ from ..base.progress import Progress
 from ..base.timing import StageTimes
 from ..dataset.record_parts import COMPLETE, PREDICTED
 from ..dataset.run_record import RunRecord, load_record
+from ..engine.engine import current_engine
 from ..labels.class_table import ClassTable
+from ..passes.kept import check_unchanged, scored_states
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.slices import images_of
 from ..store.passes import members, shards_of
 from ..store.sets import ScoreSet
 from .housekeeping import own_folder, run_folder, tidy
-from .kept import check_unchanged, scored_states
 from .request import Request
 from .run import Run
 from .search import searchable_scores
@@ -80,7 +81,9 @@ def reopen_run(
         asked = Request(
             request.key, unknown=record.unknown, skip_failures=request.skip_failures, overwrite=request.overwrite
         )
-        yield Run(samples, asked, times, folder, record, record.fingerprint, failures)
+        with current_engine().sharing(str(folder.root)):
+            current_engine().check(samples.files())
+            yield Run(samples, asked, times, folder, record, record.fingerprint, failures)
     tidy(root)
 
 

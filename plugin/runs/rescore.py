@@ -9,8 +9,10 @@ import numpy as np
 
 from ..base.errors import LabelQualityError, SampleError
 from ..dataset.run_record import RunRecord, load_record
+from ..passes.kept import has_usual, read_usual, read_usual_fit
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
-from ..predictions.readers import PredictionReader, StoredReader, open_files
+from ..predictions.open_files import open_files
+from ..predictions.readers import PredictionReader, StoredReader
 from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import INGREDIENTS, Usual, evidence_score, pair_evidence
 from ..scores.config import LABEL_ONLY_SCORES, SCORES, ScoreConfig
@@ -18,7 +20,6 @@ from ..scores.displaced_edges import UsualFit, displacement, edge_fit
 from ..scores.image_scores import score_image, score_labels_only
 from ..store.encoding import to_half, to_single
 from ..store.sets import ScoreSet
-from .kept import has_usual, read_usual, read_usual_fit
 from .predict import find_predictions
 
 _EVIDENCE = "evidence"

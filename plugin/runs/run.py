@@ -16,6 +16,7 @@ from ..dataset.record_parts import WRITING
 from ..dataset.run_record import RunRecord, validate_key
 from ..dataset.suspect_fields import check_suspects
 from ..dataset.views import check_views
+from ..engine.engine import current_engine
 from ..labels.class_table import ClassTable
 from ..labels.file_doubts import file_notes
 from ..samples.failures import Failures
@@ -129,7 +130,9 @@ def open_run(collection: Any, label_field: str, request: Request, progress: Prog
     try:
         with run_folder(dataset, root, existing) as folder:
             try:
-                yield Run(samples, request, times, folder, existing, fingerprint, failures, notes)
+                with current_engine().sharing(str(folder.root)):
+                    current_engine().check(samples.files())
+                    yield Run(samples, request, times, folder, existing, fingerprint, failures, notes)
             except LabelQualityError:
                 if existing is None:
                     drop_empty(folder)

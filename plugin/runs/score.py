@@ -10,6 +10,7 @@ from ..dataset.fields import check_fields
 from ..dataset.record_parts import COMPLETE, WRITING
 from ..dataset.run_record import RunRecord
 from ..dataset.shown_files import missing_images
+from ..passes.score_samples import Reduction, Scoring
 from ..predictions.masks import PredictionMasks
 from ..scores.config import ScoreConfig
 from ..scores.results import Columns, ResultRows
@@ -19,7 +20,6 @@ from .predict import Predictions
 from .published import is_published
 from .results import columns_of
 from .run import Run
-from .score_samples import Reduction, Scoring
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from ..base.errors import LabelQualityError
 from ..dataset.record_parts import MISSING, SuspectPart
 from ..dataset.run_record import RunRecord
+from ..passes.kept import has_usual, scored_states
+from ..passes.search_suspects import SuspectSearch
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
 from ..store.run_folder import RunFolder, content_digest
 from ..store.sets import ScoreSet
 from ..suspects.config import SuspectConfig
-from .kept import has_usual, scored_states
 from .published import recorded_scores, recorded_suspects, suspects_published
 from .request import SuspectRequest
 from .results import NEEDS_PROBABILITIES
 from .run import Run
 from .score import Scores
-from .search_suspects import SuspectSearch
 
 _NOT_KEPT = "neither evidence nor CLC is among its scores, so that nothing is kept to compare the masks with"
 

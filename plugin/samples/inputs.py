@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -15,12 +13,11 @@ import numpy as np
 from fiftyone import ViewField as F
 
 from ..base.errors import LabelQualityError, SampleError
-from ..base.executor import map_shards
 from ..base.progress import Progress, silent
-from ..base.types import IGNORED, SampleInput
-from ..labels import images
-from ..labels.file_doubts import LOSSY, check_lossless, check_size
-from ..labels.masks import ClassTable, MaskValueError, Target, encode, values_seen
+from ..engine.engine import current_engine, map_samples
+from ..labels.file_doubts import check_lossless
+from ..labels.given_masks import GivenMasks, Stored, file_state
+from ..labels.masks import ClassTable, Target, values_seen
 from .checks import Classes, check_collection, check_label_field, class_targets, segmentation_fields
 from .private_fiftyone import root_of
 from .slices import images_of
@@ -32,10 +29,8 @@ _DATABASE_BATCH = 32
 _SHOWN_SAMPLES = 5
 
 
-class SegmentationSamples(Sequence[SampleInput]):
-    """A lazy sequence of images with given masks; holds ids and paths, never pixels.
-
-    Safe to index from several threads. Made by `open_samples`.
+class SegmentationSamples(GivenMasks):
+    """Images with given masks of a FiftyOne dataset or view. Made by `open_samples`.
 
     Args:
         collection: the FiftyOne dataset or view
@@ -46,26 +41,24 @@ class SegmentationSamples(Sequence[SampleInput]):
         class_table: the classes
         unknown: what a mask value outside the table is: ``error``, or ``ignore``
         failures: the samples that were left out, and why
+        held: as of `GivenMasks`
     """
 
     def __init__(
         self,
         collection: fo.Dataset | fo.DatasetView,
         label_field: str,
-        ids: list[str],
-        image_paths: list[str],
-        mask_paths: list[str | None],
+        ids: Sequence[str],
+        image_paths: Sequence[str],
+        mask_paths: Sequence[str | None],
         class_table: ClassTable,
         unknown: str = "error",
         failures: Sequence[SampleError] = (),
+        held: Mapping[str, Stored] | None = None,
     ) -> None:
+        super().__init__(ids, image_paths, mask_paths, class_table, unknown, held)
         self.collection = collection
         self.label_field = label_field
-        self.ids = ids
-        self.image_paths = image_paths
-        self.mask_paths = mask_paths
-        self.class_table = class_table
-        self.unknown = unknown
         self.failures = list(failures)
 
     @property
@@ -73,33 +66,11 @@ class SegmentationSamples(Sequence[SampleInput]):
         """The dataset that the samples belong to, whole."""
         return root_of(self.collection)
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, index: int) -> SampleInput:  # type: ignore[override]
-        """One sample; raises `IndexError` past the end, so the sequence can be iterated over."""
-        index = range(len(self))[index]
-        path, sample_id = self.image_paths[index], self.ids[index]
-        return SampleInput(
-            sample_id=sample_id,
-            image_path=path,
-            load_labels=partial(self.load_labels, index),
-            load_image=partial(images.read_image, path, sample_id),
-        )
-
     def subset(self, indices: Iterable[int]) -> SegmentationSamples:
         """The samples at these positions, in this order, with the same classes."""
-        chosen = list(indices)
-        return SegmentationSamples(
-            self.collection,
-            self.label_field,
-            [self.ids[i] for i in chosen],
-            [self.image_paths[i] for i in chosen],
-            [self.mask_paths[i] for i in chosen],
-            self.class_table,
-            self.unknown,
-            self.failures,
-        )
+        chosen = super().subset(indices)
+        assert isinstance(chosen, SegmentationSamples)
+        return chosen
 
     def values(self, field: str) -> list[Any]:
         """The values of another field, or dotted path, in the order of the samples.
@@ -115,51 +86,6 @@ class SegmentationSamples(Sequence[SampleInput]):
         ids, values = self.collection.values(["id", field])
         by_id = dict(zip(ids, values, strict=True))
         return [by_id.get(sample_id) for sample_id in self.ids]
-
-    def load_mask(self, index: int) -> np.ndarray:
-        """The given mask as it is stored: (H, W) or (H, W, C) integers; raises `SampleError` if it cannot be read."""
-        return self._load_mask(index, None)
-
-    def _load_mask(self, index: int, check_size: Callable[[tuple[int, int]], None] | None) -> np.ndarray:
-        """As `load_mask`; ``check_size`` is told the (height, width) before a file's pixels are decoded."""
-        path = self.mask_paths[index]
-        if path is not None:
-            return _read_mask(path, self.ids[index], self.class_table.colors is not None, check_size)
-        mask = self._database_mask(self.ids[index])
-        if check_size is not None:
-            check_size(mask.shape[:2])
-        return mask
-
-    def load_labels(self, index: int) -> np.ndarray:
-        """The given mask as class indices, checked against its image.
-
-        Args:
-            index: position of the sample
-
-        Returns:
-            (H, W) int16 indices into the class table, `IGNORED` where ignored
-
-        Raises:
-            SampleError: the mask is missing or broken, differs from the image in size, holds values outside the class
-                table, or has no pixel that takes part
-        """
-        sample_id, path = self.ids[index], self.mask_paths[index]
-        image_path = self.image_paths[index]
-        header = images.image_header(image_path, sample_id)
-        mask = self._load_mask(index, lambda size: check_size(size, header, image_path, sample_id, path))
-        try:
-            labels = encode(mask, self.class_table, self.unknown)
-        except LabelQualityError as error:
-            lossy = LOSSY if isinstance(error, MaskValueError) and path is not None and images.is_jpeg(path) else ""
-            raise SampleError(f"{error}{lossy}", sample_id=sample_id, path=path) from error
-        if not (labels != IGNORED).any():
-            raise SampleError(
-                "all pixels of the mask are ignored, so there is nothing to score. Leave the sample out of the view, "
-                "or list fewer values in ignored=.",
-                sample_id=sample_id,
-                path=path,
-            )
-        return labels
 
     def presence(
         self,
@@ -184,8 +110,7 @@ class SegmentationSamples(Sequence[SampleInput]):
         shown = np.zeros((len(self), self.class_table.size), bool)
         failures: list[SampleError] = []
         report = on_failure or failures.append
-        outcomes = map_shards(self._classes_shown, range(len(self)), workers)
-        for index, outcome in enumerate(outcomes):
+        for index, outcome in enumerate(map_samples(GivenMasks.classes_shown, self, len(self), workers=workers)):
             if isinstance(outcome, SampleError):
                 report(outcome)
             else:
@@ -206,15 +131,19 @@ class SegmentationSamples(Sequence[SampleInput]):
             digest.update(f"{sample_id}\n{file_state(image_path)}\n{mask}\n".encode())
         return digest.hexdigest()
 
-    def _classes_shown(self, index: int) -> np.ndarray | SampleError:
-        try:
-            labels = self.load_labels(index)
-        except SampleError as error:
-            return error
-        counts = np.bincount(labels.ravel() + 1, minlength=self.class_table.size + 1)
-        return np.flatnonzero(counts[1:])
+    def _like(
+        self,
+        ids: Sequence[str],
+        image_paths: Sequence[str],
+        mask_paths: Sequence[str | None],
+        held: Mapping[str, Stored],
+    ) -> SegmentationSamples:
+        described = self.class_table, self.unknown, self.failures
+        return SegmentationSamples(
+            self.collection, self.label_field, ids, image_paths, mask_paths, *described, held=held
+        )
 
-    def _database_mask(self, sample_id: str) -> np.ndarray:
+    def _stored_mask(self, sample_id: str) -> np.ndarray:
         values = self._select([sample_id]).values(f"{self.label_field}.mask")
         if not values or values[0] is None:
             raise SampleError(
@@ -277,6 +206,7 @@ def open_samples(
     # A placeholder until the masks can be read: building a table from the values seen needs the samples first
     unnamed = ClassTable(ids=(0,), names=("",))
     samples = _with_masks(collection, label_field, unnamed, unknown, skip_failures)
+    current_engine().check(samples.files())
     source, targets = class_targets(collection, label_field, classes)
     if targets is None:
         check_lossless(label_field, samples.ids, samples.mask_paths)
@@ -328,20 +258,10 @@ def _none_have_masks(failures: list[SampleError], total: int, label_field: str) 
     )
 
 
-def _read_mask(
-    path: str, sample_id: str, rgb: bool, check_size: Callable[[tuple[int, int]], None] | None
-) -> np.ndarray:
-    mask = images.read_mask(path, sample_id, check_size)
-    if rgb and mask.ndim == 2:
-        # Of a palette PNG the indices were read, which is what an integer class table means; here its colours are meant
-        return fo.Segmentation(mask_path=path).get_mask()
-    return mask
-
-
 def _values_seen(samples: SegmentationSamples, progress: Progress, workers: int | None) -> set[Target]:
     """The values of all masks that can be read; the others are reported when the masks are checked."""
     seen: set[Target] = set()
-    found = map_shards(partial(_values_of, samples), range(len(samples)), workers)
+    found = map_samples(_values_of, samples, len(samples), workers=workers)
     for done, values in enumerate(found, start=1):
         seen |= values
         progress("Reading mask values", done, len(samples))
@@ -356,7 +276,7 @@ def _values_seen(samples: SegmentationSamples, progress: Progress, workers: int 
     return seen
 
 
-def _values_of(samples: SegmentationSamples, index: int) -> set[Target]:
+def _values_of(samples: GivenMasks, index: int) -> set[Target]:
     try:
         return values_seen(samples.load_mask(index))
     except LabelQualityError:
@@ -365,17 +285,8 @@ def _values_of(samples: SegmentationSamples, index: int) -> set[Target]:
 
 def _holds_background(samples: SegmentationSamples, workers: int | None) -> bool:
     """Whether any mask holds 0 (black); stops at the first that does."""
-    found = map_shards(partial(_values_of, samples), range(len(samples)), workers)
+    found = map_samples(_values_of, samples, len(samples), workers=workers)
     return any(not values.isdisjoint({0, "#000000"}) for values in found)
-
-
-def file_state(path: str) -> str:
-    """What changes when a file does: its path, size and time; a path that leads to none is said when it is read."""
-    try:
-        state = os.stat(path)
-    except (OSError, ValueError):
-        return f"{path} missing"
-    return f"{path} {state.st_size} {state.st_mtime_ns}"
 
 
 def raise_together(failures: Sequence[SampleError], total: int) -> None:

@@ -18,6 +18,7 @@ import json
 import math
 import os
 import re
+import secrets
 import shutil
 import struct
 import threading
@@ -44,7 +45,8 @@ _LEVEL = 1
 _QUICK_LEVEL = -7
 #: zstd's best: a block of 128 KiB of one byte takes 4 bytes
 _MOST_INFLATED = 1 << 15
-_counter = itertools.count()
+#: Not from 0: on a file system that several machines write to, processes may have the same number
+_counter = itertools.count(secrets.randbits(40))
 _zstd = threading.local()
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from ..base.executor import map_shards
 from ..base.progress import Progress
+from ..engine.engine import Job, Work, current_engine
 from .stored_set import ShardedSet
 
+J = TypeVar("J", bound=Job)
 #: Samples a shard: a kill loses the work on one at most, and its results are one small file
 SHARD_SIZE = 16
 
@@ -23,33 +24,53 @@ def members(shard: int, samples: int) -> range:
     return range(shard * SHARD_SIZE, min((shard + 1) * SHARD_SIZE, samples))
 
 
+def shard_of(positions: range) -> int:
+    """The number of the shard that has these samples."""
+    return positions.start // SHARD_SIZE
+
+
 def run_pass(
     store: ShardedSet,
     stage: str,
     samples: int,
-    work: Callable[[int], Any],
+    job: J,
+    work: Work[J, Any],
     title: str,
     progress: Progress,
     workers: int | None = None,
 ) -> None:
-    """Does the shards that have no results in the store yet.
+    """Does the shards that have no results in the store yet, on the engine of this call.
 
     Args:
         store: where the results of a shard go
         stage: their name in the store
         samples: number of samples
-        work: from a shard's number to its results; called from several threads at once
+        job: what has the samples
+        work: from the job and the positions of a shard's samples to its results
         title: the stage's name for the user
         progress: told after every shard
         workers: threads; None for one a core
     """
-
-    def finish(shard: int) -> int:
-        store.write_shard(stage, shard, work(shard))
-        return len(members(shard, samples))
-
-    left = [shard for shard in shards_of(samples) if not store.shard_done(stage, shard)]
-    done = samples - sum(len(members(shard, samples)) for shard in left)
-    for finished in map_shards(finish, left, workers):
+    left = [members(shard, samples) for shard in shards_of(samples) if not store.shard_done(stage, shard)]
+    done = samples - sum(map(len, left))
+    for finished in current_engine().map_portions(_Kept(store, stage, work), job, left, workers=workers):
         done += finished
         progress(title, done, samples)
+
+
+@dataclass(frozen=True)
+class _Kept(Generic[J]):
+    """Works on a shard where it is called, and leaves its results in the store."""
+
+    store: ShardedSet
+    stage: str
+    work: Work[J, Any]
+
+    def __call__(self, job: J, positions: range) -> int:
+        """Returns how many samples the shard has."""
+        self.store.write_shard(self.stage, shard_of(positions), self.work(job, positions))
+        return len(positions)
+
+    def attempt(self, job: J, positions: range) -> None:
+        """Works on some samples of a shard, to see whether that ends the process; keeps nothing as the shard's."""
+        self.work(job, positions)

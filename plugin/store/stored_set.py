@@ -75,6 +75,10 @@ class StoredSet:
         """What `update` and `finish` have added."""
         return self._manifest["results"]
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Sent to another machine without its results, which may be of every sample: there it is read and written only
+        return {**vars(self), "_manifest": {**self._manifest, "results": {}}}
+
     def update(self, **results: Any) -> None:
         """Adds JSON-serialisable results to the manifest, at once and durably."""
         self._save({**self._manifest, "results": {**self.results, **results}})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..engine.engine import current_engine
 from ..models.checkpoints import known_model
 from ..models.decoders import known_architecture
 from ..models.user_models import torch_device
@@ -76,7 +77,7 @@ def resolve_preset(config: CrossValidation) -> CrossValidation:
     """
     preset = config.preset
     if preset == "auto":
-        preset = "paper" if torch_device(config.device).type == "cuda" else "fast"
+        preset = "paper" if _on_gpu(config.device) else "fast"
     own = DEFAULTS[preset]
     architecture = config.architecture or own.architecture
     if preset == "fast" and architecture is not None:
@@ -92,6 +93,12 @@ def resolve_preset(config: CrossValidation) -> CrossValidation:
         batch_size=max(2, config.batch_size or own.batch_size),
         learning_rate=config.learning_rate or own.learning_rate,
     )
+
+
+def _on_gpu(device: str) -> bool:
+    """Whether networks run on a GPU: of the cluster, where there is one and nothing else is asked for."""
+    there = current_engine().has_gpus
+    return there if there is not None and device == "auto" else torch_device(device).type == "cuda"
 
 
 def check_trainable(config: CrossValidation) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from label_quality.plugin.base.progress import silent
 from label_quality.plugin.labels.class_table import ClassTable
-from label_quality.plugin.runs.kept import pack_pairs
+from label_quality.plugin.passes.kept import pack_pairs
 from label_quality.plugin.scores.class_pair_evidence import PairEvidence, UsualEvidence
 from label_quality.plugin.store.run_folder import RunFolder
 from label_quality.plugin.suspects.probability import Lesson, SuspectModel

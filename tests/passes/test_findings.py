@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from label_quality.plugin.runs.findings import numbered, packed, rated, unpacked
+from label_quality.plugin.passes.findings import numbered, packed, rated, unpacked
 
 
 @given(st.lists(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12)), max_size=5))

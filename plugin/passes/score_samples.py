@@ -6,7 +6,7 @@ a few numbers a shard. Sums are taken in the order of the samples, so results do
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import SampleError
-from ..base.executor import map_shards
 from ..base.progress import Progress
 from ..base.types import IGNORED
+from ..engine.engine import current_engine
+from ..labels.given_masks import GivenMasks
 from ..predictions.masks import write_predicted_mask
 from ..predictions.readers import PredictionReader
 from ..samples.failures import LeftOut, as_dict
-from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import INGREDIENTS, PairEvidence, Usual, evidence_score, pair_evidence
 from ..scores.confident_kernels import STEPS
 from ..scores.confident_learning import ConfidentJoint, ConfidentLearning, Image, LowestCut, ThresholdSums, counts_score
@@ -29,7 +29,7 @@ from ..scores.displaced_edges import EdgeFit, UsualFit, displacement, edge_fit
 from ..scores.image_scores import ImageScores, score_image, score_labels_only
 from ..scores.results import ResultRows
 from ..store.encoding import to_half, to_single
-from ..store.passes import members, run_pass, shards_of
+from ..store.passes import members, run_pass, shard_of, shards_of
 from ..store.sets import ScoreSet
 from ..suspects.similarity import GivenObjects, Origin, given_objects, none_given
 from .kept import (
@@ -99,7 +99,7 @@ class Scoring:
         skip_failures: note bad samples and go on, instead of raising
     """
 
-    samples: SegmentationSamples
+    samples: GivenMasks
     reader: PredictionReader
     config: ScoreConfig
     store: ScoreSet
@@ -144,7 +144,7 @@ class Scoring:
         """
         if self.store.shard_done(_REDUCED, 0):
             return Reduction(**self.store.read_shard(_REDUCED, 0))
-        self._run_pass(SCORED, self._score_shard, "Scoring", progress)
+        self._run_pass(SCORED, Scoring.score_shard, "Scoring", progress)
         if self.keeps_pooled and not has_usual(self.store):
             if self.looks_at_edges:
                 write_usual_fit(self.store, self._classes)
@@ -154,7 +154,7 @@ class Scoring:
         thresholds, given = self._thresholds()
         cut = self._find_cut(thresholds, progress) if self.config.clc_rule == "cleanlab" else None
         learned = ConfidentLearning(thresholds, ConfidentJoint(self._classes), cut)
-        self._run_pass(_SECOND, partial(self._flag_shard, learned), "Flagging pixels", progress)
+        self._run_pass(_SECOND, partial(Scoring.flag_shard, learned=learned), "Flagging pixels", progress)
         reduction = self._reduce(learned, given)
         self.store.write_shard(_REDUCED, 0, vars(reduction))
         return reduction
@@ -213,20 +213,30 @@ class Scoring:
         return self.samples.class_table.size
 
     def _run_pass(self, stage: str, work: Any, title: str, progress: Progress) -> None:
-        run_pass(self.store, stage, len(self.samples), work, title, progress, self.config.workers)
+        run_pass(self.store, stage, len(self.samples), self, work, title, progress, self.config.workers)
 
-    def _score_shard(self, shard: int) -> dict[str, Any]:
+    def window(self, positions: range) -> Scoring:
+        """The scoring of these samples alone, as of `engine.Job`."""
+        reader = self.reader.of([self.samples.ids[index] for index in positions])
+        return replace(self, samples=self.samples.window(positions), reader=reader)
+
+    def refused(self, reasons: Mapping[int, str]) -> Scoring:
+        """The scoring that refuses these samples, as of `engine.Job`."""
+        return replace(self, samples=self.samples.refused(reasons))
+
+    def score_shard(self, positions: range) -> dict[str, Any]:
+        """Scores some samples, and writes their images and what later passes need."""
         found: list[_Scored] = []
         failures: list[LeftOut] = []
         sums = ThresholdSums(self._classes)
-        for index in members(shard, len(self.samples)):
+        for index in positions:
             try:
                 found.append(self._score(index, sums))
             except SampleError as error:
                 if not self.skip_failures:
                     raise
                 failures.append(as_dict(error))
-        write_objects(self.store, shard, [one.objects for one in found])
+        write_objects(self.store, shard_of(positions), [one.objects for one in found])
         return self._payload(found, failures, sums)
 
     def _score(self, index: int, sums: ThresholdSums) -> _Scored:
@@ -313,18 +323,21 @@ class Scoring:
     def _find_cut(self, thresholds: np.ndarray, progress: Progress) -> float:
         """Where the rule ``cleanlab`` cuts, in two sweeps over the store."""
         cut = LowestCut(thresholds)
-
-        def count(shard: int) -> tuple[int, np.ndarray]:
-            return cut.of_images(self._pooled_images(shard))
-
+        portions = [members(shard, len(self.samples)) for shard in self._shards]
         for sweep in ("Counting label issues", "Finding the cut"):
             done = 0
-            for shard, part in enumerate(map_shards(count, self._shards, self.config.workers)):
+            work = partial(Scoring.count_shard, cut=cut)
+            parts = current_engine().map_portions(work, self, portions, workers=self.config.workers)
+            for positions, part in zip(portions, parts, strict=True):
                 cut.merge(part)
-                done += len(members(shard, len(self.samples)))
+                done += len(positions)
                 progress(sweep, done, len(self.samples))
             cut.next_sweep()
         return cut.value
+
+    def count_shard(self, positions: range, *, cut: LowestCut) -> tuple[int, np.ndarray]:
+        """What the rule ``cleanlab`` counts in some samples; changes nothing."""
+        return cut.of_images(self._pooled_images(shard_of(positions)))
 
     def _pooled_images(self, shard: int) -> Iterator[Image]:
         for sample_id in self.store.read_shard(SCORED, shard)["ids"]:
@@ -338,7 +351,9 @@ class Scoring:
             self.store.discard_shard(SCORED, shard)
             raise
 
-    def _flag_shard(self, learned: ConfidentLearning, shard: int) -> dict[str, Any]:
+    def flag_shard(self, positions: range, *, learned: ConfidentLearning) -> dict[str, Any]:
+        """Flags pixels of some samples that were scored."""
+        shard = shard_of(positions)
         row = self.store.read_shard(SCORED, shard)
         joint = ConfidentJoint(self._classes)
         scores, counts = [], []

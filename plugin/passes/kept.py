@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import SampleError
-from ..samples.inputs import SegmentationSamples, file_state
+from ..labels.given_masks import GivenMasks, file_state
 from ..scores.class_pair_evidence import PairEvidence, Usual, UsualEvidence
 from ..scores.displaced_edges import EdgeFit, FitCounts, UsualFit
 from ..store.passes import shards_of
@@ -131,7 +131,7 @@ def scored_states(store: ScoreSet) -> dict[str, tuple[int, int]]:
     }
 
 
-def sample_state(samples: SegmentationSamples, index: int, labels: np.ndarray | None = None) -> tuple[int, int]:
+def sample_state(samples: GivenMasks, index: int, labels: np.ndarray | None = None) -> tuple[int, int]:
     """Checksums that change when the image's or the mask's file does (size or time), or a mask in the database.
 
     Args:
@@ -148,7 +148,7 @@ def sample_state(samples: SegmentationSamples, index: int, labels: np.ndarray | 
     return image, zlib.crc32((samples.load_labels(index) if labels is None else labels).tobytes())
 
 
-def check_unchanged(samples: SegmentationSamples, index: int, state: Sequence[int]) -> None:
+def check_unchanged(samples: GivenMasks, index: int, state: Sequence[int]) -> None:
     """Raises `SampleError` if the image or the mask is not what it was when its run was scored.
 
     Args:

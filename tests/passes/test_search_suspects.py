@@ -201,7 +201,7 @@ def test_the_record_counts_what_was_found(scenes: Any, audit: Any) -> None:
 def test_other_thresholds_need_neither_predictions_nor_images_scores(
     scenes: Any, audit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from label_quality.plugin.runs.search_suspects import SuspectSearch
+    from label_quality.plugin.passes.search_suspects import SuspectSearch
 
     audit.audit_labels(scenes, "ground_truth", **WITH_FILES)
     for path in scenes.values("probabilities"):

@@ -48,9 +48,9 @@ def displaced(scored: Any) -> Any:
 @pytest.fixture
 def open_scoring(tmp_path: Path) -> Open:
     """``open_scoring(dataset, folder="a", skip_failures=False, **parameters of ScoreConfig)`` gives a `Scoring`."""
+    from label_quality.plugin.passes.score_samples import Scoring
     from label_quality.plugin.predictions.config import FilesSource
-    from label_quality.plugin.predictions.readers import open_files
-    from label_quality.plugin.runs.score_samples import Scoring
+    from label_quality.plugin.predictions.open_files import open_files
     from label_quality.plugin.samples.inputs import open_samples
     from label_quality.plugin.scores.config import ScoreConfig
     from label_quality.plugin.store.run_folder import RunFolder
@@ -290,7 +290,7 @@ def test_evidence_is_relative_to_what_is_usual_in_all_images(displaced: Any, ope
 
 def test_an_audit_computes_evidence_once_an_image(scored: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from label_quality.plugin.audit import audit_labels
-    from label_quality.plugin.runs import score_samples
+    from label_quality.plugin.passes import score_samples
 
     computed, of_image = [], score_samples.evidence_score
 
@@ -392,7 +392,7 @@ def test_evidence_needs_probabilities(fiftyone: Any, make_dataset: Any, open_sco
 
 
 def test_the_evidence_of_images_survives_the_store(scored: Any, open_scoring: Open) -> None:
-    from label_quality.plugin.runs.kept import pack_pairs, unpack_pairs
+    from label_quality.plugin.passes.kept import pack_pairs, unpack_pairs
     from label_quality.plugin.scores.class_pair_evidence import PairEvidence
 
     store = open_scoring(scored).store
@@ -410,7 +410,7 @@ def test_the_evidence_of_images_survives_the_store(scored: Any, open_scoring: Op
 
 
 def test_how_the_edges_of_images_fit_survives_the_store(scored: Any, open_scoring: Open) -> None:
-    from label_quality.plugin.runs.kept import pack_fits, unpack_fits
+    from label_quality.plugin.passes.kept import pack_fits, unpack_fits
     from label_quality.plugin.scores.displaced_edges import EdgeFit
 
     store, nothing = open_scoring(scored).store, EdgeFit.none()

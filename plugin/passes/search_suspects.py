@@ -5,10 +5,9 @@ As in `score_samples`, every shard of samples leaves its results in the store, s
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count, takewhile
 from pathlib import Path
@@ -18,16 +17,13 @@ import numpy as np
 
 from ..base.errors import SampleError
 from ..base.progress import Progress
-from ..dataset.record_parts import SuspectPart
-from ..dataset.run_record import RunRecord
+from ..labels.given_masks import GivenMasks
 from ..pixels.pooling import pool_labels
 from ..samples.failures import Failures, LeftOut, as_dict
-from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import Usual
-from ..store.passes import members, run_pass, shards_of
+from ..store.passes import run_pass, shards_of
 from ..store.sets import ScoreSet, SuspectSet
 from ..suspects.appearance import CHANNELS
-from ..suspects.class_effects import label_miou
 from ..suspects.config import SuspectConfig
 from ..suspects.image_suspects import ImageSuspects
 from ..suspects.issues import GroupTally
@@ -43,8 +39,6 @@ from .kept import read_bank, read_kept, read_usual
 _STAGE, _RATE = "regions", "rate"
 #: Of n regions: features (n, F), similarity (n,) and descriptors (n, C)
 _Measures: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
-#: Issues in the run's record, those of the most evidence: there may be one for every two classes
-_KEPT_ISSUES = 1000
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ class SuspectSearch:
         failures: samples that are left out already; whether bad ones are added to them, or raised
     """
 
-    samples: SegmentationSamples
+    samples: GivenMasks
     scores: ScoreSet
     pooling: int
     config: SuspectConfig
@@ -75,8 +69,9 @@ class SuspectSearch:
         """
         if not self.store.complete:
             bank = read_bank(self.scores, len(self.samples)) if self.config.probability else None
-            work = partial(self._search_shard, read_usual(self.scores), bank)
-            run_pass(self.store, _STAGE, len(self.samples), work, "Finding suspects", progress, self.config.workers)
+            work = partial(SuspectSearch.search_shard, usual=read_usual(self.scores), bank=bank)
+            total, workers = len(self.samples), self.config.workers
+            run_pass(self.store, _STAGE, total, self, work, "Finding suspects", progress, workers)
             if self.config.probability:
                 self._rate()
             self.store.finish()
@@ -91,28 +86,8 @@ class SuspectSearch:
         """Whether masks of regions that were found have been removed since."""
         return any(not os.path.exists(path) for image in self.images() for path in image.masks)
 
-    def write_findings(self, record: RunRecord) -> SuspectPart:
-        """Writes what was found in all samples together into a run's record, and returns the part on suspects."""
-        total = self._findings()
-        issues = total.issues()
-        record.issues, record.classes = issues[:_KEPT_ISSUES], total.classes()
-        quality = label_miou(record.classes)
-        record.label_miou = quality if math.isfinite(quality) else None
-        record.suspects = SuspectPart(
-            regions=total.regions,
-            images=total.images,
-            by_type=total.by_type,
-            issues=len(issues),
-            notes=total.notes,
-            failures=total.failures,
-            config=self.config.to_dict(),
-            set=self.store.path.name,
-            candidates=total.candidates,
-            rate=self._found_rate(),
-        )
-        return record.suspects
-
-    def _findings(self) -> Findings:
+    def findings(self) -> Findings:
+        """What was found in all samples together."""
         table = self.samples.class_table
         total = Findings(table, GroupTally(table.size), np.zeros(table.size, np.int64), np.zeros(table.size, np.int64))
         for row in self._rows():
@@ -137,23 +112,32 @@ class SuspectSearch:
                 if (sample_id, number) in shown:
                     self.store.write_region(sample_id, number, mask)
 
-    def _found_rate(self) -> float | None:
-        """The rate that `_rate` has found; None where suspects are not rated."""
+    def found_rate(self) -> float | None:
+        """The rate of mistakes among all suspects; None where suspects are not rated."""
         return self.store.read_shard(_RATE, 0)["rate"] if self.store.shard_done(_RATE, 0) else None
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        rate = self._found_rate()
+        rate = self.found_rate()
         for shard in shards_of(len(self.samples)):
             row = numbered(self.store.read_shard(_STAGE, shard))
             yield row if rate is None else rated(row, rate, self.config.min_probability)
 
-    def _search_shard(self, usual: Usual, bank: ObjectBank | None, shard: int) -> dict[str, Any]:
+    def window(self, positions: range) -> SuspectSearch:
+        """The search of these samples alone, as of `engine.Job`."""
+        return replace(self, samples=self.samples.window(positions), failures=Failures(self.failures.skip, ()))
+
+    def refused(self, reasons: Mapping[int, str]) -> SuspectSearch:
+        """The search that refuses these samples, as of `engine.Job`."""
+        return replace(self, samples=self.samples.refused(reasons))
+
+    def search_shard(self, positions: range, *, usual: Usual, bank: ObjectBank | None) -> dict[str, Any]:
+        """Searches some samples, and keeps the masks of what it finds where it is not rated."""
         found: list[tuple[int, tuple[int, ...], list[Region]]] = []
         measures = [_unmeasured(0)]
         failures: list[LeftOut] = []
         classes = self.samples.class_table.size
-        pixels = np.zeros((len(members(shard, len(self.samples))), classes), np.int64)
-        for row, index in enumerate(members(shard, len(self.samples))):
+        pixels = np.zeros((len(positions), classes), np.int64)
+        for row, index in enumerate(positions):
             try:
                 labels = self.samples.load_labels(index)
                 regions, measured = self.search_image(index, labels, usual, bank)

@@ -1,0 +1,1 @@
+"""Where the work runs: in threads of this process, or on a cluster."""

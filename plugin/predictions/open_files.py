@@ -1,0 +1,97 @@
+"""The predictions that the user has stored, opened: files that a field of the dataset names, or masks in a field."""
+
+from __future__ import annotations
+
+from fiftyone import ViewField as F
+
+from ..base.errors import LabelQualityError, SampleError
+from ..labels.class_mapping import ClassMapping
+from ..labels.class_table import ClassTable
+from ..samples.checks import segmentation_fields
+from ..samples.inputs import SegmentationSamples
+from .config import FilesSource
+from .files import channels_of
+from .readers import FileReader, MaskReader, file_path
+
+
+def open_files(samples: SegmentationSamples, config: FilesSource) -> FileReader | MaskReader:
+    """Opens the predictions that the user has stored; nothing is copied.
+
+    Raises:
+        LabelQualityError: no such field, a field of another type or with the given masks themselves, no sample has a
+            value, or a class map that does not fit the files
+    """
+    if config.field == samples.label_field:
+        raise LabelQualityError(
+            f"Expected a field with predictions, but '{config.field}' holds the given masks themselves. Name another "
+            "`field`."
+        )
+    images = dict(zip(samples.ids, samples.image_paths, strict=True))
+    if config.field in segmentation_fields(samples.collection):
+        return MaskReader(_predicted_masks(samples, config.field), images, config.field)
+    files = dict(zip(samples.ids, samples.values(config.field), strict=True))
+    named = [value for value in files.values() if value]
+    if not named:
+        raise LabelQualityError(
+            f"No sample has a path in field '{config.field}'. Fill it with the path of each sample's .npy or .npz file."
+        )
+    if not isinstance(named[0], str):
+        raise LabelQualityError(
+            f"Expected field '{config.field}' to hold paths of .npy or .npz files, or Segmentation labels, but it "
+            f"holds {type(named[0]).__name__} values."
+        )
+    reader = FileReader(config, samples.class_table.size, files, images)
+    return FileReader(config, reader.classes, files, images, _mapping(reader, samples.class_table))
+
+
+def state_of(reader: FileReader | MaskReader) -> str:
+    """A hex digest that changes when a file or a predicted mask does."""
+    if isinstance(reader, FileReader):
+        return reader.state()
+    assert isinstance(reader.predicted, SegmentationSamples)
+    return reader.predicted.fingerprint()
+
+
+def _predicted_masks(samples: SegmentationSamples, name: str) -> SegmentationSamples:
+    """The predicted masks, in the class table of the given ones."""
+    asked = ["id", "filepath", f"{name}.id", F(f"{name}.mask").exists(), f"{name}.mask_path"]
+    rows = [row for row in zip(*samples.collection.values(asked), strict=True) if row[2] is not None]
+    if not rows:
+        raise LabelQualityError(f"No sample has a predicted mask in field '{name}'.")
+    return SegmentationSamples(
+        samples.collection,
+        name,
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        # As in FiftyOne's get_mask(), a mask in the database comes before one on disk
+        [None if row[3] else row[4] for row in rows],
+        samples.class_table,
+        samples.unknown,
+    )
+
+
+def _mapping(reader: FileReader, table: ClassTable) -> ClassMapping | None:
+    """How the files' channels map to classes, by the number of channels of the first file that can be read."""
+    outputs = _channels(reader)
+    class_map = reader.config.class_map
+    if class_map is not None:
+        return ClassMapping.build(outputs, None, class_map, table)
+    if outputs != table.size and table.colors is None and outputs > table.ids[-1]:
+        # One channel a mask value, gaps and ignored values included
+        return ClassMapping.build(outputs, None, {str(value): value for value in table.ids}, table)
+    # Where the numbers differ, each file is refused by name as it is read
+    return None
+
+
+def _channels(reader: FileReader) -> int:
+    """The number of channels of the first file that can be read; raises the first file's error if none can."""
+    first: SampleError | None = None
+    for sample_id, value in reader.files.items():
+        if value:
+            path = file_path(value, reader.images[sample_id], reader.config.field, sample_id)
+            try:
+                return channels_of(path, sample_id)
+            except SampleError as error:
+                first = first or error
+    assert first is not None
+    raise first
