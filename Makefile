@@ -10,7 +10,7 @@ DEMO_DIR := $(CURDIR)/demo_data
 DEMO_ENV := FIFTYONE_DEFAULT_DATASET_DIR=$(DEMO_DIR)/datasets FIFTYONE_PLUGINS_DIR=$(DEMO_DIR)/plugins \
     FIFTYONE_DATABASE_VALIDATION=false FIFTYONE_DO_NOT_TRACK=true FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true
 
-.PHONY: demo test test-oldest test-label-studio setup setup-browser lint typecheck docs unit bench clean
+.PHONY: demo test test-oldest test-label-studio test-cluster setup setup-browser lint typecheck docs unit bench clean
 
 demo: setup
 	@mkdir -p $(DEMO_DIR)/plugins && ln -sfn $(CURDIR) $(DEMO_DIR)/plugins/label-quality
@@ -61,6 +61,10 @@ test-label-studio: setup
 	@test -x $(LABEL_STUDIO)/bin/label-studio || { $(PYTHON) -m venv $(LABEL_STUDIO) && $(LABEL_STUDIO)/bin/pip install --quiet label-studio; }
 	@test -d $(LABEL_STUDIO)/sdk || $(VENV)/bin/pip install --quiet --target $(LABEL_STUDIO)/sdk label-studio-sdk
 	LABEL_QUALITY_LABEL_STUDIO=$(LABEL_STUDIO) $(VENV)/bin/python -m pytest tests/review/test_label_studio.py
+
+# What is lost on a Ray cluster of three nodes on this machine; some minutes
+test-cluster: setup
+	LABEL_QUALITY_CLUSTER=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest tests/engine/test_ray_faults.py
 
 bench: setup
 	@mkdir -p artifacts

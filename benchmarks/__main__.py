@@ -26,6 +26,7 @@ BENCHMARKS = {
     "estimate": "estimate",
     "objects": "objects",
     "gain": "gain",
+    "cluster": "cluster",
     "camvid-page": "camvid_page",
     "faults": "faults",
     "hostile-files": "hostile_files",

@@ -32,7 +32,7 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
 }
 #: Imported only where the user asks for it, with an error that says what to install
-OPTIONAL = {"transformers", "safetensors", "label_studio_sdk"}
+OPTIONAL = {"transformers", "safetensors", "label_studio_sdk", "ray"}
 #: Come with a package that is required: the driver of MongoDB with FiftyOne, timm with segmentation-models-pytorch
 TRANSITIVE = {"bson", "gridfs", "mongoengine", "pymongo", "timm"}
 
@@ -168,7 +168,7 @@ def test_every_oldest_version_that_is_claimed_is_one_of_test_oldest() -> None:
     pins = [Requirement(line) for line in _lines("constraints-oldest.txt")]
     oldest = [pin for pin in pins if not pin.marker or pin.marker.evaluate({"python_version": "3.10"})]
     tested = {pin.name: [Version(one.version) for one in pin.specifier] for pin in oldest}
-    optional = re.findall(r'^huggingface = \["(.*)"\]', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    optional = re.findall(r'^(?:huggingface|ray) = \["(.*)"\]', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     required = [Requirement(line) for line in [*_requirements(), *optional]]
     claimed = {one.name: [Version(it.version) for it in one.specifier if it.operator == ">="] for one in required}
     assert claimed == {name: tested.get(name) for name in claimed}

@@ -89,19 +89,20 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
     assert known | named | (of_source if predicts(function) else set()) == set(PARAMETERS[function])
 
 
+RAY = {"engine": "ray"}
 FORMS: dict[str, list[dict[str, Any]]] = {
-    "audit_labels": [{}, {"blocks": True}, {"source": "model", "model": "a/b"}, {"source": "files"}],
-    "compute_predictions": [{}, {"blocks": True}, {"source": "model", "model": "a/b"}, {"source": "files"}],
-    "score_label_quality": [{}],
-    "find_suspects": [{}],
-    "score_objects": [{}],
+    "audit_labels": [{}, RAY, {"blocks": True}, {"source": "model", "model": "a/b"}, {"source": "files"}],
+    "compute_predictions": [{}, RAY, {"blocks": True}, {"source": "model", "model": "a/b"}, {"source": "files"}],
+    "score_label_quality": [{}, RAY],
+    "find_suspects": [{}, RAY],
+    "score_objects": [{}, RAY],
     "export_clean_dataset": [{}],
     "measure_gain": [{}],
     "compare_runs": [{}],
     "write_report": [{}],
     "estimate_errors": [{}],
     "load_corrections": [{}],
-    "benchmark_scores": [{}, {"blocks": True}, {"how": "truth"}],
+    "benchmark_scores": [{}, RAY, {"blocks": True}, {"how": "truth"}],
 }
 #: What operators are told beside the parameters
 NO_PARAMETERS = {"label_field", "within_view"}

@@ -11,6 +11,7 @@ import contextlib
 import os
 import secrets
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,11 +29,13 @@ J = TypeVar("J", bound=Job)
 #: The name of this package here: the App loads it under the name of the plugin's folder
 _ROOT = __name__.removesuffix(".plugin.engine.cluster")
 #: How often a task is started again after its process or machine was lost
-_RETRIES = 3
+_RETRIES = 2
 #: Tasks that wait or run for each core: the next is there when one ends
 _TASKS_A_CORE = 2
 #: Seconds without a finished task after which the cluster is looked at
 _PATIENCE = 5.0
+#: Seconds that a machine with cores is waited for where none is left
+_HOPE = 60.0
 #: Seconds between two looks at how far the work is
 _GLANCE = 1.0
 #: Seconds that a machine has to say what it sees; the first process on it takes some to start
@@ -82,6 +85,9 @@ class RayEngine:
     ray: Any
     num_gpus: float | None = None
     terms: Terms = field(default_factory=lambda: Terms(versions()))
+    #: Bytes of all that tasks were given, and have given
+    sent: int = 0
+    received: int = 0
 
     elsewhere = True
     #: Samples of a task: it costs some milliseconds
@@ -173,11 +179,12 @@ class RayEngine:
     ) -> Iterator[R]:
         """Submits items as there is room, and yields results in the items' order."""
         ray = self.ray
-        sent = [ray.put(ray.cloudpickle.dumps((self.terms, fn)))]
+        sent = [ray.put(self._packed((self.terms, fn)))]
         task = ray.remote(_worker(_ROOT)).options(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES)
         numbered, due, more = enumerate(items), 0, True
         waiting: dict[Any, tuple[int, S]] = {}
         found: dict[int, R] = {}
+        hope = time.monotonic() + _HOPE
         try:
             while True:
                 room = (workers or self._room()) - len(waiting)
@@ -185,15 +192,17 @@ class RayEngine:
                     following = next(numbered, None)
                     more = following is not None
                     if following is not None:
-                        waiting[task.remote(sent, ray.cloudpickle.dumps(following[1]))] = following
+                        waiting[task.remote(sent, self._packed(following[1]))] = following
                     room -= 1
                 if not waiting:
                     return
                 ready, _ = ray.wait(list(waiting), timeout=_PATIENCE if meanwhile is None else _GLANCE)
                 if meanwhile is not None:
                     meanwhile()
-                if not ready:
-                    self._check_cores()
+                if ready or self._resource("CPU"):
+                    hope = time.monotonic() + _HOPE
+                elif time.monotonic() > hope:
+                    raise _no_cores()
                 for reference in ready:
                     index, item = waiting.pop(reference)
                     try:
@@ -212,7 +221,7 @@ class RayEngine:
     def _result(self, reference: Any) -> Any:
         errors = self.ray.exceptions
         try:
-            good, result = self.ray.cloudpickle.loads(self.ray.get(reference))
+            answer = self.ray.get(reference)
         except (
             errors.WorkerCrashedError,
             errors.NodeDiedError,
@@ -221,22 +230,22 @@ class RayEngine:
             raise _Lost(str(end).strip().splitlines()[0]) from end
         except errors.RayTaskError as error:
             raise error.as_instanceof_cause() from error
+        self.received += len(answer)
+        good, result = self.ray.cloudpickle.loads(answer)
         if not good:
             raise result
         return result
+
+    def _packed(self, value: Any) -> bytes:
+        packed: bytes = self.ray.cloudpickle.dumps(value)
+        self.sent += len(packed)
+        return packed
 
     def _room(self) -> int:
         return max(_TASKS_A_CORE * int(self._resource("CPU")), 2)
 
     def _resource(self, name: str) -> float:
         return float(self.ray.cluster_resources().get(name, 0))
-
-    def _check_cores(self) -> None:
-        if not self._resource("CPU"):
-            raise LabelQualityError(
-                "No machine of the cluster has a core left to work on. Add one, and start again with the same "
-                "parameters: what is finished is kept."
-            )
 
     def _nodes(self) -> dict[str, str]:
         """Id of each machine that can work to the name that a user knows it by."""
@@ -284,6 +293,13 @@ def _give_up(item: Any, reason: str) -> Any:
         f"A process or a machine of the cluster was lost {_RETRIES + 1} times in the same piece of work: {reason} Look "
         "at the logs of Ray and at the memory of its machines, and start again with the same parameters: what is "
         "finished is kept."
+    )
+
+
+def _no_cores() -> LabelQualityError:
+    return LabelQualityError(
+        f"For {_HOPE:g} seconds no machine of the cluster has had a core to work on. Add one, and start again with the "
+        "same parameters: what is finished is kept."
     )
 
 
@@ -364,7 +380,7 @@ def _connect(ray: Any, address: str | None) -> None:
 
 def _check_port(address: str) -> None:
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdigit() or "/" in host:
         raise LabelQualityError(
             "Expected the address of a Ray cluster as host:port, such as 10.0.0.1:6379, or local, but got "
             f"{address!r}. The run starts on a machine of the cluster, so that it sees the same files: addresses that "

@@ -95,10 +95,15 @@ class GivenMasks(Sequence[SampleInput]):
         return self._like(self.ids, self.image_paths, self.mask_paths, {**self.held, **errors})
 
     def _load_image(self, index: int) -> np.ndarray:
+        self._check(index)
+        return images.read_image(self.image_paths[index], self.ids[index])
+
+    def _check(self, index: int) -> np.ndarray | None:
+        """The mask that is held of a sample; raises where it is known that it cannot be used."""
         held = self.held.get(self.ids[index])
         if isinstance(held, SampleError):
             raise held
-        return images.read_image(self.image_paths[index], self.ids[index])
+        return held
 
     def load_mask(self, index: int) -> np.ndarray:
         """The given mask as it is stored: (H, W) or (H, W, C) integers; raises `SampleError` if it cannot be read."""
@@ -106,9 +111,7 @@ class GivenMasks(Sequence[SampleInput]):
 
     def _load_mask(self, index: int, check: Callable[[tuple[int, int]], None] | None) -> np.ndarray:
         """As `load_mask`; ``check`` is told the (height, width) before a file's pixels are decoded."""
-        path, held = self.mask_paths[index], self.held.get(self.ids[index])
-        if isinstance(held, SampleError):
-            raise held
+        path, held = self.mask_paths[index], self._check(index)
         if path is not None:
             # Of a palette, what it holds: indices where classes are numbers, colours where they are colours
             return images.read_mask(path, self.ids[index], check, palette=self.class_table.colors is not None)
@@ -132,6 +135,7 @@ class GivenMasks(Sequence[SampleInput]):
         """
         sample_id, path = self.ids[index], self.mask_paths[index]
         image_path = self.image_paths[index]
+        self._check(index)
         header = images.image_header(image_path, sample_id)
         mask = self._load_mask(index, lambda size: check_size(size, header, image_path, sample_id, path))
         try:

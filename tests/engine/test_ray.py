@@ -1,8 +1,13 @@
-"""Runs on a real Ray cluster of three nodes on this machine: the same bits as here, whatever is lost on the way."""
+"""Runs on a real Ray cluster of three nodes on this machine: the same bits as here, and clear errors."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import signal
+import socket
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,62 +16,9 @@ import numpy as np
 import pytest
 
 from ..predicted import add_predictions
+from .clusters import ALL_PASSES, TRAINING, on, same, values
 
 pytest.importorskip("ray")
-#: Two epochs of a decoder on random features: what is compared is the same however good it is
-TRAINING = {"preset": "fast", "weights": None, "folds": 3, "epochs": 2, "input_size": 64, "min_probability": 0.0}
-#: The rule that takes two sweeps more
-ALL_PASSES = {"clc_rule": "cleanlab", "min_probability": 0.0}
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A head that does not work itself, and two nodes of a core."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    for _ in range(2):
-        made.add_node(num_cpus=1)
-    yield made
-    made.shutdown()
-
-
-def values(dataset: Any, key: str) -> dict[str, Any]:
-    """All that a run has written to the samples, less ids and paths; and the bytes of its files."""
-    dataset.reload()
-    found: dict[str, Any] = {}
-    for name in sorted(dataset.get_field_schema()):
-        if not name.startswith(f"{key}_"):
-            continue
-        rest = name.removeprefix(f"{key}_")
-        if rest == "per_class":
-            parts = ("label", "confidence", "normalized", "pixels")
-            found[rest] = [dataset.values(f"{name}.classifications.{part}") for part in parts]
-            continue
-        for path in ("mask_path", "map_path", "detections.mask_path"):
-            if dataset.get_field(f"{name}.{path}") is not None:
-                files = dataset.values(f"{name}.{path}", unwind=True)
-                found[f"{rest} files"] = [Path(one).read_bytes() for one in files]
-        if dataset.get_field(f"{name}.detections") is not None:
-            for part in ("label", "bounding_box", "evidence", "probability", "suggested", "error_type"):
-                if dataset.get_field(f"{name}.detections.{part}") is not None:
-                    found[f"{rest} {part}"] = dataset.values(f"{name}.detections.{part}")
-        elif dataset.get_field(f"{name}.id") is None:
-            found[rest] = dataset.values(name)
-    assert len(found) > 8
-    return found
-
-
-def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
-    assert first.keys() == second.keys()
-    different = [name for name in first if repr(first[name]) != repr(second[name])]
-    assert not different, different
-    return True
-
-
-def on(cluster: Any, **more: Any) -> dict[str, Any]:
-    return {"engine": "ray", "address": cluster.address, **more}
 
 
 def test_cross_validation_gives_the_same_bits(make_dataset: Any, cluster: Any) -> None:
@@ -95,3 +47,113 @@ def test_masks_in_the_database_and_files_give_the_same_bits(make_dataset: Any, c
     audit_labels(dataset, "inside", key="there", **given, **on(cluster))
     assert same(values(dataset, "here"), values(dataset, "there"))
     assert np.mean(dataset.values("there_clc")) < 1
+
+
+def test_operators_of_the_plugin_give_their_own_code_to_the_cluster(
+    dataset: Any, cluster: Any, tmp_path: Path, fiftyone: Any
+) -> None:
+    import fiftyone.operators as foo
+
+    add_predictions(dataset, tmp_path)
+    audit = foo.get_operator("@label-quality/segmentation/audit_labels")
+    given = {"source": "files", "field": "probabilities", **on(cluster)}
+    result = audit(dataset, "ground_truth", key="op", progress=False, **given)
+    assert result.result["scored"] == 4
+    assert len(dataset.values("op_quality")) == 4
+
+
+def test_results_come_in_order_and_errors_as_they_are(engine: Any) -> None:
+    from label_quality.plugin.base.errors import SampleError
+
+    def slow_first(item: int) -> int:
+        time.sleep(0.5 if item == 0 else 0)
+        return item * item
+
+    def failing(item: int) -> int:
+        if item == 3:
+            raise SampleError("is bad.", sample_id="abc", path="/x.png")
+        return item
+
+    assert list(engine.map(slow_first, range(10))) == [n * n for n in range(10)]
+    found = []
+    with pytest.raises(SampleError, match=r"^sample abc \(/x.png\): is bad\.$") as caught:
+        found.extend(engine.map(failing, range(10)))
+    assert caught.value.sample_id == "abc"
+    with pytest.raises(ZeroDivisionError):
+        list(engine.map(lambda item: 1 // item, [1, 0]))
+
+
+def test_items_are_taken_as_they_are_needed(engine: Any) -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    results = engine.map(lambda item: item, items())
+    assert next(results) == 0 and len(taken) < 20
+    results.close()
+
+
+def test_a_worker_that_is_killed_once_does_not_show(engine: Any, tmp_path: Path) -> None:
+    mark = tmp_path / "killed"
+
+    def killed_once(item: int) -> int:
+        if item == 5 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    assert list(engine.map(killed_once, range(8))) == list(range(8)) and mark.exists()
+
+
+def test_machines_that_do_not_see_a_folder_or_have_other_versions_are_named(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from label_quality import LabelQualityError
+    from label_quality.plugin.engine import cluster as clusters
+    from label_quality.plugin.engine.remote import Witness, versions
+
+    image = tmp_path / "a.png"
+    image.write_bytes(b"1234")
+    with engine.sharing(str(tmp_path)):
+        engine.check([str(image)])
+        assert list(engine.map(abs, [-1])) == [1]
+    assert [one.name for one in tmp_path.iterdir()] == ["a.png"]
+    monkeypatch.setattr(clusters, "_witnesses", lambda files: (Witness(str(image), 5),))
+    with pytest.raises(LabelQualityError) as caught:
+        engine.check([str(image)])
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("Expected every machine of the cluster to see the files of the run") and len(lines) == 4
+    assert lines[1].startswith("- 127.0.0.1 (") or " (" in lines[1]
+    assert lines[1].endswith(f"does not see {image}")
+    assert lines[3].startswith("Mount the folders there, give an `output_dir` that all see, or install the same")
+    monkeypatch.setattr(clusters, "_witnesses", lambda files: ())
+    engine.terms = dataclasses.replace(engine.terms, versions=tuple((n, v + "x") for n, v in versions()))
+    with pytest.raises(LabelQualityError, match=r"has torch \S+, and not \S+x\n"):
+        engine.check([])
+
+
+def test_a_cluster_that_cannot_be_had_is_said_to_be(
+    dataset: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from label_quality import LabelQualityError, audit_labels
+
+    def audit(**where: Any) -> None:
+        audit_labels(dataset, "ground_truth", engine="ray", **where)
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(LabelQualityError, match=f"^Expected a Ray cluster at {address}, but nothing answers there"):
+            audit(address=address)
+    with pytest.raises(LabelQualityError, match=r"as host:port, such as 10.0.0.1:6379, or local, but got 'ray://x:1'"):
+        audit(address="ray://x:1")
+    with pytest.raises(LabelQualityError, match=r"at least 2 GPUs, as num_gpus=2 asks for a model, but it has 0\."):
+        audit(address=cluster.address, num_gpus=2)
+    with pytest.raises(LabelQualityError, match="`engine` to be 'ray' where address or num_gpus is given, but got 'lo"):
+        audit_labels(dataset, "ground_truth", address="a:1")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(LabelQualityError, match=r"needs Ray, which is not installed.*fiftyone-label-quality\[ray\]"):
+        audit()
