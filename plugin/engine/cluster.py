@@ -110,8 +110,12 @@ class RayEngine:
             LabelQualityError: a machine does not see them, or has other versions; with each machine and what it lacks
         """
         self.terms = replace(self.terms, witnesses=_witnesses(files))
-        answers = {name: self._ask(node) for node, name in self._nodes().items()}
-        lacking = {name: found for name, answer in answers.items() if (found := self._answered(answer))}
+        answers = [(name, self._ask(node)) for node, name in self._nodes().items()]
+        lacking: dict[str, list[str]] = {}
+        for name, answer in answers:
+            if found := self._answered(answer):
+                # Several nodes of one machine lack the same
+                lacking[name] = found
         if lacking:
             raise refusal(lacking)
 
