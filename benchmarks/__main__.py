@@ -27,6 +27,7 @@ BENCHMARKS = {
     "objects": "objects",
     "gain": "gain",
     "cluster": "cluster",
+    "gpu": "gpu",
     "camvid-page": "camvid_page",
     "faults": "faults",
     "hostile-files": "hostile_files",

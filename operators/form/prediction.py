@@ -216,4 +216,4 @@ def _training(form: Form, several: bool) -> None:
     form.ask(*((BenchmarkConfig, "architectures") if several else (CrossValidation, "architecture")))
     form.ask(CrossValidation, "encoder", "weights", *_SIZES, "epochs", "learning_rate")
     if preset != "fast":
-        form.ask(CrossValidation, "augment")
+        form.ask(CrossValidation, "augment", "mixed_precision")

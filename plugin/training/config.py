@@ -28,6 +28,7 @@ class CrossValidation(Config):
 
     source: ClassVar[str] = "cross_validation"
     execution_only: ClassVar[tuple[str, ...]] = ("device", "only_folds")
+    added: ClassVar[tuple[str, ...]] = ("mixed_precision",)
 
     folds: int = parameter(
         5, "Folds", "Number of models; each predicts the part it was not trained on", within="[2, inf)", unit="K"
@@ -75,6 +76,9 @@ class CrossValidation(Config):
         None, "Learning rate", "The learning rate at its peak", within="(0, inf)", empty=_OWN, unit="RATE"
     )
     augment: bool = parameter(True, "Augment the training images", "Only with preset paper")
+    mixed_precision: bool = parameter(
+        True, "Mixed precision", "With preset paper on a GPU, 16 bits where they suffice; else 32 everywhere"
+    )
     device: str = repeated(ModelSource, "device", "auto")
     only_folds: tuple[int, ...] | None = parameter(
         None,

@@ -150,7 +150,7 @@ class FoldWork:
 
     def _schedule(self) -> Schedule:
         half = None
-        if self.device.type == "cuda" and self.config.preset == "paper":
+        if self.device.type == "cuda" and self.config.preset == "paper" and self.config.mixed_precision:
             native = torch.cuda.is_bf16_supported(including_emulation=False)
             half = torch.bfloat16 if native else torch.float16
         assert self.config.epochs and self.config.batch_size and self.config.learning_rate

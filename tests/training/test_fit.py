@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -56,6 +57,8 @@ def pieces(count: int) -> list[Item]:
     return [Item(f"s{number}", number, (4, 4), True) for number in range(count)]
 
 
+#: A GPU where there is one
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="No GPU here"))]
 SCHEDULE = Schedule(epochs=4, batch_size=4, learning_rate=0.05, least_steps=2)
 
 
@@ -74,6 +77,21 @@ def test_training_learns_and_reports_every_step(tmp_path: Path) -> None:
     assert result.validation_loss is not None and result.validation_loss < 0.3
     assert steps == [(step, 12) for step in range(1, 13)] + [(12, 12)]
     assert not model.training
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_training_in_mixed_precision_learns_as_much(tmp_path: Path, device: str, half: torch.dtype) -> None:
+    class There(Stripes):
+        def logits(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+            seen.append((batch.inputs[0].device.type, model(batch.inputs[0]).dtype))
+            return model(batch.inputs[0])
+
+    seen: list[tuple[str, torch.dtype]] = []
+    schedule = dataclasses.replace(SCHEDULE, half_precision=half)
+    result = fit(network().to(device), There(), pieces(12), pieces(4), schedule, (1, 2), tmp_path / "s", nothing)
+    assert result.validation_loss is not None and result.validation_loss < 0.3
+    assert set(seen) == {(device, half)}
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
