@@ -22,7 +22,11 @@ from ..predicted import add_predictions
 from .clusters import TRAINING, on, same, values
 
 pytest.importorskip("ray")
-pytestmark = pytest.mark.skipif("LABEL_QUALITY_CLUSTER" not in os.environ, reason="A job of its own: make test-cluster")
+pytestmark = [
+    pytest.mark.skipif("LABEL_QUALITY_CLUSTER" not in os.environ, reason="A job of its own: make test-cluster"),
+    # Every process that is started anew imports for seconds before it works
+    pytest.mark.timeout(1200),
+]
 STAGES = ("Encoding images", "Training 3 folds", "Predicting", "Scoring", "Finding suspects")
 
 
