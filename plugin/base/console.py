@@ -68,7 +68,7 @@ class TerminalProgress:
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A plain-text table: numbers right-aligned, fractions with three decimals, text left-aligned, None as ``-``."""
+    """A plain-text table: numbers right-aligned, with commas or three decimals, text left-aligned, None as ``-``."""
     lines = [list(header), *([_cell(cell) for cell in row] for row in rows)]
     lines.insert(1, ["-" * max(map(len, column)) for column in zip(*lines, strict=True)])
     aligned = ["right" if any(isinstance(row[i], int | float) for row in rows) else "left" for i in range(len(header))]
@@ -102,4 +102,6 @@ def _has_size(stream: TextIO) -> bool:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

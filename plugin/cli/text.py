@@ -175,11 +175,11 @@ def corrections_text(made: CorrectionPart, key: str) -> str:
     """What corrected masks change, by pairs of classes in a table, and what becomes of the suspects."""
     changed, pixels = counted(made.changed, "image"), counted(made.pixels, "pixel")
     lines = [f"Loaded {counted(made.images, 'corrected mask')} from {made.source}: {changed} and {pixels} changed."]
-    resolved = f"{counted(made.resolved, 'suspect')} resolved ({made.as_suggested} as suggested)"
-    rejected = f" ({made.rejected} rejected, as whole images were reviewed)" if made.rejected else ""
-    new = "" if made.newly_wrong is None else f", {made.newly_wrong} newly wrong"
+    resolved = f"{counted(made.resolved, 'suspect')} resolved ({made.as_suggested:,} as suggested)"
+    rejected = f" ({made.rejected:,} rejected, as whole images were reviewed)" if made.rejected else ""
+    new = "" if made.newly_wrong is None else f", {made.newly_wrong:,} newly wrong"
     if made.resolved or made.still_suspect or new:
-        lines.append(f"{resolved}, {made.still_suspect} still suspect{rejected}{new}.")
+        lines.append(f"{resolved}, {made.still_suspect:,} still suspect{rejected}{new}.")
     if made.quality is not None:
         before, after = made.quality
         lines.append(f"The changed images have a mean quality of {after:.3f}, in place of {before:.3f}.")
@@ -208,4 +208,4 @@ def _left_out(failures: Sequence[str], whole: str, title: str = "Left out") -> l
 
 def counted(count: int, name: str) -> str:
     """The number and the name, in the plural where it is not one."""
-    return f"{count} {name}{'' if count == 1 else 's'}"
+    return f"{count:,} {name}{'' if count == 1 else 's'}"

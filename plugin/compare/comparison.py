@@ -27,6 +27,7 @@ from ..dataset.indexes import create_indexes
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import same_region
+from ..dataset.views import check_change_views, save_changes
 from ..gain.tallies import agreement, class_iou, mean_iou
 from ..labels.class_table import ClassTable
 from ..samples.inputs import SegmentationSamples, open_samples
@@ -119,6 +120,7 @@ class Comparison:
         changed_pixels: share of the pixels that the masks of both runs have otherwise; None where both have one field
         masks_miou: mean IoU of the masks of the one run with those of the other; None likewise
         notes: sentences that the user must know
+        views: names of the saved views of what changed
     """
 
     before: str
@@ -142,6 +144,7 @@ class Comparison:
     changed_pixels: float | None = None
     masks_miou: float | None = None
     notes: list[str] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
 
 
 @database_errors()
@@ -154,6 +157,8 @@ def compare_runs(
     **parameters: Any,
 ) -> Comparison:
     """Compares two runs, and writes the change of each image's quality to the field ``<after>_change``.
+
+    The views ``<after>: quality fell`` and ``<after>: quality rose`` are saved.
 
     A suspect is the same in both where the pair of classes is and the boxes overlap by half. The field belongs to the
     run ``after`` and is deleted with it, or when it is scored again.
@@ -178,11 +183,13 @@ def compare_runs(
     for record in records:
         _check(dataset, record)
     check_names(dataset, after, [field_name(after, CHANGE)])
+    check_change_views(dataset, after)
     found = Comparison(before, after)
     common = _qualities(dataset, found)
     _count_suspects(dataset, found, list(common), progress)
     _compare_classes(dataset, found, records, list(common), progress)
     _write(dataset, found, common)
+    found.views = save_changes(dataset, after, field_name(after, CHANGE), before)
     return found
 
 

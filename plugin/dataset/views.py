@@ -25,6 +25,7 @@ WORST_OBJECTS = "worst objects"
 TO_JUDGE = "places to judge"
 CORRECTED_IMAGES = "corrected images"
 NEWLY_WRONG_REGIONS = "newly wrong suspects"
+QUALITY_FELL, QUALITY_ROSE = "quality fell", "quality rose"
 #: Types of error that have a view, and its title; ``other`` has none: what is wrong there has no name
 TYPE_VIEWS = {"drop": "drop suspects", "swap": "swap suspects", "shift": "shift suspects"}
 #: Groups of regions with a view each
@@ -270,6 +271,38 @@ def check_judging_view(dataset: fo.Dataset, key: str) -> None:
     check_name(dataset, saved_views.listed(dataset), key, view_name(key, TO_JUDGE))
 
 
+def save_changes(dataset: fo.Dataset, key: str, field: str, before: str) -> list[str]:
+    """Saves the views ``<key>: quality fell`` and ``<key>: quality rose``, those that changed most first.
+
+    Args:
+        dataset: the dataset
+        key: of the run whose changes are told
+        field: the field with the change of each image's quality
+        before: key of the run that it was compared with
+
+    Returns:
+        the names of the views
+
+    Raises:
+        LabelQualityError: the user has a view of one of the names
+    """
+    images = images_of(dataset).exists(field)
+    fell, rose = images.match(F(field) < 0), images.match(F(field) > 0)
+    text = f"Images whose quality {{}} since run '{before}', those that changed most first."
+    views = [
+        (QUALITY_FELL, fell.sort_by(field), text.format("fell")),
+        (QUALITY_ROSE, rose.sort_by(field, reverse=True), text.format("rose")),
+    ]
+    return save_views(dataset, key, views)
+
+
+def check_change_views(dataset: fo.Dataset, key: str) -> None:
+    """Raises `LabelQualityError` if another view has a name, or address, of what `save_changes` saves."""
+    saved = saved_views.listed(dataset)
+    for title in (QUALITY_FELL, QUALITY_ROSE):
+        check_name(dataset, saved, key, view_name(key, title))
+
+
 def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
     """Deletes the views that `save_suspect_views` saved, and returns their names."""
     others = other_views(key)
@@ -278,7 +311,8 @@ def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
 
 def other_views(key: str) -> list[str]:
     """The names of the views that a run may have and that are not of suspects."""
-    titles = (WORST_FIRST, WORST_OBJECTS, TO_JUDGE, CORRECTED_IMAGES, NEWLY_WRONG_REGIONS)
+    corrections = CORRECTED_IMAGES, NEWLY_WRONG_REGIONS
+    titles = (WORST_FIRST, WORST_OBJECTS, TO_JUDGE, *corrections, QUALITY_FELL, QUALITY_ROSE)
     return [view_name(key, title) for title in titles]
 
 

@@ -70,6 +70,26 @@ def test_a_comparison_by_hand(two_runs: Any) -> None:
     assert changed_view(two_runs, "two").values("filepath") == [paths[2], paths[0], paths[3], paths[1]]
 
 
+def test_the_images_that_changed_have_saved_views(two_runs: Any, fiftyone: Any) -> None:
+    from label_quality import LabelQualityError, compare_runs, delete_run
+
+    paths = two_runs.values("filepath")
+    two_runs.save_view("mine", two_runs.view())
+    found = compare_runs(two_runs, "one", "two")
+    assert found.views == ["two: quality fell", "two: quality rose"]
+    assert two_runs.load_saved_view("two: quality fell").values("filepath") == [paths[2]]
+    assert two_runs.load_saved_view("two: quality rose").values("filepath") == [paths[1], paths[3]]
+    assert two_runs.list_saved_views().count("two: quality fell") == 1
+    two_runs.save_view("one: quality rose", two_runs.view())
+    with pytest.raises(LabelQualityError, match="'one: quality rose'"):
+        compare_runs(two_runs, "two", "one")
+    assert not two_runs.has_sample_field("one_change")
+    compare_runs(two_runs, "one", "two")
+    delete_run(two_runs, "two")
+    assert [name for name in two_runs.list_saved_views() if "quality" in name] == ["one: quality rose"]
+    assert "mine" in two_runs.list_saved_views()
+
+
 def test_the_field_is_the_runs_and_is_replaced_by_the_next_comparison(two_runs: Any) -> None:
     from label_quality import compare_runs, delete_run
     from label_quality.plugin.dataset.fields import own_fields
