@@ -11,6 +11,7 @@ from ...plugin.dataset.run_record import RunRecord, list_records
 from ...plugin.dataset.suspect_fields import ERROR_TYPE, SUSPECTS
 from ...plugin.review import choose_images as choices
 from ...plugin.review.choose_images import Choice, Chosen
+from ...plugin.samples.private_fiftyone import is_generated
 from ...plugin.samples.slices import images_of
 from .forms import Form, run_labels
 from .parameters import to_arguments
@@ -128,7 +129,12 @@ def _default(ctx: Any, offered: Mapping[str, str]) -> str:
         images_of(ctx.dataset).match_tags(ctx.params.get("tag") or choices.DEFAULT_TAG)
     ):
         return choices.TAGGED
-    return choices.VIEW if ctx.has_custom_view or choices.WORST not in offered else choices.WORST
+    return choices.WORST if choices.WORST in offered and not _narrowed(ctx) else choices.VIEW
+
+
+def _narrowed(ctx: Any) -> bool:
+    """Whether the current view is of some of the images, and does not only sort them."""
+    return ctx.has_custom_view and (is_generated(ctx.view) or len(ctx.view) < len(images_of(ctx.dataset)))
 
 
 def _detail(form: Form, dataset: Any, run: RunRecord, name: str) -> None:

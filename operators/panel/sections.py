@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import fiftyone.operators.types as types
 
-from ...plugin.dataset.record_parts import COMPLETE, MISSING, PREDICTED, Overview, WorstImage
+from ...plugin.dataset.record_parts import COMPLETE, MISSING, PREDICTED, Overview, SuspectPart, WorstImage
 from ...plugin.dataset.run_record import RunRecord
 from ...plugin.runs.overview import estimates
 from ..output.plain_text import plain
@@ -128,20 +128,28 @@ def _counted(record: RunRecord) -> list[tuple[str, str, str, str]]:
     left_out = len(record.failures)
     caption = f"{words.count(left_out)} left out" if left_out else "none left out"
     figures = [("images", words.count(found.images), "Images checked", caption)]
-    if ranking.mean is not None:
-        worst = f"worst image {ranking.lowest:.2f}; 1 is best"
-        figures.append(("quality", f"{ranking.mean:.2f}", "Mean quality", worst))
+    if record.suspects is not None and record.suspects.status != MISSING:
+        figures.append(("regions", words.count(record.suspects.regions), "Suspects", _expected(record.suspects)))
+    elif ranking.lowest is not None:
+        figures.append(("quality", f"{ranking.lowest:.2f}", "Worst quality", "of an image; 1 is best"))
     if found.suspect_images is not None and found.images:
         share = f"{words.percent(found.suspect_images / found.images)} have a suspect to look at"
         figures.append(("suspects", words.count(found.suspect_images), "Images with suspects", share))
     flagged = None if found.flagged_share is None else words.percent(found.flagged_share)
     if found.suspect_pixels is not None and found.suspect_share is not None:
-        caption = words.about(found.suspect_pixels) + (f"; confident learning flags {flagged}" if flagged else "")
+        caption = f"{words.about(found.suspect_pixels)} pixels that may be wrong"
         figures.append(("pixels", words.percent(found.suspect_share), "Pixels in suspects", caption))
     elif flagged:
         known = "" if found.flagged_pixels is None else f"{words.about(found.flagged_pixels)} "
         figures.append(("flagged", flagged, "Pixels flagged", f"{known}by confident learning"))
     return figures
+
+
+def _expected(suspects: SuspectPart) -> str:
+    """How many of the suspects are probably mistakes, as far as that is known."""
+    if suspects.expected is None:
+        return "places where a mask may be wrong"
+    return f"about {words.count(round(suspects.expected))} of them are probably mistakes"
 
 
 def _distribution(cards: types.Object, record: RunRecord, score: str, events: Events) -> None:

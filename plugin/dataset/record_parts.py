@@ -67,6 +67,7 @@ class SuspectPart:
         status: `COMPLETE`, `WRITING`, or `MISSING` where none could be looked for
         candidates: regions before those were left out that are improbable; None where they were not counted
         rate: of mistakes among the candidates, as estimated, in (0, 1); None where suspects are not rated
+        expected: how many of the regions are wrong, the sum of their probabilities; None where they have none
     """
 
     regions: int = 0
@@ -80,6 +81,7 @@ class SuspectPart:
     status: str = COMPLETE
     candidates: int | None = None
     rate: float | None = None
+    expected: float | None = None
 
 
 @dataclass(frozen=True)
@@ -315,8 +317,7 @@ class CorrectionPart:
         still_suspect: suspects in these images that the corrections have left as they were
         rejected: of these, suspects that were rejected, as whole images had been reviewed
         newly_wrong: suspects in the corrected masks where these were changed; None where it is not known
-        quality: mean quality of the changed images, with the given masks and with the corrected ones, in [0, 1]; None
-            where it is not known
+        quality: mean quality of the changed images, of the given and of the corrected masks; None where not known
         notes: sentences that the user must know
         failures: samples whose corrected mask could not be used
         config: what was asked, as `CorrectionRequest.to_dict` gives it

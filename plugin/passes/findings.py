@@ -104,6 +104,7 @@ class Findings:
         large: regions that cover more than half of their image
         candidates: regions before the improbable ones were left out
         least: probability of a suspect
+        expected: the sum of the regions' probabilities; None where they have none
         failures: samples that could not be searched
     """
 
@@ -117,6 +118,7 @@ class Findings:
     large: int = 0
     candidates: int = 0
     least: float = 0.0
+    expected: float | None = None
     failures: list[LeftOut] = field(default_factory=list)
 
     def add(self, row: dict[str, Any]) -> None:
@@ -131,6 +133,8 @@ class Findings:
         self.images += int((row["counts"] > 0).sum())
         self.regions += int(row["counts"].sum())
         self.candidates += row.get("candidates", int(row["counts"].sum()))
+        if "probability" in row:
+            self.expected = (self.expected or 0.0) + float(row["probability"].sum())
         self.large += int((2 * row["area"] > row["sizes"].prod(axis=1).repeat(row["counts"])).sum())
 
     @property

@@ -49,7 +49,7 @@ class Choice:
 
     choose: str = VIEW
     key: str | None = None
-    worst: int = 20
+    worst: int = 10
     below: float = 0.5
     error_type: str = "swap"
     group: str | None = None
@@ -100,6 +100,9 @@ def check_tag(tag: Any) -> None:
         raise LabelQualityError(
             f"Expected parameter `tag` to be a name of up to 100 characters without spaces around it, but got {tag!r}."
         )
+    if tag.startswith("$"):
+        # MongoDB takes it for one of its operators where tags are matched
+        raise LabelQualityError(f"Expected parameter `tag` to be a name that does not begin with '$', but got {tag!r}.")
 
 
 @database_errors()

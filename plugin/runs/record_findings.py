@@ -31,5 +31,6 @@ def record_findings(search: SuspectSearch, record: RunRecord) -> SuspectPart:
         set=search.store.path.name,
         candidates=total.candidates,
         rate=search.found_rate(),
+        expected=total.expected,
     )
     return record.suspects

@@ -55,6 +55,13 @@ def dataset(make_dataset: Any, tmp_path: Path) -> Any:
     return suspect_run.add_run(make_dataset(count=6), tmp_path)
 
 
+def test_the_form_starts_with_the_current_view_where_that_is_of_some_images(dataset: Any) -> None:
+    sorted_only, some = dataset.sort_by("lq_quality"), dataset.match({"index": {"$lt": 3}})
+    for view, first in ((sorted_only, "worst"), (some, "view"), (dataset.to_patches("lq_suspects"), "view")):
+        assert form(dataset, request={"view": view._serialize()})["choose"].default == first
+    assert form(dataset, request={"selected": [dataset.first().id]})["choose"].default == "selected"
+
+
 def test_the_form_starts_with_the_worst_and_counts_them(dataset: Any) -> None:
     dataset.match({"index": 0}).tag_samples("relabel")
     properties = form(dataset)

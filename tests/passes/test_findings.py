@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from label_quality.plugin.passes.findings import numbered, packed, rated, unpacked
+from label_quality.plugin.labels.class_table import ClassTable
+from label_quality.plugin.passes.findings import Findings, numbered, packed, rated, unpacked
+from label_quality.plugin.suspects.issues import GroupTally
 
 
 @given(st.lists(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12)), max_size=5))
@@ -53,3 +56,17 @@ def test_improbable_regions_are_left_out_and_the_rest_sorted() -> None:
     np.testing.assert_allclose(found["probability"], [0.8808, 0.5, 0.8808, 0.8808], atol=1e-4)
     nothing = rated(row, 0.5, 1.0)
     assert nothing["counts"].tolist() == [0, 0, 0] and nothing["kind"] == [] and nothing["candidates"] == 5
+
+
+def test_the_number_of_mistakes_that_is_expected_is_the_sum_of_the_probabilities() -> None:
+    table = ClassTable(ids=(0, 1), names=("road", "car"))
+    found = Findings(table, GroupTally(2), np.zeros(2, np.int64), np.zeros(2, np.int64))
+    row = numbered(row_of([3, 0, 2], [-2.0, 2.0, 0.0, 2.0, 2.0]))
+    row |= {"class_pixels": np.array([5, 5]), "class_images": np.array([3, 1]), "sizes": np.full((3, 2), 10)}
+    row |= {"kind": ["swap"] * 5, "suggested": np.ones(5, np.int64), "area": np.ones(5, np.int64)}
+    found.add(row)
+    assert found.expected is None
+    for least, sum_of_shown in ((0.0, 3.2616), (0.6, 2.6424)):
+        found.expected = None
+        found.add(rated(row, 0.5, least))
+        assert found.expected == pytest.approx(sum_of_shown, abs=1e-4)

@@ -128,6 +128,7 @@ def test_rejected_regions_are_not_chosen(dataset: Any, pick: Any, relabelling: A
             {"error_type": "slip"},
             "Expected parameter `error_type` to be one of drop, swap, shift, other, but got 'slip'",
         ),
+        ({"tag": "$x"}, "Expected parameter `tag` to be a name that does not begin with '$', but got '$x'."),
         ({"tag": " x"}, "Expected parameter `tag` to be a name of up to 100 characters without spaces around it, but"),
         ({"choose": "group", "group": "x"}, "Expected parameter `group` to be one of 'car given as road', 'car given"),
         ({"choose": "worst", "key": "no"}, "has no label quality run 'no'. Its runs are: lq."),

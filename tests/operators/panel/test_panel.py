@@ -116,7 +116,7 @@ def audited(dataset: Any) -> Any:
         "overview": overview,
         "issues": groups,
         "classes": classes,
-        "suspects": SuspectPart(images=2, regions=4, notes=["A note on suspects."]),
+        "suspects": SuspectPart(images=2, regions=4, expected=2.6, notes=["A note on suspects."]),
         "scores": ScorePart(flagged_pixels=3, pooled_pixels=100),
     }
     save_record(dataset, RunRecord("lq", "ground_truth", source="cross_validation", **known))
@@ -143,9 +143,9 @@ def test_it_opens_on_the_latest_run_with_everything_of_its_record(call: Call, au
     text = shown(context)
     for words in (
         "Masks in “ground_truth” · cross-validated predictions",
-        *("Images checked", "Mean quality", "0.47", "worst image 0.20; 1 is best"),
+        *("Images checked", "Suspects", "about 3 of them are probably mistakes"),
         *("Images with suspects", "50 % have a suspect to look at"),
-        *("Pixels in suspects", "4.6 %", "16; confident learning flags 3.0 %"),
+        *("Pixels in suspects", "4.6 %", "16 pixels that may be wrong"),
         *("Quality (softmin)", "Correctly classified pixels"),
         *("Drop: an object left out", "2 images: click to see them", "A note on suspects."),
         *("Drop: car given as unlabelled", "002.png", "0.200"),
