@@ -8,6 +8,7 @@ another FiftyOne process of the same user has started, whatever its database fol
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import sys
@@ -134,6 +135,25 @@ def make_dataset(fiftyone: Any, tmp_path: Path) -> Iterator[MakeDataset]:
     leaves the mask targets unset. Each sample also has an ``index`` field. Files: ``tmp_path/<dataset>/images/000.png``
     and ``masks/000.png``.
     """
+    with _making_datasets(fiftyone, tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all tests of a module."""
+    return tmp_path_factory.mktemp("module")
+
+
+@pytest.fixture(scope="module")
+def make_module_dataset(fiftyone: Any, module_folder: Path) -> Iterator[MakeDataset]:
+    """As `make_dataset`, for what all tests of a module start from, see `snapshots`; under ``module_folder``."""
+    with _making_datasets(fiftyone, module_folder) as make:
+        yield make
+
+
+@contextlib.contextmanager
+def _making_datasets(fiftyone: Any, root: Path) -> Iterator[MakeDataset]:
     made: list[str] = []
 
     def make(
@@ -149,7 +169,7 @@ def make_dataset(fiftyone: Any, tmp_path: Path) -> Iterator[MakeDataset]:
         rng = np.random.default_rng(seed)
         dataset = fiftyone.Dataset()
         made.append(dataset.name)
-        folder = tmp_path / dataset.name
+        folder = root / dataset.name
         samples = []
         for index in range(count):
             values = blocky_mask(rng, sizes[index % len(sizes)], list(COLORS))
@@ -166,8 +186,10 @@ def make_dataset(fiftyone: Any, tmp_path: Path) -> Iterator[MakeDataset]:
             dataset.save()
         return dataset
 
-    yield make
-    drop_datasets(made)
+    try:
+        yield make
+    finally:
+        drop_datasets(made)
 
 
 @pytest.fixture
