@@ -26,6 +26,8 @@ from hypothesis import settings
 from scripts.mongod import Mongod, surroundings
 
 from .deletion import drop_datasets
+from .snapshots import Snapshot
+from .suspect_run import add_run
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -150,6 +152,33 @@ def make_module_dataset(fiftyone: Any, module_folder: Path) -> Iterator[MakeData
     """As `make_dataset`, for what all tests of a module start from, see `snapshots`; under ``module_folder``."""
     with _making_datasets(fiftyone, module_folder) as make:
         yield make
+
+
+@pytest.fixture
+def unrated_run(_suspect_runs: Callable[[bool], Snapshot]) -> fo.Dataset:
+    """The dataset of `suspect_run`, as it is before any test."""
+    return _suspect_runs(False).put_back()
+
+
+@pytest.fixture
+def rated_run(_suspect_runs: Callable[[bool], Snapshot]) -> fo.Dataset:
+    """The dataset of `suspect_run` with probabilities of its suspects, as it is before any test."""
+    return _suspect_runs(True).put_back()
+
+
+@pytest.fixture(scope="session")
+def _suspect_runs(fiftyone: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bool], Snapshot]]:
+    made: dict[bool, Snapshot] = {}
+
+    def snapshot(rated: bool) -> Snapshot:
+        if rated not in made:
+            folder = tmp_path_factory.mktemp("suspects")
+            make = making.enter_context(_making_datasets(fiftyone, folder))
+            made[rated] = Snapshot(add_run(make(count=6), folder, rated=rated), folder)
+        return made[rated]
+
+    with contextlib.ExitStack() as making:
+        yield snapshot
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Snapshot:
-    """A dataset with its views, runs and indexes, the patches that its views show, and folders with all files in them.
+    """A dataset with its views, runs, indexes and what operators remember, its views' patches, and folders of files.
 
     Args:
         dataset: the dataset
@@ -24,7 +24,8 @@ class Snapshot:
     def __init__(self, dataset: Any, *folders: Path) -> None:
         from label_quality.plugin.runs.housekeeping import dataset_folder, default_parent
 
-        self.dataset, self._folders = dataset, (*folders, dataset_folder(dataset, default_parent()))
+        self.dataset, self._name = dataset, dataset.name
+        self._folders = (*folders, dataset_folder(dataset, default_parent()))
         self._there = set(self._found())
         self._files = {path: (path.read_bytes(), _state(path)) for path in self._there if path.is_file()}
         self._documents = [(name, query, list(_database()[name].find(query))) for name, query in self._queries()]
@@ -33,6 +34,8 @@ class Snapshot:
 
     def put_back(self) -> Any:
         """Puts all of it back, and returns the dataset."""
+        import fiftyone as fo
+
         self._put_back_files()
         database, runs = _database(), {"_dataset_id": self.dataset._doc.id}
         results = [one["results"] for one in database.runs.find(runs) if one.get("results")]
@@ -48,6 +51,8 @@ class Snapshot:
                 database[name].drop_index(one)
             for one in wanted.keys() - have:
                 database[name].create_index(list(wanted[one]["key"].items()), name=one)
+        # Anew, where a test has deleted or renamed it
+        self.dataset = fo.load_dataset(self._name)
         self.dataset.reload()
         return self.dataset
 
@@ -76,6 +81,8 @@ class Snapshot:
         results = [one["results"] for one in database.runs.find(of) if one.get("results")]
         yield "datasets", {"_id": document.id}
         yield from ((name, of) for name in ("views", "runs"))
+        # What operators remember, such as the tagging to undo
+        yield "execution_store", {"dataset_id": document.id}
         yield "fs.files", {"_id": {"$in": results}}
         yield "fs.chunks", {"files_id": {"$in": results}}
         yield self.dataset._sample_collection_name, {}
