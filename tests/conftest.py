@@ -8,6 +8,7 @@ another FiftyOne process of the same user has started, whatever its database fol
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import sys
@@ -25,6 +26,8 @@ from hypothesis import settings
 from scripts.mongod import Mongod, surroundings
 
 from .deletion import drop_datasets
+from .snapshots import Snapshot
+from .suspect_run import add_run
 
 if TYPE_CHECKING:
     import fiftyone as fo
@@ -134,6 +137,52 @@ def make_dataset(fiftyone: Any, tmp_path: Path) -> Iterator[MakeDataset]:
     leaves the mask targets unset. Each sample also has an ``index`` field. Files: ``tmp_path/<dataset>/images/000.png``
     and ``masks/000.png``.
     """
+    with _making_datasets(fiftyone, tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all tests of a module."""
+    return tmp_path_factory.mktemp("module")
+
+
+@pytest.fixture(scope="module")
+def make_module_dataset(fiftyone: Any, module_folder: Path) -> Iterator[MakeDataset]:
+    """As `make_dataset`, for what all tests of a module start from, see `snapshots`; under ``module_folder``."""
+    with _making_datasets(fiftyone, module_folder) as make:
+        yield make
+
+
+@pytest.fixture
+def unrated_run(_suspect_runs: Callable[[bool], Snapshot]) -> fo.Dataset:
+    """The dataset of `suspect_run`, as it is before any test."""
+    return _suspect_runs(False).put_back()
+
+
+@pytest.fixture
+def rated_run(_suspect_runs: Callable[[bool], Snapshot]) -> fo.Dataset:
+    """The dataset of `suspect_run` with probabilities of its suspects, as it is before any test."""
+    return _suspect_runs(True).put_back()
+
+
+@pytest.fixture(scope="session")
+def _suspect_runs(fiftyone: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bool], Snapshot]]:
+    made: dict[bool, Snapshot] = {}
+
+    def snapshot(rated: bool) -> Snapshot:
+        if rated not in made:
+            folder = tmp_path_factory.mktemp("suspects")
+            make = making.enter_context(_making_datasets(fiftyone, folder))
+            made[rated] = Snapshot(add_run(make(count=6), folder, rated=rated), folder)
+        return made[rated]
+
+    with contextlib.ExitStack() as making:
+        yield snapshot
+
+
+@contextlib.contextmanager
+def _making_datasets(fiftyone: Any, root: Path) -> Iterator[MakeDataset]:
     made: list[str] = []
 
     def make(
@@ -149,7 +198,7 @@ def make_dataset(fiftyone: Any, tmp_path: Path) -> Iterator[MakeDataset]:
         rng = np.random.default_rng(seed)
         dataset = fiftyone.Dataset()
         made.append(dataset.name)
-        folder = tmp_path / dataset.name
+        folder = root / dataset.name
         samples = []
         for index in range(count):
             values = blocky_mask(rng, sizes[index % len(sizes)], list(COLORS))
@@ -166,8 +215,10 @@ def make_dataset(fiftyone: Any, tmp_path: Path) -> Iterator[MakeDataset]:
             dataset.save()
         return dataset
 
-    yield make
-    drop_datasets(made)
+    try:
+        yield make
+    finally:
+        drop_datasets(made)
 
 
 @pytest.fixture

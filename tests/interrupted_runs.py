@@ -156,6 +156,9 @@ def load_what_audits_use() -> None:
 
 if __name__ == "__main__":
     load_what_audits_use()
+    for name in label_quality.__all__:
+        # Else each fork would import what it is the first to use
+        getattr(label_quality, name)
     print("ready", flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)

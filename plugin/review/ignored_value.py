@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import chain
 
 from ..labels.class_table import LARGEST_ID, ClassTable, hex_color
 
@@ -28,7 +29,7 @@ def ignored_value(table: ClassTable) -> int:
         return known[0]
     taken = set(table.ids)
     # From the usual one down, so that a mask of 8 bits stays one if it can
-    free = (value for value in (*range(usual, -1, -1), *range(usual + 1, most + 1)) if value not in taken)
+    free = (value for value in chain(range(usual, -1, -1), range(usual + 1, most + 1)) if value not in taken)
     return next(free)
 
 

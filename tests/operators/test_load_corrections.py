@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .. import suspect_run
 from ..conftest import write_png
 from .calls import Calls, errors
 
@@ -16,8 +15,8 @@ CALLS = Calls("@label-quality/segmentation/load_corrections")
 
 
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
-    return suspect_run.add_run(make_dataset(count=6), tmp_path)
+def dataset(unrated_run: Any) -> Any:
+    return unrated_run
 
 
 @pytest.fixture

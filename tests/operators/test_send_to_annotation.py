@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .. import suspect_run
 from .calls import Calls, errors
 
 URI = "@label-quality/segmentation/send_to_annotation"
@@ -20,8 +19,8 @@ FIELD = "ground_truth_relabelled"
 
 
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
-    return suspect_run.add_run(make_dataset(count=6), tmp_path)
+def dataset(unrated_run: Any) -> Any:
+    return unrated_run
 
 
 @pytest.fixture

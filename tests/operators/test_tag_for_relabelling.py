@@ -51,8 +51,8 @@ def tagged(dataset: Any, tag: str = "relabel") -> list[int]:
 
 
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
-    return suspect_run.add_run(make_dataset(count=6), tmp_path)
+def dataset(unrated_run: Any) -> Any:
+    return unrated_run
 
 
 def test_the_form_starts_with_the_current_view_where_that_is_of_some_images(dataset: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.conftest import image_of, write_png
+from ..conftest import image_of, write_png
+from ..snapshots import Snapshot
 
 #: Mask values of unlabelled, road, car and tree, see ``conftest.TARGETS``
 IDS = [0, 3, 7, 20]
@@ -46,38 +48,60 @@ def probabilities_of(mask: np.ndarray, sure: float = 0.9) -> np.ndarray:
 Make = Callable[..., Any]
 
 
+def write_scenes(
+    make: Make, folder: Path, masks: list[np.ndarray] | None = None, seen: list[np.ndarray] | None = None, **kind: Any
+) -> Any:
+    """A dataset with these given masks, as ``make`` makes it; the predictions always see the right scene."""
+    masks = given_masks(20) if masks is None else masks
+    seen = [scene()] * len(masks) if seen is None else seen
+    dataset = make(count=len(masks), sizes=(SIZE,), **kind)
+    paths = []
+    rng = np.random.default_rng(51)
+    for number, sample in enumerate(dataset):
+        # The picture shows what is seen, not what is given
+        write_png(Path(sample.filepath), image_of(seen[number], rng))
+        if sample.ground_truth.mask_path is None:
+            sample.ground_truth.mask = masks[number]
+            sample.save()
+        else:
+            cv2.imwrite(sample.ground_truth.mask_path, masks[number])
+        paths.append(str(folder / dataset.name / f"{number:03d}.npy"))
+        np.save(paths[-1], probabilities_of(seen[number]))
+    dataset.set_values("probabilities", paths)
+    return dataset
+
+
 @pytest.fixture
 def make_scenes(make_dataset: Any, tmp_path: Path) -> Make:
     """``make_scenes(masks, **kw)``: a dataset with these given masks; the predictions always see the right scene."""
+    return partial(write_scenes, make_dataset, tmp_path)
 
-    def make(masks: list[np.ndarray] | None = None, seen: list[np.ndarray] | None = None, **parameters: Any) -> Any:
-        masks = given_masks(20) if masks is None else masks
-        seen = [scene()] * len(masks) if seen is None else seen
-        dataset = make_dataset(count=len(masks), sizes=(SIZE,), **parameters)
-        folder = tmp_path / f"{dataset.name}-probabilities"
-        folder.mkdir()
-        paths = []
-        rng = np.random.default_rng(51)
-        for number, sample in enumerate(dataset):
-            # The picture shows what is seen, not what is given
-            write_png(Path(sample.filepath), image_of(seen[number], rng))
-            if sample.ground_truth.mask_path is None:
-                sample.ground_truth.mask = masks[number]
-                sample.save()
-            else:
-                cv2.imwrite(sample.ground_truth.mask_path, masks[number])
-            paths.append(str(folder / f"{number:03d}.npy"))
-            np.save(paths[-1], probabilities_of(seen[number]))
-        dataset.set_values("probabilities", paths)
-        return dataset
 
-    return make
+@pytest.fixture(scope="module")
+def twenty_scenes(make_module_dataset: Any, module_folder: Path) -> Snapshot:
+    dataset = write_scenes(make_module_dataset, module_folder)
+    return Snapshot(dataset, module_folder / dataset.name)
 
 
 @pytest.fixture
-def scenes(make_scenes: Make) -> Any:
+def scenes(twenty_scenes: Snapshot) -> Any:
     """Twenty scenes; the first three are mislabelled."""
-    return make_scenes()
+    return twenty_scenes.put_back()
+
+
+@pytest.fixture(scope="module")
+def audited_scenes(make_module_dataset: Any, module_folder: Path) -> Snapshot:
+    from label_quality.plugin import audit
+
+    dataset = write_scenes(make_module_dataset, module_folder)
+    audit.audit_labels(dataset, "ground_truth", **WITH_FILES)
+    return Snapshot(dataset, module_folder / dataset.name)
+
+
+@pytest.fixture
+def audited(audited_scenes: Snapshot) -> Any:
+    """The same with the run of an audit with the predictions from files."""
+    return audited_scenes.put_back()
 
 
 @pytest.fixture
@@ -113,10 +137,9 @@ def full_mask(detection: Any) -> np.ndarray:
     return full
 
 
-def test_each_kind_of_error_is_found_where_it_is(scenes: Any, audit: Any) -> None:
-    audit.audit_labels(scenes, "ground_truth", **WITH_FILES)
-    assert scenes.values("lq_error_type") == ["drop", "swap", "shift"] + ["none"] * 17
-    samples = list(scenes)
+def test_each_kind_of_error_is_found_where_it_is(audited: Any, audit: Any) -> None:
+    assert audited.values("lq_error_type") == ["drop", "swap", "shift"] + ["none"] * 17
+    samples = list(audited)
     assert suspects_of(samples[0]) == [("unlabelled", "car", "drop")]
     assert suspects_of(samples[1]) == [("tree", "car", "swap")]
     assert suspects_of(samples[2]) == [("tree", "road", "shift")]
@@ -129,7 +152,7 @@ def test_each_kind_of_error_is_found_where_it_is(scenes: Any, audit: Any) -> Non
             assert one.label == one.suggested and one.area == int(full_mask(one).sum())
             assert one.confidence == pytest.approx(0.9, abs=1e-3)
             assert one.evidence > one.area
-    assert set(scenes.sort_by("lq_quality").limit(3).values("id")) == {sample.id for sample in samples[:3]}
+    assert set(audited.sort_by("lq_quality").limit(3).values("id")) == {sample.id for sample in samples[:3]}
 
 
 def test_suspects_are_rated_and_the_improbable_left_out(scenes: Any, audit: Any) -> None:
@@ -199,61 +222,59 @@ def test_the_record_counts_what_was_found(scenes: Any, audit: Any) -> None:
 
 
 def test_other_thresholds_need_neither_predictions_nor_images_scores(
-    scenes: Any, audit: Any, monkeypatch: pytest.MonkeyPatch
+    audited: Any, audit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from label_quality.plugin.passes.search_suspects import SuspectSearch
 
-    audit.audit_labels(scenes, "ground_truth", **WITH_FILES)
-    for path in scenes.values("probabilities"):
+    for path in audited.values("probabilities"):
         Path(path).unlink()
-    before = record_of(scenes)
-    qualities, created = scenes.values("lq_quality"), before.created
-    first = [path for path in folder_of(scenes).iterdir() if path.name.startswith("suspects-")]
+    before = record_of(audited)
+    qualities, created = audited.values("lq_quality"), before.created
+    first = [path for path in folder_of(audited).iterdir() if path.name.startswith("suspects-")]
     stages: list[str] = []
     only_shift = {"min_area": 0.1}
-    summary = audit.find_suspects(scenes, progress=lambda stage, *_: stages.append(stage), **only_shift)
+    summary = audit.find_suspects(audited, progress=lambda stage, *_: stages.append(stage), **only_shift)
     assert set(stages) == {"Checking files", "Finding suspects", "Writing suspects"}
-    assert scenes.values("lq_error_type") == ["none", "none", "shift"] + ["none"] * 17
+    assert audited.values("lq_error_type") == ["none", "none", "shift"] + ["none"] * 17
     assert summary.suspects.by_type == {"drop": 0, "swap": 0, "shift": 1, "other": 0}
-    after = record_of(scenes)
+    after = record_of(audited)
     assert after.suspects.config["min_area"] == 0.1 and len(after.issues) == 1
-    assert scenes.values("lq_quality") == qualities and after.created == created
-    assert "lq: car given as tree" not in scenes.list_saved_views()
-    assert set(after.views) == set(scenes.list_saved_views()) and set(after.fields) == set(before.fields)
-    second = [path for path in folder_of(scenes).iterdir() if path.name.startswith("suspects-")]
+    assert audited.values("lq_quality") == qualities and after.created == created
+    assert "lq: car given as tree" not in audited.list_saved_views()
+    assert set(after.views) == set(audited.list_saved_views()) and set(after.fields) == set(before.fields)
+    second = [path for path in folder_of(audited).iterdir() if path.name.startswith("suspects-")]
     assert len(second) == 1 and second != first
     # The same once more changes nothing, unless it is to
-    ids = scenes.values("lq_suspects.detections.id")
+    ids = audited.values("lq_suspects.detections.id")
     with monkeypatch.context() as patched:
         patched.setattr(SuspectSearch, "run", None)
-        assert audit.find_suspects(scenes, **only_shift) == summary
-    assert scenes.values("lq_suspects.detections.id") == ids
-    audit.find_suspects(scenes, **only_shift, overwrite=True)
-    assert scenes.values("lq_suspects.detections.id") != ids
-    third = [path for path in folder_of(scenes).iterdir() if path.name.startswith("suspects-")]
+        assert audit.find_suspects(audited, **only_shift) == summary
+    assert audited.values("lq_suspects.detections.id") == ids
+    audit.find_suspects(audited, **only_shift, overwrite=True)
+    assert audited.values("lq_suspects.detections.id") != ids
+    third = [path for path in folder_of(audited).iterdir() if path.name.startswith("suspects-")]
     assert len(third) == 1 and third != second
 
 
-def test_an_audit_again_keeps_suspects_unless_it_says_which(scenes: Any, audit: Any) -> None:
-    audit.audit_labels(scenes, "ground_truth", **WITH_FILES)
-    audit.find_suspects(scenes, min_area=0.1)
-    ids = scenes.values("lq_suspects.detections.id")
-    audit.audit_labels(scenes, "ground_truth", **WITH_FILES, workers=1)
-    audit.audit_labels(scenes, "ground_truth", **WITH_FILES, min_area=0.1)
-    audit.audit_labels(scenes, "ground_truth", **WITH_FILES, suspects=False)
-    assert scenes.values("lq_suspects.detections.id") == ids
+def test_an_audit_again_keeps_suspects_unless_it_says_which(audited: Any, audit: Any) -> None:
+    audit.find_suspects(audited, min_area=0.1)
+    ids = audited.values("lq_suspects.detections.id")
+    audit.audit_labels(audited, "ground_truth", **WITH_FILES, workers=1)
+    audit.audit_labels(audited, "ground_truth", **WITH_FILES, min_area=0.1)
+    audit.audit_labels(audited, "ground_truth", **WITH_FILES, suspects=False)
+    assert audited.values("lq_suspects.detections.id") == ids
     stages: list[str] = []
     audit.audit_labels(
-        scenes, "ground_truth", **WITH_FILES, min_area=0.05, progress=lambda stage, *_: stages.append(stage)
+        audited, "ground_truth", **WITH_FILES, min_area=0.05, progress=lambda stage, *_: stages.append(stage)
     )
     assert set(stages) == {"Finding suspects", "Writing suspects"}
-    assert scenes.count_values("lq_error_type") == {"none": 17, "drop": 1, "swap": 1, "shift": 1}
-    audit.audit_labels(scenes, "ground_truth", **WITH_FILES, suspects=False, overwrite=True)
-    assert not scenes.has_sample_field("lq_suspects") and record_of(scenes).suspects is None
-    assert scenes.list_saved_views() == ["lq: worst first"]
-    assert not [path for path in folder_of(scenes).iterdir() if path.name.startswith("suspects-")]
+    assert audited.count_values("lq_error_type") == {"none": 17, "drop": 1, "swap": 1, "shift": 1}
+    audit.audit_labels(audited, "ground_truth", **WITH_FILES, suspects=False, overwrite=True)
+    assert not audited.has_sample_field("lq_suspects") and record_of(audited).suspects is None
+    assert audited.list_saved_views() == ["lq: worst first"]
+    assert not [path for path in folder_of(audited).iterdir() if path.name.startswith("suspects-")]
     with pytest.raises(audit.LabelQualityError, match="'min_area' are of suspects, which suspects=False leaves out"):
-        audit.audit_labels(scenes, "ground_truth", **WITH_FILES, suspects=False, min_area=0.05)
+        audit.audit_labels(audited, "ground_truth", **WITH_FILES, suspects=False, min_area=0.05)
 
 
 @pytest.mark.parametrize("storage", ["disk", "database"])
@@ -284,20 +305,18 @@ def test_a_mask_that_has_changed_is_named(make_scenes: Make, audit: Any, storage
     assert scenes.values("lq_error_type") == ["drop", "drop", "shift", "none", "none"]
 
 
-def test_an_image_that_has_changed_is_named(scenes: Any, audit: Any) -> None:
-    audit.audit_labels(scenes, "ground_truth", **WITH_FILES)
-    sample = scenes.last()
+def test_an_image_that_has_changed_is_named(audited: Any, audit: Any) -> None:
+    sample = audited.last()
     cv2.imwrite(sample.filepath, np.zeros((*SIZE, 3), np.uint8))
     match = rf"sample {sample.id} \({sample.filepath}\): its image has changed since the run was scored\. Run audit_lab"
     with pytest.raises(audit.LabelQualityError, match=match):
-        audit.find_suspects(scenes)
+        audit.find_suspects(audited)
 
 
-def test_a_deleted_sample_is_left_out(scenes: Any, audit: Any) -> None:
-    audit.audit_labels(scenes, "ground_truth", **WITH_FILES)
-    scenes.delete_samples([scenes.first().id])
-    assert audit.find_suspects(scenes).suspects.by_type == {"drop": 0, "swap": 1, "shift": 1, "other": 0}
-    assert scenes.values("lq_error_type") == ["swap", "shift"] + ["none"] * 17
+def test_a_deleted_sample_is_left_out(audited: Any, audit: Any) -> None:
+    audited.delete_samples([audited.first().id])
+    assert audit.find_suspects(audited).suspects.by_type == {"drop": 0, "swap": 1, "shift": 1, "other": 0}
+    assert audited.values("lq_error_type") == ["swap", "shift"] + ["none"] * 17
 
 
 def test_a_run_of_a_view_is_searched_whole_and_no_further(scenes: Any, audit: Any) -> None:
@@ -367,22 +386,21 @@ def test_runs_that_cannot_be_searched_say_what_to_do(scenes: Any, audit: Any) ->
     assert scenes.values("b_error_type")[:3] == ["drop", "swap", "shift"]
 
 
-def test_a_damaged_file_is_skipped_where_failures_are(scenes: Any, audit: Any) -> None:
-    audit.audit_labels(scenes, "ground_truth", **WITH_FILES)
-    first = scenes.first().id
-    (compact,) = folder_of(scenes).glob(f"scores-*/compact/*/{first}.lq")
+def test_a_damaged_file_is_skipped_where_failures_are(audited: Any, audit: Any) -> None:
+    first = audited.first().id
+    (compact,) = folder_of(audited).glob(f"scores-*/compact/*/{first}.lq")
     compact.write_bytes(compact.read_bytes()[:-9])
-    summary = audit.find_suspects(scenes, min_area=0.01, skip_failures=True)
+    summary = audit.find_suspects(audited, min_area=0.01, skip_failures=True)
     assert summary.suspects.notes == ("1 of the samples could not be searched for suspects and has none.",)
-    assert scenes.values("lq_error_type")[:3] == [None, "swap", "shift"]
-    record = record_of(scenes)
+    assert audited.values("lq_error_type")[:3] == [None, "swap", "shift"]
+    record = record_of(audited)
     assert [one["sample_id"] for one in record.suspects.failures] == [first] and record.failures == []
     # What is there now has gaps, which is no answer to who wants none
     with pytest.raises(audit.LabelQualityError, match=rf"sample {first} .*Score again: score_label_quality with"):
-        audit.find_suspects(scenes, min_area=0.01, overwrite=True)
-    assert record_of(scenes) == record
-    audit.score_label_quality(scenes, "ground_truth", overwrite=True)
-    assert scenes.values("lq_error_type")[:3] == ["drop", "swap", "shift"]
+        audit.find_suspects(audited, min_area=0.01, overwrite=True)
+    assert record_of(audited) == record
+    audit.score_label_quality(audited, "ground_truth", overwrite=True)
+    assert audited.values("lq_error_type")[:3] == ["drop", "swap", "shift"]
 
 
 def test_a_field_of_the_users_is_in_nobodys_way(scenes: Any, audit: Any, fiftyone: Any) -> None:
@@ -474,11 +492,10 @@ def test_suspects_of_folds_are_compared_with_what_looks_alike(make_scenes: Make,
     assert not folder.exists()
 
 
-def test_suspects_of_predictions_without_an_encoder_have_no_similarity(scenes: Any, audit: Any) -> None:
+def test_suspects_of_predictions_without_an_encoder_have_no_similarity(audited: Any, audit: Any) -> None:
     from label_quality.plugin.store.run_folder import RunFolder
     from label_quality.plugin.store.sets import SuspectSet
 
-    audit.audit_labels(scenes, "ground_truth", **WITH_FILES)
-    (found,) = (one for one in RunFolder(folder_of(scenes)).sets() if isinstance(one, SuspectSet))
+    (found,) = (one for one in RunFolder(folder_of(audited)).sets() if isinstance(one, SuspectSet))
     row = found.read_shard("regions", 0)
     assert len(row["similarity"]) > 0 and np.isnan(row["similarity"]).all() and np.isnan(row["descriptors"]).all()

@@ -9,12 +9,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .. import suspect_run
 from ..annotation_server import StandIn
 
 ELSE = {1: "another's"}
@@ -22,8 +20,8 @@ UPLOAD = "POST /api/tasks/.*/data"
 
 
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
-    return suspect_run.add_run(make_dataset(count=6), tmp_path)
+def dataset(unrated_run: Any) -> Any:
+    return unrated_run
 
 
 @pytest.fixture

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .. import suspect_run
-
 
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
-    return suspect_run.add_run(make_dataset(count=6), tmp_path)
+def dataset(unrated_run: Any) -> Any:
+    return unrated_run
 
 
 @pytest.fixture

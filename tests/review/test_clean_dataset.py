@@ -22,8 +22,8 @@ COLORS = {0: (0, 0, 0), 3: (128, 64, 128), 7: (0, 0, 142), 20: (107, 142, 35)}
 
 
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
-    return suspect_run.add_run(make_dataset(count=6), tmp_path, rated=True)
+def dataset(rated_run: Any) -> Any:
+    return rated_run
 
 
 @pytest.fixture

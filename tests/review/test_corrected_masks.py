@@ -17,8 +17,8 @@ URI = "@label-quality/segmentation/write_corrected_masks"
 
 
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
-    return suspect_run.add_run(make_dataset(count=6), tmp_path)
+def dataset(unrated_run: Any) -> Any:
+    return unrated_run
 
 
 @pytest.fixture
@@ -392,4 +392,4 @@ def test_a_python_call_writes_masks(dataset: Any, tmp_path: Path) -> None:
     counts = {"images": 4, "regions": 5, "failures": []}
     assert result == {"field": "lq_corrected", "folder": str(tmp_path / "out"), **counts}
     with pytest.raises(Exception, match="There are other files in"):
-        operator()(dataset, regions="all", output_dir=tmp_path / dataset.name / "images", progress=False)
+        operator()(dataset, regions="all", output_dir=Path(dataset.first().filepath).parent, progress=False)

@@ -11,19 +11,25 @@ import numpy as np
 import pytest
 
 from ..predicted import add_predictions
+from ..snapshots import Snapshot
 
 NAMES = {0: "unlabelled", 3: "road", 7: "car", 20: "tree"}
 
 
-@pytest.fixture
-def audited(make_dataset: Any, tmp_path: Path) -> Any:
-    """Twelve images whose predictions contradict each third mask, audited; true masks are the others' as given."""
+@pytest.fixture(scope="module")
+def twelve(make_module_dataset: Any, module_folder: Path) -> Snapshot:
     from label_quality.plugin.audit import audit_labels
 
-    dataset = make_dataset(count=12)
-    add_predictions(dataset, tmp_path)
+    dataset = make_module_dataset(count=12)
+    add_predictions(dataset, module_folder / dataset.name)
     audit_labels(dataset, "ground_truth", source="files", field="probabilities", min_probability=0.0)
-    return dataset
+    return Snapshot(dataset, module_folder / dataset.name)
+
+
+@pytest.fixture
+def audited(twelve: Snapshot) -> Any:
+    """Twelve images whose predictions contradict each third mask, audited; true masks are the others' as given."""
+    return twelve.put_back()
 
 
 def true_masks(dataset: Any) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ import pytest
 
 from .. import suspect_run
 from ..conftest import COLORS, TARGETS, write_png
+from ..snapshots import Snapshot
 
 VALUES = {name: value for value, name in TARGETS.items()}
 #: Of `suspect_run`: where the suspects of the images are, as rows and columns
@@ -41,9 +42,14 @@ def make_run(make_dataset: Any, folder: Path, **kind: Any) -> Any:
     return suspect_run.add_run(dataset, folder, rated=True)
 
 
+@pytest.fixture(scope="module")
+def with_run(make_module_dataset: Any, module_folder: Path) -> Snapshot:
+    return Snapshot(make_run(make_module_dataset, module_folder), module_folder)
+
+
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
-    return make_run(make_dataset, tmp_path)
+def dataset(with_run: Snapshot) -> Any:
+    return with_run.put_back()
 
 
 @pytest.fixture
@@ -455,7 +461,7 @@ def killed(fiftyone: Any) -> Any:
 
 
 def test_a_load_that_was_killed_at_any_write_is_finished_by_the_next(
-    dataset: Any, load: Any, killed: Any, tmp_path: Path
+    dataset: Any, load: Any, killed: Any, tmp_path: Path, module_folder: Path
 ) -> None:
     from label_quality import LabelQualityError, export_clean_dataset, load_record
 
@@ -467,8 +473,10 @@ def test_a_load_that_was_killed_at_any_write_is_finished_by_the_next(
     expected = {index: said_of(dataset, index) for index in (0, 1, 2, 3, 5)}
     assert expected[3]["car"][0] == "resolved" and expected[2]["car"][0] is None
     interrupted = 0
+    load(dataset, tmp_path / "other")
+    loaded = Snapshot(dataset, module_folder)
     for kill_at in count(2, 6):
-        load(dataset, tmp_path / "other")
+        loaded.put_back()
         if not killed(dataset, kill_at, reviewer="ann", **wanted):
             break
         part = load_record(dataset, "lq").corrections

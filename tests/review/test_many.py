@@ -17,9 +17,9 @@ PLUGIN = "@label-quality/segmentation"
 
 
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
+def dataset(rated_run: Any) -> Any:
     """Five suspects; see `suspect_run`."""
-    return suspect_run.add_run(make_dataset(count=6), tmp_path, rated=True)
+    return rated_run
 
 
 @pytest.fixture

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .. import suspect_run
 from ..conftest import REPOSITORY
 
 pytest.importorskip("fiftyone")
@@ -31,8 +29,8 @@ for one in decisions:
 
 
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
-    return suspect_run.add_run(make_dataset(count=6), tmp_path, rated=True)
+def dataset(rated_run: Any) -> Any:
+    return rated_run
 
 
 def reviewers(dataset: Any, decisions: dict[str, list[str]]) -> None:

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ..snapshots import Snapshot
+
 IDS = [0, 3, 7, 20]
 WITH_FILES = {"source": "files", "field": "probabilities"}
 CROSS_VALIDATION = {
@@ -30,17 +32,22 @@ def audit(fiftyone: Any) -> Any:
     return audit
 
 
-@pytest.fixture
-def predicted(make_dataset: Any, tmp_path: Path) -> Any:
-    """Four samples with files of probabilities, quite sure of the given masks."""
-    dataset = make_dataset()
+@pytest.fixture(scope="module")
+def four(make_module_dataset: Any, module_folder: Path) -> Snapshot:
+    dataset = make_module_dataset()
     paths = []
     for number, mask in enumerate(dataset.values("ground_truth.mask_path")):
         labels = cv2.imread(mask, cv2.IMREAD_UNCHANGED)
-        paths.append(str(tmp_path / f"{number}.npy"))
+        paths.append(str(module_folder / dataset.name / f"{number}.npy"))
         np.save(paths[-1], np.stack([np.where(labels == value, 0.85, 0.05) for value in IDS]).astype(np.float32))
     dataset.set_values("probabilities", paths)
-    return dataset
+    return Snapshot(dataset, module_folder / dataset.name)
+
+
+@pytest.fixture
+def predicted(four: Snapshot) -> Any:
+    """Four samples with files of probabilities, quite sure of the given masks."""
+    return four.put_back()
 
 
 def state(dataset: Any) -> tuple[list[str], list[str], list[str]]:

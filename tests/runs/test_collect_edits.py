@@ -9,15 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from .. import app_edits, predicted, suspect_run
+from .. import app_edits, predicted
 
 pytest.importorskip("fiftyone")
 
 
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
+def dataset(rated_run: Any) -> Any:
     """The run of `suspect_run`, without files of its search."""
-    return suspect_run.add_run(make_dataset(count=6), tmp_path, rated=True)
+    return rated_run
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 from ..predicted_files import predict
+from ..snapshots import Snapshot
 
 TESTS = Path(__file__).resolve().parents[1]
 #: All suspects, whatever their probability: the pictures show nothing of what is contradicted
@@ -31,12 +31,37 @@ def audit(fiftyone: Any) -> Any:
     return audit
 
 
-@pytest.fixture
-def predicted(make_dataset: Any, tmp_path: Path) -> Any:
-    """40 samples, three shards of them, with files of probabilities."""
-    dataset = make_dataset(count=40)
-    predict(dataset, tmp_path, every=7)
+def make_predicted(make: Any, folder: Path, count: int) -> Any:
+    dataset = make(count=count)
+    predict(dataset, folder / dataset.name, every=7)
     return dataset
+
+
+@pytest.fixture(scope="module")
+def forty(make_module_dataset: Any, module_folder: Path) -> Snapshot:
+    dataset = make_predicted(make_module_dataset, module_folder, 40)
+    return Snapshot(dataset, module_folder / dataset.name)
+
+
+@pytest.fixture
+def predicted(forty: Snapshot) -> Any:
+    """40 samples, three shards of them, with files of probabilities."""
+    return forty.put_back()
+
+
+@pytest.fixture(scope="module")
+def forty_audited(make_module_dataset: Any, module_folder: Path) -> Snapshot:
+    from label_quality.plugin import audit
+
+    dataset = make_predicted(make_module_dataset, module_folder, 40)
+    audit.audit_labels(dataset, "ground_truth", **WITH_FILES)
+    return Snapshot(dataset, module_folder / dataset.name)
+
+
+@pytest.fixture
+def audited(forty_audited: Snapshot) -> Any:
+    """The same with a run ``lq``."""
+    return forty_audited.put_back()
 
 
 @pytest.fixture
@@ -132,49 +157,47 @@ def test_the_same_run_again_does_nothing(predicted: Any, audit: Any) -> None:
     assert set(stages) == {"Writing fields", "Writing suspects"} and outcome(predicted, "lq") == before
 
 
-def test_other_parameters_need_overwrite_or_another_key(predicted: Any, audit: Any) -> None:
-    audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
-    before = outcome(predicted, "lq")
-    old, _ = sets(predicted)
+def test_other_parameters_need_overwrite_or_another_key(audited: Any, audit: Any) -> None:
+    before = outcome(audited, "lq")
+    old, _ = sets(audited)
     changed = {**WITH_FILES, "scores": ["ccp", "cil"], "per_class": False}
     message = r"has a run 'lq' of .* with other parameters, .* Pass overwrite=True to replace it, or use another `key`"
     for parameters in (changed, {**WITH_FILES, "ignored": [0]}, {**WITH_FILES, "unknown": "ignore"}):
         with pytest.raises(audit.LabelQualityError, match=message):
-            audit.audit_labels(predicted, "ground_truth", **parameters)
+            audit.audit_labels(audited, "ground_truth", **parameters)
     with pytest.raises(audit.LabelQualityError, match=message):
-        audit.audit_labels(predicted.limit(5), "ground_truth", **WITH_FILES)
-    assert outcome(predicted, "lq") == before
-    audit.audit_labels(predicted, "ground_truth", key="b", **changed)
-    audit.audit_labels(predicted.limit(5), "ground_truth", **changed, overwrite=True)
-    after = outcome(predicted, "lq")
+        audit.audit_labels(audited.limit(5), "ground_truth", **WITH_FILES)
+    assert outcome(audited, "lq") == before
+    audit.audit_labels(audited, "ground_truth", key="b", **changed)
+    audit.audit_labels(audited.limit(5), "ground_truth", **changed, overwrite=True)
+    after = outcome(audited, "lq")
     assert set(after) == {"quality", "ccp", "cil", "prediction", "heatmap"}
     assert after["cil"] == before["cil"][:5] + [None] * 35
     assert after["heatmap"][5:] == [None] * 35
-    (new,) = sets(predicted)
+    (new,) = sets(audited)
     assert new != old
-    assert len(outcome(predicted, "b")["cil"]) == 40
+    assert len(outcome(audited, "b")["cil"]) == 40
 
 
-def test_changed_files_need_overwrite(predicted: Any, audit: Any) -> None:
-    audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
-    before = outcome(predicted, "lq")
-    path = predicted.values("ground_truth.mask_path")[3]
+def test_changed_files_need_overwrite(audited: Any, audit: Any) -> None:
+    before = outcome(audited, "lq")
+    path = audited.values("ground_truth.mask_path")[3]
     mask = cv2.imread(path, cv2.IMREAD_UNCHANGED)
     cv2.imwrite(path, np.where(mask == 20, 3, 20).astype(np.uint8))
     files = {name: value for name, value in WITH_FILES.items() if name != "min_probability"}
     for function, parameters in ((audit.audit_labels, WITH_FILES), (audit.compute_predictions, files)):
         with pytest.raises(audit.LabelQualityError, match=r"its images, masks or predictions have changed since. Pass"):
-            function(predicted, "ground_truth", **parameters)
+            function(audited, "ground_truth", **parameters)
     with pytest.raises(audit.LabelQualityError, match=r"its images, masks or predictions have changed since. Pass"):
-        audit.score_label_quality(predicted, "ground_truth")
-    assert outcome(predicted, "lq") == before
-    audit.score_label_quality(predicted, "ground_truth", overwrite=True)
-    after = outcome(predicted, "lq")
+        audit.score_label_quality(audited, "ground_truth")
+    assert outcome(audited, "lq") == before
+    audit.score_label_quality(audited, "ground_truth", overwrite=True)
+    after = outcome(audited, "lq")
     assert [old != new for old, new in zip(before["ccp"], after["ccp"], strict=True)] == [i == 3 for i in range(40)]
-    first = predicted.values("probabilities")[0]
+    first = audited.values("probabilities")[0]
     np.save(first, np.load(first)[:, ::-1])
     with pytest.raises(audit.LabelQualityError, match=r"its images, masks or predictions have changed since. Pass"):
-        audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
+        audit.audit_labels(audited, "ground_truth", **WITH_FILES)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -227,87 +250,91 @@ def test_killed_in_every_phase(make_dataset: Any, audit: Any, interrupt: Interru
     assert len(sets(dataset)) == 3 and "lq: worst first" in dataset.list_saved_views()
 
 
-def test_killed_while_overwriting(predicted: Any, audit: Any, interrupt: Interrupt) -> None:
-    audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
-    before = outcome(predicted, "lq")
+def test_killed_while_overwriting(audited: Any, audit: Any, interrupt: Interrupt) -> None:
+    before = outcome(audited, "lq")
     other = {**WITH_FILES, "scores": ["ccp", "clc"], "overwrite": True}
-    died = interrupt(predicted, kill_at=["Scoring", 32], **other)
+    died = interrupt(audited, kill_at=["Scoring", 32], **other)
     assert died["signal"] == signal.SIGKILL
-    assert outcome(predicted, "lq") == before
-    audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
-    assert outcome(predicted, "lq") == before
-    assert interrupt(predicted, kill_at=["Writing fields", 40], **other)["signal"] == signal.SIGKILL
+    assert outcome(audited, "lq") == before
+    audit.audit_labels(audited, "ground_truth", **WITH_FILES)
+    assert outcome(audited, "lq") == before
+    assert interrupt(audited, kill_at=["Writing fields", 40], **other)["signal"] == signal.SIGKILL
     with pytest.raises(audit.LabelQualityError, match=r"has a run 'lq' of .* with other parameters"):
-        audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
-    audit.audit_labels(predicted, "ground_truth", **other)
-    after = outcome(predicted, "lq")
+        audit.audit_labels(audited, "ground_truth", **WITH_FILES)
+    audit.audit_labels(audited, "ground_truth", **other)
+    after = outcome(audited, "lq")
     fields = {"quality", "ccp", "clc", "prediction", "heatmap", "flags", "per_class", "suspects", "error_type"}
     assert set(after) == fields
-    assert after["clc"] == before["clc"] and after["suspects"] == before["suspects"] and len(sets(predicted)) == 2
+    assert after["clc"] == before["clc"] and after["suspects"] == before["suspects"] and len(sets(audited)) == 2
 
 
-def test_a_killed_search_leaves_the_earlier_suspects(predicted: Any, audit: Any, interrupt: Interrupt) -> None:
-    audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
-    audit.audit_labels(predicted, "ground_truth", key="calm", **WITH_FILES, max_regions=1)
-    before, record = outcome(predicted, "lq"), record_of(predicted, "lq")
-    assert before["suspects"] != outcome(predicted, "calm")["suspects"]
+def test_a_killed_search_leaves_the_earlier_suspects(audited: Any, audit: Any, interrupt: Interrupt) -> None:
+    audit.audit_labels(audited, "ground_truth", key="calm", **WITH_FILES, max_regions=1)
+    before, record = outcome(audited, "lq"), record_of(audited, "lq")
+    assert before["suspects"] != outcome(audited, "calm")["suspects"]
     other = {"function": "find_suspects", "max_regions": 1, "min_probability": 0.0}
-    assert interrupt(predicted, kill_at=["Finding suspects", 16], **other)["signal"] == signal.SIGKILL
-    assert (outcome(predicted, "lq"), record_of(predicted, "lq")) == (before, record)
-    died = interrupt(predicted, kill_at=["Writing suspects", 40], **other)
+    assert interrupt(audited, kill_at=["Finding suspects", 16], **other)["signal"] == signal.SIGKILL
+    assert (outcome(audited, "lq"), record_of(audited, "lq")) == (before, record)
+    died = interrupt(audited, kill_at=["Writing suspects", 40], **other)
     assert died["signal"] == signal.SIGKILL
     # What the killed one had finished is not searched again, which may be more than it had reported, even all
     assert [done for stage, done, _ in died["reports"] if stage == "Finding suspects"] in ([32, 40], [40], [])
-    assert len([one for one in sets(predicted) if one.startswith("suspects-")]) == 2
-    audit.find_suspects(predicted, max_regions=1, min_probability=0.0)
-    after, calm = outcome(predicted, "lq"), outcome(predicted, "calm")
+    assert len([one for one in sets(audited) if one.startswith("suspects-")]) == 2
+    audit.find_suspects(audited, max_regions=1, min_probability=0.0)
+    after, calm = outcome(audited, "lq"), outcome(audited, "calm")
     assert (after["suspects"], after["error_type"]) == (calm["suspects"], calm["error_type"])
     assert {name: after[name] for name in after if name not in ("suspects", "error_type")} == {
         name: before[name] for name in before if name not in ("suspects", "error_type")
     }
-    assert len(sets(predicted)) == 2 and record_of(predicted, "lq").suspects.status == "complete"
+    assert len(sets(audited)) == 2 and record_of(audited, "lq").suspects.status == "complete"
     # The earlier ones again, after a search for others that was killed while it wrote
-    assert interrupt(predicted, kill_at=["Writing suspects", 40], function="find_suspects")["signal"] == signal.SIGKILL
-    audit.audit_labels(predicted, "ground_truth", **WITH_FILES, max_regions=1)
-    assert outcome(predicted, "lq") == after
+    assert interrupt(audited, kill_at=["Writing suspects", 40], function="find_suspects")["signal"] == signal.SIGKILL
+    audit.audit_labels(audited, "ground_truth", **WITH_FILES, max_regions=1)
+    assert outcome(audited, "lq") == after
 
 
-def test_killed_scores_of_objects_go_on_and_nothing_is_doubled(
-    predicted: Any, audit: Any, interrupt: Interrupt
-) -> None:
-    audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
-    audit.audit_labels(predicted, "ground_truth", key="calm", **WITH_FILES)
-    audit.score_objects(predicted, key="calm")
-    before, views = outcome(predicted, "lq"), predicted.list_saved_views()
-    died = interrupt(predicted, function="score_objects", kill_at=["Scoring objects", 16])
-    assert died["signal"] == signal.SIGKILL and outcome(predicted, "lq") == before
-    died = interrupt(predicted, function="score_objects", kill_at=["Writing objects", 40])
+def test_killed_scores_of_objects_go_on(audited: Any, audit: Any, interrupt: Interrupt) -> None:
+    audit.audit_labels(audited, "ground_truth", key="calm", **WITH_FILES)
+    audit.score_objects(audited, key="calm")
+    before, views = outcome(audited, "lq"), audited.list_saved_views()
+    died = interrupt(audited, function="score_objects", kill_at=["Scoring objects", 16])
+    assert died["signal"] == signal.SIGKILL and outcome(audited, "lq") == before
+    died = interrupt(audited, function="score_objects", kill_at=["Writing objects", 40])
     assert died["signal"] == signal.SIGKILL
     # What the killed one had finished is not scored again, which may be more than it had reported, even all
     assert [done for stage, done, _ in died["reports"] if stage == "Scoring objects"] in ([32, 40], [40], [])
-    assert record_of(predicted, "lq").objects.status == "writing"
-    summary = audit.score_objects(predicted)
-    calm, record = record_of(predicted, "calm").objects, record_of(predicted, "lq").objects
-    assert outcome(predicted, "lq") == {**before, "objects": outcome(predicted, "calm")["objects"]}
+    assert record_of(audited, "lq").objects.status == "writing"
+    summary = audit.score_objects(audited)
+    calm, record = record_of(audited, "calm").objects, record_of(audited, "lq").objects
+    assert outcome(audited, "lq") == {**before, "objects": outcome(audited, "calm")["objects"]}
     assert (record.status, record.classes, summary.objects.objects) == ("complete", calm.classes, calm.objects)
-    assert sorted(predicted.list_saved_views()) == sorted([*views, "lq: worst objects"])
-    # Others in their place, killed at any write
+    assert sorted(audited.list_saved_views()) == sorted([*views, "lq: worst objects"])
+
+
+def test_scores_of_objects_killed_at_any_write_are_not_doubled(
+    eight_audited: tuple[Snapshot, dict[str, Any]], audit: Any, interrupt: Interrupt, module_folder: Path
+) -> None:
+    """Others take the place of those that there are."""
+    few = eight_audited[0].put_back()
+    views = few.list_saved_views()
+    audit.score_objects(few)
+    scored = Snapshot(few, module_folder / few.name)
     again = {"function": "score_objects", "only_classes": ["car"]}
-    writes = interrupt(predicted, **again)["writes"]
-    cars = outcome(predicted, "lq")["objects"]
+    writes = interrupt(few, **again)["writes"]
+    cars = outcome(few, "lq")["objects"]
     assert {one["label"] for found in cars for one in found} == {"car"} and len(writes) > 8
     for number in range(1, len(writes) + 1, 2):
-        audit.score_objects(predicted)
-        died = interrupt(predicted, **again, kill_at=number)
-        predicted.reload()
+        scored.put_back()
+        died = interrupt(few, **again, kill_at=number)
+        few.reload()
         assert died["signal"] == signal.SIGKILL
         # Half-written objects are no reason to do anything else again
-        found = interrupt(predicted, function="find_suspects", min_probability=0.0)
+        found = interrupt(few, function="find_suspects", min_probability=0.0)
         assert {stage for stage, _, _ in found["reports"]} == {"Checking files"}, writes[number - 1]
-        audit.score_objects(predicted, only_classes=["car"])
-        assert outcome(predicted, "lq")["objects"] == cars, writes[number - 1]
-        assert sorted(predicted.list_saved_views()) == sorted([*views, "lq: worst objects"])
-        assert [name.partition("-")[0] for name in sets(predicted)].count("objects") == 1
+        audit.score_objects(few, only_classes=["car"])
+        assert outcome(few, "lq")["objects"] == cars, writes[number - 1]
+        assert sorted(few.list_saved_views()) == sorted([*views, "lq: worst objects"])
+        assert [name.partition("-")[0] for name in sets(few)].count("objects") == 1
 
 
 def test_a_killed_run_can_be_deleted(predicted: Any, audit: Any, interrupt: Interrupt) -> None:
@@ -321,49 +348,34 @@ def test_a_killed_run_can_be_deleted(predicted: Any, audit: Any, interrupt: Inte
     assert audit.list_runs(predicted) == [] and not folder.parent.exists()
 
 
-@pytest.fixture
-def few(make_dataset: Any, tmp_path: Path) -> Any:
-    """8 samples with files of probabilities, and two views of the user's."""
-    dataset = make_dataset(count=8)
-    predict(dataset, tmp_path, every=7)
+def make_few(make: Any, folder: Path) -> Any:
+    dataset = make_predicted(make, folder, 8)
     for number in (1, 2):
         dataset.save_view(f"mine {number}", dataset.limit(number))
     return dataset
 
 
-class Snapshot:
-    """A dataset and the files of its run, to be put back after a kill."""
+@pytest.fixture(scope="module")
+def eight(make_module_dataset: Any, module_folder: Path) -> Snapshot:
+    dataset = make_few(make_module_dataset, module_folder)
+    return Snapshot(dataset, module_folder / dataset.name)
 
-    def __init__(self, dataset: Any, folder: Path, copy: Path) -> None:
-        self.dataset, self.folder, self.copy = dataset, folder, copy
-        shutil.copytree(folder, copy)
-        self.documents = {name: list(self._database[name].find(query)) for name, query in self._queries.items()}
-        self.indexes = [one for one in dataset._sample_collection.list_indexes() if one["name"] != "_id_"]
 
-    @property
-    def _database(self) -> Any:
-        import fiftyone.core.odm as odm
+@pytest.fixture
+def few(eight: Snapshot) -> Any:
+    """8 samples with files of probabilities, and two views of the user's."""
+    return eight.put_back()
 
-        return odm.get_db_conn()
 
-    @property
-    def _queries(self) -> dict[str, Any]:
-        one, of = {"_id": self.dataset._doc.id}, {"_dataset_id": self.dataset._doc.id}
-        samples = self.dataset._sample_collection_name
-        return {"datasets": one, "views": of, "runs": of, samples: {}, "fs.files": {}, "fs.chunks": {}}
+@pytest.fixture(scope="module")
+def eight_audited(make_module_dataset: Any, module_folder: Path) -> tuple[Snapshot, dict[str, Any]]:
+    """The same with a run ``lq``, and what was in the database before it."""
+    from label_quality.plugin import audit
 
-    def put_back(self) -> None:
-        for name, query in self._queries.items():
-            self._database[name].delete_many(query)
-            if self.documents[name]:
-                self._database[name].insert_many(self.documents[name])
-        have = set(self.dataset._sample_collection.index_information())
-        for one in self.indexes:
-            if one["name"] not in have:
-                self.dataset._sample_collection.create_index(list(one["key"].items()), name=one["name"])
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(self.copy, self.folder)
-        self.dataset.reload()
+    dataset = make_few(make_module_dataset, module_folder)
+    before = left_in_database(dataset)
+    audit.audit_labels(dataset, "ground_truth", **WITH_FILES)
+    return Snapshot(dataset, module_folder / dataset.name), before
 
 
 def left_in_database(dataset: Any) -> dict[str, Any]:
@@ -391,11 +403,11 @@ def check_views_of_the_user(dataset: Any, audit: Any) -> None:
 
 
 def test_a_deletion_killed_at_any_write_can_be_done_again(
-    few: Any, audit: Any, interrupt: Interrupt, tmp_path: Path
+    eight_audited: tuple[Snapshot, dict[str, Any]], audit: Any, interrupt: Interrupt
 ) -> None:
-    before = left_in_database(few)
-    audit.audit_labels(few, "ground_truth", **WITH_FILES)
-    audited = Snapshot(few, Path(record_of(few, "lq").folder), tmp_path / "copy")
+    audited, before = eight_audited
+    few = audited.put_back()
+    folder = Path(record_of(few, "lq").folder)
     writes = interrupt(few, function="delete_run", key="lq")["writes"]
     assert left_in_database(few) == before
     assert ["delete", "views"] in writes and len(writes) > 10
@@ -409,7 +421,7 @@ def test_a_deletion_killed_at_any_write_can_be_done_again(
         if audit.list_runs(few):
             assert audit.delete_run(few, "lq") == []
         assert left_in_database(few) == before, writes[number - 1]
-        assert not audited.folder.exists()
+        assert not folder.exists()
 
 
 def test_runs_at_once_lose_nothing_of_one_another(few: Any, audit: Any, interrupt: Interrupt) -> None:
@@ -440,13 +452,13 @@ def test_runs_at_once_lose_nothing_of_one_another(few: Any, audit: Any, interrup
 
 @pytest.mark.parametrize("function", ["find_suspects", "audit_labels"])
 def test_views_killed_at_any_write_are_made_again(
-    few: Any, audit: Any, interrupt: Interrupt, tmp_path: Path, function: str
+    eight_audited: tuple[Snapshot, dict[str, Any]], audit: Any, interrupt: Interrupt, function: str
 ) -> None:
-    audit.audit_labels(few, "ground_truth", **WITH_FILES)
+    audited = eight_audited[0]
+    few = audited.put_back()
     expected, views = outcome(few, "lq"), few.list_saved_views()
     parameters = WITH_FILES if function == "audit_labels" else {"min_probability": 0.0}
     again = {"function": function, "key": "lq", "overwrite": True, **parameters}
-    audited = Snapshot(few, Path(record_of(few, "lq").folder), tmp_path / "copy")
     writes = interrupt(few, **again)["writes"]
     saved = [place for place, (_, collection) in enumerate(writes, 1) if collection == "views"]
     # Around the deletion of the earlier views, around the first new one, and after the last

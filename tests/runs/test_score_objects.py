@@ -11,6 +11,7 @@ import pytest
 from label_quality.plugin.base.errors import SampleError
 
 from ..predicted import IDS, WITH_FILES, record_of
+from ..snapshots import Snapshot
 
 SIZE = (48, 64)
 #: Left, top, width and height of a right car and of one that is a tree
@@ -33,26 +34,55 @@ def audit(fiftyone: Any) -> Any:
     return audit
 
 
-@pytest.fixture
-def streets(make_dataset: Any, tmp_path: Path) -> Any:
+def make_streets(make: Any, folder: Path) -> Any:
     """20 samples; of each fifth the second car looks like a tree, and the last has nothing but unlabelled pixels."""
-    dataset = make_dataset(count=20, sizes=(SIZE,))
+    dataset = make(count=20, sizes=(SIZE,))
     paths = []
     for number, mask in enumerate(dataset.values("ground_truth.mask_path")):
         seen = street(20 if number % 5 == 0 else 7)
         cv2.imwrite(mask, street() if number < 19 else np.zeros(SIZE, np.uint8))
         soft = np.stack([np.where(seen == value, 0.85, 0.05) for value in IDS]).astype(np.float32)
-        paths.append(str(tmp_path / f"{number}.npy"))
+        paths.append(str(folder / dataset.name / f"{number}.npy"))
         np.save(paths[-1], soft)
     dataset.set_values("probabilities", paths)
     return dataset
 
 
 @pytest.fixture
-def audited(streets: Any, audit: Any) -> Any:
-    """The samples with a run ``lq``."""
-    audit.audit_labels(streets, "ground_truth", **WITH_FILES)
-    return streets
+def streets(make_dataset: Any, tmp_path: Path) -> Any:
+    """The samples of `make_streets`."""
+    return make_streets(make_dataset, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def audited_streets(make_module_dataset: Any, module_folder: Path) -> Snapshot:
+    from label_quality.plugin import audit
+
+    dataset = make_streets(make_module_dataset, module_folder)
+    audit.audit_labels(dataset, "ground_truth", **WITH_FILES)
+    return Snapshot(dataset, module_folder / dataset.name)
+
+
+@pytest.fixture
+def audited(audited_streets: Snapshot) -> Any:
+    """The samples of `make_streets` with a run ``lq``."""
+    return audited_streets.put_back()
+
+
+@pytest.fixture(scope="module")
+def scored_streets(audited_streets: Snapshot, module_folder: Path) -> tuple[Snapshot, Any]:
+    from label_quality.plugin import audit
+
+    dataset = audited_streets.put_back()
+    summary = audit.score_objects(dataset)
+    dataset.reload()
+    return Snapshot(dataset, module_folder / dataset.name), summary
+
+
+@pytest.fixture
+def scored(scored_streets: tuple[Snapshot, Any]) -> Any:
+    """The same with scores of all objects."""
+    return scored_streets[0].put_back()
 
 
 def objects_of(sample: Any) -> list[tuple[str, str, int]]:
@@ -69,11 +99,10 @@ def values_of(dataset: Any, key: str = "lq") -> Any:
     return dataset.values([f"{key}_objects.detections.{name}" for name in names])
 
 
-def test_the_worst_cars_come_first(audited: Any, audit: Any, fiftyone: Any) -> None:
+def test_the_worst_cars_come_first(scored_streets: tuple[Snapshot, Any], fiftyone: Any) -> None:
     from fiftyone import ViewField as F
 
-    summary = audit.score_objects(audited)
-    audited.reload()
+    audited, summary = scored_streets[0].put_back(), scored_streets[1]
     wrong, right = audited.skip(5).first(), audited.skip(1).first()
     assert objects_of(wrong)[0] == ("car", "tree", 256)
     assert sorted(objects_of(wrong)[1:]) == [
@@ -110,14 +139,10 @@ def test_the_worst_cars_come_first(audited: Any, audit: Any, fiftyone: Any) -> N
     assert "lq_objects" in group.paths and "lq_objects" not in audited.app_config.active_fields.paths
 
 
-def test_documents_are_those_that_fiftyone_would_write(audited: Any, audit: Any, fiftyone: Any) -> None:
-    audit.score_objects(audited)
-    audited.reload()
-    found = audited._sample_collection.find_one({"_id": audited.first()._id})["lq_objects"]
+def test_documents_are_those_that_fiftyone_would_write(scored: Any, fiftyone: Any) -> None:
+    found = scored._sample_collection.find_one({"_id": scored.first()._id})["lq_objects"]
     names = ("label", "bounding_box", "confidence", "quality", "looks_like", "looks_like_confidence", "area")
-    labels = [
-        fiftyone.Detection(**{name: one[name] for name in names}) for one in audited.first().lq_objects.detections
-    ]
+    labels = [fiftyone.Detection(**{name: one[name] for name in names}) for one in scored.first().lq_objects.detections]
     expected = fiftyone.Detections(detections=labels).to_dict()
     for labels in (found, expected):
         for one in labels["detections"]:
@@ -155,29 +180,27 @@ def test_the_same_again_does_nothing_and_overwriting_makes_it_anew(audited: Any,
     assert audited.values("lq_objects.detections.id") != ids and sets_of(audited).count("objects") == 1
 
 
-def test_a_search_for_suspects_leaves_objects(audited: Any, audit: Any) -> None:
-    audit.score_objects(audited)
-    before, views = values_of(audited), set(audited.list_saved_views())
-    audit.find_suspects(audited, min_probability=0.9, overwrite=True)
-    audit.audit_labels(audited, "ground_truth", **WITH_FILES)
-    assert values_of(audited) == before and "lq: worst objects" in audited.list_saved_views()
-    assert "lq: worst objects" in record_of(audited).views and "objects" in sets_of(audited)
-    assert views == set(audited.list_saved_views())
+def test_a_search_for_suspects_leaves_objects(scored: Any, audit: Any) -> None:
+    before, views = values_of(scored), set(scored.list_saved_views())
+    audit.find_suspects(scored, min_probability=0.9, overwrite=True)
+    audit.audit_labels(scored, "ground_truth", **WITH_FILES)
+    assert values_of(scored) == before and "lq: worst objects" in scored.list_saved_views()
+    assert "lq: worst objects" in record_of(scored).views and "objects" in sets_of(scored)
+    assert views == set(scored.list_saved_views())
     # And the other way round
-    suspects = audited.values("lq_suspects.detections.id")
-    audit.score_objects(audited, min_area=0.01)
-    assert audited.values("lq_suspects.detections.id") == suspects and "suspects" in sets_of(audited)
-    assert views == set(audited.list_saved_views()) == set(record_of(audited).views)
+    suspects = scored.values("lq_suspects.detections.id")
+    audit.score_objects(scored, min_area=0.01)
+    assert scored.values("lq_suspects.detections.id") == suspects and "suspects" in sets_of(scored)
+    assert views == set(scored.list_saved_views()) == set(record_of(scored).views)
 
 
-def test_scoring_again_removes_objects_that_no_longer_fit(audited: Any, audit: Any) -> None:
-    audit.score_objects(audited)
-    audit.score_label_quality(audited, "ground_truth", temperature=0.2, overwrite=True)
-    audited.reload()
-    assert not audited.has_sample_field("lq_objects") and "lq: worst objects" not in audited.list_saved_views()
-    assert record_of(audited).objects is None and "objects" not in sets_of(audited)
-    assert "lq_objects.detections.quality" not in audited.list_indexes()
-    assert audit.score_objects(audited).objects.objects == 76
+def test_scoring_again_removes_objects_that_no_longer_fit(scored: Any, audit: Any) -> None:
+    audit.score_label_quality(scored, "ground_truth", temperature=0.2, overwrite=True)
+    scored.reload()
+    assert not scored.has_sample_field("lq_objects") and "lq: worst objects" not in scored.list_saved_views()
+    assert record_of(scored).objects is None and "objects" not in sets_of(scored)
+    assert "lq_objects.detections.quality" not in scored.list_indexes()
+    assert audit.score_objects(scored).objects.objects == 76
 
 
 def test_deletion_leaves_nothing(streets: Any, audit: Any) -> None:
@@ -237,9 +260,8 @@ def test_samples_of_a_view_have_objects_and_others_none(streets: Any, audit: Any
     assert [value is None for value in streets.values("lq_objects")] == [False] * 6 + [True] * 14
 
 
-def test_a_clone_of_the_dataset_says_to_score_it_first(audited: Any, audit: Any) -> None:
-    audit.score_objects(audited)
-    clone = audited.clone()
+def test_a_clone_of_the_dataset_says_to_score_it_first(scored: Any, audit: Any) -> None:
+    clone = scored.clone()
     try:
         with pytest.raises(audit.LabelQualityError, match="belong to the dataset that this one was cloned from"):
             audit.score_objects(clone)

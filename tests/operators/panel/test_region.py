@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ... import suspect_run
 from ...region_pictures import take_apart
 
 PLUGIN = "@label-quality/segmentation"
@@ -16,8 +15,8 @@ URI = f"{PLUGIN}/image_quality_panel"
 
 
 @pytest.fixture
-def dataset(make_dataset: Any, tmp_path: Path) -> Any:
-    return suspect_run.add_run(make_dataset(count=6), tmp_path, rated=True)
+def dataset(rated_run: Any) -> Any:
+    return rated_run
 
 
 class Panel:
