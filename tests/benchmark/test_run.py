@@ -263,7 +263,7 @@ def write_perfect_suspects(samples: Any, noisy: Any, key: str, positions: list[i
             {"truth_field": "other", "kinds": ["drop"]},
             "Parameters `kinds` and `rates` are of errors to plant, and with",
         ),
-        ({"only_folds": [0]}, "Unknown parameter 'only_folds'; expected some of architectures, augment,"),
+        ({"only_folds": [0]}, "Unknown parameter 'only_folds'; expected some of address, architectures, augment,"),
         ({"scores": ["best"]}, "Expected parameter `scores` to be some of ccp, tccp,"),
         ({"key": "no key"}, "Expected `key` to be a letter followed by"),
     ],

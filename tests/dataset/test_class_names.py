@@ -77,7 +77,7 @@ def test_tags_and_verdicts_that_look_like_fields(make_dataset: Any, tmp_path: Pa
     dataset, record = audited(make_dataset, tmp_path, NAMES)
     group = record.issues[0]
     chosen = choose(dataset, Choice("group", group=group.title))
-    for tag in ("$given", "$$ROOT"):
+    for tag in ("given", "of.$given"):
         tag_samples(chosen, tag, regions=True)
         assert dataset.count_label_tags("lq_suspects")[tag] == group.regions
         assert dataset.count_sample_tags()[tag] == group.images
