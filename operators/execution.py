@@ -177,7 +177,7 @@ class EngineOperator(foo.Operator, ABC):
 
     def _stream(self, ctx: Any) -> Iterator[GeneratedMessage]:
         future: Future[dict[str, Any]] = Future()
-        colors = _colors(ctx.dataset)
+        colors = colors_of(ctx.dataset)
         for label, share in watch(lambda progress: self.run(ctx, progress), future):
             yield ctx.ops.set_progress(label=label, progress=share)
         error = future.exception()
@@ -187,9 +187,9 @@ class EngineOperator(foo.Operator, ABC):
         summary = future.result()
         yield ctx.ops.reload_dataset()
         yield ctx.trigger(f"{self.plugin_name}/{REFRESH_PANEL}")
-        if _colors(ctx.dataset) != colors:
+        if colors_of(ctx.dataset) != colors:
             # An open page keeps the colours that it began with, also when it loads the dataset again
-            yield ctx.trigger("set_color_scheme", _colors(ctx.dataset))
+            yield ctx.trigger("set_color_scheme", colors_of(ctx.dataset))
         yield ctx.ops.notify(self.message(summary), variant="success" if not summary.get("failures") else "warning")
         view = self.shown(ctx, summary)
         if view is not None:
@@ -324,7 +324,7 @@ def describe(stage: str, done: int, total: int) -> tuple[str, float | None]:
     return (f"{stage}: {done} of {total}" if total > 1 else stage), min(done / total, 1.0)
 
 
-def _colors(dataset: Any) -> dict[str, Any]:
+def colors_of(dataset: Any) -> dict[str, Any]:
     """What of a dataset's colour scheme a run may set, as FiftyOne's `set_color_scheme` takes it."""
     scheme = dataset.app_config.color_scheme if dataset is not None else None
     return {} if scheme is None else {"color_by": scheme.color_by, "fields": list(scheme.fields or [])}

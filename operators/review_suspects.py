@@ -16,7 +16,7 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
-from ..plugin.dataset.fields import field_name
+from ..plugin.dataset.ownership import field_name
 from ..plugin.dataset.run_record import load_record
 from ..plugin.dataset.sample_fields import PLACE
 from ..plugin.dataset.suspect_fields import SUSPECTS

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...plugin.base.errors import LabelQualityError
-from ...plugin.dataset.fields import field_name
+from ...plugin.dataset.ownership import field_name
 from ...plugin.dataset.run_record import RunRecord, list_records
 from ...plugin.dataset.suspect_fields import ERROR_TYPE, SUSPECTS
 from ...plugin.review import choose_images as choices

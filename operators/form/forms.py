@@ -15,7 +15,7 @@ import fiftyone.operators.types as types
 from ...plugin.base.config import Config
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.base.parameters import FLAG, LIST, NUMBER, WHOLE, Parameter, table
-from ...plugin.dataset.fields import field_name, owner
+from ...plugin.dataset.ownership import field_name, owner
 from ...plugin.dataset.run_record import RunRecord, list_records, validate_key
 from ...plugin.dataset.suspect_fields import SUSPECTS
 from ...plugin.runs.request import Request

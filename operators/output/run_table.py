@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...plugin.dataset.fields import own_fields
+from ...plugin.dataset.ownership import own_fields
 from ...plugin.dataset.run_record import RunRecord, list_records, load_record
 from ...plugin.samples.slices import images_of
 from ..form.forms import when

@@ -13,7 +13,7 @@ from bson import ObjectId
 
 from ...plugin.base.database_errors import database_errors
 from ...plugin.base.errors import LabelQualityError
-from ...plugin.dataset.fields import field_name
+from ...plugin.dataset.ownership import field_name
 from ...plugin.dataset.run_record import RunRecord, load_record
 from ...plugin.dataset.sample_fields import SAMPLE
 from ...plugin.dataset.suspect_fields import SUSPECTS

@@ -11,6 +11,7 @@ from fiftyone import ViewField as F
 
 from ...plugin.base.database_errors import database_errors
 from ...plugin.base.errors import LabelQualityError
+from ...plugin.dataset.display import active_for
 from ...plugin.dataset.run_record import RunRecord, load_record
 from ...plugin.dataset.views import (
     TYPE_VIEWS,
@@ -26,6 +27,7 @@ from ...plugin.samples.checks import segmentation_fields
 from ...plugin.samples.private_fiftyone import stages_of
 from ...plugin.samples.slices import images_of
 from ...plugin.suspects.issues import Group
+from ..execution import colors_of
 from . import layout, plots, sections
 from . import text as words
 from .benchmark import LEADING_ELSEWHERE, BenchmarkSection
@@ -98,19 +100,26 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         keys, new = [run.key for run in runs], [run.key for run in runs if run.identity not in known]
         chosen = ctx.panel.get_state(_RUN)
         if (known and new) or chosen not in keys:
-            ctx.panel.set_state({_RUN: (new or keys)[-1] if keys else None, _SCORE: words.QUALITY})
+            chosen = (new or keys)[-1] if keys else None
+            ctx.panel.set_state({_RUN: chosen, _SCORE: words.QUALITY})
+            _show_fields(ctx, chosen)
         self.refresh_benchmarks(ctx, known)
         ctx.panel.set_state(_KNOWN, [run.identity for run in runs] + self.identities(ctx))
 
     def follow(self, ctx: Any) -> None:
         """Looks at what is under way; of what it has just finished, the page does not know the fields and views."""
         if self._outdated(ctx):
-            self.refresh(ctx)
             ctx.ops.reload_dataset()
+            colors = colors_of(ctx.dataset)
+            if colors:
+                # An open page keeps the colours that it began with, also when it loads the dataset again
+                ctx.trigger("set_color_scheme", colors)
+            self.refresh(ctx)
 
     def choose_run(self, ctx: Any) -> None:
-        """Shows another run; of its scores, the one to sort by."""
+        """Shows another run; of its scores, the one to sort by; in the grid its fields, in place of the other's."""
         ctx.panel.set_state({_RUN: ctx.params.get("value"), _SCORE: words.QUALITY})
+        _show_fields(ctx, ctx.params.get("value"))
 
     def choose_score(self, ctx: Any) -> None:
         """Shows another score's distribution."""
@@ -310,6 +319,14 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         low, high = bin_range(first, last)
         below = F(name) <= high if high >= 1 else F(name) < high
         ctx.ops.set_view(view=images_of(ctx.dataset).match((F(name) >= low) & below).sort_by(name))
+
+
+def _show_fields(ctx: Any, key: str | None) -> None:
+    """Draws the run's fields in the grid where those of another run are drawn."""
+    active = list(ctx.active_fields or [])
+    wanted = active_for(ctx.dataset, key, active) if key else active
+    if wanted != active:
+        ctx.ops.set_active_fields(wanted)
 
 
 def _show(ctx: Any, record: RunRecord, title: str | None, view: Callable[[], Any]) -> None:

@@ -22,8 +22,9 @@ from ..base.executor import map_shards
 from ..base.progress import Progress, silent
 from ..base.types import IGNORED
 from ..dataset.documents import write_samples
-from ..dataset.fields import check_names, create_fields, field_name
+from ..dataset.fields import check_names, create_fields
 from ..dataset.indexes import create_indexes
+from ..dataset.ownership import field_name
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import same_region

@@ -10,7 +10,8 @@ import fiftyone as fo
 from ..suspects.image_suspects import ImageSuspects
 from . import display
 from .documents import Document, detections, segmentation
-from .fields import check_names, create_fields, field_name, own_fields
+from .fields import check_names, create_fields
+from .ownership import field_name, own_fields
 from .schema import described
 from .suspect_fields import suspect_attributes, suspect_documents
 from .verdicts import NEWLY_WRONG

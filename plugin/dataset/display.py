@@ -7,6 +7,8 @@ from typing import Any
 
 import fiftyone as fo
 
+from .ownership import field_name, owner
+
 #: Of single-colour drawing (the App's colour by field), where opacity is suspicion
 _SUSPICIOUS = "#ff2a00"
 #: Of suspects and of the images' leading type: apart also for colour-blind eyes, and from the heatmaps' red
@@ -111,6 +113,26 @@ def show_sample(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     dataset.save()
 
 
+def active_for(dataset: fo.Dataset, key: str, active: Sequence[str]) -> list[str]:
+    """The fields to be active once a run is chosen: those of other runs make way for the same ones of this run.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+        active: the fields that are active, in the App's order
+
+    Returns:
+        names of fields, in the same order; the same where no other run has an active field
+    """
+    found: list[str] = []
+    for path in active:
+        other = owner(dataset, _root(path))
+        own = path if other in (None, key) else field_name(key, path.removeprefix(f"{other}_"))
+        if own not in found and (own == path or _exists(dataset, own)):
+            found.append(own)
+    return found
+
+
 def is_missing(dataset: fo.Dataset, key: str, field: str) -> bool:
     """Whether a field of the run is in no group of the sidebar, though the run has one: what a kill leaves."""
     groups = dataset.app_config.sidebar_groups or []
@@ -161,7 +183,9 @@ def _activate(dataset: fo.Dataset, wanted: Sequence[str], fields: Sequence[str])
         app.active_fields.paths = [path for path in app.active_fields.paths if path not in fields]
     paths = app.active_fields.paths
     if not app.active_fields.exclude:
-        app.active_fields.paths = paths + [path for path in wanted if path not in paths and _exists(dataset, path)]
+        # One run at a time: with those of several, the heatmap of one lies over the suspects of another
+        kept = [path for path in paths if owner(dataset, _root(path)) is None or path in fields]
+        app.active_fields.paths = kept + [path for path in wanted if path not in kept and _exists(dataset, path)]
 
 
 def _color(dataset: fo.Dataset, paths: Sequence[str], **setting: Any) -> None:
@@ -197,6 +221,10 @@ def _contents(groups: Sequence[fo.SidebarGroupDocument], own: set[str]) -> dict[
 
 def _settings(scheme: fo.ColorScheme) -> dict[str, Any]:
     return {name: value for name, value in scheme.to_dict().items() if value and not name.startswith("_")}
+
+
+def _root(path: str) -> str:
+    return path.split(".", 1)[0]
 
 
 def _exists(dataset: fo.Dataset, path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import fiftyone as fo
@@ -17,10 +17,9 @@ from ..scores.results import QUALITY_ORDER, Columns, ResultRows
 from . import annotation_schema, display
 from .documents import Document, classification, classifications, heatmap, segmentation, write_samples
 from .indexes import RESERVE, create_indexes, drop_indexes
+from .ownership import MARKER, field_name, own_fields, owner
 from .schema import FieldTypes, add_fields
 
-#: Key of a field's ``info`` under which it says which run made it
-MARKER = "label_quality"
 #: Suspicion that the App draws, of 0..255: it leaves out what is below the range, so that the photo shows through where
 #: nothing is wrong
 SHOWN = (64, 255)
@@ -51,23 +50,6 @@ _PER_CLASS_ATTRIBUTES = {
     **{name: fo.FloatField for name in PER_CLASS_SCORES if name != "softmin"},
     "pixels": fo.IntField,
 }
-
-
-def field_name(key: str, suffix: str) -> str:
-    """The name of a run's field: ``<key>_<suffix>``."""
-    return f"{key}_{suffix}"
-
-
-def owner(dataset: fo.Dataset, name: str) -> str | None:
-    """The key of the run that made this field, or None if no run did or there is no such field."""
-    existing = dataset.get_field(name)
-    marker = (existing.info or {}).get(MARKER) if existing is not None else None
-    return marker.get("key") if isinstance(marker, Mapping) else None
-
-
-def own_fields(dataset: fo.Dataset, key: str) -> list[str]:
-    """Names of the fields that the run made, in the order of the schema."""
-    return [name for name in dataset.get_field_schema() if owner(dataset, name) == key]
 
 
 def check_fields(dataset: fo.Dataset, key: str, columns: Columns) -> None:

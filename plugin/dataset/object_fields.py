@@ -13,8 +13,9 @@ from ..labels.class_table import ClassTable
 from ..passes.score_objects import ImageObjects
 from . import display
 from .documents import Document, detection, detections, write_samples
-from .fields import check_names, create_fields, field_name, own_fields
+from .fields import check_names, create_fields
 from .indexes import create_indexes
+from .ownership import field_name, own_fields
 from .schema import described
 
 OBJECTS = "objects"

@@ -32,7 +32,7 @@ from ..base.errors import SampleError
 from ..labels.class_table import ClassTable
 from ..labels.images import image_size, read_mask
 from ..samples.private_fiftyone import stored_samples
-from .fields import field_name
+from .ownership import field_name
 from .region_patches import update_some_patches
 from .region_writes import changed_regions, update_error_types
 from .run_record import load_record

@@ -9,7 +9,7 @@ import fiftyone as fo
 from bson import ObjectId
 
 from ..samples.private_fiftyone import copy_of, id_of, is_patches, patched_fields, stored_samples
-from .fields import field_name
+from .ownership import field_name
 from .saved_views import copies
 from .suspect_fields import SUSPECTS
 from .verdicts import declare

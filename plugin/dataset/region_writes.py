@@ -13,7 +13,7 @@ import fiftyone as fo
 from pymongo import UpdateOne
 
 from ..samples.private_fiftyone import stored_samples
-from .fields import field_name
+from .ownership import field_name
 from .suspect_fields import ERROR_TYPE, SUSPECTS, leading_type
 from .verdicts import KEPT
 

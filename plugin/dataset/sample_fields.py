@@ -15,7 +15,8 @@ from pymongo import UpdateOne
 from ..samples.private_fiftyone import reload_samples, stored_samples
 from . import display, verdicts
 from .documents import Document, detection
-from .fields import check_names, create_fields, field_name, own_fields, owner
+from .fields import check_names, create_fields
+from .ownership import field_name, own_fields, owner
 from .schema import described
 
 SAMPLE = "sample"

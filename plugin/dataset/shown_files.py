@@ -10,7 +10,7 @@ import fiftyone as fo
 
 from ..base.errors import LabelQualityError
 from ..samples.private_fiftyone import stored_samples
-from .fields import field_name, own_fields
+from .ownership import field_name, own_fields
 
 _IMAGES = {"heatmap": "map_path", "flags": "map_path", "prediction": "mask_path"}
 _SUSPECTS = "suspects"

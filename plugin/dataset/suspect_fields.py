@@ -15,8 +15,9 @@ from ..suspects.image_suspects import ImageSuspects
 from ..suspects.regions import OTHER, leading_kind
 from . import annotation_schema, display, verdicts
 from .documents import Document, detection, detections, write_samples
-from .fields import check_names, create_fields, field_name, own_fields
+from .fields import check_names, create_fields
 from .indexes import create_indexes
+from .ownership import field_name, own_fields
 from .schema import FieldTypes, described
 
 SUSPECTS = "suspects"

@@ -16,7 +16,8 @@ from bson import Binary, ObjectId
 from ..labels.images import read_mask
 from ..samples.private_fiftyone import database, id_of, stored_samples
 from . import display
-from .fields import check_names, create_fields, field_name, own_fields, owner
+from .fields import check_names, create_fields
+from .ownership import field_name, own_fields, owner
 from .schema import add_fields, described
 
 CONFIRMED = "confirmed"

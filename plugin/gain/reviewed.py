@@ -8,7 +8,7 @@ import zlib
 import fiftyone as fo
 from bson import ObjectId
 
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, rejected_name

@@ -18,7 +18,7 @@ from ..base.console import format_seconds
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress, silent
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.record_parts import COMPLETE
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress, silent
-from ..dataset.fields import MARKER
+from ..dataset.ownership import MARKER
 from ..dataset.run_record import load_record
 from ..labels.class_table import ClassTable
 from ..samples.checks import check_label_field, class_targets

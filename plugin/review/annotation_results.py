@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base.errors import LabelQualityError, SampleError
 from ..base.progress import Progress
-from ..dataset.fields import MARKER
+from ..dataset.ownership import MARKER
 from ..dataset.run_record import RunRecord
 from ..labels.class_table import ClassTable
 from ..samples.inputs import SegmentationSamples, open_samples

@@ -13,7 +13,7 @@ from fiftyone import ViewField as F
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.run_record import RunRecord, list_records, load_record
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
 from ..dataset.verdicts import REJECTED

@@ -15,7 +15,8 @@ from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
 from ..base.progress import Progress, silent
 from ..dataset import display
-from ..dataset.fields import check_names, create_fields, field_name, own_fields
+from ..dataset.fields import check_names, create_fields
+from ..dataset.ownership import field_name, own_fields
 from ..dataset.region_edits import settle_edits
 from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import SUSPECTS

@@ -12,7 +12,7 @@ import fiftyone as fo
 
 from ..base.errors import LabelQualityError, SampleError
 from ..base.progress import Progress, silent
-from ..dataset.fields import owner
+from ..dataset.ownership import owner
 from ..dataset.run_record import RunRecord
 from ..labels.class_table import ClassTable
 from ..samples.checks import check_label_field, segmentation_fields

@@ -13,7 +13,7 @@ import numpy as np
 from bson import ObjectId
 
 from ..base.errors import LabelQualityError, SampleError
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, is_drawn_mask, rejected_name

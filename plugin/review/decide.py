@@ -19,7 +19,7 @@ from pymongo import UpdateOne
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.fields import field_name, owner
+from ..dataset.ownership import field_name, owner
 from ..dataset.region_edits import settle_edits
 from ..dataset.region_patches import copies_of, update_some_patches
 from ..dataset.region_writes import changed_regions, strongest_first, update_error_types

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..base.errors import SampleError
 from ..base.executor import map_shards
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.record_parts import DrawnStratum, DrawnUnits, SamplePart
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
 from ..dataset.verdicts import CONFIRMED as IS_CONFIRMED

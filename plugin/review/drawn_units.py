@@ -9,7 +9,7 @@ import fiftyone as fo
 from bson import ObjectId
 
 from ..base.errors import LabelQualityError
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.sample_fields import has_sample, read_units, sample_name
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, rejected_name

@@ -17,7 +17,7 @@ from ..base.errors import LabelQualityError
 from ..base.executor import map_shards
 from ..base.parameters import table
 from ..base.progress import Progress, silent
-from ..dataset.fields import field_name, own_fields, owner
+from ..dataset.ownership import field_name, own_fields, owner
 from ..dataset.record_parts import DrawnUnits, SamplePart
 from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.sample_fields import (

@@ -11,7 +11,7 @@ import fiftyone as fo
 import numpy as np
 
 from ..base.errors import SampleError
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.record_parts import DrawnUnits, SamplePart
 from ..dataset.run_record import RunRecord
 from ..dataset.sample_fields import IMAGE, PLACE, SUSPECT, number_of, read_units

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.record_parts import SuspectPart
 from ..dataset.region_edits import settle_edits
 from ..dataset.region_patches import update_patches

@@ -27,7 +27,7 @@ from ..dataset.correction_fields import (
 )
 from ..dataset.correction_views import check_correction_views, correction_views, save_correction_views
 from ..dataset.documents import write_samples
-from ..dataset.fields import own_fields
+from ..dataset.ownership import own_fields
 from ..dataset.record_parts import COMPLETE, PREDICTED, WRITING, ChangedPair, CorrectionPart
 from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.verdicts import CONFIRMED, REJECTED, RESOLVED, STILL_SUSPECT

@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from ..base.errors import LabelQualityError, SampleError
 from ..dataset.correction_fields import CORRECTIONS
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.record_parts import COMPLETE
 from ..dataset.run_record import RunRecord
 from ..dataset.verdicts import RESOLVED

@@ -18,7 +18,7 @@ from fiftyone import ViewField as F
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS, strength_name
 from ..dataset.views import group_view, suspect_regions

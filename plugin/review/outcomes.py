@@ -12,7 +12,7 @@ import fiftyone as fo
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.region_patches import update_some_patches
 from ..dataset.region_writes import changed_regions, update_error_types
 from ..dataset.suspect_fields import SUSPECTS

@@ -27,7 +27,7 @@ import fiftyone as fo
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.suspect_fields import ERROR_TYPE
 from ..labels.images import image_size
 from ..runs.collect_edits import collect_edits

@@ -13,7 +13,7 @@ from pymongo import UpdateOne
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.region_patches import update_some_patches
 from ..dataset.region_writes import changed_regions, update_error_types
 from ..dataset.run_record import load_record

@@ -13,7 +13,7 @@ from bson import ObjectId
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.fields import field_name
+from ..dataset.ownership import field_name
 from ..dataset.record_parts import COMPLETE, SuspectPart
 from ..dataset.region_edits import Document, Edits, published_regions, record_deleted, settle_edits
 from ..dataset.run_record import RunRecord, load_record

@@ -11,8 +11,9 @@ import fiftyone as fo
 from ..base.errors import LabelQualityError
 from ..base.timing import StageTimes
 from ..dataset import verdicts
-from ..dataset.fields import delete_fields, indexed_scores, own_fields, write_results
+from ..dataset.fields import delete_fields, indexed_scores, write_results
 from ..dataset.indexes import missing_note
+from ..dataset.ownership import own_fields
 from ..dataset.record_parts import (
     COMPLETE,
     PREDICTED,

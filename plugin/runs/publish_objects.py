@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ..dataset.fields import own_fields
 from ..dataset.indexes import missing_note
 from ..dataset.object_fields import indexed_path, write_objects
+from ..dataset.ownership import own_fields
 from ..dataset.record_parts import COMPLETE, WRITING, ObjectPart
 from ..dataset.run_record import RunRecord, save_record
 from ..dataset.views import WORST_OBJECTS, delete_object_view, restore_views, save_worst_objects, view_name

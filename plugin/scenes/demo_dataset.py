@@ -144,8 +144,8 @@ def _make(name: str, recipe: dict[str, Any], directory: Path, errors: list[Injec
     dataset.save()
     dataset.add_sample_field(TRUTH_FIELD, fo.StringField, description="The error planted in the given mask, if any")
     dataset.add_samples([_sample(directory, *item) for item in enumerate(errors)], progress=False)
-    # The truth is shown beside what the audit finds
-    dataset.app_config.active_fields = fo.ActiveFields(paths=[TRUTH_FIELD])
+    # Nothing until the audit: the truth, "swap" on a tile, would read as what was found. The sidebar has it
+    dataset.app_config.active_fields = fo.ActiveFields(paths=[])
     dataset.info[_MADE_BY] = recipe
     dataset.save()
     return dataset

@@ -180,7 +180,7 @@ def test_the_app_shows_the_saved_view_and_the_truth(audited: Any) -> None:
     assert ranking_view(audited, "lq").name == "lq: worst first"
     audited.delete_saved_view("lq: worst first")
     assert ranking_view(audited).name is None
-    assert audited.app_config.active_fields.paths[:3] == ["planted_error", "lq_quality", "lq_heatmap"]
+    assert audited.app_config.active_fields.paths[:2] == ["lq_quality", "lq_heatmap"]
 
 
 def test_the_app_of_a_dataset_without_runs_shows_it_all(scenes: Path, remove_demo: None) -> None:

@@ -92,7 +92,7 @@ def test_the_images_that_changed_have_saved_views(two_runs: Any, fiftyone: Any) 
 
 def test_the_field_is_the_runs_and_is_replaced_by_the_next_comparison(two_runs: Any) -> None:
     from label_quality import compare_runs, delete_run
-    from label_quality.plugin.dataset.fields import own_fields
+    from label_quality.plugin.dataset.ownership import own_fields
 
     compare_runs(two_runs, "one", "two")
     two_runs.set_values("one_quality", [None, 0.1, 0.1, 0.1, 0.1, 0.1])
