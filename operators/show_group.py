@@ -44,7 +44,7 @@ class ShowGroup(foo.Operator):
 
         Args:
             sample_collection: the dataset, or a view of it
-            group: its title, such as "pillow given as couch"; by default the group with the most evidence
+            group: its title, such as "pillow given as couch"; by default the leading one
             key: the run's key; by default that of the latest run with groups
 
         Returns:
@@ -119,7 +119,7 @@ def _choose_group(form: Form, run: RunRecord) -> None:
     """The choice of a run's issue, and in words what the chosen one means."""
     groups = run.issues
     labels = {group.title: _label(group) for group in groups}
-    title = form.choice("group", "Issue", labels, "The most evidence first", groups[0].title, check=False)
+    title = form.choice("group", "Issue", labels, "The most probable mistakes first", groups[0].title, check=False)
     try:
         form.notice("group", find_group(run.key, groups, title).text)
     except LabelQualityError as error:

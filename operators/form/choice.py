@@ -150,7 +150,7 @@ def _detail(form: Form, dataset: Any, run: RunRecord, name: str) -> None:
         form.choice("error_type", "Type of error", labels, default=Choice.error_type)
     elif name == choices.GROUP:
         labels = {issue.title: f"{issue.title} ({_images(issue.images)})" for issue in run.issues}
-        form.choice("group", "Issue", labels, "The most evidence first", run.issues[0].title, check=False)
+        form.choice("group", "Issue", labels, "The most probable mistakes first", run.issues[0].title, check=False)
 
 
 def _images(count: int) -> str:

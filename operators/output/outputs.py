@@ -9,13 +9,14 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ...plugin.base.console import format_seconds
+from ...plugin.base.words import expected
 from ...plugin.runs.summary import FoundSuspects, ScoredObjects
 from .plain_text import plain
 
 #: Images in the table of an output, and failures listed below it
 _SHOWN_IMAGES = 10
 _SHOWN_FAILURES = 5
-_GROUP_COLUMNS = {"group": "Issue", "regions": "Suspects", "images": "Images", "kind": "Kind"}
+_GROUP_COLUMNS = {"group": "Issue", "regions": "Suspects", "expected": "Probable", "images": "Images", "kind": "Kind"}
 
 
 def summarise(summary: Any) -> dict[str, Any]:
@@ -54,6 +55,7 @@ def group_rows(found: FoundSuspects) -> list[dict[str, Any]]:
         {
             "group": group["title"],
             "regions": int(group["regions"]),
+            **({} if group["expected"] is None else {"expected": expected(group["expected"])}),
             "images": int(group["images"]),
             "kind": group["kind"].replace("_", " "),
         }
@@ -116,7 +118,10 @@ def suspects_message(key: str, scored: int, found: Mapping[str, Any]) -> str:
 def group_table(outputs: types.Object, groups: Sequence[Any]) -> None:
     """The table of the leading issues, where there are any."""
     if groups:
-        table(outputs, "groups", _GROUP_COLUMNS, "Issues, those with the most evidence first")
+        rated = "expected" in groups[0]
+        columns = {name: heading for name, heading in _GROUP_COLUMNS.items() if name != "expected" or rated}
+        most = "probable mistakes" if rated else "evidence"
+        table(outputs, "groups", columns, f"Issues, those with the most {most} first")
 
 
 def left_out(failures: Sequence[str]) -> list[str]:

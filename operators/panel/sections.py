@@ -204,7 +204,7 @@ def _worst_row(image: WorstImage, kinds: Mapping[str, int]) -> dict[str, str]:
 
 
 def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
-    block = layout.card(cards, "groups", "Issues", "Mistakes that repeat; click one to see its suspects")
+    block = layout.card(cards, "groups", "Issues", "What is mistaken for what; click one to see its suspects")
     groups = record.issues[:SHOWN_GROUPS]
     rows = [
         {
@@ -212,17 +212,21 @@ def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
             "kind": words.KIND_NAMES.get(group.kind, group.kind),
             "images": words.count(group.images),
             "regions": words.count(group.regions),
+            **({} if group.expected is None else {"expected": words.expected(group.expected)}),
         }
         for group in groups
     ]
     columns = {"group": "Issue", "kind": "Kind", "images": "Images", "regions": "Suspects"}
+    if groups[0].expected is not None:
+        # What they are sorted by
+        columns["expected"] = "Probable"
     layout.table(
         block,
         "table",
         columns,
         rows,
         events.open_group,
-        numbers=2,
+        numbers=len(columns) - 2,
         tooltips=[group.text for group in groups],
         height=380,
     )

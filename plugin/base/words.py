@@ -55,6 +55,11 @@ def percent(share: float | None) -> str:
     return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %" if value >= 1 else f"{value:.2f} %"
 
 
+def expected(number: float) -> str:
+    """An expected number, as "4.6"; a large one in whole."""
+    return f"{number:.1f}" if number < 9.95 else f"{number:,.0f}"
+
+
 def when(created: str) -> str:
     """The time that a record was made, as "22 Nov 2026, 18:20 UTC"."""
     try:

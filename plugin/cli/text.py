@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..base.console import format_seconds, format_table, short_path
+from ..base.words import expected
 
 if TYPE_CHECKING:
     from ..compare.comparison import Comparison
@@ -52,12 +53,20 @@ def suspects_text(found: FoundSuspects) -> str:
     first = f"{counted(found.regions, 'suspect')} in {counted(found.images, 'image')}: {types}."
     if found.label_miou is not None:
         first += f" Given and suggested labels have a mean IoU of {found.label_miou:.3f}."
-    header = ["kind", "suspects", "images", "share", "issue"]
+    rated = any(group["expected"] is not None for group in found.groups)
+    header = ["kind", "suspects", *(["probable"] if rated else []), "images", "share", "issue"]
     rows = [
-        [group["kind"].replace("_", " "), group["regions"], group["images"], f"{group['share']:.1%}", group["title"]]
+        [
+            group["kind"].replace("_", " "),
+            group["regions"],
+            *([expected(group["expected"] or 0.0)] if rated else []),
+            group["images"],
+            f"{group['share']:.1%}",
+            group["title"],
+        ]
         for group in found.groups
     ]
-    title = "Issues, most evidence first (share is of the given class):"
+    title = f"Issues, the most {'probable mistakes' if rated else 'evidence'} first (share is of the given class):"
     return "\n".join([first, *notes, "", title, "", format_table(header, rows)])
 
 

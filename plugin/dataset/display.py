@@ -140,7 +140,9 @@ def is_missing(dataset: fo.Dataset, key: str, field: str) -> bool:
     return has_group and not any(field in group.paths for group in groups)
 
 
-def hide(dataset: fo.Dataset, key: str, fields: Sequence[str], before: Mapping[str, Any]) -> None:
+def hide(
+    dataset: fo.Dataset, key: str, fields: Sequence[str], before: Mapping[str, Any], successor: str | None = None
+) -> None:
     """Takes back what `show` did.
 
     Args:
@@ -148,13 +150,16 @@ def hide(dataset: fo.Dataset, key: str, fields: Sequence[str], before: Mapping[s
         key: the run's key
         fields: its fields
         before: the `state` before any run, where no other run is left; empty otherwise
+        successor: the run whose fields are shown in place of these, if any
     """
     app, own = dataset.app_config, set(fields)
     dataset.mask_targets = {name: targets for name, targets in dataset.mask_targets.items() if name not in own}
     if app.sidebar_groups is not None:
         app.sidebar_groups = [group for group in app.sidebar_groups if group.name != group_name(key)]
     if app.active_fields is not None:
-        app.active_fields.paths = [path for path in app.active_fields.paths if path not in own]
+        paths = app.active_fields.paths
+        paths = active_for(dataset, successor, paths) if successor else paths
+        app.active_fields.paths = [path for path in paths if path not in own]
     if app.color_scheme is not None:
         scheme = app.color_scheme
         scheme.fields = [entry for entry in scheme.fields or [] if entry["path"] not in own] or None

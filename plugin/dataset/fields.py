@@ -141,9 +141,10 @@ def delete_fields(dataset: fo.Dataset, key: str, keep: Sequence[str] = ()) -> li
         names of the deleted fields
     """
     fields = [name for name in own_fields(dataset, key) if name not in keep]
-    others = [name for name in dataset.get_field_schema() if owner(dataset, name) is not None and name not in fields]
+    others = [one for name in dataset.get_field_schema() if name not in fields and (one := owner(dataset, name))]
     restore = [dataset.get_field(name).info[MARKER].get("before", {}) for name in fields]
-    display.hide(dataset, key, fields, restore[0] if restore and not others else {})
+    successor = others[-1] if others and key not in others else None
+    display.hide(dataset, key, fields, restore[0] if restore and not others else {}, successor)
     # First, and those of fields that are gone: FiftyOne drops them last, so that a kill would leave them for good
     gone = [field_name(key, suffix) for suffix in (*_INDEXED, *SCORES)]
     drop_indexes(dataset, [*fields, *(name for name in gone if not dataset.has_sample_field(name))])

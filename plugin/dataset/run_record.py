@@ -118,7 +118,7 @@ class RunRecord:
         gain: what clean masks are worth; None where it was not measured
         sample: what was drawn to estimate how many errors there are; None where nothing was
         corrections: corrected masks that were loaded; None where there are none
-        issues: suspects by given and suggested class, the most evidence first
+        issues: suspects by given and suggested class, in the order of `issues.find_groups`
         classes: each class before and after all suggestions
         label_miou: mean IoU of the given labels with the suggested ones; None where suspects were not looked for
     """

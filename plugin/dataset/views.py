@@ -11,7 +11,7 @@ from fiftyone.core.utils import to_slug
 
 from ..base.errors import LabelQualityError
 from ..samples.slices import images_of
-from ..suspects.issues import Group, shortened
+from ..suspects.issues import Group, leading_first, shortened
 from . import saved_views
 from .object_fields import OBJECTS
 from .run_record import list_records
@@ -152,7 +152,7 @@ def save_suspect_views(dataset: fo.Dataset, key: str, issues: Sequence[Group]) -
     Args:
         dataset: the dataset
         key: the run's key
-        issues: of the run; the `LEADING_GROUPS` with the most evidence have a view each
+        issues: of the run; the first `LEADING_GROUPS` in their order have a view each
 
     Raises:
         LabelQualityError: the user has a view of one of the names, or the run has no suspects
@@ -173,7 +173,7 @@ def save_suspect_views(dataset: fo.Dataset, key: str, issues: Sequence[Group]) -
     slugs = {one.slug for one in saved_views.listed(dataset)} | {
         to_slug(view_name(key, title)) for title, _, _ in views
     }
-    for issue in sorted(issues, key=lambda issue: -issue.evidence)[:LEADING_GROUPS]:
+    for issue in leading_first(issues)[:LEADING_GROUPS]:
         title = _free_title(slugs, key, issue)
         slugs.add(to_slug(view_name(key, title)))
         given, suggested = issue.given_name, issue.suggested_name

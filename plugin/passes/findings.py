@@ -125,7 +125,12 @@ class Findings:
         """Counts a shard's results."""
         ends = row["counts"].cumsum().tolist()
         for start, end in zip([0, *ends], ends, strict=False):
-            self.tally.update(*(row[name][start:end] for name in ("given", "suggested", "area", "evidence")))
+            columns = [
+                row[name][start:end]
+                for name in ("given", "suggested", "area", "evidence", "probability")
+                if name in row
+            ]
+            self.tally.update(*columns)
         self.class_pixels += row["class_pixels"]
         self.class_images += row["class_images"]
         for kind in row["kind"]:
@@ -165,9 +170,15 @@ class Findings:
         return notes
 
     def issues(self) -> list[Group]:
-        """The regions by given and suggested class, the most evidence first."""
-        names, unlabelled = self.table.names, self.table.unlabelled
-        return find_groups(self.tally, self.class_pixels, self.class_images, names, unlabelled=unlabelled)
+        """The regions by given and suggested class, the most expected mistakes first."""
+        return find_groups(
+            self.tally,
+            self.class_pixels,
+            self.class_images,
+            self.table.names,
+            unlabelled=self.table.unlabelled,
+            rated=self.expected is not None,
+        )
 
     def classes(self) -> list[ClassEffect]:
         """Each class before and after all suggestions."""

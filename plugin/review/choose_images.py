@@ -40,7 +40,7 @@ class Choice:
         worst: how many images, those of the lowest quality
         below: of what quality, which this is above
         error_type: of which leading type of error: ``drop``, ``swap``, ``shift`` or ``other``
-        group: the title of an issue group, such as "car given as road", or None for the one with most evidence
+        group: the title of an issue group, such as "car given as road", or None for the leading one
         tag: that the images have
 
     Raises:

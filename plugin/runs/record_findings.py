@@ -9,7 +9,7 @@ from ..dataset.run_record import RunRecord
 from ..passes.search_suspects import SuspectSearch
 from ..suspects.class_effects import label_miou
 
-#: Issues in the run's record, those of the most evidence: there may be one for every two classes
+#: Issues in the run's record, the leading ones: there may be one for every two classes
 _KEPT_ISSUES = 1000
 
 

@@ -13,7 +13,7 @@ from ..dataset.run_record import RunRecord
 
 #: Images in a summary's ranking; the whole ranking is the view ``<key>: worst first``
 LISTED_WORST = 50
-#: Groups of suspects in a summary, those of the most evidence; the run's record has them all
+#: Groups of suspects in a summary, the leading ones; the run's record has them all
 LISTED_GROUPS = 10
 
 
@@ -43,7 +43,7 @@ class FoundSuspects:
         images: images with at least one
         by_type: regions of each type of error
         label_miou: mean IoU of the given labels with the suggested ones, or None where nothing was looked for
-        groups: the leading groups, as `groups.Group.to_dict` gives them, the most evidence first
+        groups: the leading groups, as `groups.Group.to_dict` gives them, in the order of `issues.find_groups`
         notes: what the user must know about them
     """
 

@@ -6,7 +6,7 @@ tallied image by image in memory of the pairs seen, at most K² of them, and eac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,9 +17,9 @@ from ..base.errors import LabelQualityError
 
 #: What a group may be; the first that applies
 KINDS = ("ambiguous", "false_negative", "systematic", "general")
-#: Evidence is summed in whole steps of 2**-20 nats, so that the order of the sums does not matter
+#: Evidence and probabilities are summed in whole steps of 2**-20 nats or of 1, so that the order does not matter
 _STEPS = 1 << 20
-_REGIONS, _IMAGES, _PIXELS, _EVIDENCE = range(4)
+_REGIONS, _IMAGES, _PIXELS, _EVIDENCE, _EXPECTED = range(5)
 #: From ten times as many pixels on, "by 2,340 %" says less than "24 times"
 _LARGE_GROWTH = 9.0
 #: Characters of a class's name in titles and texts: a longer one is cut
@@ -38,7 +38,7 @@ class GroupTally:
     def __init__(self, classes: int) -> None:
         self.classes = classes
         self._keys = np.zeros(0, np.int64)
-        self._counts = np.zeros((0, 4), np.int64)
+        self._counts = np.zeros((0, 5), np.int64)
 
     @property
     def given(self) -> np.ndarray:
@@ -70,7 +70,19 @@ class GroupTally:
         """Summed evidence of each pair's regions in nats, (pairs,) float64."""
         return self._counts[:, _EVIDENCE] / _STEPS
 
-    def update(self, given: np.ndarray, suggested: np.ndarray, area: np.ndarray, evidence: np.ndarray) -> None:
+    @property
+    def expected(self) -> np.ndarray:
+        """How many of each pair's regions are mistakes, by their probabilities, (pairs,) float64."""
+        return self._counts[:, _EXPECTED] / _STEPS
+
+    def update(
+        self,
+        given: np.ndarray,
+        suggested: np.ndarray,
+        area: np.ndarray,
+        evidence: np.ndarray,
+        probability: np.ndarray | None = None,
+    ) -> None:
         """Adds the regions of one image, all in one call: an image counts once for each pair it has.
 
         The regions of an image are disjoint, so that their pixels add up.
@@ -80,15 +92,17 @@ class GroupTally:
             suggested: (n,) suggested class, another than the given one
             area: (n,) pixels of the region that are given the class, at least 1
             evidence: (n,) nats
+            probability: (n,) that the region is a mistake of the mask, in [0, 1]; None where it is not known
 
         Raises:
             ValueError: the arrays differ in length; a region is not of two classes, is empty or without finite evidence
         """
         given, suggested, area = (np.asarray(column, np.int64) for column in (given, suggested, area))
         evidence = np.asarray(evidence, np.float64)
-        self._check(given, suggested, area, evidence)
-        steps = np.rint(evidence * _STEPS).astype(np.int64)
-        counts = np.stack([np.ones_like(area), np.ones_like(area), area, steps], axis=1)
+        probability = np.zeros(area.shape) if probability is None else np.asarray(probability, np.float64)
+        self._check(given, suggested, area, evidence, probability)
+        steps = [np.rint(column * _STEPS).astype(np.int64) for column in (evidence, probability)]
+        counts = np.stack([np.ones_like(area), np.ones_like(area), area, *steps], axis=1)
         keys, counts = _summed(given * self.classes + suggested, counts)
         counts[:, _IMAGES] = 1
         self._add(keys, counts)
@@ -126,8 +140,15 @@ class GroupTally:
     def _add(self, keys: np.ndarray, counts: np.ndarray) -> None:
         self._keys, self._counts = _summed(np.concatenate([self._keys, keys]), np.concatenate([self._counts, counts]))
 
-    def _check(self, given: np.ndarray, suggested: np.ndarray, area: np.ndarray, evidence: np.ndarray) -> None:
-        shapes = {column.shape for column in (given, suggested, area, evidence)}
+    def _check(
+        self,
+        given: np.ndarray,
+        suggested: np.ndarray,
+        area: np.ndarray,
+        evidence: np.ndarray,
+        probability: np.ndarray,
+    ) -> None:
+        shapes = {column.shape for column in (given, suggested, area, evidence, probability)}
         if shapes != {(given.size,)}:
             raise ValueError(f"Expected one value for each region, but got arrays of the shapes {sorted(shapes)}.")
         for name, column in (("given", given), ("suggested", suggested)):
@@ -139,6 +160,8 @@ class GroupTally:
             raise ValueError(f"Expected regions of at least 1 pixel, but got {area.tolist()}.")
         if not np.isfinite(evidence).all():
             raise ValueError(f"Expected finite evidence, but got {evidence.tolist()}.")
+        if not ((probability >= 0) & (probability <= 1)).all():
+            raise ValueError(f"Expected probabilities in [0, 1], but got {probability.tolist()}.")
 
 
 @dataclass(frozen=True)
@@ -199,6 +222,7 @@ class Group:
         kind: ``ambiguous``, ``false_negative``, ``systematic`` or ``general``
         title: "pillow given as couch", for pillows (suggested) that the masks call couch (given)
         text: a sentence on what it is
+        expected: how many of the regions are mistakes of the masks, by their probabilities; None where they have none
     """
 
     given: int
@@ -214,6 +238,7 @@ class Group:
     kind: str
     title: str
     text: str
+    expected: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The group as values of strict JSON."""
@@ -228,6 +253,7 @@ def find_groups(
     *,
     unlabelled: int | None = None,
     rules: GroupRules = DEFAULT_RULES,
+    rated: bool = False,
 ) -> list[Group]:
     """The issue groups of a dataset.
 
@@ -242,9 +268,11 @@ def find_groups(
         names: K names; distinct ones, as a `ClassTable` has them, keep the titles apart
         unlabelled: index of the class where unlabelled things are; suggesting it is never a false negative
         rules: the thresholds
+        rated: whether the regions have probabilities
 
     Returns:
-        A group for each pair with a region, the largest evidence first; equal ones by given, then suggested class.
+        A group for each pair with a region: where they are rated, the most expected mistakes first, as a group is one
+        decision on all of them; else, and of equal ones, the largest evidence; then by given, then suggested class.
 
     Raises:
         ValueError: a class has fewer pixels than its regions, or the arguments differ in the number of classes
@@ -281,9 +309,15 @@ def find_groups(
                 kind=kind,
                 title=f"{short[suggested]} given as {short[given]}",
                 text=_text(kind, short[given], short[suggested], there, back, share, growth),
+                expected=float(tally.expected[row]) if rated else None,
             )
         )
-    return sorted(groups, key=lambda group: -group.evidence)
+    return leading_first(groups)
+
+
+def leading_first(groups: Iterable[Group]) -> list[Group]:
+    """The groups in the order of `find_groups`: the most expected mistakes first, then the most evidence."""
+    return sorted(groups, key=lambda group: (-(group.expected or 0.0), -group.evidence))
 
 
 def shortened(name: str) -> str:
@@ -314,9 +348,9 @@ def check_totals(tally: GroupTally, class_pixels: np.ndarray, names: Sequence[st
 
 
 def _summed(keys: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct keys, ascending, and the sums (distinct, 4) of their rows of counts."""
+    """The distinct keys, ascending, and the sums (distinct, columns) of their rows of counts."""
     distinct, position = np.unique(keys, return_inverse=True)
-    sums = np.zeros((distinct.size, 4), np.int64)
+    sums = np.zeros((distinct.size, counts.shape[1]), np.int64)
     np.add.at(sums, position.reshape(-1), counts)
     return distinct, sums
 

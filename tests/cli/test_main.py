@@ -172,9 +172,9 @@ def test_suspects_are_told_and_found_again_with_other_thresholds(folder: Path, c
     assert lines[3].startswith("1 suspect in 1 image: 1 ")
     assert "Given and suggested labels have a mean IoU of 0." in lines[3]
     assert lines[4].startswith("Note: No unlabelled class is known, so no suspect can be a Drop; `unlabelled` names it")
-    assert lines[6] == "Issues, most evidence first (share is of the given class):"
-    assert lines[8].split() == ["kind", "suspects", "images", "share", "issue"]
-    assert lines[10].split()[1:3] == ["1", "1"] and lines[10].split()[-3:-1] == ["given", "as"]
+    assert lines[6] == "Issues, the most probable mistakes first (share is of the given class):"
+    assert lines[8].split() == ["kind", "suspects", "probable", "images", "share", "issue"]
+    assert lines[10].split()[1:4:2] == ["1", "1"] and lines[10].split()[-3:-1] == ["given", "as"]
     for path in (folder / "soft").iterdir():
         path.unlink()
     status, out, err = label_quality(capsys, "suspects", "street", "--max-regions", "all", "--workers", "1")

@@ -130,6 +130,7 @@ def test_two_keys_live_side_by_side_and_both_can_be_deleted(fields, dataset, tab
     alone = dataset.values("a_quality")
     _, names = write(fields, dataset, table, columns, "b", seed=2)
     assert dataset.values("a_quality") == alone
+    assert dataset.app_config.active_fields.paths == ["b_quality", "b_heatmap"]
     first, second = order
     fields.delete_fields(dataset, first)
     assert len(fields.own_fields(dataset, second)) == len(names)
@@ -138,6 +139,20 @@ def test_two_keys_live_side_by_side_and_both_can_be_deleted(fields, dataset, tab
     assert f"{second}_prediction" in dataset.mask_targets
     fields.delete_fields(dataset, second)
     assert snapshot(dataset) == before
+
+
+def test_fields_of_a_chosen_run_are_drawn_in_place_of_those_of_another(fields, dataset, table, columns):
+    from label_quality.plugin.dataset.display import active_for
+
+    write(fields, dataset, table, columns, "a", seed=1)
+    less = fields.Columns(columns.scores, ("heatmap",))
+    write(fields, dataset, table, less, "b", seed=2)
+    active = ["index", "a_flags", "a_quality", "b_quality", "ground_truth", "a_heatmap"]
+    # The second run has no flags, and what is no run's stays
+    assert active_for(dataset, "b", active) == ["index", "b_quality", "ground_truth", "b_heatmap"]
+    assert active_for(dataset, "a", active) == ["index", "a_flags", "a_quality", "ground_truth", "a_heatmap"]
+    # A user who draws none of them is left alone
+    assert active_for(dataset, "b", ["index"]) == ["index"]
 
 
 def test_settings_of_the_user_stay(fields, fiftyone, dataset, table, columns):

@@ -61,6 +61,22 @@ def test_counts_by_hand():
     assert tally.gained().tolist() == [3, 115, 1, 0]
 
 
+def test_the_most_expected_mistakes_lead_where_regions_are_rated():
+    tally = GroupTally(4)
+    tally.update([WALL, COUCH, COUCH], [COUCH, WALL, PILLOW], [5, 5, 5], [90.0, 2.0, 1.0], [0.5, 0.25, 0.75])
+    tally.update([COUCH], [WALL], [5], [1.0], [0.75])
+    assert tally.expected.tolist() == [0.5, 1.0, 0.75]
+    rated = find_groups(tally, PIXELS, IMAGES, NAMES, rated=True)
+    assert [(one.title, one.expected) for one in rated] == [
+        ("wall given as couch", 1.0),
+        ("pillow given as couch", 0.75),
+        ("couch given as wall", 0.5),
+    ]
+    by_evidence = find_groups(tally, PIXELS, IMAGES, NAMES)
+    assert [one.title for one in by_evidence] == ["couch given as wall", "wall given as couch", "pillow given as couch"]
+    assert {one.expected for one in by_evidence} == {None}
+
+
 def test_no_region_gives_no_group():
     for tally in (GroupTally(4), tally_of([[], []])):
         assert rows(tally) == []
@@ -122,6 +138,7 @@ def test_small_integer_arrays_and_empty_lists_are_taken():
         (([1], [4], [5], [1.0]), r"each suggested class in 0\.\.3, but got \[4\]"),
         (([1], [2], [0], [1.0]), r"at least 1 pixel, but got \[0\]"),
         (([1], [2], [5], [np.nan]), r"finite evidence, but got \[nan\]"),
+        (([1], [2], [5], [1.0], [1.5]), r"probabilities in \[0, 1\], but got \[1\.5\]"),
         (([1], [2], [5, 6], [1.0]), r"one value for each region, but got arrays of the shapes \[\(1,\), \(2,\)\]"),
     ],
 )

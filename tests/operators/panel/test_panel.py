@@ -196,7 +196,7 @@ def test_a_run_without_suspects_offers_to_find_them(call: Call, audited: Any) ->
     save_record(audited, record)
     text = shown(call("on_load"))
     assert "No suspects were looked for yet." in text
-    assert "Mistakes that repeat; click one" not in text
+    assert "What is mistaken for what; click one" not in text
     assert "Pixels flagged" in text
     assert "by confident learning" in text
     assert "Leading suspect" not in text
