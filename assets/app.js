@@ -28,6 +28,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
   let place = null; // The sample that is open, null where none is
   let waitingSince = 0;
   let leaving = null; // The first tile of the grid's view that another one is to follow
+  let counted = ""; // What the grid counts: samples, patches, groups
   let changed = false; // Whether the grid behind the open sample shows what is no longer there
 
   const modal = () => document.querySelector("[data-cy=modal]");
@@ -232,6 +233,13 @@ Where a suspect is open, a line below the image names the keys and how far the r
   });
 
   setInterval(() => {
+    const unit = ((document.querySelector("[data-cy=entry-counts]") || {}).textContent || "").match(/[a-z]+/g);
+    const count = unit ? unit[unit.length - 1] : counted;
+    if (counted.startsWith("patch") && !count.startsWith("patch")) {
+      const callback = ({ result }) => result && executeOperator(`${PLUGIN}/mend_sidebar`, result);
+      executeOperator(`${PLUGIN}/sidebar_groups`, {}, { callback });
+    }
+    counted = count;
     const now = openSample();
     if (now === place) return;
     place = now;
@@ -339,6 +347,31 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
-  const operators = [ShowReview, OpenInNextView, RefreshPanel, TellMaskColors, ToggleLayer];
+  /** Gives the sidebar the dataset's groups again, after a view of patches.
+
+  The page keeps a group's fields that the patches have, and puts all others into the groups of a dataset without any:
+  the run's fields are torn apart, and the heatmap, then before the suspects, is drawn on top of them. */
+  class MendSidebar extends Operator {
+    get config() {
+      return new OperatorConfig({ name: "mend_sidebar", label: "Mend the sidebar", unlisted: true });
+    }
+
+    async execute({ params: { groups }, state: app }) {
+      const definition = window.__fos__.sidebarGroupsDefinition(false);
+      const there = await app.snapshot.getPromise(definition);
+      if (!groups.length) return;
+      // What no group of the dataset has, such as a field made since, stays where the page has put it
+      const listed = new Set(groups.flatMap(({ paths }) => paths));
+      const left = there.map((one) => ({ ...one, paths: one.paths.filter((path) => !listed.has(path)) }));
+      const whole = groups.map(({ name, paths }) => {
+        const before = left.find((one) => one.name === name);
+        return { expanded: true, ...before, name, paths: [...paths, ...(before ? before.paths : [])] };
+      });
+      const named = new Set(groups.map(({ name }) => name));
+      app.set(definition, [...whole, ...left.filter(({ name }) => !named.has(name))]);
+    }
+  }
+
+  const operators = [ShowReview, OpenInNextView, RefreshPanel, TellMaskColors, ToggleLayer, MendSidebar];
   for (const operator of operators) registerOperator(operator, PLUGIN);
 })();

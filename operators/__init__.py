@@ -25,6 +25,7 @@ from .score_label_quality import ScoreLabelQuality
 from .score_objects import ScoreObjects
 from .send_to_annotation import SendToAnnotation
 from .show_group import ShowGroup
+from .sidebar_groups import SidebarGroups
 from .tag_for_relabelling import TagForRelabelling, UntagRelabelling
 from .write_corrected_masks import WriteCorrectedMasks
 from .write_report import WriteReport
@@ -42,6 +43,7 @@ def register(plugin: Any) -> None:
         ShowGroup,
         ReviewSuspects,
         ReviewState,
+        SidebarGroups,
         ReviewShown,
         OrderSuspects,
         TagForRelabelling,

@@ -14,9 +14,11 @@ from ..output.plain_text import plain
 from . import layout, plots
 from . import text as words
 
-#: Rows of the tables, which scroll: each is drawn again with every click, and a button leads to all
-SHOWN_GROUPS = 20
-SHOWN_WORST = 20
+#: Rows of the tables, all in sight: each is drawn again with every click, and a button leads to the others
+SHOWN_GROUPS = 10
+SHOWN_WORST = 10
+#: Pixels that they take where no cell has more than a line
+_TABLE_HEIGHT = 480
 #: Order of the bars by type of error
 TYPE_ORDER = ("drop", "swap", "shift", "other")
 _CARD_WIDTH = 400
@@ -194,7 +196,7 @@ def _worst(cards: types.Object, record: RunRecord, events: Events) -> None:
     columns = {"image": "Image", "suspect": "Leading suspect", "quality": "Quality"}
     if not types_of(record):
         columns.pop("suspect")
-    layout.table(block, "images", columns, rows, events.open_worst, numbers=1)
+    layout.table(block, "images", columns, rows, events.open_worst, numbers=1, height=_TABLE_HEIGHT)
     layout.button(block, "all", "Show all in the grid, worst first", events.show_worst_first, "sort")
 
 
@@ -228,7 +230,7 @@ def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
         events.open_group,
         numbers=len(columns) - 2,
         tooltips=[group.text for group in groups],
-        height=380,
+        height=_TABLE_HEIGHT,
     )
     others = len(record.issues) - len(groups)
     if others > 0:

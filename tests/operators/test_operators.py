@@ -27,6 +27,7 @@ OPERATORS = (
     "show_group",
     "review_suspects",
     "review_state",
+    "sidebar_groups",
     "review_shown",
     "order_suspects",
     "tag_for_relabelling",

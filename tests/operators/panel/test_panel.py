@@ -389,7 +389,7 @@ def test_it_opens_in_well_under_a_second_at_20000_images(call: Call, audited: An
     text = shown(context)
     assert "20,000" in text
     assert len(text) < 200_000
-    assert "Show one of 980 others…" in text
+    assert "Show one of 990 others…" in text
     assert text.count("name.png") == 20
     (asked,) = requests(call("show_groups", state()), "prompt_user_for_operation")
     assert asked["operator_uri"] == f"{PLUGIN}/show_group"
