@@ -19,7 +19,8 @@ import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionError, ExecutionResult
 from fiftyone.operators.message import GeneratedMessage, MessageType
 
-from ..plugin.base.console import TerminalProgress
+from ..plugin.base.console import TerminalProgress, time_left
+from ..plugin.base.course import Course
 from ..plugin.base.database_errors import database_errors, explain
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.progress import Progress, silent
@@ -127,7 +128,7 @@ class EngineOperator(foo.Operator, ABC):
                 database_errors(),
                 kept_alive(lambda label, share: ctx.set_progress(progress=share, label=label)) as show,
             ):
-                return self.run(ctx, throttled(show))
+                return self.run(ctx, Throttled(show))
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
 
@@ -242,16 +243,9 @@ def watch(work: Work, future: Future[dict[str, Any]]) -> Iterator[tuple[str, flo
 
     Closing the iterator stops the work at its next report.
     """
-    latest: tuple[str, float | None] = ("Starting", None)
     shown: tuple[str, float | None] | None = None
     shown_at = 0.0
-    stopped = threading.Event()
-
-    def progress(stage: str, done: int, total: int) -> None:
-        nonlocal latest
-        if stopped.is_set():
-            raise RunStopped
-        latest = describe(stage, done, total)
+    progress = _Watched()
 
     def target() -> None:
         try:
@@ -264,12 +258,12 @@ def watch(work: Work, future: Future[dict[str, Any]]) -> Iterator[tuple[str, flo
     threading.Thread(target=target, name="label-quality-run", daemon=True).start()
     try:
         while not future.done():
-            if latest != shown or time.monotonic() - shown_at > HEARTBEAT:
-                shown, shown_at = latest, time.monotonic()
+            if progress.latest != shown or time.monotonic() - shown_at > HEARTBEAT:
+                shown, shown_at = progress.latest, time.monotonic()
                 yield shown
             wait([future], timeout=INTERVAL)
     finally:
-        stopped.set()
+        progress.stopped.set()
 
 
 @contextlib.contextmanager
@@ -302,26 +296,54 @@ def kept_alive(show: Show) -> Iterator[Show]:
         thread.join()
 
 
-def throttled(show: Show) -> Progress:
+class Reports:
+    """Reports of progress as a label and a share: of the whole run where its stages are known, else of the stage."""
+
+    def __init__(self) -> None:
+        self._course: Course | None = None
+
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        """Shows how far the whole run is, whose stages these are."""
+        self._course = Course(seconds)
+
+    def describe(self, stage: str, done: int, total: int) -> tuple[str, float | None]:
+        """The label and the share in [0, 1] of a report, None where that is not known."""
+        label = f"{stage}: {done:,} of {total:,}" if total > 1 else stage
+        if self._course is not None:
+            standing = self._course.at(stage, done, total)
+            return f"{label} · {time_left(standing.left)}", standing.share
+        return label, min(done / total, 1.0) if total > 0 else None
+
+
+class _Watched(Reports):
+    """A `Progress` whose last report somebody else looks at; it ends the work once nobody does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latest: tuple[str, float | None] = ("Starting", None)
+        self.stopped = threading.Event()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if self.stopped.is_set():
+            raise RunStopped
+        self.latest = self.describe(stage, done, total)
+
+
+class Throttled(Reports):
     """A `Progress` that shows a stage's first and last report, and others at most every `INTERVAL` seconds."""
-    last_stage, shown_at = "", 0.0
 
-    def progress(stage: str, done: int, total: int) -> None:
-        nonlocal last_stage, shown_at
+    def __init__(self, show: Show) -> None:
+        super().__init__()
+        self._show = show
+        self._stage, self._shown_at = "", 0.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if stage == last_stage and done < total and now - shown_at < INTERVAL:
+        described = self.describe(stage, done, total)
+        if stage == self._stage and done < total and now - self._shown_at < INTERVAL:
             return
-        last_stage, shown_at = stage, now
-        show(*describe(stage, done, total))
-
-    return progress
-
-
-def describe(stage: str, done: int, total: int) -> tuple[str, float | None]:
-    """A report as a label and the share done, None where the number of steps is not known."""
-    if total <= 0:
-        return stage, None
-    return (f"{stage}: {done} of {total}" if total > 1 else stage), min(done / total, 1.0)
+        self._stage, self._shown_at = stage, now
+        self._show(*described)
 
 
 def colors_of(dataset: Any) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from .engine.config import Execution
 from .engine.engine import running_on
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES, PredictionConfig
+from .runs.forecast import announce
 from .runs.housekeeping import remove, remove_begun
 from .runs.predict import predict, use_predictions
 from .runs.publish import publish, publish_suspects
@@ -85,6 +86,7 @@ def audit_labels(
     with database_errors(), running_on(Execution.asked(where)):
         prediction_config.check()
         with open_run(collection, label_field, Request(**request), progress) as run:
+            announce(run, prediction_config, suspects=wanted is not None)
             predictions = predict(run, prediction_config, score_config)
             scores = score(run, predictions, score_config)
             found = search(run, scores, wanted)
@@ -121,6 +123,7 @@ def compute_predictions(
     with database_errors(), running_on(Execution.asked(where)):
         prediction_config.check()
         with open_run(collection, label_field, Request(**request), progress) as run:
+            announce(run, prediction_config, scored=False)
             predictions = predict(run, prediction_config)
             return summarise(run.dataset, publish(run, draw_masks(run, predictions)))
 
@@ -156,6 +159,7 @@ def score_label_quality(
     with database_errors(), running_on(Execution.asked(where)):
         record = load_record(root_of(collection), predictions or request.get("key", Request.key))
         with open_run(collection, label_field, Request(**request), progress) as run:
+            announce(run, suspects=wanted is not None)
             scores = score(run, use_predictions(run, record), score_config)
             found = search(run, scores, wanted)
             return summarise(run.dataset, publish(run, scores, found))

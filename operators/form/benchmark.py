@@ -29,7 +29,7 @@ from ..output.benchmark_text import KINDS
 from . import forms
 from . import prediction as prediction_form
 from . import score as score_form
-from .estimates import describe_benchmark, engine
+from .estimates import describe_benchmark, engine, size_of
 from .forms import Form, when
 from .parameters import to_arguments
 
@@ -111,7 +111,7 @@ def fill(form: Form) -> None:
     config = form.config(CrossValidation, fallback="how")
     if isinstance(config, CrossValidation):
         prediction_form.check_folds(form, config, samples, images)
-    _plan(form, images, len(kinds) or 1)
+    _plan(form, samples, images, len(kinds) or 1)
 
 
 def _truth(form: Form, samples: Any, label_field: str) -> str | None:
@@ -241,7 +241,7 @@ def _errors(form: Form, kind: str, rate: Any, images: int) -> int:
     return errors
 
 
-def _plan(form: Form, images: int, kinds: int) -> None:
+def _plan(form: Form, samples: Any, images: int, kinds: int) -> None:
     """Checks everything together, and says what will be done and how long it takes, if nothing is wrong."""
     if not form.valid:
         return
@@ -252,7 +252,7 @@ def _plan(form: Form, images: int, kinds: int) -> None:
     try:
         _, _, config = asked(to_engine(form.ctx.params))
         audits = [config.cross_validation(architecture) for architecture in config.architectures]
-        form.notice("plan", describe_benchmark(presets, audits, images, kinds))
+        form.notice("plan", describe_benchmark(presets, audits, images, kinds, size_of(samples)))
     except LabelQualityError as error:
         # The form asks for several architectures; what the engine says is of one of them
         form.fail_as(LabelQualityError(str(error).replace("`architecture`", "`architectures`")), fallback="how")

@@ -10,24 +10,25 @@ from typing import Any
 
 from ...plugin.base.console import format_seconds
 from ...plugin.models.config import ModelSource
+from ...plugin.runs.forecast import first_size, forecast
 from ...plugin.training.config import CrossValidation
 
+Size = tuple[int, int]
+
+#: Seconds of a run that are no stage's
+_STARTING = 2.0
 #: Longest wait for torch's first import: a form without an estimate is better than one that hangs
 _PATIENCE = 4.0
-#: Scoring a 360 × 480 image of 12 classes from its file, maps included: measured on two cores with other work on them
-_SCORING = 0.25
-#: CPU seconds a megapixel of DeepLabV3+ and U-Net with a ResNet-50 encoder, measured on one core
-_MODEL = 3.1
-#: Longest side and aspect of images that nothing is known of
-_SIDE, _SHAPE = 640, 0.75
 
 
-def describe_cross_validation(config: CrossValidation, images: int) -> str:
-    """One sentence on the training ahead, with its time once torch is imported.
+def describe_cross_validation(config: CrossValidation, images: int, size: Size, scored: bool) -> str:
+    """One sentence on the training ahead, with the run's time once torch is imported.
 
     Args:
         config: the parameters
         images: number of images with a mask
+        size: (height, width) of one
+        scored: whether the run scores them too, and looks for suspects
 
     Raises:
         LabelQualityError: there is no such device here
@@ -38,8 +39,8 @@ def describe_cross_validation(config: CrossValidation, images: int) -> str:
     presets = engine()
     if presets is None:
         return f"{what}, and each predicts the images that it has not seen."
-    seconds = presets.estimate_seconds(config, images, config.device)
-    return f"{what} {_with_preset(presets, config)}; about {format_seconds(seconds)}."
+    seconds = sum(forecast(images, size, config, scored, scored).values())
+    return f"{what} {_with_preset(presets, config)}; {_about(seconds)}."
 
 
 def describe_gain(config: CrossValidation, images: int, repeats: int) -> str:
@@ -56,10 +57,10 @@ def describe_gain(config: CrossValidation, images: int, repeats: int) -> str:
     if presets is None:
         return f"{what}."
     seconds = trainings * presets.estimate_seconds(config, images, config.device)
-    return f"{what} {_with_preset(presets, config)}; about {format_seconds(seconds)}."
+    return f"{what} {_with_preset(presets, config)}; {_about(seconds)}."
 
 
-def describe_benchmark(presets: Any, audits: Sequence[CrossValidation], images: int, kinds: int) -> str:
+def describe_benchmark(presets: Any, audits: Sequence[CrossValidation], images: int, kinds: int, size: Size) -> str:
     """One sentence on the audits ahead, with their time.
 
     Args:
@@ -67,30 +68,33 @@ def describe_benchmark(presets: Any, audits: Sequence[CrossValidation], images: 
         audits: the predictions of each architecture
         images: number of images with a mask
         kinds: number of kinds of errors, each of which is audited by itself
+        size: (height, width) of an image
     """
     number = kinds * len(audits)
-    seconds = number * images * _SCORING
-    seconds += kinds * sum(presets.estimate_seconds(one, images, one.device) for one in audits)
+    seconds = kinds * sum(sum(forecast(images, size, one).values()) for one in audits)
     each = f"each of which trains {audits[0].folds} models {_with_preset(presets, audits[0])}"
-    return f"{number} audit{'s' * (number != 1)} of {images} images, {each}; about {format_seconds(seconds)}."
+    return f"{number} audit{'s' * (number != 1)} of {images} images, {each}; {_about(seconds)}."
 
 
-def describe_scoring(images: int) -> str:
+def describe_scoring(images: int, size: Size) -> str:
     """One sentence on scoring stored predictions.
 
     Args:
         images: number of images with a mask
+        size: (height, width) of one
     """
-    seconds = max(2.0, images * _SCORING)
-    return f"{images} images will be scored with the stored predictions; about {format_seconds(seconds)}."
+    seconds = sum(forecast(images, size, suspects=True).values())
+    return f"{images:,} images will be scored with the stored predictions; {_about(seconds)}."
 
 
-def describe_model(config: ModelSource, images: int) -> str:
+def describe_model(config: ModelSource, images: int, size: Size, scored: bool) -> str:
     """One sentence on predicting with the user's model, with the time that a model of usual size takes.
 
     Args:
         config: the parameters
         images: number of images with a mask
+        size: (height, width) of one
+        scored: whether the run scores them too, and looks for suspects
 
     Raises:
         LabelQualityError: there is no such device here
@@ -99,11 +103,17 @@ def describe_model(config: ModelSource, images: int) -> str:
     presets = engine()
     if presets is None:
         return f"{what}."
-    side = config.input_size or _SIDE
-    seconds = images * (
-        _SCORING + side * side * _SHAPE / 1e6 * _MODEL / presets.speed(presets.torch_device(config.device))
-    )
-    return f"{what}; about {format_seconds(seconds)} for a model with a ResNet-50 encoder."
+    seconds = sum(forecast(images, size, config, scored, scored).values())
+    return f"{what}; {_about(seconds)} for a model with a ResNet-50 encoder."
+
+
+def size_of(samples: Any) -> Size:
+    """Height and width of the first image of a dataset or view."""
+    return first_size(samples.limit(1).values("filepath"))
+
+
+def _about(seconds: float) -> str:
+    return f"about {format_seconds(_STARTING + seconds)}"
 
 
 def _with_preset(presets: Any, config: CrossValidation) -> str:

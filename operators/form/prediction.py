@@ -17,7 +17,7 @@ from ...plugin.predictions.config import PREDICTION_SOURCES, FilesSource
 from ...plugin.runs.request import Stages
 from ...plugin.samples.checks import segmentation_fields
 from ...plugin.training.config import CrossValidation
-from .estimates import describe_cross_validation, describe_model, describe_scoring, engine
+from .estimates import describe_cross_validation, describe_model, describe_scoring, engine, size_of
 from .forms import Form, fields_of, run_labels
 
 _SIZES = ("input_size", "tile", "batch_size", "device")
@@ -74,8 +74,16 @@ def cross_validation(form: Form, samples: Any, several: bool = False) -> None:
     _training(form, several)
 
 
-def check(form: Form, chosen: str, samples: Any, images: int) -> None:
-    """Checks the source's inputs together, and says what will happen if nothing is wrong."""
+def check(form: Form, chosen: str, samples: Any, images: int, scored: bool = True) -> None:
+    """Checks the source's inputs together, and says what will happen if nothing is wrong.
+
+    Args:
+        form: the form
+        chosen: the source
+        samples: the dataset or view to work on
+        images: how many of them have a mask
+        scored: whether the run scores them too
+    """
     if chosen not in PREDICTION_SOURCES:
         return
     config = form.config(PREDICTION_SOURCES[chosen], fallback="source")
@@ -86,15 +94,17 @@ def check(form: Form, chosen: str, samples: Any, images: int) -> None:
     try:
         if (form.value("encoder") or form.value("architecture")) and engine() is not None:
             config.check()
-        form.notice("plan", _plan(config, images))
+        form.notice("plan", _plan(config, images, size_of(samples), scored))
     except LabelQualityError as error:
         form.fail_as(error, fallback="device")
 
 
-def _plan(config: Any, images: int) -> str:
+def _plan(config: Any, images: int, size: tuple[int, int], scored: bool) -> str:
     if isinstance(config, CrossValidation):
-        return describe_cross_validation(config, images)
-    return describe_model(config, images) if isinstance(config, ModelSource) else describe_scoring(images)
+        return describe_cross_validation(config, images, size, scored)
+    if isinstance(config, ModelSource):
+        return describe_model(config, images, size, scored)
+    return describe_scoring(images, size)
 
 
 def check_folds(form: Form, config: CrossValidation, samples: Any, images: int) -> None:

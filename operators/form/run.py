@@ -10,7 +10,7 @@ from ...plugin.suspects.config import SuspectConfig
 from . import forms
 from . import prediction as prediction_form
 from . import score as score_form
-from .estimates import describe_scoring
+from .estimates import describe_scoring, size_of
 from .forms import Form
 
 
@@ -43,9 +43,9 @@ def fill(form: Form, predict: bool, score: bool) -> None:
         form.config(ScoreConfig, fallback="scores")
         form.config(SuspectConfig, fallback="suspects")
     if source is not None:
-        prediction_form.check(form, source, samples, images)
+        prediction_form.check(form, source, samples, images, score)
     elif form.valid:
-        form.notice("plan", describe_scoring(images))
+        form.notice("plan", describe_scoring(images, size_of(samples)))
 
 
 def _advanced(form: Form, source: str | None, samples: Any, score: bool) -> None:

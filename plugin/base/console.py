@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from tabulate import tabulate
 from tqdm import tqdm
 
+from .course import Course, Standing
+
 #: Seconds between two lines of one stage where the output is a file
 _LINE_EVERY = 30.0
+#: The bar of a whole run, for tqdm
+_WHOLE = "{percentage:3.0f}%|{bar:20}| {desc}"
 
 
 class TerminalProgress:
-    """A `Progress` that draws a bar a stage on a terminal; into a file it writes a line when a stage ends.
+    """A `Progress` that draws a bar on a terminal, of the whole run where its stages are known, else one a stage.
+
+    Into a file it writes a line when a stage ends.
 
     Args:
         stream: where to; standard error by default
@@ -27,11 +33,20 @@ class TerminalProgress:
         self._bar: tqdm | None = None
         self._stage = ""
         self._done = self._total = 0
+        self._course: Course | None = None
+        self._standing: Standing | None = None
         self._began = self._written = self._last = time.time()
 
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        """Shows how far the whole run is, whose stages these are."""
+        self.close()
+        self._course = Course(seconds)
+
     def __call__(self, stage: str, done: int, total: int) -> None:
+        if self._course is not None:
+            self._standing = self._course.at(stage, done, total)
         if stage != self._stage:
-            self._end()
+            self._end_stage()
             # A stage reports when its first piece is done: it began when the one before it ended
             self._stage, self._began, self._written = stage, self._last, self._last
         self._done, self._total, self._last = done, total, time.time()
@@ -41,30 +56,46 @@ class TerminalProgress:
             self._write_line()
 
     def close(self) -> None:
-        """Ends the current stage."""
-        self._end()
+        """Ends the current stage, and the run."""
+        self._end_stage()
+        self._close_bar()
+        self._course = self._standing = None
         self._last = time.time()
 
-    def _end(self) -> None:
+    def _end_stage(self) -> None:
+        if self._bar is None:
+            if self._stage:
+                self._write_line()
+        elif self._course is None:
+            self._close_bar()
+        self._stage = ""
+
+    def _close_bar(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        elif self._stage:
-            self._write_line()
-        self._stage = ""
 
     def _draw(self) -> None:
+        whole = self._standing is not None
         if self._bar is None:
             size = {"dynamic_ncols": True} if _has_size(self._stream) else {"ncols": 80, "nrows": 24}
-            self._bar = tqdm(total=self._total, desc=self._stage, file=self._stream, **size)
+            look = {"bar_format": _WHOLE, "total": 1.0} if whole else {"total": self._total, "desc": self._stage}
+            self._bar = tqdm(file=self._stream, **look, **size)
             self._bar.start_t = self._bar.last_print_t = self._began
-        self._bar.total = self._total
-        self._bar.update(self._done - self._bar.n)
+        if self._standing is None:
+            self._bar.total = self._total
+            self._bar.update(self._done - self._bar.n)
+        else:
+            stage = f"{self._stage} {self._done} of {self._total}, {time_left(self._standing.left)}"
+            self._bar.set_description_str(stage, refresh=False)
+            self._bar.update(self._standing.share - self._bar.n)
 
     def _write_line(self) -> None:
         self._written = self._last
-        spent = format_seconds(self._last - self._began)
-        print(f"{self._stage}: {self._done} of {self._total}, {spent}", file=self._stream, flush=True)
+        line = f"{self._stage}: {self._done} of {self._total}, {format_seconds(self._last - self._began)}"
+        if self._standing is not None and self._done < self._total:
+            line += f" ({self._standing.share:.0%} of the run, {time_left(self._standing.left)})"
+        print(line, file=self._stream, flush=True)
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -83,6 +114,13 @@ def format_seconds(seconds: float) -> str:
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def time_left(seconds: float) -> str:
+    """How long something will still take, no more exact than such a forecast is: ``about 40 s left``."""
+    if seconds < 10:
+        return "some seconds left"
+    return f"about {format_seconds(5 * round(seconds / 5))} left"
 
 
 def short_path(path: str) -> str:

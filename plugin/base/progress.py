@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -14,6 +15,18 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int) -> None:
     """Shows nothing: the default of every engine function."""
+
+
+def expect(progress: Progress, seconds: Mapping[str, float]) -> None:
+    """Says which stages come, to a `Progress` that has a method ``expect``, so that it can show one share of all.
+
+    Args:
+        progress: whom to tell
+        seconds: name of each stage to the seconds that it is expected to take, in their order
+    """
+    tell = getattr(progress, "expect", None)
+    if tell is not None:
+        tell(seconds)
 
 
 def named(progress: Progress, name: str) -> Progress:

@@ -6,9 +6,14 @@ import re
 import time
 from collections.abc import Mapping
 
-from .progress import Progress
+from .progress import Progress, expect
 
 _FOLDS = re.compile(r" \d+ folds?| fold \d+ of \d+")
+
+
+def stage_name(stage: str) -> str:
+    """A stage's name without its folds: of "Training 5 folds", "Training"."""
+    return _FOLDS.sub("", stage)
 
 
 class StageTimes:
@@ -31,10 +36,14 @@ class StageTimes:
         self._done[stage] = max(done, self._done.get(stage, 0))
         self._progress(stage, self._done[stage], total)
 
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        """Passes on which stages come."""
+        expect(self._progress, seconds)
+
     def count(self, stage: str) -> None:
         """Counts the time since the last report for a stage, without reporting progress."""
         now = time.monotonic()
-        name = _FOLDS.sub("", stage)
+        name = stage_name(stage)
         self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since
         self._since = now
 

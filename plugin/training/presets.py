@@ -10,6 +10,7 @@ import torch
 from ..engine.engine import current_engine
 from ..models.checkpoints import known_model
 from ..models.decoders import known_architecture
+from ..models.resizing import input_size
 from ..models.user_models import torch_device
 from ..models.weights import LITE0, check_encoder
 from .config import CrossValidation
@@ -56,8 +57,8 @@ COSTS = {"fast": Cost(0.6, 0.025, 0.06), "paper": Cost(0.05, 24.7, 5.4)}
 _EXTRA_CORE = 0.6
 #: A guess, not a measurement: a data-centre GPU against one core
 _GPU_SPEEDUP = 100.0
-#: Pixels across an image whose size is not known, and its height over its width
-_USUAL_SIDE, _USUAL_SHAPE = 640, 0.75
+#: Height and width of an image whose size is not known
+_USUAL_SIZE = (480, 640)
 
 
 def resolve_preset(config: CrossValidation) -> CrossValidation:
@@ -110,29 +111,45 @@ def check_trainable(config: CrossValidation) -> None:
     check_encoder(str(resolved.encoder), resolved.weights)
 
 
-def estimate_seconds(config: CrossValidation, images: int, device: str = "auto") -> float:
-    """About how long training and predicting take, for forms: right within a factor of two or three.
+def estimate_seconds(
+    config: CrossValidation, images: int, device: str = "auto", size: tuple[int, int] | None = None
+) -> float:
+    """About how long training and predicting take together: the sum of `estimate_stages`, with the same arguments."""
+    return sum(estimate_stages(config, images, device, size).values())
+
+
+def estimate_stages(
+    config: CrossValidation, images: int, device: str = "auto", size: tuple[int, int] | None = None
+) -> dict[str, float]:
+    """About how long training and predicting take: right within a factor of two or three.
 
     Args:
         config: resolved or not
         images: number of images
         device: as in `CrossValidation`
+        size: (height, width) of an image; by default a usual one
 
     Returns:
-        seconds, from the costs in `COSTS`, which were measured on one CPU core; a GPU's are guessed
+        name of each stage, without folds, to seconds, from the costs in `COSTS`, which were measured on one CPU core; a
+        GPU's are guessed
     """
     resolved = resolve_preset(dataclasses.replace(config, device=device))
     cost = COSTS[resolved.preset]
-    side = resolved.input_size or min(_USUAL_SIDE, LARGEST)
-    megapixels = side * side * _USUAL_SHAPE / 1e6
+    size = size or _USUAL_SIZE
+    height, width = size if resolved.tile is not None else input_size(size, resolved.input_size, LARGEST)
+    megapixels = height * width / 1e6
     folds = len(resolved.only_folds) if resolved.only_folds is not None else resolved.folds
     kind: type[FrozenFeatures | FineTuning] = FrozenFeatures if resolved.preset == "fast" else FineTuning
     least, epochs = kind.least_steps, resolved.epochs or 1
     learnt_from = 1 - HELD_OUT if epochs > kind.unwatched_epochs else 1.0
     training = images * (1 - 1 / resolved.folds) * learnt_from
     seen = max(training, least * (resolved.batch_size or 1)) * epochs
-    seconds = megapixels * (images * cost.prepare + folds * seen * cost.train + images * cost.predict)
-    return seconds / speed(torch_device(device))
+    scale = megapixels / speed(torch_device(device))
+    return {
+        kind.stage: images * cost.prepare * scale,
+        "Training": folds * seen * cost.train * scale,
+        "Predicting": images * cost.predict * scale,
+    }
 
 
 def speed(device: torch.device) -> float:

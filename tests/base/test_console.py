@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from label_quality.plugin.base import console as terminal
-from label_quality.plugin.base.console import TerminalProgress, format_seconds, format_table, short_path
+from label_quality.plugin.base.console import TerminalProgress, format_seconds, format_table, short_path, time_left
 
 
 class Screen(io.StringIO):
@@ -137,3 +137,25 @@ def test_paths_are_relative_where_that_is_shorter(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     assert short_path(str(tmp_path / "images" / "a.png")) == os.path.join("images", "a.png")
     assert short_path("/a.png") == "/a.png"
+
+
+def test_a_terminal_gets_one_bar_of_a_run_whose_stages_are_known() -> None:
+    stream = Screen()
+    progress = TerminalProgress(stream)
+    progress.expect({"Encoding": 1.0, "Scoring": 1.0})
+    for stage in ("Encoding", "Scoring"):
+        for done in range(1, 4):
+            progress(stage, done, 3)
+    progress.close()
+    # One line, drawn over and over, with the stage and the time that is left
+    assert stream.getvalue().count("\n") == 1
+    last = stream.getvalue().rstrip("\n").split("\r")[-1]
+    assert last.startswith("100%|") and last.rstrip().endswith("| Scoring 3 of 3, some seconds left")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0, "some seconds left"), (9.9, "some seconds left"), (43, "about 45 s left"), (400, "about 7 min left")],
+)
+def test_forecasts_are_rounded(seconds: float, text: str) -> None:
+    assert time_left(seconds) == text

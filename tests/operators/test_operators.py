@@ -129,10 +129,13 @@ def test_the_plan_of_a_model_has_the_time_that_one_of_usual_size_takes(fiftyone:
     from label_quality.operators.form.estimates import describe_model
     from label_quality.plugin.models.config import ModelSource
 
-    texts = [describe_model(ModelSource("m.pt", input_size=side, device="cpu"), 1000) for side in (None, 320)]
+    texts = [
+        describe_model(ModelSource("m.pt", input_size=side, device="cpu"), 1000, (480, 640), True)
+        for side in (None, 320)
+    ]
     assert all(text.endswith("min for a model with a ResNet-50 encoder.") for text in texts)
     minutes = [int(text.split("about ")[1].split()[0]) for text in texts]
-    assert 5 < minutes[1] < minutes[0] < 90
+    assert 1 < minutes[1] < minutes[0] < 60
 
 
 def test_the_form_says_that_values_will_be_scanned(make_dataset: Any) -> None:
