@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .plugin.review.many import decide_on_all, undo_decision
     from .plugin.review.order import order_suspects
     from .plugin.review.restore import restore_suspects
+    from .plugin.runs.breakdown import break_down
     from .plugin.runs.collect_edits import collect_edits
     from .plugin.samples.folders import attach_predictions, dataset_from_folders
 
@@ -46,6 +47,7 @@ __all__ = [
     "attach_predictions",
     "audit_labels",
     "benchmark_scores",
+    "break_down",
     "collect_edits",
     "compare_runs",
     "compute_predictions",
@@ -93,6 +95,7 @@ _MODULES = {
     "review.many": "decide_on_all undo_decision",
     "review.order": "order_suspects",
     "review.restore": "restore_suspects",
+    "runs.breakdown": "break_down",
     "runs.collect_edits": "collect_edits",
     "review.load_corrections": "load_corrections",
     "samples.folders": "attach_predictions dataset_from_folders",

@@ -6,6 +6,7 @@ from typing import Any
 
 from .audit_labels import AuditLabels
 from .benchmark_scores import BenchmarkScores
+from .break_down import BreakDown
 from .compare_runs import CompareRuns
 from .compute_predictions import ComputePredictions
 from .delete_run import DeleteRun
@@ -54,6 +55,7 @@ def register(plugin: Any) -> None:
         WriteCorrectedMasks,
         LoadCorrections,
         ExportCleanDataset,
+        BreakDown,
         CompareRuns,
         MeasureGain,
         WriteReport,

@@ -31,6 +31,7 @@ from ..execution import colors_of
 from . import layout, plots, sections
 from . import text as words
 from .benchmark import LEADING_ELSEWHERE, BenchmarkSection
+from .breakdown import BreakdownSection
 from .events import told
 from .operations import render_operations
 from .runs import Header, Operation, any_running, headers, is_written, operations, under_way
@@ -46,14 +47,14 @@ _OPEN_NEXT = "open_in_next_view"
 #: Clicks that change nothing in the panel
 _LEADING_ELSEWHERE = (
     *("audit", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
-    *("open_group", "open_class", "open_worst", "show_worst_first", "show_groups"),
+    *("open_group", "open_class", "open_worst", "show_worst_first", "show_groups", "open_part", "show_breakdown"),
     *LEADING_ELSEWHERE,
 )
 #: Milliseconds between two looks at operations that are under way
 _POLL = 4000
 
 
-class LabelQualityPanel(BenchmarkSection, foo.Panel):
+class LabelQualityPanel(BenchmarkSection, BreakdownSection, foo.Panel):
     """Shows a run's record; clicks lead to samples, views and forms."""
 
     @property
@@ -103,6 +104,7 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
             chosen = (new or keys)[-1] if keys else None
             ctx.panel.set_state({_RUN: chosen, _SCORE: words.QUALITY})
             _show_fields(ctx, chosen)
+        self.count_parts(ctx, chosen)
         self.refresh_benchmarks(ctx, known)
         ctx.panel.set_state(_KNOWN, [run.identity for run in runs] + self.identities(ctx))
 
@@ -120,6 +122,7 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
         """Shows another run; of its scores, the one to sort by; in the grid its fields, in place of the other's."""
         ctx.panel.set_state({_RUN: ctx.params.get("value"), _SCORE: words.QUALITY})
         _show_fields(ctx, ctx.params.get("value"))
+        self.count_parts(ctx, ctx.params.get("value"))
 
     def choose_score(self, ctx: Any) -> None:
         """Shows another score's distribution."""
@@ -252,7 +255,9 @@ class LabelQualityPanel(BenchmarkSection, foo.Panel):
             busy = busy or written
             self._render_top(page, runs, record)
             render_operations(page, found)
-            sections.render(page, record, self._score(ctx, record), self, written)
+            cards = sections.render(page, record, self._score(ctx, record), self, written)
+            if cards is not None:
+                self.render_breakdown(ctx, cards, record)
         self.render_benchmark(ctx, page)
         if busy:
             page.view("timer", types.TimerView(interval=_POLL, on_interval=self.follow))

@@ -68,7 +68,9 @@ def summary_line(record: RunRecord) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def render(parent: types.Object, record: RunRecord, score: str, events: Events, written: bool = False) -> None:
+def render(
+    parent: types.Object, record: RunRecord, score: str, events: Events, written: bool = False
+) -> types.Object | None:
     """Adds all sections of a run, or why there are none.
 
     Args:
@@ -77,11 +79,14 @@ def render(parent: types.Object, record: RunRecord, score: str, events: Events, 
         score: the chosen distribution
         events: what clicks do
         written: whether a process is just writing the run's results
+
+    Returns:
+        the cards, to which others can be added; None where there are none
     """
     _warnings(parent, record)
     if not overview_of(record).scores:
         parent.view("nothing", types.AlertView(severity="info", label=_why_nothing(record, written)))
-        return
+        return None
     _figures(parent, record)
     cards = layout.grid(parent, "cards", least=_CARD_WIDTH)
     _distribution(cards, record, score, events)
@@ -91,6 +96,7 @@ def render(parent: types.Object, record: RunRecord, score: str, events: Events, 
         _groups(cards, record, events)
         _matrix(cards, record, events)
         _classes(cards, record, events)
+    return cards
 
 
 def _warnings(parent: types.Object, record: RunRecord) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base.console import TerminalProgress
+from ..base.console import TerminalProgress, format_table
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
 from ..estimate.config import EstimateConfig
@@ -21,7 +21,7 @@ from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
 from ..report.config import ReportRequest
 from ..review.config import CleanRequest, CorrectionRequest
-from ..runs.request import Request, Stages
+from ..runs.request import BreakdownRequest, Request, Stages
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
 from ..training.config import CrossValidation
@@ -201,6 +201,21 @@ def _compare(options: argparse.Namespace) -> None:
         print(comparison_text(found))
 
 
+def _breakdown(options: argparse.Namespace) -> None:
+    parameters = {name: value for name, value in vars(options).items() if name in table(BreakdownRequest)}
+    with started_fiftyone():
+        from ..runs.breakdown import break_down, breakdown_columns, breakdown_rows, breakdown_sentence
+
+        found = break_down(load_dataset(options.dataset), **parameters)
+        print(breakdown_sentence(found))
+        rows = breakdown_rows(found, options.rows)
+        if rows:
+            print(f"\n{format_table(list(breakdown_columns(found).values()), [list(row.values()) for row in rows])}")
+        others = len(found.parts) - len(rows)
+        if others:
+            print(f"\n{counted(others, 'other')} not shown: --rows shows more.")
+
+
 def _report(options: argparse.Namespace) -> None:
     parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["write_report"]}
     ReportRequest.from_params(parameters)
@@ -291,6 +306,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "export": _export,
     "gain": _gain,
     "compare": _compare,
+    "breakdown": _breakdown,
     "report": _report,
     "estimate": _estimate,
     "benchmark": cli_benchmark.run,

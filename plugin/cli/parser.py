@@ -15,7 +15,7 @@ from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES
 from ..report.config import ReportRequest
 from ..review.config import CleanRequest, CorrectionRequest
-from ..runs.request import EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
+from ..runs.request import BreakdownRequest, EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
 from . import benchmark
@@ -98,6 +98,13 @@ def make_parser() -> argparse.ArgumentParser:
     compare.add_argument("dataset", help="name of the dataset")
     for one in table(CompareRequest).values():
         compare.add_argument(one.name, metavar=one.name.upper(), help=described(one))
+
+    breakdown = _command(commands, "breakdown", "which annotator, batch or camera has the most mistakes")
+    breakdown.add_argument("dataset", help="name of the dataset")
+    field = table(BreakdownRequest)["field"]
+    breakdown.add_argument(field.name, metavar="FIELD", help=described(field))
+    add_parameters(breakdown, table(BreakdownRequest), without=(field.name,))
+    breakdown.add_argument("--rows", type=int, default=20, help="rows of the table (default: 20)")
 
     report = _command(commands, "report", "write what was found as one page, to be opened anywhere, printed or sent")
     report.add_argument("dataset", help="name of the dataset")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..base.config import Config
 from ..base.foreign_files import check_path
-from ..base.parameters import parameter
+from ..base.parameters import parameter, require
 from ..base.progress import Progress
 from ..models.config import ModelSource
 from ..predictions.config import FilesSource
@@ -137,3 +137,14 @@ class SuspectRequest(Config):
     key: str = parameter(Request.key, "Run", "The run that is searched")
     skip_failures: bool = parameter(False, "Leave out samples that have changed since or cannot be read")
     overwrite: bool = parameter(False, "Search again although suspects of these thresholds are there")
+
+
+@dataclass(frozen=True)
+class BreakdownRequest(Config):
+    """What a run is broken down by."""
+
+    field: str = parameter("", "Field", "What to break the run down by, such as the annotator or the batch")
+    key: str = parameter(Request.key, "Run", "The run that is broken down")
+
+    def validate(self) -> None:
+        require(isinstance(self.field, str) and bool(self.field), "field", "the name of a field", self.field)

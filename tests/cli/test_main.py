@@ -256,6 +256,19 @@ def test_what_clean_masks_are_worth_is_measured(folder: Path, capsys: Any, fifty
     assert (status, err) == (1, "error: Expected --repeats to be at least 1, but got 0.\n")
 
 
+def test_a_run_is_broken_down(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    assert label_quality(capsys, *AUDIT, "--predictions", "soft")[0] == 0
+    dataset = fiftyone.load_dataset("street")
+    dataset.set_values("annotator", [f"p{index // 2}" for index in range(COUNT)])
+    status, out, _ = label_quality(capsys, "breakdown", "street", "annotator", "--rows", "2")
+    lines = out.splitlines()
+    assert status == 0 and lines[0].startswith("Run 'lq' by 'annotator', those first of which it is surest")
+    assert lines[2].split()[0] == "annotator" and lines[4].split()[:2] == ["p1", "2"]
+    assert "50 % (9.5 to 91 %)" in lines[4] and lines[-1] == "1 other not shown: --rows shows more."
+    status, _, err = label_quality(capsys, "breakdown", "street", "nobody")
+    assert status == 1 and "Dataset 'street' has no field 'nobody'. To choose from: annotator, tags" in err
+
+
 def test_two_runs_are_compared(folder: Path, capsys: Any, fiftyone: Any) -> None:
     for key in ("lq", "again"):
         assert label_quality(capsys, *AUDIT, "--predictions", "soft", "--no-probability", "--key", key)[0] == 0

@@ -38,6 +38,7 @@ OPERATORS = (
     "write_corrected_masks",
     "load_corrections",
     "export_clean_dataset",
+    "break_down",
     "compare_runs",
     "measure_gain",
     "write_report",
