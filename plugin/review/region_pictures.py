@@ -16,11 +16,12 @@ from ..dataset.run_record import RunRecord
 from ..labels.class_table import ClassTable, hex_color
 from ..labels.file_doubts import check_size
 from ..labels.images import image_header, read_image
+from ..labels.places import Place
 from ..samples.checks import class_targets
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.slices import images_of
 from .region_drawing import outline, picture, png
-from .region_masks import Place, place_region
+from .region_masks import place_region
 from .region_views import Color, MaskColors, RegionViews, region_views
 
 
