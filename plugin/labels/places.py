@@ -72,7 +72,7 @@ def place_polygons(shapes: Sequence[Sequence[Sequence[float]]], size: Sequence[i
     start, end = _edges(shapes, np.array([width, height], float))
     rows, columns = _crossings(start, end, height)
     columns = columns.clip(0, width)
-    if not rows.size or rows.min() > rows.max():
+    if not rows.size:
         return Place(slice(0, 0), slice(0, 0), np.zeros((0, 0), bool))
     top, left = int(rows.min()), int(columns.min())
     grid = (int(rows.max()) - top + 1, int(columns.max()) - left + 1)
@@ -94,13 +94,15 @@ def _edges(shapes: Sequence[Sequence[Sequence[float]]], scale: np.ndarray) -> tu
 
 def _crossings(start: np.ndarray, end: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Where edges cross the rows' centre lines: (n,) rows, and the first column whose centre is not left of there."""
-    low, high = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
+    # From top to bottom, whichever way they are drawn: neighbours have the same pixels along a common edge
+    downward = (start[:, 1] < end[:, 1])[:, None]
+    top, bottom = np.where(downward, start, end), np.where(downward, end, start)
     # A row's line is crossed by an edge that begins on it or above, and ends below: corners count once
-    first, stop = (np.ceil(y - 0.5).clip(0, height).astype(np.int64) for y in (low, high))
+    first, stop = (np.ceil(corner[:, 1] - 0.5).clip(0, height).astype(np.int64) for corner in (top, bottom))
     times = stop - first
     edge = np.repeat(np.arange(times.size), times)
     rows = np.arange(times.sum()) - np.repeat(times.cumsum() - times, times) + first[edge]
-    (x0, y0), (x1, y1) = start[edge].T, end[edge].T
+    (x0, y0), (x1, y1) = top[edge].T, bottom[edge].T
     x = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
     return rows, np.ceil(x - 0.5).astype(np.int64)
 
