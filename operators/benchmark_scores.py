@@ -88,7 +88,7 @@ class BenchmarkScores(EngineOperator):
         from ..plugin.benchmark.run import benchmark_scores
 
         samples = ctx.target_view()
-        label_field = ctx.params.get("label_field") or forms.given_fields(samples)[0]
+        label_field = ctx.params.get("label_field") or next(iter(forms.given_fields(samples)))
         arguments = benchmark_form.to_engine(ctx.params)
         # The form names it among the advanced options, which need not have been opened
         if "key" not in arguments:

@@ -36,7 +36,9 @@ class ClassTable:
         unlabelled: index of the class where unlabelled things are, or None
         colors: '#rrggbb' per class in lower case where masks are RGB, else None
         ignored_colors: likewise for ``ignored``
-        source: ``mask_targets``, ``default_mask_targets``, ``argument`` or ``values seen``
+        source: ``mask_targets``, ``default_mask_targets``, ``argument`` or ``values seen``; of instances ``classes``,
+            ``default_classes``, ``argument`` or ``labels seen``
+        ignored_names: of instances, the labels of ``ignored``
     """
 
     ids: tuple[int, ...]
@@ -46,6 +48,7 @@ class ClassTable:
     colors: tuple[str, ...] | None = None
     ignored_colors: tuple[str, ...] = ()
     source: str = "argument"
+    ignored_names: tuple[str, ...] = ()
 
     @classmethod
     def from_targets(
@@ -153,7 +156,9 @@ class ClassTable:
 
     def to_dict(self) -> dict[str, Any]:
         """The table as JSON-serialisable values."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        content = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        # Digests of runs of masks, which have none, are those of earlier versions
+        return content if self.ignored_names else {n: value for n, value in content.items() if n != "ignored_names"}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ClassTable:

@@ -99,6 +99,14 @@ def is_patches(view: Any) -> bool:
     return bool(getattr(view, "_is_patches", False))
 
 
+def filtered_fields(collection: Any) -> Sequence[str]:
+    """The fields of which a collection shows only some labels: what is public shows the view's stages as text."""
+    import fiftyone as fo
+
+    fields = collection._get_filtered_fields() if isinstance(collection, fo.DatasetView) else None
+    return list(fields or ())
+
+
 def is_dynamic_groups(view: Any) -> bool:
     """Whether the view groups its samples, in contrast to the dataset."""
     return bool(view._is_dynamic_groups)

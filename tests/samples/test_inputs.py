@@ -249,11 +249,12 @@ def test_fields_that_are_no_segmentations(inputs, dataset, fiftyone):
     with pytest.raises(inputs.LabelQualityError, match=r"has no field 'gt'. Its segmentation fields are: ground_truth"):
         inputs.open_samples(dataset, "gt")
     dataset.add_sample_field("boxes", fiftyone.EmbeddedDocumentField, embedded_doc_type=fiftyone.Detections)
-    for name, kind in (("boxes", "Detections"), ("index", "IntField")):
-        with pytest.raises(
-            inputs.LabelQualityError, match=f"Expected field '{name}' to hold Segmentation labels, but it is {kind}"
-        ):
-            inputs.open_samples(dataset, name)
+    with pytest.raises(inputs.SampleError, match=r"mask in field 'boxes', but 4 of 4 samples, .* first, have none"):
+        inputs.open_samples(dataset, "boxes")
+    with pytest.raises(
+        inputs.LabelQualityError, match=r"'index' to hold Segmentation labels or instances \(.*\), but it is IntField"
+    ):
+        inputs.open_samples(dataset, "index")
     dataset.delete_sample_field("ground_truth")
     with pytest.raises(inputs.LabelQualityError, match=r"has no field 'gt'. It has no segmentation field"):
         inputs.open_samples(dataset, "gt")
