@@ -15,7 +15,7 @@ from ...plugin.dataset.run_record import RunRecord
 from ...plugin.models.config import ModelSource
 from ...plugin.predictions.config import PREDICTION_SOURCES, FilesSource
 from ...plugin.runs.request import Stages
-from ...plugin.samples.checks import segmentation_fields
+from ...plugin.samples.checks import label_fields
 from ...plugin.training.config import CrossValidation
 from .estimates import describe_cross_validation, describe_model, describe_scoring, engine
 from .forms import Form, fields_of, run_labels
@@ -144,9 +144,9 @@ def _model_details(form: Form) -> None:
 
 def _files(form: Form, samples: Any, label_field: str) -> None:
     paths = [name for name in fields_of(samples, fo.StringField) if name != "filepath"]
-    masks = [name for name in segmentation_fields(samples) if name != label_field]
+    masks = {name: words for name, words in label_fields(samples).items() if name != label_field}
     labels = {name: f"{name} (paths of .npy or .npz files)" for name in paths}
-    labels |= {name: f"{name} (predicted masks)" for name in masks}
+    labels |= {name: f"{name} (predicted masks)" if words == name else words for name, words in masks.items()}
     one = table(FilesSource)["field"]
     name = form.choice("field", one.label, labels, one.help, check=False)
     if not labels:
@@ -168,7 +168,7 @@ def _field_problem(samples: Any, name: str, label_field: str, expected: list[str
         return f"The predictions cannot be the given masks '{name}' themselves."
     if not samples.has_field(name):
         return f"The dataset has no field '{name}'. Choose one of {', '.join(expected)}."
-    return f"Expected field '{name}' to hold paths (strings) or predicted masks (Segmentation labels)."
+    return f"Expected field '{name}' to hold paths (strings) or predicted masks (Segmentation labels or instances)."
 
 
 def _check_first_file(form: Form, samples: Any, name: str) -> None:
