@@ -22,6 +22,8 @@ UNLABELLED_NAMES = (
 )
 #: The largest value that a 16-bit mask holds
 LARGEST_ID = 65535
+#: The values of binary masks
+_BINARY = ({0, 1}, {0, 255})
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -100,10 +102,14 @@ class ClassTable:
     ) -> ClassTable:
         """Builds the table of a dataset without class names from the values its masks hold (see `values_seen`).
 
-        A class is called by its value; 0 (black, in RGB masks) is called "background", as FiftyOne treats it.
+        A class is called by its value; 0 (black, in RGB masks) is called "background", as FiftyOne treats it. Of binary
+        masks, which hold 0 and 1 or 0 and 255 and nothing else, the other class is called "object".
         """
-        background = (0, "#000000")
-        targets = {value: "background" if value in background else str(value) for value in values}
+        seen = set(values)
+        names: dict[Target, str] = {0: "background", "#000000": "background"}
+        if seen in _BINARY:
+            names |= {1: "object", 255: "object"}
+        targets = {value: names.get(value, str(value)) for value in seen}
         return cls.from_targets(targets, ignored, unlabelled, source="values seen")
 
     @property
