@@ -10,7 +10,7 @@ import fiftyone as fo
 
 from ..base.errors import LabelQualityError
 from ..labels.instances import BACKGROUND_NAMES, background_place, with_background
-from .private_fiftyone import filtered_fields, is_generated, root_of, stored_samples
+from .private_fiftyone import filtered_fields, is_dynamic_groups, is_frames, is_generated, root_of, stored_samples
 from .slices import images_of
 
 #: What a user may give as classes: mask value or '#rrggbb' to name, or the names of the values 0, 1, 2, …
@@ -19,13 +19,11 @@ Classes = Mapping[Any, str] | Sequence[str]
 #: Kinds of labels that are lists of instances
 INSTANCES = (fo.Detections, fo.Polylines)
 
-_INSTEAD = {
-    "video": "Sample its frames into an image dataset with `dataset.to_frames(sample_frames=True).clone()` and use "
-    "that one.",
-    "group": "Select its slices of images, for example with `dataset.select_group_slices('left')`, or flatten a view "
-    "that is grouped by a field with `view.flatten()`.",
-}
-_INSTEAD_OF_OTHERS = "Use a dataset whose samples are images."
+_FRAMES = (
+    "Sample its frames into an image dataset with `dataset.to_frames(sample_frames=True).clone()` and use that one: it "
+    "has the frames' labels, and folds keep the frames of a video together."
+)
+_INSTEAD_OF_OTHERS = "Use a dataset whose samples are images; of volumes, one whose samples are their slices."
 
 
 def check_collection(collection: fo.Dataset | fo.DatasetView) -> None:
@@ -36,16 +34,36 @@ def check_collection(collection: fo.Dataset | fo.DatasetView) -> None:
         kind = "dataset" if isinstance(collection, fo.Dataset) else "view of dataset"
         raise LabelQualityError(f"The {kind} '{name}' has no samples. Choose a view that has at least one.")
     if collection.media_type != "image":
-        instead = _INSTEAD.get(collection.media_type, _INSTEAD_OF_OTHERS)
         raise LabelQualityError(
             f"Expected a dataset of images, but '{name}' holds samples of media type '{collection.media_type}', which "
-            f"is not supported. {instead}"
+            f"is not supported. {_instead(collection)}"
+        )
+    if is_frames(collection):
+        raise LabelQualityError(
+            f"Expected a dataset of images, but this view of '{name}' shows frames, to which nothing can be written. "
+            "Use a copy, `view.clone()`: folds keep the frames of a video together."
         )
     if is_generated(collection):
         raise LabelQualityError(
-            f"Expected a view of whole samples, but this view of '{name}' shows patches or frames, which is not "
-            "supported. Use the dataset itself, or a copy of the view made with `view.clone()`."
+            f"Expected a view of whole samples, but this view of '{name}' shows patches, which is not supported. Use "
+            "the dataset itself, or of it the images that have such patches: "
+            "`dataset.select(view.distinct('sample_id'))`."
         )
+
+
+def _instead(collection: fo.Dataset | fo.DatasetView) -> str:
+    """What to use in place of samples that are no images."""
+    if collection.media_type == "video":
+        return _FRAMES
+    if collection.media_type != "group":
+        return _INSTEAD_OF_OTHERS
+    if isinstance(collection, fo.DatasetView) and is_dynamic_groups(collection):
+        return "Flatten the groups with `view.flatten()`; to keep each in one fold, name their field as `group_field`."
+    slices = sorted(one for one, kind in root_of(collection).group_media_types.items() if kind == "image")
+    if not slices:
+        return f"None of its slices holds images. {_INSTEAD_OF_OTHERS}"
+    shown = repr(slices[0] if len(slices) == 1 else slices)
+    return f"Select its slices of images with `dataset.select_group_slices({shown})`: folds keep a group together."
 
 
 def check_label_field(collection: fo.Dataset | fo.DatasetView, label_field: str) -> None:

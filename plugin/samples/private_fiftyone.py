@@ -94,6 +94,11 @@ def is_generated(collection: Any) -> bool:
     return bool(collection._is_generated)
 
 
+def is_frames(collection: Any) -> bool:
+    """Whether its samples are frames of videos."""
+    return bool(collection._is_frames)
+
+
 def is_patches(view: Any) -> bool:
     """Whether its samples are patches; what the App passes may be of no kind that has them."""
     return bool(getattr(view, "_is_patches", False))

@@ -80,9 +80,7 @@ def test_one_bit_masks_have_two_classes(audit: Any, make: Any) -> None:
 
 def test_a_binary_value_that_is_ignored_leaves_nothing_to_compare(audit: Any, make: Any) -> None:
     dataset = make(lambda labels, path: cv2.imwrite(path, labels * 255))
-    with pytest.raises(
-        audit.LabelQualityError, match="two classes, but the class table has only 'background'"
-    ):
+    with pytest.raises(audit.LabelQualityError, match="two classes, but the class table has only 'background'"):
         audit.audit_labels(dataset, "ground_truth", ignored=[255], **WITH_FILES)
 
 
