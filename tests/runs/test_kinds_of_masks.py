@@ -108,3 +108,23 @@ def test_palette_masks_are_their_indices(audit: Any, make: Any, targets: Any) ->
     audit.audit_labels(dataset, "ground_truth", **WITH_FILES)
     assert audit.list_runs(dataset)[0].class_table["ids"] == [0, 1, 2]
     assert worst(dataset).index == 0
+
+
+def test_masks_of_photos_that_exif_turns_are_turned_as_they_are_shown(audit: Any, make: Any) -> None:
+    dataset = make(lambda labels, path: cv2.imwrite(path, labels))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    sample = dataset.first()
+    photo = Path(sample.filepath).with_suffix(".jpg")
+    # A camera that was held upright stores what it has seen lying on its side
+    Image.open(sample.filepath).transpose(Image.Transpose.ROTATE_90).save(photo, exif=exif)
+    sample.filepath = str(photo)
+    sample.save()
+    audit.audit_labels(dataset, "ground_truth", **WITH_FILES)
+    assert worst(dataset).filepath == str(photo)
+    mask = sample.ground_truth.mask_path
+    Image.open(mask).transpose(Image.Transpose.ROTATE_90).save(mask)
+    with pytest.raises(
+        audit.LabelQualityError, match=r"EXIF orientation 6 says that it is turned by .* Turn the mask"
+    ):
+        audit.audit_labels(dataset, "ground_truth", overwrite=True, **WITH_FILES)

@@ -7,6 +7,7 @@ import pickle
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 SIZE = (10, 20)
 
@@ -303,3 +304,14 @@ def test_a_field_holds_one_kind_of_instances(fiftyone, make, box, polygon):
     areas = fiftyone.Polylines(polylines=[polygon("car", (2, 1), (6, 1), (6, 4))])
     with pytest.raises(Exception, match=r"Expected .*Detections.*; found .*Polylines"):
         dataset.first()["objects"] = areas
+
+
+def test_instances_of_a_photo_that_exif_turns_are_where_they_are_shown(inputs, make, box):
+    dataset = make([box("car", 2, 1, 4, 3)])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = dataset.first().filepath
+    Image.open(path).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    samples = inputs.open_samples(dataset, "objects")
+    np.testing.assert_array_equal(samples[0].load_labels(), rectangle(2, 1, 6, 4, 1))
+    assert samples[0].load_image().shape[:2] == SIZE
