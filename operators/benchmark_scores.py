@@ -49,7 +49,7 @@ class BenchmarkScores(EngineOperator):
 
         Args:
             sample_collection: the dataset or view
-            label_field: its segmentation field with the given masks
+            label_field: its field with the given masks or instances
             key: the benchmark's name
             truth_field: the field with corrected masks; by default errors are planted
             delegate: queue the benchmark for ``fiftyone delegated launch`` instead of running it now
