@@ -13,6 +13,9 @@ import pytest
 from ..given_instances import INSTANCES, NAMES, WITH_FILES, fill, given_values, ids_of
 from ..snapshots import Snapshot
 
+#: Kind of labels to the list in it
+LISTS = {"Detections": "detections", "Polylines": "polylines"}
+
 
 @pytest.fixture(scope="module", params=["mask_path", "polylines"])
 def audited(request: Any, make_module_dataset: Any, module_folder: Path) -> Snapshot:
@@ -86,6 +89,34 @@ def test_corrected_masks_are_loaded_beside_instances(dataset: Any, tmp_path: Pat
     assert (part.images, part.changed, part.resolved) == (1, 1, 1)
 
 
+def test_annotators_get_masks_of_the_run_s_classes_and_send_them_back(
+    fiftyone: Any, dataset: Any, tmp_path: Path
+) -> None:
+    from label_quality.plugin.review import annotation
+    from label_quality.plugin.review.choose_images import Choice, choose
+    from label_quality.plugin.review.load_corrections import load_corrections
+
+    from .. import annotation_backend
+
+    # What the labels are by now shall not count: in the run, a bus is 1 and a car 2
+    last = dataset.last()
+    last.objects[LISTS[type(last.objects).__name__]][0].label = "ant"
+    last.save()
+    settings = fiftyone.annotation_config.backends
+    settings["folder"] = {"config_cls": f"{annotation_backend.__name__}.FolderBackendConfig", "folder": str(tmp_path)}
+    try:
+        annotation.send_to_annotation(choose(dataset, Choice("worst", worst=2)), "objects", backend="folder")
+        dataset.reload()
+        sample = dataset.first()
+        mask = np.load(tmp_path / f"{sample.id}.npy")
+        np.testing.assert_array_equal(mask, given_values())
+        np.save(tmp_path / f"{sample.id}.npy", corrected_values())
+        made = load_corrections(dataset, "relabel")
+    finally:
+        del settings["folder"]
+    assert (made.images, made.changed, made.resolved) == (2, 1, 1)
+
+
 def test_the_picture_of_a_suspect_shows_its_classes(dataset: Any) -> None:
     from label_quality.plugin.dataset.run_record import load_record
     from label_quality.plugin.review.region_pictures import read_region
@@ -103,7 +134,7 @@ def test_the_instance_that_a_suspect_names_can_be_mended(dataset: Any) -> None:
     (suspect,) = dataset.first().lq_suspects.detections
     view = dataset.select_labels(ids=[suspect.given_instance], fields="objects")
     assert view.count() == 1
-    kind = "polylines" if "Polylines" in str(type(dataset.first().objects)) else "detections"
+    kind = LISTS[type(dataset.first().objects).__name__]
     (instance,) = view.first().objects[kind]
     assert instance.label == INSTANCES[1][0]
     sample = dataset.first()

@@ -124,7 +124,5 @@ def test_masks_of_photos_that_exif_turns_are_turned_as_they_are_shown(audit: Any
     assert worst(dataset).filepath == str(photo)
     mask = sample.ground_truth.mask_path
     Image.open(mask).transpose(Image.Transpose.ROTATE_90).save(mask)
-    with pytest.raises(
-        audit.LabelQualityError, match=r"EXIF orientation 6 says that it is turned by .* Turn the mask"
-    ):
+    with pytest.raises(audit.LabelQualityError, match=r"EXIF orientation 6 says that it is turned by .* Turn the mask"):
         audit.audit_labels(dataset, "ground_truth", overwrite=True, **WITH_FILES)
