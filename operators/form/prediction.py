@@ -16,6 +16,7 @@ from ...plugin.models.config import ModelSource
 from ...plugin.predictions.config import PREDICTION_SOURCES, FilesSource
 from ...plugin.runs.request import Stages
 from ...plugin.samples.checks import label_fields
+from ...plugin.samples.together import is_of_frames
 from ...plugin.training.config import CrossValidation
 from .estimates import describe_cross_validation, describe_model, describe_scoring, engine
 from .forms import Form, fields_of, run_labels
@@ -197,10 +198,12 @@ def _folds(form: Form, samples: Any) -> None:
     else:
         kinds = (fo.StringField, fo.IntField, fo.BooleanField, fo.ObjectIdField)
         fields = [name for name in fields_of(samples, *kinds) if name != "filepath"]
-        _group_field(form, samples, fields)
+        if not _group_field(form, samples, fields) and is_of_frames(samples):
+            form.notice("frames", "These images are frames of videos: the frames of a video stay in one fold.")
 
 
-def _group_field(form: Form, samples: Any, fields: list[str]) -> None:
+def _group_field(form: Form, samples: Any, fields: list[str]) -> Any:
+    """The field to group by, or None."""
     name = form.value("group_field")
     known = name is not None and samples.has_field(name)
     one = table(CrossValidation)["group_field"]
@@ -208,6 +211,7 @@ def _group_field(form: Form, samples: Any, fields: list[str]) -> None:
     form.choice("group_field", one.label, offered, one.help, check=False)
     if name is not None and not known:
         form.fail("group_field", f"The dataset has no field '{name}'. Group by one of {', '.join(fields) or 'none'}.")
+    return name
 
 
 def _training(form: Form, several: bool) -> None:

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ..operators.calls import Calls
+
 CV = {"preset": "fast", "folds": 2, "epochs": 1, "weights": None, "input_size": 64, "device": "cpu"}
 
 
@@ -93,6 +95,15 @@ def test_frames_of_a_video_stay_in_one_fold(inputs: Any, make_frames: Any) -> No
         folds.setdefault(video, set()).add(fold)
     assert [len(found) for found in folds.values()] == [1, 1, 1]
     assert len(set.union(*folds.values())) == 2
+
+
+def test_the_form_says_that_frames_stay_together(make_frames: Any) -> None:
+    frames, call = make_frames(2, 2), Calls("@label-quality/segmentation/audit_labels")
+    properties = call.form(frames, source="cross_validation", advanced=True, folds=2)
+    assert properties["notice_frames"].view.label == (
+        "These images are frames of videos: the frames of a video stay in one fold."
+    )
+    assert "notice_frames" not in call.form(frames, advanced=True, folds=2, group_field="frame_number")
 
 
 def test_frames_of_fewer_videos_than_folds_stay_together_in_blocks(inputs: Any, make_frames: Any) -> None:
