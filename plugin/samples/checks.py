@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import fiftyone as fo
@@ -18,6 +18,10 @@ Classes = Mapping[Any, str] | Sequence[str]
 
 #: Kinds of labels that are lists of instances
 INSTANCES = (fo.Detections, fo.Polylines)
+#: What lists the fields of a collection that could be meant
+_Fields = Callable[[fo.Dataset | fo.DatasetView], Mapping[str, str] | list[str]]
+#: Samples in which instances are looked for to know whether a field has some
+_SEARCHED = 5_000
 
 _FRAMES = (
     "Sample its frames into an image dataset with `dataset.to_frames(sample_frames=True).clone()` and use that one: it "
@@ -68,15 +72,11 @@ def _instead(collection: fo.Dataset | fo.DatasetView) -> str:
 
 def check_label_field(collection: fo.Dataset | fo.DatasetView, label_field: str) -> None:
     """Raises `LabelQualityError` unless the collection has such a field of masks or instances, and shows it whole."""
-    field = _field(collection, label_field, label_fields(collection).values())
+    field = _field(collection, label_field, label_fields)
     if not _is_of(field, fo.Segmentation, *INSTANCES):
-        fields = label_fields(collection).values()
-        there = f" The dataset's segmentation fields are: {', '.join(fields)}." if fields else ""
-        raise LabelQualityError(
-            f"Expected field '{label_field}' to hold Segmentation labels or instances (Detections with masks, "
-            f"filled Polylines), but it is {_kind(field)}.{there}"
-        )
-    if label_field in (path.partition(".")[0] for path in filtered_fields(collection)):
+        expected = "Segmentation labels or instances (Detections with masks, filled Polylines)"
+        raise _other_kind(collection, label_field, field, expected, label_fields)
+    if _is_of(field, *INSTANCES) and label_field in (path.partition(".")[0] for path in filtered_fields(collection)):
         raise LabelQualityError(
             f"Expected all of an image's instances in '{label_field}', but this view shows only some of them, and what "
             "no instance covers is taken for background. Use a view that does not filter them; or, where the others "
@@ -86,13 +86,9 @@ def check_label_field(collection: fo.Dataset | fo.DatasetView, label_field: str)
 
 def check_mask_field(collection: fo.Dataset | fo.DatasetView, name: str) -> None:
     """Raises `LabelQualityError` unless the collection has such a field of `fo.Segmentation` labels."""
-    field = _field(collection, name, segmentation_fields(collection))
+    field = _field(collection, name, segmentation_fields)
     if not _is_of(field, fo.Segmentation):
-        fields = segmentation_fields(collection)
-        there = f" The dataset's segmentation fields are: {', '.join(fields)}." if fields else ""
-        raise LabelQualityError(
-            f"Expected field '{name}' to hold Segmentation labels, but it is {_kind(field)}.{there}"
-        )
+        raise _other_kind(collection, name, field, "Segmentation labels", segmentation_fields)
 
 
 def segmentation_fields(collection: fo.Dataset | fo.DatasetView) -> list[str]:
@@ -103,8 +99,8 @@ def segmentation_fields(collection: fo.Dataset | fo.DatasetView) -> list[str]:
 def label_fields(collection: fo.Dataset | fo.DatasetView) -> dict[str, str]:
     """The fields that may hold given labels: masks first, then instances.
 
-    Boxes and lines are no instances: a field of them counts where the first sample that has any has one with a mask,
-    or one that is filled.
+    Boxes and lines are no instances: a field of them counts where the first sample that has any, of the first
+    thousands, has one with a mask, or one that is filled.
 
     Returns:
         name to what it is called: the name, for instances with their kind, as in "objects: instances (Detections)"
@@ -202,18 +198,38 @@ def _shows_areas(collection: fo.Dataset | fo.DatasetView, name: str, field: fo.F
         drawn = {"$or": [{"mask": {"$type": "binData"}}, {"mask_path": {"$type": "string"}}]}
         path = f"{name}.detections"
     samples = stored_samples(root_of(collection))
-    first = samples.find_one({f"{path}.0": {"$exists": True}}, {"_id": True})
-    return first is not None and samples.count_documents({**first, path: {"$elemMatch": drawn}}) > 0
+    # A form asks this of every field each time it is drawn, and the fields of a run may have nothing on any sample
+    stages: list[dict[str, Any]] = [
+        {"$limit": _SEARCHED},
+        {"$match": {f"{path}.0": {"$exists": True}}},
+        {"$limit": 1},
+        {"$match": {path: {"$elemMatch": drawn}}},
+        {"$project": {"_id": True}},
+    ]
+    return any(True for _ in samples.aggregate(stages))
 
 
-def _field(collection: fo.Dataset | fo.DatasetView, name: str, fields: Iterable[str]) -> fo.Field:
-    """The field of that name; the error where there is none lists these others."""
+def _field(collection: fo.Dataset | fo.DatasetView, name: str, others: _Fields) -> fo.Field:
+    """The field of that name; the error where there is none lists the others of its kind."""
     schema = collection.get_field_schema()
     if name not in schema:
-        listed = ", ".join(fields)
+        listed = ", ".join(_words(others(collection)))
         there = f"Its segmentation fields are: {listed}." if listed else "It has no segmentation field."
         raise LabelQualityError(f"Dataset '{root_of(collection).name}' has no field '{name}'. {there}")
     return schema[name]
+
+
+def _other_kind(
+    collection: fo.Dataset | fo.DatasetView, name: str, field: fo.Field, expected: str, others: _Fields
+) -> LabelQualityError:
+    """What is said of a field of another kind."""
+    listed = ", ".join(_words(others(collection)))
+    there = f" The dataset's segmentation fields are: {listed}." if listed else ""
+    return LabelQualityError(f"Expected field '{name}' to hold {expected}, but it is {_kind(field)}.{there}")
+
+
+def _words(fields: Mapping[str, str] | list[str]) -> Iterable[str]:
+    return fields.values() if isinstance(fields, Mapping) else fields
 
 
 def _kind(field: fo.Field) -> str:
