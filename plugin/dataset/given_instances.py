@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import fiftyone as fo
 import numpy as np
 
 from ..base.errors import SampleError
+from ..labels.class_table import ClassTable
 from ..labels.images import read_mask
 from ..labels.instances import draw_instances
+from ..samples.checks import has_instances
 from ..samples.instance_samples import InstanceSamples
 from ..suspects.image_suspects import ImageSuspects
+from .run_record import RunRecord
+
+
+def instances_of(dataset: fo.Dataset, record: RunRecord) -> InstanceSamples | None:
+    """The given instances of a run, to be asked for one sample or another; None where the given labels are masks."""
+    if not has_instances(dataset, record.label_field):
+        return None
+    return InstanceSamples(dataset, record.label_field, (), (), (), ClassTable.from_dict(record.class_table))
 
 
 def instances_below(samples: InstanceSamples, image: ImageSuspects) -> list[str | None]:

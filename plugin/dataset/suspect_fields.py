@@ -108,9 +108,8 @@ def write_suspects(
     dataset.clear_sample_fields(suspect_names(key))
     remaining, done = iter(images), 0
     while portion := list(islice(remaining, _IMAGES_A_WRITE)):
-        found = {image.sample_id: list(suspect_documents(image, class_table.names)) for image in portion}
-        if instances is not None:
-            _tie(found, portion, instances)
+        ids, documents = [image.sample_id for image in portion], partial(_documents, class_table.names, instances)
+        found = dict(zip(ids, map_shards(documents, portion), strict=True))
         _write_portion(dataset, key, found)
         done += len(portion)
         progress("Writing suspects", done, max(done, total))
@@ -179,15 +178,6 @@ def _write_portion(dataset: fo.Dataset, key: str, regions: dict[str, list[Docume
     write_samples(dataset, values)
 
 
-def _tie(found: dict[str, list[Document]], images: Sequence[ImageSuspects], instances: InstanceSamples) -> None:
-    """Notes of each region which given instance it lies on."""
-    below = map_shards(partial(instances_below, instances), images)
-    for image, ids in zip(images, below, strict=True):
-        of_mask = dict(zip(map(str, image.masks), ids, strict=True))
-        for region in found[image.sample_id]:
-            region[_INSTANCE] = of_mask[region["mask_path"]]
-
-
 def leading_type(regions: Sequence[Document]) -> str:
     """The leading type of an image's regions; one that a person has added has no type and no strength."""
     kinds = [one.get("error_type") or OTHER for one in regions]
@@ -195,14 +185,24 @@ def leading_type(regions: Sequence[Document]) -> str:
     return leading_kind(kinds, evidence, probability if any(probability) else None)
 
 
-def suspect_documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[Document]:
-    """The image's regions, the most probable first, or those of the most evidence where they are not rated."""
+def suspect_documents(
+    image: ImageSuspects, names: Sequence[str], instances: InstanceSamples | None = None
+) -> Iterator[Document]:
+    """The image's regions, the most probable first, or those of the most evidence where they are not rated.
+
+    Args:
+        image: the suspects
+        names: of the classes
+        instances: the given instances; None where the given labels are masks
+    """
     height, width = image.size
     boxes = np.asarray(image.box, dtype=float).reshape(-1, 4) / (width, height, width, height)
     strength = image.evidence if image.probability is None else image.probability
+    below = None if instances is None else instances_below(instances, image)
     for row in np.argsort(-np.asarray(strength, dtype=float), kind="stable"):
         suggested = names[int(image.suggested[row])]
         rating = {} if image.probability is None else {_PROBABILITY: float(image.probability[row])}
+        tie = {} if below is None else {_INSTANCE: below[row]}
         yield detection(
             suggested,
             boxes[row].tolist(),
@@ -214,4 +214,9 @@ def suspect_documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[Do
             evidence=float(image.evidence[row]),
             area=int(image.area[row]),
             **rating,
+            **tie,
         )
+
+
+def _documents(names: Sequence[str], instances: InstanceSamples | None, image: ImageSuspects) -> list[Document]:
+    return list(suspect_documents(image, names, instances))

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from .. import app_edits
 from ..given_instances import INSTANCES, NAMES, WITH_FILES, fill, given_values, ids_of
 from ..snapshots import Snapshot
 
@@ -87,6 +88,19 @@ def test_corrected_masks_are_loaded_beside_instances(dataset: Any, tmp_path: Pat
     cv2.imwrite(str(folder / "0.png"), corrected_values())
     part = load_corrections(dataset, folder)
     assert (part.images, part.changed, part.resolved) == (1, 1, 1)
+
+
+def test_a_suspect_that_was_deleted_in_the_app_keeps_its_instance(dataset: Any) -> None:
+    from label_quality.plugin.runs.collect_edits import collect_edits
+
+    app_edits.delete(dataset, dataset.skip(1).first().lq_suspects.detections[0].id)
+    app_edits.delete(dataset, dataset.first().lq_suspects.detections[0].id)
+    assert collect_edits(dataset, "lq").deleted == 2
+    dataset.reload()
+    (rejected,) = dataset.first().lq_rejected.detections
+    assert rejected.given_instance == ids_of(dataset)[0][1]
+    (rejected,) = dataset.skip(1).first().lq_rejected.detections
+    assert rejected.given_instance is None
 
 
 def test_annotators_get_masks_of_the_run_s_classes_and_send_them_back(
