@@ -33,7 +33,7 @@ class AuditLabels(RunOperator):
 
         Args:
             sample_collection: the dataset or view
-            label_field: its segmentation field with the given masks
+            label_field: its field with the given masks or instances
             key: the run's name and the prefix of its fields
             source: ``cross_validation``, ``model`` or ``files``
             delegate: queue the run for ``fiftyone delegated launch`` instead of running it now

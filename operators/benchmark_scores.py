@@ -49,7 +49,7 @@ class BenchmarkScores(EngineOperator):
 
         Args:
             sample_collection: the dataset or view
-            label_field: its segmentation field with the given masks
+            label_field: its field with the given masks or instances
             key: the benchmark's name
             truth_field: the field with corrected masks; by default errors are planted
             delegate: queue the benchmark for ``fiftyone delegated launch`` instead of running it now
@@ -88,7 +88,7 @@ class BenchmarkScores(EngineOperator):
         from ..plugin.benchmark.run import benchmark_scores
 
         samples = ctx.target_view()
-        label_field = ctx.params.get("label_field") or forms.given_fields(samples)[0]
+        label_field = ctx.params.get("label_field") or next(iter(forms.given_fields(samples)))
         arguments = benchmark_form.to_engine(ctx.params)
         # The form names it among the advanced options, which need not have been opened
         if "key" not in arguments:

@@ -32,7 +32,7 @@ class ComputePredictions(RunOperator):
 
         Args:
             sample_collection: the dataset or view
-            label_field: its segmentation field with the given masks
+            label_field: its field with the given masks or instances
             key: the run's name
             source: ``cross_validation``, ``model`` or ``files``
             delegate: queue the run for ``fiftyone delegated launch`` instead of running it now

@@ -79,7 +79,7 @@ class RunOperator(EngineOperator):
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
         """Runs the engine with what the form, the Python call or the delegated run gave."""
         samples = ctx.target_view()
-        label_field = ctx.params.get("label_field") or forms.given_fields(samples)[0]
+        label_field = ctx.params.get("label_field") or next(iter(forms.given_fields(samples)))
         arguments = to_arguments(ctx.params, self.engine_names(ctx.params))
         if arguments.get("suspects") is False:
             # What a form hides then, and has sent before

@@ -32,7 +32,7 @@ class ScoreLabelQuality(RunOperator):
 
         Args:
             sample_collection: the dataset or view
-            label_field: its segmentation field with the given masks
+            label_field: its field with the given masks or instances
             key: the run's name and the prefix of its fields
             predictions: key of the run whose predictions to use; by default ``key``
             delegate: queue the run for ``fiftyone delegated launch`` instead of running it now

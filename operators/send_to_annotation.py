@@ -178,7 +178,7 @@ def _label_field(ctx: Any, choice: Choice) -> str:
     given = forms.given_fields(ctx.dataset)
     if not found and not given:
         raise LabelQualityError(f"Dataset '{ctx.dataset.name}' has no segmentation field with masks to correct.")
-    return found or given[0]
+    return found or next(iter(given))
 
 
 def _say(form: Form, choice: Choice, backend: str) -> None:

@@ -12,7 +12,7 @@ from ..plugin.base.errors import LabelQualityError
 from ..plugin.review import tags as relabelling
 from ..plugin.review.choose_images import DEFAULT_TAG, Choice
 from ..plugin.review.tags import Counts
-from ..plugin.samples.checks import segmentation_fields
+from ..plugin.samples.checks import label_fields
 from ..plugin.samples.private_fiftyone import root_of
 from .form import choice as choice_form
 from .form.forms import Form
@@ -67,7 +67,7 @@ class TagForRelabelling(foo.Operator):
 
     def resolve_placement(self, ctx: Any) -> types.Placement | None:
         """A button in the toolbar above the grid, where there are masks."""
-        if ctx.dataset is None or not segmentation_fields(ctx.dataset):
+        if ctx.dataset is None or not label_fields(ctx.dataset):
             return None
         button = types.Button(label=_TAG, icon="/assets/tag.svg", prompt=True)
         return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, button)

@@ -63,7 +63,8 @@ def audit_labels(
 
     Args:
         collection: an image dataset or a view of one
-        label_field: its `fo.Segmentation` field with the given masks
+        label_field: its field with the given masks: `fo.Segmentation`, or instances, `fo.Detections` with masks or
+            filled `fo.Polylines`
         source: ``cross_validation``, ``model`` or ``files``
         suspects: find suspects too, where the predictions have probabilities
         progress: told how far each stage is
@@ -105,7 +106,8 @@ def compute_predictions(
 
     Args:
         collection: an image dataset or a view of one
-        label_field: its `fo.Segmentation` field with the given masks
+        label_field: its field with the given masks: `fo.Segmentation`, or instances, `fo.Detections` with masks or
+            filled `fo.Polylines`
         source: ``cross_validation``, ``model`` or ``files``
         progress: told how far each stage is
         **parameters: of `request.Request`, of the source, and of where the work runs (`Execution`)
@@ -141,7 +143,7 @@ def score_label_quality(
 
     Args:
         collection: an image dataset or a view of one
-        label_field: its `fo.Segmentation` field with the given masks, which may have changed since
+        label_field: its field with the given masks or instances, which may have changed since
         predictions: key of the run that has the predictions; by default the run's own key
         suspects: find suspects too, where the predictions have probabilities
         progress: told how far each stage is

@@ -23,7 +23,7 @@ from ...plugin.dataset.record_parts import COMPLETE
 from ...plugin.dataset.run_record import list_records
 from ...plugin.labels.class_table import ClassTable
 from ...plugin.parameters import PARAMETERS
-from ...plugin.samples.checks import check_label_field, segmentation_fields
+from ...plugin.samples.checks import check_mask_field, segmentation_fields
 from ...plugin.training.config import CrossValidation
 from ..output.benchmark_text import KINDS
 from . import forms
@@ -116,8 +116,9 @@ def fill(form: Form) -> None:
 
 def _truth(form: Form, samples: Any, label_field: str) -> str | None:
     """The field with corrected masks and whose scores are judged by it: a run's key, or None for a new audit."""
-    given = forms.given_fields(samples)
-    corrected = [name for name in segmentation_fields(samples) if name.endswith("_corrected") and name not in given]
+    masks = segmentation_fields(samples)
+    given = [name for name in forms.given_fields(samples) if name in masks]
+    corrected = [name for name in masks if name.endswith("_corrected") and name not in given]
     fields = [name for name in (*corrected, *given) if name != label_field]
     one = table(BenchmarkConfig)["truth_field"]
     name = form.choice("truth_field", one.label, fields, one.help, next(iter(fields), None), check=False)
@@ -128,7 +129,7 @@ def _truth(form: Form, samples: Any, label_field: str) -> str | None:
         form.fail("truth_field", f"The corrected masks cannot be the given masks '{name}' themselves.")
         return None
     try:
-        check_label_field(samples, name)
+        check_mask_field(samples, name)
     except LabelQualityError as error:
         form.fail("truth_field", str(error))
         return None

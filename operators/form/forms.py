@@ -19,7 +19,7 @@ from ...plugin.dataset.ownership import field_name, owner
 from ...plugin.dataset.run_record import RunRecord, list_records, validate_key
 from ...plugin.dataset.suspect_fields import SUSPECTS
 from ...plugin.runs.request import Request
-from ...plugin.samples.checks import check_collection, check_label_field, segmentation_fields
+from ...plugin.samples.checks import check_collection, check_label_field, label_fields
 from ...plugin.samples.private_fiftyone import root_of
 from ..output.plain_text import plain
 from .parameters import in_labels, labels_of, to_arguments
@@ -195,11 +195,15 @@ def target(form: Form, action: str) -> Any | None:
     return samples
 
 
-def given_fields(samples: Any) -> list[str]:
-    """The segmentation fields that no run has made, the likeliest to hold the given masks first."""
+def given_fields(samples: Any) -> dict[str, str]:
+    """The fields of masks or instances that no run has made, the likeliest to hold the given labels first.
+
+    Returns:
+        name to what it is called, as of `label_fields`
+    """
     dataset = root_of(samples)
-    given = [name for name in segmentation_fields(samples) if owner(dataset, name) is None]
-    return sorted(given, key=lambda name: name != "ground_truth")
+    given = {name: words for name, words in label_fields(samples).items() if owner(dataset, name) is None}
+    return dict(sorted(given.items(), key=lambda item: item[0] != "ground_truth"))
 
 
 def label_field(form: Form, samples: Any) -> str | None:
@@ -210,26 +214,26 @@ def label_field(form: Form, samples: Any) -> str | None:
         samples: the dataset or view to work on
 
     Returns:
-        the field, or None where it is missing or is no segmentation field
+        the field, or None where it is missing or holds neither masks nor instances
     """
-    fields, given = segmentation_fields(samples), given_fields(samples)
-    default = given[0] if given else None
+    given, others = given_fields(samples), label_fields(samples)
+    default = next(iter(given), None)
     name = form.value("label_field", default)
     form.choice(
         "label_field",
         "Given masks",
-        [*given, name] if name in fields and name not in given else given,
-        "The segmentation field to check for annotation errors",
+        given | {one: words for one, words in others.items() if one == name},
+        "The field of masks, or of instances, to check for annotation errors",
         default,
         check=False,
     )
     if name is None:
-        others = samples.get_field_schema(embedded_doc_type=fo.Label)
-        found = ", ".join(f"'{other}' ({field.document_type.__name__})" for other, field in others.items())
+        schema = samples.get_field_schema(embedded_doc_type=fo.Label)
+        found = ", ".join(f"'{other}' ({field.document_type.__name__})" for other, field in schema.items())
         form.fail(
             "label_field",
             f"The dataset has no segmentation field{f', only {found}' if found else ''}: add the given masks to it as "
-            "Segmentation labels.",
+            "Segmentation labels, or as instances: Detections with masks, or filled Polylines.",
         )
         return None
     try:

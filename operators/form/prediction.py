@@ -15,7 +15,8 @@ from ...plugin.dataset.run_record import RunRecord
 from ...plugin.models.config import ModelSource
 from ...plugin.predictions.config import PREDICTION_SOURCES, FilesSource
 from ...plugin.runs.request import Stages
-from ...plugin.samples.checks import segmentation_fields
+from ...plugin.samples.checks import label_fields
+from ...plugin.samples.together import is_of_frames
 from ...plugin.training.config import CrossValidation
 from .estimates import describe_cross_validation, describe_model, describe_scoring, engine, size_of
 from .forms import Form, fields_of, run_labels
@@ -154,9 +155,9 @@ def _model_details(form: Form) -> None:
 
 def _files(form: Form, samples: Any, label_field: str) -> None:
     paths = [name for name in fields_of(samples, fo.StringField) if name != "filepath"]
-    masks = [name for name in segmentation_fields(samples) if name != label_field]
+    masks = {name: words for name, words in label_fields(samples).items() if name != label_field}
     labels = {name: f"{name} (paths of .npy or .npz files)" for name in paths}
-    labels |= {name: f"{name} (predicted masks)" for name in masks}
+    labels |= {name: f"{name} (predicted masks)" if words == name else words for name, words in masks.items()}
     one = table(FilesSource)["field"]
     name = form.choice("field", one.label, labels, one.help, check=False)
     if not labels:
@@ -178,7 +179,7 @@ def _field_problem(samples: Any, name: str, label_field: str, expected: list[str
         return f"The predictions cannot be the given masks '{name}' themselves."
     if not samples.has_field(name):
         return f"The dataset has no field '{name}'. Choose one of {', '.join(expected)}."
-    return f"Expected field '{name}' to hold paths (strings) or predicted masks (Segmentation labels)."
+    return f"Expected field '{name}' to hold paths (strings) or predicted masks (Segmentation labels or instances)."
 
 
 def _check_first_file(form: Form, samples: Any, name: str) -> None:
@@ -207,10 +208,12 @@ def _folds(form: Form, samples: Any) -> None:
     else:
         kinds = (fo.StringField, fo.IntField, fo.BooleanField, fo.ObjectIdField)
         fields = [name for name in fields_of(samples, *kinds) if name != "filepath"]
-        _group_field(form, samples, fields)
+        if not _group_field(form, samples, fields) and is_of_frames(samples):
+            form.notice("frames", "These images are frames of videos: the frames of a video stay in one fold.")
 
 
-def _group_field(form: Form, samples: Any, fields: list[str]) -> None:
+def _group_field(form: Form, samples: Any, fields: list[str]) -> Any:
+    """The field to group by, or None."""
     name = form.value("group_field")
     known = name is not None and samples.has_field(name)
     one = table(CrossValidation)["group_field"]
@@ -218,6 +221,7 @@ def _group_field(form: Form, samples: Any, fields: list[str]) -> None:
     form.choice("group_field", one.label, offered, one.help, check=False)
     if name is not None and not known:
         form.fail("group_field", f"The dataset has no field '{name}'. Group by one of {', '.join(fields) or 'none'}.")
+    return name
 
 
 def _training(form: Form, several: bool) -> None:

@@ -21,6 +21,9 @@ _SOURCES = {
     "mask_targets": "the mask targets of '{field}'",
     "default_mask_targets": "the dataset's default mask targets",
     "argument": "the classes entered",
+    "classes": "the dataset's classes of '{field}'",
+    "default_classes": "the dataset's default classes",
+    "labels seen": "the labels in '{field}'",
 }
 
 

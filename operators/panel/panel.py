@@ -23,7 +23,7 @@ from ...plugin.dataset.views import (
     worst_first,
 )
 from ...plugin.runs.overview import bin_range
-from ...plugin.samples.checks import segmentation_fields
+from ...plugin.samples.checks import label_fields
 from ...plugin.samples.private_fiftyone import stages_of
 from ...plugin.samples.slices import images_of
 from ...plugin.suspects.issues import Group
@@ -285,9 +285,12 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, foo.Panel):
             layout.text(steps, "title", title, fontSize="1.25rem", fontWeight=500)
             layout.text(steps, "text", "Its results will be shown here as soon as it is done.", color="text.secondary")
             return
-        if not segmentation_fields(dataset):
+        if not label_fields(dataset):
             layout.text(steps, "title", "There are no masks to check", fontSize="1.25rem", fontWeight=500)
-            lines = "Add the given masks to this dataset as Segmentation labels, then run an audit here."
+            lines = (
+                "Add the given masks to this dataset as Segmentation labels, or as instances (Detections with masks, "
+                "or filled Polylines), then run an audit here."
+            )
             layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch", mx="auto")
             return
         layout.text(steps, "title", "Find the masks that are wrong", fontSize="1.25rem", fontWeight=500)

@@ -105,7 +105,7 @@ def benchmark_scores(
 
     Args:
         collection: an image dataset or a view of one
-        label_field: its `fo.Segmentation` field with the given masks
+        label_field: its field with the given masks or instances
         progress: told how far it is; stages begin with the kind of error and the architecture
         **parameters: of `BenchmarkRequest` (key, kinds, rates, overwrite, rescore, keep_runs), of `BenchmarkConfig`
             (architectures, truth_field, run_key, severity, min_fraction, seed, …), others of `CrossValidation` (preset,

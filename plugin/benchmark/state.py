@@ -18,7 +18,7 @@ from ..dataset.custom_runs import delete_content
 from ..dataset.run_record import RunRecord, list_records
 from ..runs.housekeeping import dataset_id, run_root, tidy
 from ..runs.request import Request
-from ..samples.checks import check_label_field
+from ..samples.checks import check_mask_field
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..store.run_folder import RunFolder, content_digest
 from .audits import Audits, Scored
@@ -143,7 +143,7 @@ def opened(
     """
     with database_errors():
         if config.truth_field is not None:
-            check_label_field(collection, config.truth_field)
+            check_mask_field(collection, config.truth_field)
         samples = _usable_samples(collection, label_field, request, progress)
         dataset = samples.dataset
         check_benchmark_key(dataset, request.key)

@@ -20,7 +20,7 @@ def data_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--masks", metavar="DIR", help="folder of masks, each called like its image")
     group.add_argument("--name", help="of the dataset to make (default: the folder above --images)")
     group.add_argument("--dataset", metavar="NAME", help="a dataset that FiftyOne has, instead of folders")
-    group.add_argument("--label-field", metavar="FIELD", help="its field with the given masks (default: ground_truth)")
+    group.add_argument("--label-field", metavar="FIELD", help="of given masks or instances (default: ground_truth)")
     add_parameters(group, table(Request), OF_CLASSES)
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import fiftyone as fo
 import numpy as np
 
+from ..base.executor import map_shards
 from ..base.progress import Progress, silent
 from ..labels.class_table import ClassTable
+from ..samples.instance_samples import InstanceSamples
 from ..suspects.image_suspects import ImageSuspects
 from ..suspects.regions import OTHER, leading_kind
 from . import annotation_schema, display, verdicts
 from .documents import Document, detection, detections, write_samples
 from .fields import check_names, create_fields
+from .given_instances import instances_below
 from .indexes import create_indexes
 from .ownership import field_name, own_fields
 from .schema import FieldTypes, described
@@ -36,6 +40,10 @@ _ATTRIBUTES = {
 }
 _PROBABILITY = "probability"
 _RATED = {_PROBABILITY: (fo.FloatField, "Probability that the mask is wrong there, and not the predictions, in [0, 1]")}
+_INSTANCE = "given_instance"
+_TIED = {
+    _INSTANCE: (fo.StringField, "Id of the given instance that covers most of the region; None where there is none")
+}
 _SUSPECTS_TEXT = "Regions where the given class is probably wrong, labelled with the suggested class; strongest first."
 _ERROR_TYPE_TEXT = "Type of the most probable suspect in the image: drop, swap, shift or other; none without a suspect."
 
@@ -69,6 +77,7 @@ def write_suspects(
     class_table: ClassTable,
     label_field: str,
     rated: bool = False,
+    instances: InstanceSamples | None = None,
     total: int = 0,
     progress: Progress = silent,
 ) -> list[str]:
@@ -84,6 +93,7 @@ def write_suspects(
         class_table: names the classes
         label_field: the given masks' field, named in the fields' descriptions
         rated: whether they have a probability
+        instances: the given instances; None where the given labels are masks
         total: number of images, for ``progress``
         progress: told after every portion
 
@@ -94,12 +104,13 @@ def write_suspects(
         LabelQualityError: a field of such a name is not the run's
     """
     check_suspects(dataset, key)
-    _create_fields(dataset, key, label_field, rated)
+    _create_fields(dataset, key, label_field, rated, instances is not None)
     verdicts.set_aside(dataset, key)
     dataset.clear_sample_fields(suspect_names(key))
     remaining, done = iter(images), 0
     while portion := list(islice(remaining, _IMAGES_A_WRITE)):
-        found = {image.sample_id: list(suspect_documents(image, class_table.names)) for image in portion}
+        ids, documents = [image.sample_id for image in portion], partial(_documents, class_table.names, instances)
+        found = dict(zip(ids, map_shards(documents, portion), strict=True))
         _write_portion(dataset, key, found)
         done += len(portion)
         progress("Writing suspects", done, max(done, total))
@@ -109,22 +120,29 @@ def write_suspects(
     return suspect_names(key)
 
 
-def suspect_attributes(path: str, rated: bool) -> FieldTypes:
-    """The attributes of the suspects at a path, as `create_fields` takes them; ``rated`` ones have a probability."""
-    return described(path, _ATTRIBUTES | _RATED if rated else _ATTRIBUTES)
+def suspect_attributes(path: str, rated: bool, tied: bool = False) -> FieldTypes:
+    """The attributes of the suspects at a path, as `create_fields` takes them.
+
+    Args:
+        path: of the suspects
+        rated: whether they have a probability
+        tied: whether they have the given instance that they lie on
+    """
+    return described(path, {**_ATTRIBUTES, **(_RATED if rated else {}), **(_TIED if tied else {})})
 
 
 def _is_rated(dataset: fo.Dataset, key: str) -> bool:
     return dataset.get_field(f"{field_name(key, SUSPECTS)}.detections.{_PROBABILITY}") is not None
 
 
-def suspect_field_types(key: str, label_field: str, rated: bool) -> tuple[FieldTypes, FieldTypes]:
+def suspect_field_types(key: str, label_field: str, rated: bool, tied: bool = False) -> tuple[FieldTypes, FieldTypes]:
     """A run's fields about suspects, and the attributes of a suspect, as `create_fields` takes them.
 
     Args:
         key: the run's key
         label_field: the given masks' field
         rated: whether suspects have a probability
+        tied: whether they have the given instance that they lie on
     """
     error_type, suspects = suspect_names(key)
     given = f"Given masks: {label_field}."
@@ -133,11 +151,11 @@ def suspect_field_types(key: str, label_field: str, rated: bool) -> tuple[FieldT
         error_type: {"ftype": fo.StringField, "description": f"{_ERROR_TYPE_TEXT} {given}"},
         suspects: {**detections, "description": f"{_SUSPECTS_TEXT} {given}"},
     }
-    return fields, suspect_attributes(f"{suspects}.detections", rated)
+    return fields, suspect_attributes(f"{suspects}.detections", rated, tied)
 
 
-def _create_fields(dataset: fo.Dataset, key: str, label_field: str, rated: bool) -> None:
-    create_fields(dataset, key, *suspect_field_types(key, label_field, rated))
+def _create_fields(dataset: fo.Dataset, key: str, label_field: str, rated: bool, tied: bool) -> None:
+    create_fields(dataset, key, *suspect_field_types(key, label_field, rated, tied))
     suspects = field_name(key, SUSPECTS)
     if not rated and _is_rated(dataset, key):
         dataset.delete_sample_field(f"{suspects}.detections.{_PROBABILITY}")
@@ -168,14 +186,24 @@ def leading_type(regions: Sequence[Document]) -> str:
     return leading_kind(kinds, evidence, probability if any(probability) else None)
 
 
-def suspect_documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[Document]:
-    """The image's regions, the most probable first, or those of the most evidence where they are not rated."""
+def suspect_documents(
+    image: ImageSuspects, names: Sequence[str], instances: InstanceSamples | None = None
+) -> Iterator[Document]:
+    """The image's regions, the most probable first, or those of the most evidence where they are not rated.
+
+    Args:
+        image: the suspects
+        names: of the classes
+        instances: the given instances; None where the given labels are masks
+    """
     height, width = image.size
     boxes = np.asarray(image.box, dtype=float).reshape(-1, 4) / (width, height, width, height)
     strength = image.evidence if image.probability is None else image.probability
+    below = None if instances is None else instances_below(instances, image)
     for row in np.argsort(-np.asarray(strength, dtype=float), kind="stable"):
         suggested = names[int(image.suggested[row])]
         rating = {} if image.probability is None else {_PROBABILITY: float(image.probability[row])}
+        tie = {} if below is None else {_INSTANCE: below[row]}
         yield detection(
             suggested,
             boxes[row].tolist(),
@@ -187,4 +215,9 @@ def suspect_documents(image: ImageSuspects, names: Sequence[str]) -> Iterator[Do
             evidence=float(image.evidence[row]),
             area=int(image.area[row]),
             **rating,
+            **tie,
         )
+
+
+def _documents(names: Sequence[str], instances: InstanceSamples | None, image: ImageSuspects) -> list[Document]:
+    return list(suspect_documents(image, names, instances))

@@ -22,6 +22,8 @@ UNLABELLED_NAMES = (
 )
 #: The largest value that a 16-bit mask holds
 LARGEST_ID = 65535
+#: The values of binary masks
+_BINARY = ({0, 1}, {0, 255})
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -36,7 +38,9 @@ class ClassTable:
         unlabelled: index of the class where unlabelled things are, or None
         colors: '#rrggbb' per class in lower case where masks are RGB, else None
         ignored_colors: likewise for ``ignored``
-        source: ``mask_targets``, ``default_mask_targets``, ``argument`` or ``values seen``
+        source: ``mask_targets``, ``default_mask_targets``, ``argument`` or ``values seen``; of instances ``classes``,
+            ``default_classes``, ``argument`` or ``labels seen``
+        ignored_names: of instances, the labels of ``ignored``
     """
 
     ids: tuple[int, ...]
@@ -46,6 +50,7 @@ class ClassTable:
     colors: tuple[str, ...] | None = None
     ignored_colors: tuple[str, ...] = ()
     source: str = "argument"
+    ignored_names: tuple[str, ...] = ()
 
     @classmethod
     def from_targets(
@@ -97,10 +102,14 @@ class ClassTable:
     ) -> ClassTable:
         """Builds the table of a dataset without class names from the values its masks hold (see `values_seen`).
 
-        A class is called by its value; 0 (black, in RGB masks) is called "background", as FiftyOne treats it.
+        A class is called by its value; 0 (black, in RGB masks) is called "background", as FiftyOne treats it. Of binary
+        masks, which hold 0 and 1 or 0 and 255 and nothing else, the other class is called "object".
         """
-        background = (0, "#000000")
-        targets = {value: "background" if value in background else str(value) for value in values}
+        seen = set(values)
+        names: dict[Target, str] = {0: "background", "#000000": "background"}
+        if seen in _BINARY:
+            names |= {1: "object", 255: "object"}
+        targets = {value: names.get(value, str(value)) for value in seen}
         return cls.from_targets(targets, ignored, unlabelled, source="values seen")
 
     @property
@@ -153,7 +162,9 @@ class ClassTable:
 
     def to_dict(self) -> dict[str, Any]:
         """The table as JSON-serialisable values."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        content = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        # Digests of runs of masks, which have none, are those of earlier versions
+        return content if self.ignored_names else {n: value for n, value in content.items() if n != "ignored_names"}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ClassTable:

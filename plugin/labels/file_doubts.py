@@ -54,6 +54,13 @@ def check_size(
             f"mask.transpose(Image.Transpose.{method})); or, where the image is upright as stored, remove its EXIF "
             "orientation."
         )
+    elif size == image.size[::-1]:
+        problem = (
+            f"the mask is {width}x{height} pixels but its image {image_path} is {image_width}x{image_height} (width x "
+            "height): one of the two is turned by 90°, and the image has no EXIF orientation that says so. Turn the "
+            "mask as the image was turned (in Pillow: mask.transpose(Image.Transpose.ROTATE_90) or ROTATE_270); do not "
+            "resize it."
+        )
     raise SampleError(problem, sample_id=sample_id, path=mask_path)
 
 

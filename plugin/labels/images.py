@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..base.errors import SampleError
 from ..base.foreign_files import UnreadableFileError, file_size, path_problem
+from .tiff import tiff_channels
 
 _EXIF_ORIENTATION = 0x0112
 #: Orientations that swap height and width
@@ -159,7 +160,24 @@ def _opened(path: str | Path, sample_id: str | None, what: str) -> Iterator[Imag
         raise
     # Decoders raise whatever they like for broken files: OSError, SyntaxError, ValueError, struct.error, EOFError …
     except Exception as error:
-        raise SampleError(_problem(error, what), sample_id=sample_id, path=str(path)) from error
+        problem = _problem(error, what)
+        if isinstance(error, UnidentifiedImageError):
+            problem = _multispectral(path, what) or problem
+        raise SampleError(problem, sample_id=sample_id, path=str(path)) from error
+
+
+def _multispectral(path: str | Path, what: str) -> str | None:
+    """What is said of a TIFF that has channels of which no image can be made; None of another file."""
+    channels, bits = tiff_channels(path) or (1, 1)
+    if channels == 1:
+        return None
+    found = f"The {what} file is a TIFF of {channels} channels of {bits} bits, which cannot be read as"
+    if what == "mask":
+        return f"{found} classes. Store the channel that has them as an 8- or 16-bit PNG."
+    return (
+        f"{found} an image. Store the three channels that are to be seen as an RGB image of 8 bits (PNG, JPEG or TIFF) "
+        "and make it the sample's filepath; a model that needs all channels can give its predictions as files."
+    )
 
 
 def _problem(error: Exception, what: str) -> str:

@@ -16,6 +16,7 @@ from ..base.types import Prediction
 from ..labels.class_table import ClassTable
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
+from ..samples.together import together
 from ..store.run_folder import content_digest
 from ..store.sets import PredictionSet
 from ..training.config import CrossValidation
@@ -35,7 +36,10 @@ class CrossValidated:
     def state(self, samples: SegmentationSamples) -> str:
         """What the folds depend on beyond the config and the samples' files."""
         field = self.config.group_field or (self.config.order_field if self.config.blocks else None)
-        return content_digest(samples.values(field)) if field else ""
+        if field:
+            return content_digest(samples.values(field))
+        own = together(samples)
+        return content_digest(own.groups) if own is not None else ""
 
     def make(
         self, samples: SegmentationSamples, predictions: PredictionSet, failures: Failures, progress: Progress
@@ -83,7 +87,7 @@ class CrossValidated:
         usable, presence = samples.subset(chosen.tolist()), presence[chosen]
         fold_of = assign_folds(presence, self.config.folds, self.config.seed, fold_groups(usable, self.config))
         folds = dict(zip(usable.ids, fold_of.tolist(), strict=True))
-        notes = _unseen_classes(samples.class_table, presence, fold_of)
+        notes = [*_kept_together(usable, self.config), *_unseen_classes(samples.class_table, presence, fold_of)]
         predictions.update(folds=folds, notes=notes, failures=failures.to_dicts())
         return folds
 
@@ -99,6 +103,9 @@ def _with_ids(samples: SegmentationSamples, ids: dict[str, int]) -> Segmentation
 def fold_groups(samples: SegmentationSamples, config: CrossValidation) -> Sequence[Any] | None:
     """What must stay in one fold: the values of the group field, blocks of frames in order, or nothing.
 
+    Where neither is asked for, frames of a video and the images of a group stay together; where there are fewer videos
+    than folds, blocks of their frames do.
+
     Raises:
         LabelQualityError: no such field, or a sample without a value
     """
@@ -106,11 +113,29 @@ def fold_groups(samples: SegmentationSamples, config: CrossValidation) -> Sequen
         return _filled(samples, config.group_field, "group_field")
     if config.blocks:
         size = config.block_size or default_block_size(len(samples), config.folds)
-        order = np.argsort(np.array(_filled(samples, config.order_field, "order_field")), kind="stable")
-        groups = np.empty(len(samples), np.int64)
-        groups[order] = block_groups(len(samples), size)
-        return groups.tolist()
-    return None
+        return _blocks(np.argsort(np.array(_filled(samples, config.order_field, "order_field")), kind="stable"), size)
+    own = together(samples)
+    if own is None:
+        return None
+    if own.order is not None and own.count < config.folds:
+        return _blocks(own.order, config.block_size or default_block_size(len(samples), config.folds))
+    return own.groups
+
+
+def _blocks(order: np.ndarray, size: int) -> list[int]:
+    groups = np.empty(len(order), np.int64)
+    groups[order] = block_groups(len(order), size)
+    return groups.tolist()
+
+
+def _kept_together(samples: SegmentationSamples, config: CrossValidation) -> list[str]:
+    """A sentence about what stays in one fold without being asked for, for the run's record."""
+    own = together(samples) if not (config.group_field or config.blocks) else None
+    if own is None:
+        return []
+    if own.order is not None and own.count < config.folds:
+        return [f"The samples are {own.what}, of {own.count} in all: blocks of neighbours were kept in one fold."]
+    return [f"The samples are {own.what}, of {own.count} in all: each was kept in one fold."]
 
 
 def _filled(samples: SegmentationSamples, name: str, parameter: str) -> list[Any]:

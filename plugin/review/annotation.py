@@ -20,7 +20,7 @@ from ..base.progress import Progress, silent
 from ..dataset.ownership import MARKER
 from ..dataset.run_record import load_record
 from ..labels.class_table import ClassTable
-from ..samples.checks import check_label_field, class_targets
+from ..samples.checks import check_label_field, class_targets, has_instances
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.private_fiftyone import root_of
 from ..samples.slices import images_of
@@ -125,7 +125,7 @@ def send_to_annotation(
     check_result_field(dataset, label_field)
     if not len(chosen.samples):
         raise LabelQualityError(f"There is nothing to send: no image is among {chosen.words}.")
-    samples = open_samples(chosen.samples, label_field, classes=_classes(dataset, label_field, chosen.key))
+    samples = _samples(chosen, label_field)
     field = make_copy_field(dataset, label_field, samples.class_table)
     shown = chosen.field if regions else None
     view, count = chosen.samples, 0
@@ -148,6 +148,21 @@ def send_to_annotation(
     _annotate(view, anno_key, backend, schema, dict(options or {}), send)
     progress("Sending", 1, 1)
     return Sent(anno_key, backend, len(view), count, field)
+
+
+def _samples(chosen: Chosen, label_field: str) -> SegmentationSamples:
+    dataset = root_of(chosen.samples)
+    classes = _classes(dataset, label_field, chosen.key)
+    if not has_instances(dataset, label_field) or chosen.key is None:
+        return open_samples(chosen.samples, label_field, classes=classes)
+    record = load_record(dataset, chosen.key)
+    if record.label_field != label_field:
+        return open_samples(chosen.samples, label_field)
+    # Instances have no values but those that the run has given them, by which the corrections are compared
+    table = ClassTable.from_dict(record.class_table)
+    samples = open_samples(chosen.samples, label_field, classes=table.mask_targets(), unknown=record.unknown)
+    samples.class_table = table
+    return samples
 
 
 def _classes(dataset: fo.Dataset, label_field: str, key: str | None) -> Mapping[Any, str] | None:

@@ -15,7 +15,7 @@ from ..base.progress import Progress, silent
 from ..dataset.ownership import owner
 from ..dataset.run_record import RunRecord
 from ..labels.class_table import ClassTable
-from ..samples.checks import check_label_field, segmentation_fields
+from ..samples.checks import check_mask_field, segmentation_fields
 from ..samples.failures import Failures
 from ..samples.folders import masks_of_images
 from ..samples.inputs import SegmentationSamples, open_samples, raise_together
@@ -152,7 +152,7 @@ def _of_dataset(dataset: fo.Dataset, record: RunRecord, request: CorrectionReque
     field = request.source_field or record.label_field
     if id_of(other) == id_of(dataset):
         return _of_field(dataset, record, request, field)
-    check_label_field(other, field)
+    check_mask_field(other, field)
     view = images_of(other).exists(field)
     if not len(view):
         raise LabelQualityError(f"No image of dataset '{other.name}' has a mask in '{field}'.")
@@ -171,7 +171,7 @@ def _of_dataset(dataset: fo.Dataset, record: RunRecord, request: CorrectionReque
 
 
 def _check_field(dataset: fo.Dataset, record: RunRecord, field: str) -> None:
-    check_label_field(dataset, field)
+    check_mask_field(dataset, field)
     if field == record.label_field:
         raise LabelQualityError(
             f"'{field}' has the given masks of run '{record.key}' themselves. Fields with other masks: "

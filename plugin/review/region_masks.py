@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -18,29 +17,7 @@ import numpy as np
 
 from ..base.errors import SampleError
 from ..labels.images import read_mask
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a region is in its image.
-
-    Args:
-        rows: of the image
-        columns: of the image
-        inside: (rows, columns) bool, the region
-        scale: pixels of the image that a pixel of the mask covers, along the axis where they are more
-    """
-
-    rows: slice
-    columns: slice
-    inside: np.ndarray
-    scale: float = 1.0
-
-    def whole(self, size: Sequence[int]) -> np.ndarray:
-        """The region in its image of (height, width): (H, W) bool."""
-        mask = np.zeros(tuple(size), bool)
-        mask[self.rows, self.columns] = self.inside
-        return mask
+from ..labels.places import Place, place_mask
 
 
 def place_region(region: Mapping[str, Any], size: Sequence[int], sample_id: str) -> Place:
@@ -62,12 +39,7 @@ def place_region(region: Mapping[str, Any], size: Sequence[int], sample_id: str)
             sample_id=sample_id,
         )
     mask = np.asarray(read_mask(region["mask_path"], sample_id) if mask is None else mask)
-    mask = mask[..., 0] if mask.ndim == 3 else mask
-    left, top, width, height = region["bounding_box"]
-    rows, from_rows = _resampled(top, height, mask.shape[0], size[0])
-    columns, from_columns = _resampled(left, width, mask.shape[1], size[1])
-    scale = max(height * size[0] / mask.shape[0], width * size[1] / mask.shape[1])
-    return Place(rows, columns, mask[from_rows][:, from_columns] > 0, scale)
+    return place_mask(mask, region["bounding_box"], size)
 
 
 def redrawn(drawn: Place, found: Place, size: Sequence[int]) -> np.ndarray:
@@ -90,21 +62,3 @@ def redrawn(drawn: Place, found: Place, size: Sequence[int]) -> np.ndarray:
     kernel = np.ones((side, side), np.uint8)
     changed = cv2.dilate(cv2.morphologyEx(differ, cv2.MORPH_OPEN, kernel), kernel) & differ
     return np.where(changed > 0, after, before)
-
-
-def _resampled(start: float, length: float, cells: int, pixels: int) -> tuple[slice, np.ndarray]:
-    """The pixels of an axis whose centre is between two shares of it, and which cell of a mask each falls in.
-
-    Args:
-        start: in [0, 1]
-        length: in [0, 1]
-        cells: of the mask, from start to start + length
-        pixels: of the whole axis
-
-    Returns:
-        the pixels, n of them, and (n,) int64 cells
-    """
-    first = max(0, math.ceil(start * pixels - 0.5))
-    end = max(first, min(pixels, math.ceil((start + length) * pixels - 0.5)))
-    centres = (np.arange(first, end) + 0.5) / pixels
-    return slice(first, end), ((centres - start) / length * cells).astype(np.int64).clip(0, cells - 1)

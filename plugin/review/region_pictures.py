@@ -16,11 +16,12 @@ from ..dataset.run_record import RunRecord
 from ..labels.class_table import ClassTable, hex_color
 from ..labels.file_doubts import check_size
 from ..labels.images import image_header, read_image
-from ..samples.checks import class_targets
+from ..labels.places import Place
+from ..samples.checks import class_targets, has_instances
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.slices import images_of
 from .region_drawing import outline, picture, png
-from .region_masks import Place, place_region
+from .region_masks import place_region
 from .region_views import Color, MaskColors, RegionViews, region_views
 
 
@@ -119,7 +120,7 @@ def read_region(
     place = _place(region, mask.shape[:2], sample_id)
     label = region.get("label")
     suggested = table.ids[table.names.index(label)] if label in table.names else None
-    targets = _targets(dataset, record.label_field)
+    targets = _targets(dataset, record.label_field, table)
     colors = _mask_colors(dataset, record.label_field, targets, table.colors is not None, page_colors)
     names = {**targets, **dict(zip(table.ids, table.names, strict=True))}
     return RegionRead(region_views(image, mask, place, suggested), colors, names)
@@ -160,8 +161,10 @@ def _place(region: Mapping[str, Any], size: tuple[int, ...], sample_id: str) -> 
     return place_region({**region, "mask": stored}, size, sample_id)
 
 
-def _targets(dataset: fo.Dataset, label_field: str) -> dict[int, str]:
-    """The mask targets by which the App draws a field: value, or 0xRRGGBB, to name."""
+def _targets(dataset: fo.Dataset, label_field: str, table: ClassTable) -> dict[int, str]:
+    """The mask targets by which the App draws a field: value, or 0xRRGGBB, to name; of instances the run's own."""
+    if has_instances(dataset, label_field):
+        return dict(zip(table.ids, table.names, strict=True))
     targets = class_targets(dataset, label_field)[1] or {}
     return {int(key[1:], 16) if str(key).startswith("#") else int(key): name for key, name in targets.items()}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from .region_masks import Place
+from ..labels.places import Place
 
 #: Surroundings on each side, in sides of the region's box, the longer one
 MARGIN = 0.3

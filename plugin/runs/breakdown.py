@@ -197,7 +197,7 @@ def _counted(
 def _leading_issues(dataset: fo.Dataset, quality: str, suspects: str, path: str, several: bool) -> dict[Any, str]:
     """By value: the pair of classes with the most suspects."""
     pair = {"value": "$value", "given": "$regions.given", "suggested": "$regions.suggested"}
-    stages = [
+    stages: list[dict[str, Any]] = [
         {"$unwind": "$regions"},
         {"$group": {"_id": pair, "count": {"$sum": 1}}},
         {"$sort": {"count": -1, "_id.given": 1, "_id.suggested": 1}},

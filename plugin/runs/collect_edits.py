@@ -13,6 +13,7 @@ from bson import ObjectId
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
+from ..dataset.given_instances import instances_of
 from ..dataset.ownership import field_name
 from ..dataset.record_parts import COMPLETE, SuspectPart
 from ..dataset.region_edits import Document, Edits, published_regions, record_deleted, settle_edits
@@ -97,13 +98,14 @@ def found_again(
     part, found = record.suspects, dict[str, list[Document]]()
     if not isinstance(part, SuspectPart) or not record.folder:
         return found
-    names = ClassTable.from_dict(record.class_table).names
+    names, instances = ClassTable.from_dict(record.class_table).names, instances_of(dataset, record)
     least = SuspectConfig.from_params(part.config).min_probability
     for store in recorded_suspects(RunFolder(record.folder), record):
         for image in image_suspects(store, shown_rows(store, least)):
             evidence = wanted.get(image.sample_id, ())
             if evidence:
-                found[image.sample_id] = [one for one in suspect_documents(image, names) if one["evidence"] in evidence]
+                documents = suspect_documents(image, names, instances)
+                found[image.sample_id] = [one for one in documents if one["evidence"] in evidence]
     return found
 
 
@@ -115,7 +117,7 @@ def _differences(dataset: fo.Dataset, record: RunRecord) -> Iterator[tuple[dict[
     part = record.suspects
     if not isinstance(part, SuspectPart) or part.status != COMPLETE or not record.folder:
         return
-    names = ClassTable.from_dict(record.class_table).names
+    names, instances = ClassTable.from_dict(record.class_table).names, instances_of(dataset, record)
     least = SuspectConfig.from_params(part.config).min_probability
     for store in recorded_suspects(RunFolder(record.folder), record):
         rows = shown_rows(store, least)
@@ -130,7 +132,7 @@ def _differences(dataset: fo.Dataset, record: RunRecord) -> Iterator[tuple[dict[
             for image in image_suspects(store, portion) if edited else ():
                 gone = _gone(image, regions[image.sample_id]) if image.sample_id in edited else ()
                 if gone:
-                    found = suspect_documents(image, names)
+                    found = suspect_documents(image, names, instances)
                     missing[image.sample_id] = [one for one in found if one["mask_path"] in gone]
             yield missing, elsewhere
 

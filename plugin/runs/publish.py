@@ -26,6 +26,7 @@ from ..dataset.record_parts import (
 )
 from ..dataset.run_record import RunRecord, save_record
 from ..dataset.sample_fields import sample_name
+from ..dataset.schema import FieldTypes
 from ..dataset.shown_files import check_shown
 from ..dataset.suspect_fields import indexed_paths, suspect_field_types, suspect_names, write_suspects
 from ..dataset.views import (
@@ -37,6 +38,7 @@ from ..dataset.views import (
     save_worst_first,
 )
 from ..passes.search_suspects import SuspectSearch
+from ..samples.instance_samples import InstanceSamples
 from ..samples.slices import images_of, slices_of
 from ..scores.results import ResultRows
 from ..store.sets import PredictionSet, ScoreSet, SuspectSet
@@ -184,7 +186,7 @@ def _write(run: Run, record: RunRecord, scores: Scores, search: SuspectSearch | 
         columns,
         class_table=run.table,
         label_field=record.label_field,
-        more=None if search is None else suspect_field_types(record.key, record.label_field, search.config.probability),
+        more=None if search is None else _suspect_field_types(record, search),
         total=record.scored,
         progress=run.times,
     )
@@ -259,6 +261,7 @@ def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearc
         label_field=record.label_field,
         total=len(search.samples),
         rated=search.config.probability,
+        instances=_instances(search),
         progress=times,
     )
     unsorted = missing_note(dataset, indexed_paths(dataset, record.key))
@@ -270,6 +273,16 @@ def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearc
     record.views = [*record.views, *save_suspect_views(dataset, record.key, record.issues)]
     times.count("Writing suspects")
     return found
+
+
+def _suspect_field_types(record: RunRecord, search: SuspectSearch) -> tuple[FieldTypes, FieldTypes]:
+    rated, tied = search.config.probability, _instances(search) is not None
+    return suspect_field_types(record.key, record.label_field, rated, tied)
+
+
+def _instances(search: SuspectSearch) -> InstanceSamples | None:
+    """The given labels of the samples that were searched, where they are instances."""
+    return search.samples if isinstance(search.samples, InstanceSamples) else None
 
 
 def _check_files(dataset: fo.Dataset, record: RunRecord) -> None:

@@ -7,6 +7,8 @@ from typing import Any, TypedDict
 
 from ..base.errors import LabelQualityError, SampleError
 
+_SHOWN_SAMPLES = 5
+
 
 class LeftOut(TypedDict):
     """A sample that was left out, as JSON-serialisable values."""
@@ -69,3 +71,17 @@ class Failures:
 def as_dict(error: SampleError) -> LeftOut:
     """A failure as JSON-serialisable values: ``sample_id``, ``path`` and ``problem``."""
     return {"sample_id": error.sample_id, "path": error.path, "problem": error.problem}
+
+
+def raise_together(failures: Sequence[SampleError], total: int) -> None:
+    """Raises the one error that there is, or a `LabelQualityError` that lists the first of several."""
+    if not failures:
+        return
+    if len(failures) == 1:
+        raise failures[0]
+    shown = "\n".join(f"- {failure}" for failure in failures[:_SHOWN_SAMPLES])
+    more = len(failures) - _SHOWN_SAMPLES
+    raise LabelQualityError(
+        f"{len(failures)} of {total} samples cannot be used. Mend them, or run with skip_failures=True to leave them "
+        f"out:\n{shown}" + (f"\n- and {more} more" if more > 0 else "")
+    )

@@ -94,9 +94,22 @@ def is_generated(collection: Any) -> bool:
     return bool(collection._is_generated)
 
 
+def is_frames(collection: Any) -> bool:
+    """Whether its samples are frames of videos."""
+    return bool(collection._is_frames)
+
+
 def is_patches(view: Any) -> bool:
     """Whether its samples are patches; what the App passes may be of no kind that has them."""
     return bool(getattr(view, "_is_patches", False))
+
+
+def filtered_fields(collection: Any) -> Sequence[str]:
+    """The fields of which a collection shows only some labels: what is public shows the view's stages as text."""
+    import fiftyone as fo
+
+    fields = collection._get_filtered_fields() if isinstance(collection, fo.DatasetView) else None
+    return list(fields or ())
 
 
 def is_dynamic_groups(view: Any) -> bool:

@@ -38,6 +38,7 @@ class CrossValidation(Config):
         None,
         "Group by",
         "Samples with the same value of this field (patient, scene, video) stay in one fold",
+        empty="the videos of frames, the groups of grouped images, else nothing",
         unit="FIELD",
     )
     blocks: bool = parameter(False, "The images are frames of a video", "Keeps neighbouring frames in one fold")

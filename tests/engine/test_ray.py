@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ..given_instances import fill, ids_of
 from ..predicted import add_predictions
 from .clusters import ALL_PASSES, TRAINING, on, same, values
 
@@ -47,6 +48,18 @@ def test_masks_in_the_database_and_files_give_the_same_bits(make_dataset: Any, c
     audit_labels(dataset, "inside", key="there", **given, **on(cluster))
     assert same(values(dataset, "here"), values(dataset, "there"))
     assert np.mean(dataset.values("there_clc")) < 1
+
+
+def test_instances_are_drawn_where_the_database_is(make_dataset: Any, cluster: Any, tmp_path: Path) -> None:
+    from label_quality import audit_labels
+
+    dataset = fill(make_dataset(count=0, targets=None), tmp_path, "mask")
+    given = {"source": "files", "field": "probabilities", "min_probability": 0.0}
+    audit_labels(dataset, "objects", key="here", **given)
+    audit_labels(dataset, "objects", key="there", **given, **on(cluster))
+    assert same(values(dataset, "here"), values(dataset, "there"))
+    dataset.reload()
+    assert dataset.first().there_suspects.detections[0].given_instance == ids_of(dataset)[0][1]
 
 
 def test_operators_of_the_plugin_give_their_own_code_to_the_cluster(

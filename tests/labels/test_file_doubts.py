@@ -80,6 +80,16 @@ def test_a_mask_of_the_image_as_it_is_stored(
     assert summary.scored == 4 and "EXIF" not in summary.note
 
 
+def test_a_mask_of_an_image_that_was_turned_for_good(predicted: Any, audit: Any) -> None:
+    sample = predicted.first()
+    with Image.open(sample.filepath) as image:
+        image.transpose(Image.Transpose.ROTATE_90).save(sample.filepath)
+    with pytest.raises(audit.LabelQualityError) as error:
+        audit.audit_labels(predicted, "ground_truth", **WITH_MASKS)
+    assert "the mask is 32x24 pixels but its image" in str(error.value)
+    assert "one of the two is turned by 90°, and the image has no EXIF orientation that says so" in str(error.value)
+
+
 def audit_image(path: str) -> np.ndarray:
     from label_quality.plugin.labels.images import read_image
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from label_quality.plugin.base.errors import SampleError
 from label_quality.plugin.labels.images import ImageHeader, image_header, image_size, read_image, read_mask
 from PIL import Image
@@ -160,3 +161,28 @@ def test_too_many_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)
     with pytest.raises(SampleError, match=r"too many pixels .*Cut it into tiles"):
         read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("channels", "kind", "bits", "big"), [(4, "uint8", 8, False), (8, "uint8", 8, True), (13, "uint16", 16, False)]
+)
+def test_multispectral_tiffs_say_what_to_store(tmp_path: Path, channels: int, kind: str, bits: int, big: bool):
+    path = tmp_path / "bands.tif"
+    values = np.random.default_rng(0).integers(0, 255, (6, 8, channels)).astype(kind)
+    tifffile.imwrite(path, values, photometric="minisblack", planarconfig="contig", bigtiff=big)
+    found = f"file is a TIFF of {channels} channels of {bits} bits, which cannot be read as"
+    with pytest.raises(SampleError, match=f"The image {found} an image. Store the three channels that are to be seen"):
+        read_image(path)
+    with pytest.raises(SampleError, match=f"The mask {found} classes. Store the channel that has them as an 8- or 16-"):
+        read_mask(path)
+    path.write_bytes(path.read_bytes()[:12])
+    with pytest.raises(SampleError, match="The image file is not an image in a format that can be read"):
+        read_image(path)
+
+
+def test_colours_come_first_in_tiffs_with_more_channels(tmp_path: Path):
+    values = np.random.default_rng(0).integers(0, 255, (6, 8, 5), dtype=np.uint8)
+    for channels in (4, 5):
+        path = tmp_path / f"{channels}.tif"
+        tifffile.imwrite(path, values[..., :channels], photometric="rgb")
+        np.testing.assert_array_equal(read_image(path), values[..., :3])

@@ -217,6 +217,23 @@ def test_values_seen_make_a_table():
 
 
 @pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ({0, 255}, ("background", "object")),
+        ({0, 1}, ("background", "object")),
+        ({0, 2}, ("background", "2")),
+        ({1, 255}, ("1", "255")),
+        ({0, 1, 255}, ("background", "1", "255")),
+        ({"#000000", "#ffffff"}, ("background", "#ffffff")),
+    ],
+)
+def test_the_classes_of_binary_masks_have_names(values, names):
+    table = ClassTable.from_values(values)
+    assert table.names == names
+    assert table.unlabelled == (0 if "background" in names else None)
+
+
+@pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
         ("a.json", '{"0": "sky", "7": "road"}', {0: "sky", 7: "road"}),

@@ -221,7 +221,8 @@ def test_datasets_that_cannot_be_audited_are_refused(fiftyone: Any, make_dataset
     unlabelled = make_dataset()
     unlabelled.delete_sample_field("ground_truth")
     assert errors(form("audit_labels", unlabelled))["label_field"] == (
-        "The dataset has no segmentation field: add the given masks to it as Segmentation labels."
+        "The dataset has no segmentation field: add the given masks to it as Segmentation labels, or as instances: "
+        "Detections with masks, or filled Polylines."
     )
     unlabelled.add_sample_field("boxes", fiftyone.EmbeddedDocumentField, embedded_doc_type=fiftyone.Detections)
     assert (

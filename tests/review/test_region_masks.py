@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from label_quality.plugin.review.region_masks import Place, place_region, redrawn
+from label_quality.plugin.labels.places import Place
+from label_quality.plugin.review.region_masks import place_region, redrawn
 
 
 def place(mask: Any, box: tuple[float, float, float, float], size: tuple[int, int]) -> Place:

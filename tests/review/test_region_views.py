@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from label_quality.plugin.review.region_masks import Place
+from label_quality.plugin.labels.places import Place
 from label_quality.plugin.review.region_views import (
     LARGEST_SIDE,
     LEAST_SIDE,

@@ -264,7 +264,7 @@ def test_collections_that_are_no_images(predicted: Any, audit: Any, fiftyone: An
     with pytest.raises(audit.LabelQualityError, match=r"The view of dataset '.*' has no samples. Choose a view that"):
         audit.audit_labels(predicted.limit(0), "ground_truth", **WITH_FILES)
     with pytest.raises(
-        audit.LabelQualityError, match=r"Expected field 'index' to hold Segmentation labels, but it is I"
+        audit.LabelQualityError, match=r"'index' to hold Segmentation labels or instances \(.*\), but it is I"
     ):
         audit.audit_labels(predicted, "index", **WITH_FILES)
     with pytest.raises(audit.LabelQualityError, match=r"has no field 'labels'. Its segmentation fields are: ground_tr"):
