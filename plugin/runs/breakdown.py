@@ -108,8 +108,12 @@ def break_down(collection: fo.Dataset | fo.DatasetView, field: str, *, key: str 
             _part(row, searched, issues.get(_hashable(row["_id"])))
             for row in _counted(dataset, quality, suspects if searched else None, path, several)
         ]
-    order = (lambda one: (-one.low, one.quality)) if searched else (lambda one: (one.quality, -one.images))
-    return Breakdown(key, field, tuple(sorted(found, key=order)), searched)
+
+    def place(part: Part) -> tuple[float, float, int, str]:
+        # Without suspects all shares are 0
+        return -part.low, part.quality, -part.images, value_text(part.value)
+
+    return Breakdown(key, field, tuple(sorted(found, key=place)), searched)
 
 
 def breakdown_fields(dataset: fo.Dataset) -> list[str]:

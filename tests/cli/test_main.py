@@ -266,7 +266,10 @@ def test_a_run_is_broken_down(folder: Path, capsys: Any, fiftyone: Any) -> None:
     assert lines[2].split()[0] == "annotator" and lines[4].split()[:2] == ["p1", "2"]
     assert "50 % (9.5 to 91 %)" in lines[4] and lines[-1] == "1 other not shown: --rows shows more."
     status, _, err = label_quality(capsys, "breakdown", "street", "nobody")
-    assert status == 1 and "Dataset 'street' has no field 'nobody'. To choose from: annotator, tags" in err
+    assert (
+        status == 1
+        and "Dataset 'street' has no field 'nobody'. To choose from: prediction_file, annotator, tags" in err
+    )
 
 
 def test_two_runs_are_compared(folder: Path, capsys: Any, fiftyone: Any) -> None:
