@@ -38,6 +38,7 @@ OPERATORS = (
     "load_corrections",
     "export_clean_dataset",
     "compare_runs",
+    "evaluate_predictions",
     "measure_gain",
     "write_report",
     "list_runs",
