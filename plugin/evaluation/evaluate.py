@@ -206,7 +206,7 @@ def _evaluate(
 
 @contextlib.contextmanager
 def _progress_of_fiftyone(progress: Progress) -> Iterator[Callable[[Any], None]]:
-    """What FiftyOne calls with its progress bar after each image; without a bar and a message of its own beside ours."""
+    """What FiftyOne calls with its progress bar after each image; no bar and no message of its own is beside ours."""
     shown, level = fo.config.show_progress_bars, _LOGGER.level
     fo.config.show_progress_bars = False
     _LOGGER.setLevel(logging.WARNING)

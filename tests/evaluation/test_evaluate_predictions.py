@@ -409,3 +409,13 @@ def test_form_call_and_what_is_shown(audited: Any, dataset: Any) -> None:
     )
     assert errors(calls.form(audited)) == {"eval_key": text + "“Name of the evaluation” to keep both."}
     assert errors(calls.form(audited, overwrite=True)) == {} == errors(calls.form(audited, eval_key="two"))
+
+
+def test_the_deletion_says_that_it_goes_too(audited: Any) -> None:
+    from label_quality import evaluate_predictions
+
+    from ..operators.calls import Calls
+
+    evaluate_predictions(audited)
+    warning = Calls("@label-quality/segmentation/delete_run").form(audited, key="lq")["warning_contents"].view.label
+    assert f"{FIELDS[2]}), " in warning and "the evaluation 'lq_evaluation' and the run's files and record" in warning
