@@ -72,6 +72,7 @@ class EngineOperator(foo.Operator, ABC):
         description: one sentence in the App's list of operators
         icon: a file of the plugin
         offers_target: whether its form has FiftyOne's choice of dataset, view or selected samples
+        risk: what it may do, for agents that ask before they act: ``medium`` where it writes fields or files
     """
 
     operator_name: ClassVar[str]
@@ -79,6 +80,7 @@ class EngineOperator(foo.Operator, ABC):
     description: ClassVar[str]
     icon: ClassVar[str]
     offers_target: ClassVar[bool] = False
+    risk: ClassVar[str] = "medium"
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -92,6 +94,7 @@ class EngineOperator(foo.Operator, ABC):
             execute_as_generator=True,
             allow_immediate_execution=True,
             allow_delegated_execution=True,
+            risk_level=self.risk,
             view_target=self.offers_target,
         )
 

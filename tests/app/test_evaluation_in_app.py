@@ -45,6 +45,8 @@ def test_the_panel_lists_the_evaluation_and_opens_it(
     panel = page.locator(f"[data-cy=panel-content-{_PANEL}]")
     panel.get_by_text("lq_evaluation").first.wait_for()
     screenshot(page, "evaluation-listed")
+    # A click that comes while the panel draws itself anew is lost
+    page.wait_for_timeout(3000)
     panel.get_by_text("lq_evaluation").first.click()
     # FiftyOne leaves its background out, here the class unlabelled: of the other pixels, those of one image are swapped
     audited.reload()
