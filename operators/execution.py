@@ -72,7 +72,7 @@ class EngineOperator(foo.Operator, ABC):
         description: one sentence in the App's list of operators
         icon: a file of the plugin
         offers_target: whether its form has FiftyOne's choice of dataset, view or selected samples
-        risk: what it may do, for agents that ask before they act: ``medium`` where it writes fields or files
+        risk: what FiftyOne is told that it may do: ``medium`` where it writes fields or files
     """
 
     operator_name: ClassVar[str]

@@ -1,4 +1,4 @@
-"""What operators declare that they may do: agents ask before those that write, and above all that delete."""
+"""What operators declare that they may do: FiftyOne asks before those that write, and above all that delete."""
 
 from __future__ import annotations
 
