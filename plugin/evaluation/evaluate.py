@@ -135,6 +135,13 @@ def check_evaluable(dataset: fo.Dataset, record: RunRecord) -> None:
             f"Expected run '{record.key}' to have its predicted masks in field '{name}', but dataset '{dataset.name}' "
             f"has no such field of the run. {again}"
         )
+    given = dataset.get_field(record.label_field)
+    if not issubclass(getattr(given, "document_type", None) or object, fo.Segmentation):
+        raise LabelQualityError(
+            f"Expected the given masks of run '{record.key}' to be Segmentation labels, which are what FiftyOne "
+            f"evaluates, but field '{record.label_field}' holds others, or is gone. Make masks of them, in a field of "
+            "their own, and audit that."
+        )
     gone = next((path for path in missing_images(dataset, record.key)), None)
     if gone is not None:
         raise LabelQualityError(f"Expected the file {gone}, which run '{record.key}' has made, but it is gone. {again}")

@@ -321,6 +321,13 @@ def test_a_run_whose_predicted_masks_are_gone_says_how_to_write_them_anew(audite
     score_label_quality(audited, "ground_truth", overwrite=True)
     assert evaluate_predictions(audited).images == 5
     record = load_record(audited, "lq")
+    audited.add_sample_field("boxes", fiftyone.EmbeddedDocumentField, embedded_doc_type=fiftyone.Detections)
+    for field in ("boxes", "nowhere"):
+        record.label_field = field
+        save_record(audited, record)
+        with pytest.raises(LabelQualityError, match=f"to be Segmentation labels, .* but field '{field}' holds others"):
+            evaluate_predictions(audited, overwrite=True)
+    record.label_field = "ground_truth"
     record.status = "writing"
     save_record(audited, record)
     with pytest.raises(LabelQualityError, match=r"Run 'lq' was interrupted\. Start it again"):
