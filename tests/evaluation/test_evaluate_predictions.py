@@ -75,6 +75,24 @@ def test_fiftyones_confusion_matrix_is_that_of_the_files(audited: Any) -> None:
     assert set(FIELDS) <= set(audited.load_evaluation_view(NAME, select_fields=True).get_field_schema())
 
 
+def test_scenarios_are_of_any_subset(audited: Any) -> None:
+    from fiftyone import ViewField as F
+    from label_quality import evaluate_predictions
+
+    evaluate_predictions(audited)
+    audited.save_view("the first", audited.match(F("index") < 2))
+    results = audited.load_evaluation_results(NAME)
+    subsets = {"view": {"type": "view", "view": "the first"}, "field": {"type": "field", "field": "index", "value": 3}}
+    images = {"view": audited[:2], "field": audited.match(F("index") == 3)}
+    for kind, subset in subsets.items():
+        matrix = counted(images[kind])
+        with results.use_subset(subset):
+            # FiftyOne leaves out what is background in both
+            assert results.metrics()["support"] == matrix[1:].sum()
+            found = results.confusion_matrix(classes=results.classes)
+        assert np.array_equal(found[:4, :4], matrix), kind
+
+
 @given(st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4), min_size=4, max_size=4))
 def test_the_figures_are_those_of_the_pixels(confusion: list[list[int]]) -> None:
     from label_quality.plugin.evaluation.evaluate import _summary
