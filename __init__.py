@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .plugin.benchmark.records import delete_benchmark, list_benchmarks, load_benchmark
     from .plugin.benchmark.run import benchmark_scores
     from .plugin.compare.comparison import compare_runs
+    from .plugin.evaluation.evaluate import evaluate_predictions
     from .plugin.gain.measure import measure_gain
     from .plugin.report.write import write_report
     from .plugin.review.annotation import send_to_annotation
@@ -56,6 +57,7 @@ __all__ = [
     "delete_benchmark",
     "delete_run",
     "estimate_errors",
+    "evaluate_predictions",
     "export_clean_dataset",
     "find_suspects",
     "learn_from_verdicts",
@@ -84,6 +86,7 @@ _MODULES = {
     "benchmark.records": "delete_benchmark list_benchmarks load_benchmark",
     "benchmark.run": "benchmark_scores",
     "compare.comparison": "compare_runs",
+    "evaluation.evaluate": "evaluate_predictions",
     "gain.measure": "measure_gain",
     "report.write": "write_report",
     "review.annotation": "send_to_annotation",

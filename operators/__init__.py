@@ -11,6 +11,7 @@ from .compare_runs import CompareRuns
 from .compute_predictions import ComputePredictions
 from .delete_run import DeleteRun
 from .estimate_errors import EstimateErrors
+from .evaluate_predictions import EvaluatePredictions
 from .export_clean_dataset import ExportCleanDataset
 from .export_relabelling_queue import ExportRelabellingQueue
 from .find_suspects import FindSuspects
@@ -57,6 +58,7 @@ def register(plugin: Any) -> None:
         ExportCleanDataset,
         BreakDown,
         CompareRuns,
+        EvaluatePredictions,
         MeasureGain,
         WriteReport,
         ListRuns,

@@ -33,6 +33,7 @@ class DeleteRun(foo.Operator):
             description="Delete a run's fields, saved views, files and record; the given masks stay",
             icon="/assets/delete.svg",
             dynamic=True,
+            risk_level="high",
             view_target=False,
         )
 

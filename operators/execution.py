@@ -73,6 +73,7 @@ class EngineOperator(foo.Operator, ABC):
         description: one sentence in the App's list of operators
         icon: a file of the plugin
         offers_target: whether its form has FiftyOne's choice of dataset, view or selected samples
+        risk: what FiftyOne is told that it may do: ``medium`` where it writes fields or files
     """
 
     operator_name: ClassVar[str]
@@ -80,6 +81,7 @@ class EngineOperator(foo.Operator, ABC):
     description: ClassVar[str]
     icon: ClassVar[str]
     offers_target: ClassVar[bool] = False
+    risk: ClassVar[str] = "medium"
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -93,6 +95,7 @@ class EngineOperator(foo.Operator, ABC):
             execute_as_generator=True,
             allow_immediate_execution=True,
             allow_delegated_execution=True,
+            risk_level=self.risk,
             view_target=self.offers_target,
         )
 

@@ -34,6 +34,7 @@ class ExportRelabellingQueue(foo.Operator):
             description="Write the images to relabel, with each suspect, its box and suggested class, to a file",
             icon="/assets/export.svg",
             dynamic=True,
+            risk_level="medium",
             view_target=False,
         )
 

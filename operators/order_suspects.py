@@ -9,10 +9,11 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
-from ..plugin.review.order import ORDERS, USEFUL, order_suspects
+from ..plugin.review.order import ORDERS, SIMILAR, USEFUL, order_suspects
 from ..plugin.samples.private_fiftyone import root_of
 from ..plugin.suspects.issues import Group
 from .form.forms import Form, run_labels, runs_with_suspects
+from .review_suspects import choose
 from .show_group import find_group
 
 _LABEL = "Order suspects for review"
@@ -38,7 +39,13 @@ class OrderSuspects(foo.Operator):
         )
 
     def __call__(
-        self, sample_collection: Any, order: str = USEFUL, group: str | None = None, key: str | None = None
+        self,
+        sample_collection: Any,
+        order: str = USEFUL,
+        group: str | None = None,
+        key: str | None = None,
+        to: str | None = None,
+        brain_key: str | None = None,
     ) -> Any:
         """Orders suspects and, where an App shows the dataset, opens their patches in it.
 
@@ -46,14 +53,16 @@ class OrderSuspects(foo.Operator):
 
         Args:
             sample_collection: the dataset, or a view of it
-            order: ``useful``, ``alike`` or ``probable``
+            order: ``useful``, ``alike``, ``probable`` or ``similar``
             group: the title of an issue, such as "pillow given as couch"; by default suspects of all issues
             key: the run's key; by default that of the latest run with suspects
+            to: of the order ``similar``, the id of the suspect that the others are to be like
+            brain_key: of the order ``similar``, the index of FiftyOne's Brain to use
 
         Returns:
             FiftyOne's ``ExecutionResult``; its ``result`` has the number of ``suspects``
         """
-        params = {"order": order, "group": group or _ALL, "key": key}
+        params = {"order": order, "group": group or _ALL, "key": key, "to": to, "brain_key": brain_key}
         return foo.execute_operator(self.uri, {"dataset": root_of(sample_collection)}, params=params)
 
     @database_errors()
@@ -64,7 +73,8 @@ class OrderSuspects(foo.Operator):
         if not runs:
             form.fail("key", _NO_RUN)
             return form.property(_LABEL, "Show")
-        form.choice("order", "Order", ORDERS, default=USEFUL, radio=True)
+        orders = {name: text for name, text in ORDERS.items() if name != SIMILAR or _selected(ctx) is not None}
+        form.choice("order", "Order", orders, default=USEFUL, radio=True)
         labels = run_labels(runs)
         key = form.choice("key", "Run", labels, default=runs[-1].key)
         chosen = next((run for run in runs if run.key == key), None)
@@ -81,7 +91,9 @@ class OrderSuspects(foo.Operator):
             if not runs:
                 raise LabelQualityError(_NO_RUN)
             key = ctx.params.get("key") or runs[-1].key
-            view = order_suspects(ctx.dataset, key, ctx.params.get("order") or USEFUL, **_pair(runs, key, ctx.params))
+            order = ctx.params.get("order") or USEFUL
+            like = {"to": _selected(ctx), "brain_key": ctx.params.get("brain_key")} if order == SIMILAR else {}
+            view = order_suspects(ctx.dataset, key, order, **_pair(runs, key, ctx.params), **like)
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
         suspects = len(view)
@@ -90,6 +102,17 @@ class OrderSuspects(foo.Operator):
             return {"key": key, "suspects": 0}
         ctx.ops.set_view(view=view)
         return {"key": key, "suspects": suspects}
+
+
+def _selected(ctx: Any) -> str | None:
+    """The suspect that is meant by itself; None where several are, or none."""
+    if ctx.params.get("to"):
+        return str(ctx.params["to"])
+    try:
+        chosen = choose(ctx)
+    except LabelQualityError:
+        return None
+    return chosen.ids[0] if chosen is not None and len(chosen.ids) == 1 else None
 
 
 def _pair(runs: Any, key: str, params: Any) -> dict[str, str]:

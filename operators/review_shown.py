@@ -46,6 +46,7 @@ class ReviewShown(foo.Operator):
             description="One verdict on all suspects that are selected or in the current view, with one undo",
             icon="/assets/review.svg",
             dynamic=True,
+            risk_level="medium",
             view_target=False,
         )
 

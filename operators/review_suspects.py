@@ -98,6 +98,7 @@ class ReviewSuspects(foo.Operator):
             description="Confirm or reject the suspects that are selected, or give them another class",
             icon="/assets/review.svg",
             dynamic=True,
+            risk_level="medium",
             view_target=False,
         )
 

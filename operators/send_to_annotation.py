@@ -33,6 +33,8 @@ class SendToAnnotation(EngineOperator):
     title = _LABEL
     description = "Send the images to relabel to CVAT, Label Studio or another service, with the suspects"
     icon = "/assets/annotate.svg"
+    # Images leave this machine, which nothing takes back
+    risk = "high"
 
     def __call__(
         self,

@@ -34,6 +34,7 @@ class TagForRelabelling(foo.Operator):
             description="Tag the selected images, the worst, or those with one kind of error, to be labelled again",
             icon="/assets/tag.svg",
             dynamic=True,
+            risk_level="medium",
             view_target=False,
         )
 
@@ -112,6 +113,7 @@ class UntagRelabelling(foo.Operator):
             description="Remove the tag from the images that the last tagging added it to, and from no others",
             icon="/assets/untag.svg",
             dynamic=True,
+            risk_level="medium",
             view_target=False,
         )
 

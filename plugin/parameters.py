@@ -7,6 +7,7 @@ from .benchmark.config import BenchmarkConfig, BenchmarkRequest
 from .compare.config import CompareRequest
 from .engine.config import Execution
 from .estimate.config import EstimateConfig
+from .evaluation.config import EvaluationRequest
 from .gain.config import GainRequest
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
@@ -31,6 +32,7 @@ PARAMETERS = {
     ),
     "export_clean_dataset": merged(CleanRequest),
     "compare_runs": merged(CompareRequest),
+    "evaluate_predictions": merged(EvaluationRequest),
     "write_report": merged(ReportRequest),
     "measure_gain": merged(GainRequest, CrossValidation, without=("only_folds",)),
     "estimate_errors": merged(EstimateRequest, EstimateConfig),

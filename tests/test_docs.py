@@ -7,6 +7,7 @@ import pytest
 from label_quality.plugin.base.parameters import table
 from label_quality.plugin.benchmark.config import BenchmarkConfig, BenchmarkRequest
 from label_quality.plugin.estimate.config import EstimateConfig
+from label_quality.plugin.evaluation.config import EvaluationRequest
 from label_quality.plugin.objects.config import ObjectConfig
 from label_quality.plugin.predictions.config import PREDICTION_SOURCES
 from label_quality.plugin.review.config import CleanRequest
@@ -21,7 +22,7 @@ REFERENCE = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(), r
 PARAMETERS = (
     *(Stages, Request, *PREDICTION_SOURCES.values(), ScoreConfig, SuspectConfig, SuspectRequest),
     *(ObjectConfig, ObjectRequest, EstimateConfig, EstimateRequest),
-    *(BenchmarkRequest, BenchmarkConfig, CleanRequest),
+    *(BenchmarkRequest, BenchmarkConfig, CleanRequest, EvaluationRequest),
 )
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import functools
+import http.server
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
 import venv
 import zipfile
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -213,6 +219,56 @@ def test_fiftyone_finds_the_manifest_and_loads_every_operator(fiftyone: Any) -> 
     registered = {one.name for one in foo.list_operators() if one.plugin_name == manifest["name"]}
     assert registered == {*manifest["operators"], *manifest["panels"]}
     assert fop.load_plugin_requirements(manifest["name"]) == _requirements()
+
+
+#: Downloads the plugin as `fiftyone plugins download` does, from an address, and prints what there is then
+DOWNLOAD = """
+import json, sys
+import fiftyone.operators as foo, fiftyone.plugins as fop
+(name, folder), = fop.download_plugin(sys.argv[1]).items()
+found = fop.get_plugin(name)
+operators = sorted(one.name for one in foo.list_operators() if one.plugin_name == name)
+skills = [one.name for one in fop.list_skills(plugin=name)]
+print(json.dumps([found.tags, operators, skills, fop.load_plugin_requirements(name)]))
+"""
+
+
+def test_fiftyone_downloads_the_plugin_as_an_archive(fiftyone: Any, tmp_path: Path) -> None:
+    archive = tmp_path / "served" / "main.zip"
+    archive.parent.mkdir()
+    with zipfile.ZipFile(archive, "w") as written:
+        for path in [*modules(), *tracked("fiftyone.yml", "requirements.txt", "assets/*", "skills/*", "plugin/*.json")]:
+            # As GitHub's archives have all in a folder
+            written.write(path, Path("label-quality-main") / path.relative_to(ROOT))
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    with _served(archive.parent) as address:
+        environment = {**os.environ, "FIFTYONE_PLUGINS_DIR": str(plugins)}
+        command = [sys.executable, "-c", DOWNLOAD, f"{address}/{archive.name}"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    tags, operators, skills, requirements = json.loads(done.stdout.splitlines()[-1])
+    manifest = _manifest()
+    assert operators == sorted([*manifest["operators"], *manifest["panels"]])
+    assert (tags, skills, requirements) == (manifest["tags"], manifest["skills"], _requirements())
+
+
+@contextlib.contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    """The address at which the files of a folder can be downloaded."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_the_manifest_has_only_keys_that_fiftyone_reads(fiftyone: Any) -> None:
+    import fiftyone.plugins as fop
+
+    read = {*fop.get_plugin(_manifest()["name"]).to_dict(), "fiftyone"}
+    # What all plugins of the gallery say, though FiftyOne does not ask for it
+    assert _manifest().keys() - read == {"type"}
 
 
 def test_the_package_registers_what_the_manifest_lists(fiftyone: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...plugin.dataset.evaluations import evaluation_fields, own_evaluations
 from ...plugin.dataset.ownership import own_fields
 from ...plugin.dataset.run_record import RunRecord, list_records, load_record
 from ...plugin.samples.slices import images_of
@@ -42,10 +43,14 @@ def _row(dataset: Any, run: RunRecord) -> dict[str, Any]:
 
 def contents(dataset: Any, key: str) -> str:
     """What deleting the run removes, in words."""
-    fields = own_fields(dataset, key)
+    evaluations = own_evaluations(dataset, key)
+    fields = [*own_fields(dataset, key), *(field for name in evaluations for field in evaluation_fields(name))]
     views = load_record(dataset, key).views
-    shown = ", ".join(fields) or "none"
+    parts = [
+        f"{len(fields)} fields ({', '.join(fields) or 'none'})",
+        f"{len(views)} saved view{'' if len(views) == 1 else 's'}",
+        *(f"the evaluation '{name}'" for name in evaluations),
+    ]
     return (
-        f"This deletes {len(fields)} fields ({shown}), {len(views)} saved view{'' if len(views) == 1 else 's'} "
-        "and the run's files and record. The given masks and your other fields stay."
+        f"This deletes {', '.join(parts)} and the run's files and record. The given masks and your other fields stay."
     )

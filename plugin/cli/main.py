@@ -15,6 +15,7 @@ from ..base.console import TerminalProgress, format_table
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
 from ..estimate.config import EstimateConfig
+from ..evaluation.config import EvaluationRequest
 from ..gain.config import GainRequest
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
@@ -34,6 +35,7 @@ from .text import (
     counted,
     describe,
     estimate_text,
+    evaluation_text,
     export_text,
     gain_text,
     listed,
@@ -216,6 +218,20 @@ def _breakdown(options: argparse.Namespace) -> None:
             print(f"\n{counted(others, 'other')} not shown: --rows shows more.")
 
 
+def _evaluate(options: argparse.Namespace) -> None:
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["evaluate_predictions"]}
+    EvaluationRequest.from_params(parameters)
+    with started_fiftyone():
+        from ..evaluation.evaluate import evaluate_predictions
+
+        progress = TerminalProgress()
+        try:
+            found = evaluate_predictions(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(evaluation_text(found))
+
+
 def _report(options: argparse.Namespace) -> None:
     parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["write_report"]}
     ReportRequest.from_params(parameters)
@@ -307,6 +323,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "gain": _gain,
     "compare": _compare,
     "breakdown": _breakdown,
+    "evaluate": _evaluate,
     "report": _report,
     "estimate": _estimate,
     "benchmark": cli_benchmark.run,

@@ -10,6 +10,7 @@ from ..base.parameters import table
 from ..compare.config import CompareRequest
 from ..engine.config import Execution
 from ..estimate.config import EstimateConfig
+from ..evaluation.config import EvaluationRequest
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES
@@ -45,6 +46,7 @@ examples:
   label-quality report street report.html
   label-quality gain street --verified-field corrected
   label-quality estimate street --verdicts 300
+  label-quality evaluate street --bandwidth 5
   label-quality benchmark --dataset street --architectures DeepLabV3Plus FPN
 
 Exit status: 0 done, 1 an error that is explained, 2 wrong options, 130 stopped with Ctrl-C. A command that was stopped
@@ -105,6 +107,12 @@ def make_parser() -> argparse.ArgumentParser:
     breakdown.add_argument(field.name, metavar="FIELD", help=described(field))
     add_parameters(breakdown, table(BreakdownRequest), without=(field.name,))
     breakdown.add_argument("--rows", type=int, default=20, help="rows of the table (default: 20)")
+
+    evaluate = _command(
+        commands, "evaluate", "evaluate a run's predicted masks, for FiftyOne's panel Model Evaluation; no model runs"
+    )
+    evaluate.add_argument("dataset", help="name of the dataset")
+    add_parameters(evaluate, table(EvaluationRequest))
 
     report = _command(commands, "report", "write what was found as one page, to be opened anywhere, printed or sent")
     report.add_argument("dataset", help="name of the dataset")

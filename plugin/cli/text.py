@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..compare.comparison import Comparison
     from ..dataset.record_parts import CorrectionPart, GainPart
     from ..dataset.run_record import RunRecord
+    from ..evaluation.evaluate import Evaluation
     from ..review.clean_dataset import ExportedDataset
     from ..review.judged_sample import ErrorEstimate
     from ..runs.summary import FoundSuspects, RankedImage, RunSummary, ScoredObjects
@@ -111,6 +112,15 @@ def comparison_text(found: Comparison) -> str:
         if rows:
             lines += ["", title, "", format_table(header, [list(row.values()) for row in rows])]
     return "\n".join(lines)
+
+
+def evaluation_text(found: Evaluation) -> str:
+    """How far given and predicted masks agree, and by class in a table."""
+    from ..evaluation.text import evaluated_class_rows, evaluation_sentences
+
+    header = ["class", "given pixels", "IoU", "precision", "recall"]
+    rows = [list(row.values()) for row in evaluated_class_rows(found)]
+    return "\n".join([*evaluation_sentences(found), *(["", format_table(header, rows)] if rows else [])])
 
 
 def objects_text(found: ScoredObjects, key: str) -> str:

@@ -31,6 +31,8 @@ from ..samples.private_fiftyone import (
 )
 
 _LIST = "saved_views"
+#: Fields of the dataset's document with references to documents of runs, by key
+_RUNS = ("runs", "evaluations")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ class SavedView:
 
 
 def repair(dataset: fo.Dataset) -> None:
-    """Takes references to views and custom runs that are gone out of the dataset's document; deletes nothing.
+    """Takes references to views and runs that are gone out of the dataset's document; deletes nothing.
+
+    Runs are custom ones and evaluations.
 
     Args:
         dataset: the dataset; the object follows the database where they differ
@@ -68,14 +72,19 @@ def repair(dataset: fo.Dataset) -> None:
     known = [one.id for one in document_of(dataset).saved_views]
     if known != [one for one in listed if one not in gone] or any(map(_is_bare, document_of(dataset).saved_views)):
         document_of(dataset).reload(_LIST)
-    runs = stored.get("runs") or {}
+    for name in _RUNS:
+        _repair_runs(dataset, name, stored.get(name) or {})
+
+
+def _repair_runs(dataset: fo.Dataset, name: str, runs: Mapping[str, ObjectId]) -> None:
     there = _existing("runs", list(runs.values()))
     # Only if it is still the same: a run of that name may have been registered meanwhile
     for key, reference in runs.items():
         if reference not in there:
-            _datasets().update_one({"_id": id_of(dataset), f"runs.{key}": reference}, {"$unset": {f"runs.{key}": 1}})
-    if any(map(_is_bare, document_of(dataset).runs.values())):
-        document_of(dataset).reload("runs")
+            path = f"{name}.{key}"
+            _datasets().update_one({"_id": id_of(dataset), path: reference}, {"$unset": {path: 1}})
+    if any(map(_is_bare, getattr(document_of(dataset), name).values())):
+        document_of(dataset).reload(name)
 
 
 def listed(dataset: fo.Dataset) -> list[SavedView]:
@@ -162,7 +171,7 @@ def _view(document: Mapping[str, Any], listed: bool = True) -> SavedView:
 
 
 def _stored(dataset: fo.Dataset) -> Mapping[str, Any]:
-    return _datasets().find_one({"_id": id_of(dataset)}, {_LIST: True, "runs": True}) or {}
+    return _datasets().find_one({"_id": id_of(dataset)}, {_LIST: True, **dict.fromkeys(_RUNS, True)}) or {}
 
 
 def _existing(collection: str, ids: Sequence[ObjectId]) -> set[ObjectId]:

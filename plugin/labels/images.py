@@ -146,6 +146,16 @@ def read_mask(
         return _smallest(np.array(image))
 
 
+def mask_mode(path: str | Path, sample_id: str | None = None) -> str:
+    """What the pixels of a mask file are, as PIL calls it, such as ``L``, ``P`` or ``RGB``; no pixel is decoded.
+
+    Raises:
+        SampleError: the file is missing or no image
+    """
+    with _opened(path, sample_id, "mask") as image:
+        return str(image.mode)
+
+
 @contextmanager
 def _opened(path: str | Path, sample_id: str | None, what: str) -> Iterator[Image.Image]:
     """Opens the file with PIL, which unlike OpenCV does not hand out truncated images half gray."""

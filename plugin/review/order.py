@@ -10,8 +10,6 @@ with both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import fiftyone as fo
 import numpy as np
 from fiftyone import ViewField as F
@@ -22,18 +20,17 @@ from ..dataset.ownership import field_name
 from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS, strength_name
 from ..dataset.views import group_view, suspect_regions
-from ..passes.findings import each_id
-from ..passes.search_suspects import rated_rows
 from ..runs.collect_edits import collect_edits
 from ..samples.private_fiftyone import root_of
 from ..suspects.alike import alike_first
-from .learn import rated_set
+from .similar import descriptors_of, most_similar
 
-PROBABLE, USEFUL, ALIKE = "probable", "useful", "alike"
+PROBABLE, USEFUL, ALIKE, SIMILAR = "probable", "useful", "alike", "similar"
 ORDERS = {
     PROBABLE: "The most probable first",
     USEFUL: "The most useful next: probable and large",
     ALIKE: "Those together that look alike",
+    SIMILAR: "Those most like the selected suspect",
 }
 #: Suspects that are compared with each other: distances of so many take 100 MB
 _MOST_ALIKE = 5000
@@ -47,13 +44,17 @@ def order_suspects(
     *,
     given: str | None = None,
     suggested: str | None = None,
+    to: str | None = None,
+    brain_key: str | None = None,
 ) -> fo.DatasetView:
     """The suspects that nobody has reviewed, one patch each, in an order to review them in.
 
     ``useful``: by the pixels that a verdict is expected to put right, the probability times the area. ``alike``: issue
     by issue, and in each those together that look most alike by the features of the frozen encoder, beginning with the
     most useful, of 5,000 suspects at most; where a run has no such features, by probability. ``probable``: the most
-    probable first.
+    probable first. ``similar``: those most like the suspect ``to``, reviewed or not: by an index that FiftyOne's Brain
+    has of them (``compute_similarity(dataset, patches_field="lq_suspects")``), else by the features of the frozen
+    encoder, else by an index of the images.
 
     Args:
         collection: the dataset, or a view of it; suspects of all images are shown
@@ -61,15 +62,21 @@ def order_suspects(
         order: one of `ORDERS`
         given: name of the given class, together with ``suggested``, for the suspects of one issue
         suggested: name of the suggested class
+        to: of the order ``similar``, the id of the suspect that the others are to be like
+        brain_key: of the order ``similar``, the Brain's index to use
 
     Raises:
-        LabelQualityError: no such run or order, or it has no suspects
+        LabelQualityError: no such run, order, suspect or index, it has no suspects, or nothing says what they look like
     """
     dataset = root_of(collection)
     if order not in ORDERS:
         raise LabelQualityError(f"Expected parameter `order` to be one of {', '.join(ORDERS)}, but got {order!r}.")
     if (given is None) != (suggested is None):
         raise LabelQualityError("Expected `given` and `suggested` together, the two classes of an issue, or neither.")
+    if (order == SIMILAR) != (to is not None) or (brain_key is not None and order != SIMILAR):
+        raise LabelQualityError(
+            f"Expected `to`, the id of a suspect, and maybe `brain_key`, with the order '{SIMILAR}' and with no other."
+        )
     record = load_record(dataset, key)
     # What was edited in the App is reviewed by that
     collect_edits(dataset, key)
@@ -79,6 +86,8 @@ def order_suspects(
     else:
         view = group_view(dataset, key, given, suggested)
     view = view.match(~F(f"{field}.verdict").exists())
+    if to is not None:
+        return most_similar(view, record, field, to, brain_key)
     if order == PROBABLE:
         return view
     strength = strength_name(dataset, key)
@@ -98,7 +107,7 @@ def _alike(view: fo.DatasetView, record: RunRecord, field: str, strength: str) -
     names = ("given", "suggested", "mask_path", strength, "area")
     ids, *columns = view.limit(_MOST_ALIKE).values(["id", *(f"{field}.{name}" for name in names)])
     given, suggested, files, strengths, areas = columns
-    descriptors = _descriptors(record, files)
+    descriptors = descriptors_of(record, files)
     if descriptors is None:
         return None
     weights = np.array([one or 0.0 for one in strengths], float)
@@ -111,21 +120,3 @@ def _alike(view: fo.DatasetView, record: RunRecord, field: str, strength: str) -
     ordered = sorted(issues.values(), key=lambda places: -float(weights[places].sum()))
     places = [places[one] for places in ordered for one in alike_first(descriptors[places], weights[places]).tolist()]
     return view.select([ids[place] for place in places], ordered=True)
-
-
-def _descriptors(record: RunRecord, files: Sequence[str | None]) -> np.ndarray | None:
-    """(n, C) what the suspects of these files of masks look like, NaN where it is not known; None where it never is."""
-    try:
-        store, least = rated_set(record)
-    except LabelQualityError:
-        return None
-    places: Mapping[str, int] = {path: place for place, path in enumerate(files) if path}
-    found: np.ndarray | None = None
-    for row in rated_rows(store, least):
-        paths = store.mask_files(each_id(row), row["numbers"].tolist())
-        wanted = [(number, places[path]) for number, path in enumerate(paths) if path in places]
-        if found is None:
-            found = np.full((len(files), row["descriptors"].shape[1]), np.nan, np.float32)
-        for number, place in wanted:
-            found[place] = row["descriptors"][number]
-    return found if found is not None and np.isfinite(found).any() else None

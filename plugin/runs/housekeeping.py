@@ -14,6 +14,7 @@ from bson import ObjectId
 
 from ..base.errors import LabelQualityError
 from ..dataset.clones import check_uncloned, clones_of, named, needed_sets
+from ..dataset.evaluations import delete_evaluations
 from ..dataset.fields import delete_fields
 from ..dataset.run_record import RunRecord, delete_record, list_records, validate_key
 from ..dataset.views import delete_views
@@ -108,7 +109,7 @@ def check_unused(dataset: fo.Dataset, key: str) -> None:
 
 
 def remove(dataset: fo.Dataset, record: RunRecord, *, break_clones: bool = False) -> list[Path]:
-    """Deletes a run's views, fields, files and record, in an order that can be repeated after it was interrupted.
+    """Deletes a run's views, evaluations, fields, files and record; can be repeated after it was interrupted.
 
     Args:
         dataset: the dataset
@@ -126,12 +127,14 @@ def remove(dataset: fo.Dataset, record: RunRecord, *, break_clones: bool = False
     if not break_clones:
         check_uncloned(dataset, record.key, folder)
     files = run_folder(dataset, folder, record) if folder is not None else None
-    # No view of fields that are gone, no field of files that are gone, and nothing without a record to delete it by
+    # No view or evaluation of fields that are gone, no field of files that are gone, and nothing without a record to
+    # delete it by
     with contextlib.ExitStack() as stack:
         if files is not None and files.root.is_dir():
             stack.enter_context(files)
             stack.enter_context(writing(dataset, files.root))
         delete_views(dataset, record.key)
+        delete_evaluations(dataset, record.key)
         delete_fields(dataset, record.key)
     left = remove_files(files) if files is not None else []
     delete_record(dataset, record.key)

@@ -11,6 +11,7 @@ import fiftyone as fo
 from ..base.errors import LabelQualityError
 from ..base.timing import StageTimes
 from ..dataset import verdicts
+from ..dataset.evaluations import delete_evaluations
 from ..dataset.fields import delete_fields, indexed_scores, write_results
 from ..dataset.indexes import missing_note
 from ..dataset.ownership import own_fields
@@ -176,6 +177,7 @@ def _write(run: Run, record: RunRecord, scores: Scores, search: SuspectSearch | 
     save_record(dataset, record)
     if run.existing is not None:
         # Samples that have no value any more, and columns that this run does not have, must not keep the old ones
+        delete_evaluations(dataset, record.key)
         delete_fields(dataset, record.key, keep=_verdicts(dataset, record, run.existing))
         delete_views(dataset, record.key)
     overview = ScoreOverview(columns.quality)

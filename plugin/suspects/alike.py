@@ -34,6 +34,25 @@ def alike_first(descriptors: np.ndarray, usefulness: np.ndarray) -> np.ndarray:
     return np.concatenate([known[_leaves(merged[:, :2].astype(np.int64), usefulness[known])], others])
 
 
+def most_like(descriptors: np.ndarray, place: int) -> np.ndarray:
+    """Orders places by how much they are like one of them, by the angle between them about the mean of all.
+
+    Args:
+        descriptors: (n, C) as of `alike_first`
+        place: the one that the others are compared with, of which it is known what it looks like
+
+    Returns:
+        (n,) int64, the places in their order, that one first; those of which nothing is known come last, as they are
+    """
+    known = np.isfinite(descriptors).all(axis=1)
+    likeness = np.full(len(descriptors), -np.inf)
+    directions = _directions(descriptors[known].astype(np.float64))
+    likeness[known] = directions @ directions[np.count_nonzero(known[:place])]
+    # Ahead of others that look the same to the last bit
+    likeness[place] = np.inf
+    return np.argsort(-likeness, kind="stable")
+
+
 def _directions(descriptors: np.ndarray) -> np.ndarray:
     """(n, C) of length 1 about the mean, each measure in its standard deviations: their distance is that of angles."""
     standardised = (descriptors - descriptors.mean(axis=0)) / (descriptors.std(axis=0) + 1e-6)

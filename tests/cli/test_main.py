@@ -288,6 +288,20 @@ def test_two_runs_are_compared(folder: Path, capsys: Any, fiftyone: Any) -> None
     assert (status, err) == (1, "error: Expected AFTER to be another run than 'lq', but got 'lq'.\n")
 
 
+def test_predictions_are_evaluated_for_fiftyones_panel(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    assert label_quality(capsys, *AUDIT, "--predictions", "soft", "--no-probability")[0] == 0
+    status, out, err = label_quality(capsys, "evaluate", "street", "--bandwidth", "3", "--eval-key", "edges")
+    lines = out.splitlines()
+    assert status == 0 and "Evaluating predictions: 6 of 6" in err
+    assert lines[0].startswith("The predictions of run 'lq' have the given class at ")
+    assert lines[1] == "The panel Model Evaluation opens it as 'edges'."
+    assert lines[3].split() == ["class", "given", "pixels", "IoU", "precision", "recall"]
+    dataset = fiftyone.load_dataset("street")
+    assert dataset.get_evaluation_info("edges").config.bandwidth == 3
+    status, _, err = label_quality(capsys, "evaluate", "street", "--eval-key", "edges")
+    assert status == 1 and err.endswith("Pass --overwrite to evaluate again, or use another --eval-key to keep both.\n")
+
+
 def test_a_report_is_written(folder: Path, capsys: Any) -> None:
     assert label_quality(capsys, *AUDIT, "--predictions", "soft", "--no-probability")[0] == 0
     status, out, err = label_quality(capsys, "report", "street", "report.html", "--images", "2", "--issues", "1")

@@ -40,6 +40,7 @@ OPERATORS = (
     "export_clean_dataset",
     "break_down",
     "compare_runs",
+    "evaluate_predictions",
     "measure_gain",
     "write_report",
     "list_runs",

@@ -137,7 +137,10 @@ def test_what_looks_alike_stands_together(audited: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"order": "random"}, "Expected parameter `order` to be one of probable, useful, alike, but got 'random'"),
+        ({"order": "random"}, "Expected parameter `order` to be one of probable, useful, alike, similar, but got 'r"),
+        ({"order": "similar"}, "Expected `to`, the id of a suspect, and maybe `brain_key`, with the order 'similar'"),
+        ({"order": "useful", "to": "0" * 24}, "with the order 'similar' and with no other"),
+        ({"order": "similar", "to": "0" * 24}, "is not among the suspects of run 'lq'"),
         ({"given": "road"}, "Expected `given` and `suggested` together, the two classes of an issue, or neither"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from label_quality.plugin.suspects.alike import _directions, alike_first
+from label_quality.plugin.suspects.alike import _directions, alike_first, most_like
 from scipy.cluster.hierarchy import ClusterNode, linkage, to_tree
 from scipy.spatial.distance import pdist
 
@@ -56,3 +56,34 @@ def test_as_many_as_are_compared_take_moments() -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_places_of_one_look(count: int) -> None:
     assert sorted(alike_first(np.zeros((count, 3)), np.arange(count, dtype=float)).tolist()) == list(range(count))
+
+
+def test_most_like_one_first() -> None:
+    near = np.array([[10.0, 0.0], [np.nan, 0.0], [-10.0, 0.0], [9.0, 1.0], [-9.0, -1.0], [0.0, 9.0], [0.0, -9.0]])
+    found = most_like(near, 0).tolist()
+    assert (found[:2], found[-2:]) == ([0, 3], [2, 1]) or (found[:2], found[-2:]) == ([0, 3], [4, 1])
+    assert most_like(np.array([[1.0, 2.0]]), 0).tolist() == [0]
+
+
+@given(st.integers(1, 30), st.integers(0, 2**32 - 1), st.data())
+def test_it_is_the_order_of_angles_about_the_mean(count: int, seed: int, data: st.DataObject) -> None:
+    rng = np.random.default_rng(seed)
+    descriptors = rng.normal(size=(count, 4))
+    unknown = rng.random(count) < 0.2
+    descriptors[unknown, 0] = np.nan
+    if unknown.all():
+        return
+    place = data.draw(st.sampled_from(np.flatnonzero(~unknown).tolist()))
+    known = descriptors[~unknown]
+    directions = (known - known.mean(axis=0)) / (known.std(axis=0) + 1e-6)
+    lengths = np.linalg.norm(directions, axis=1)
+    one = directions[np.flatnonzero(~unknown).tolist().index(place)]
+    cosines = np.full(count, -2.0)
+    cosines[~unknown] = directions @ one / np.maximum(lengths * np.linalg.norm(one), 1e-9)
+    found = most_like(descriptors, place)
+    assert found[0] == place and sorted(found.tolist()) == list(range(count))
+    assert (np.diff(cosines[found[1:]]) < 1e-9).all()
+
+
+def test_others_of_the_same_look_come_after_it() -> None:
+    assert most_like(np.ones((4, 3)), 2).tolist() == [2, 0, 1, 3]
