@@ -1,0 +1,136 @@
+"""Equal or nearly equal images whose masks differ."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..base.errors import LabelQualityError
+from ..base.words import percent
+from ..labels.given_masks import GivenMasks
+from ..labels.images import read_thumbnail
+from .findings import DUPLICATE, Finding
+from .image_hashes import LEAST_CONTRAST, SIDE, near_hashes
+from .mask_report import load_labels
+
+#: Share of an image's contrast by which gray values of nearly equal images, shrunken to 64 × 64, differ at most
+_TOLERANCE = 0.06
+#: Images of one hash that each of them is compared with
+_COMPARED = 3
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two samples whose images may be equal and whose masks are not."""
+
+    one: int
+    other: int
+
+
+def candidates(hashes: Mapping[int, int], checksums: Mapping[int, int]) -> list[Pair]:
+    """The pairs that are worth a look at their pixels.
+
+    Args:
+        hashes: position of a sample to the hash of its image
+        checksums: position to the checksum of its mask; those without one have no mask
+    """
+    groups: dict[int, list[int]] = defaultdict(list)
+    for sample, value in hashes.items():
+        if sample in checksums:
+            groups[value].append(sample)
+    distinct = list(groups)
+    # In groups of equal ones each is compared with the first few: of a thousand, not every two
+    pairs = [(one, other) for same in groups.values() for one in same[:_COMPARED] for other in same if one < other]
+    for first, second in near_hashes(distinct):
+        here, there = groups[distinct[first]], groups[distinct[second]]
+        pairs += [(one, other) for one in here[:_COMPARED] for other in there]
+    different = (pair for pair in pairs if checksums[pair[0]] != checksums[pair[1]])
+    return [Pair(*sorted(pair)) for pair in dict.fromkeys(different)]
+
+
+def compare(samples: GivenMasks, pair: Pair, least: float) -> list[Finding]:
+    """A finding for either of two samples, if their images are equal or nearly so and their masks differ.
+
+    Args:
+        samples: the dataset's
+        pair: positions of the two
+        least: share of the pixels by which the masks differ at least
+    """
+    paths = [samples.image_paths[index] for index in (pair.one, pair.other)]
+    try:
+        equal = _same_file(*paths)
+        if not equal and not nearly_equal(*(read_thumbnail(path, SIDE) for path in paths)):
+            return []
+        masks = [load_labels(samples, index) for index in (pair.one, pair.other)]
+    except (LabelQualityError, OSError):
+        # Said of the sample by itself
+        return []
+    return [
+        finding
+        for mine, index, path in ((0, pair.one, paths[1]), (1, pair.other, paths[0]))
+        for finding in _differing(
+            masks[mine], masks[1 - mine], index, path, "equal" if equal else "nearly equal", least
+        )
+    ]
+
+
+def nearly_equal(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two shrunken images show the same.
+
+    Args:
+        one: (64, 64) uint8
+        other: likewise
+    """
+    contrast = float(one.max()) - float(one.min())
+    difference = np.abs(one.astype(np.float32) - other.astype(np.float32)).max()
+    return contrast >= LEAST_CONTRAST and bool(difference <= _TOLERANCE * contrast)
+
+
+def strongest(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Of each sample the finding of the largest difference."""
+    best: dict[int, Finding] = {}
+    for one in findings:
+        if one.sample not in best or one.strength > best[one.sample].strength:
+            best[one.sample] = one
+    return iter(best.values())
+
+
+def _differing(
+    mask: np.ndarray, other: np.ndarray, sample: int, path: str, how: str, least: float
+) -> Iterator[Finding]:
+    if mask.shape != other.shape:
+        other = cv2.resize(other, mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    differ = mask != other
+    pixels = int(np.count_nonzero(differ))
+    share = pixels / differ.size
+    if not pixels or share < least:
+        return
+    rows, columns = np.nonzero(differ)
+    left, top = int(columns.min()), int(rows.min())
+    box = (left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top)
+    reason = (
+        f"The image is {how} to {os.path.basename(path)}, but {percent(share)} of the pixels have another class in its "
+        "mask: at most one of both can be right."
+    )
+    centre = float(columns.mean()), float(rows.mean())
+    yield Finding(DUPLICATE, sample, reason, "", pixels, box, centre, strength=share)
+
+
+def _same_file(one: str, other: str) -> bool:
+    if os.path.getsize(one) != os.path.getsize(other):
+        return False
+    return _digest(one) == _digest(other)
+
+
+def _digest(path: str) -> bytes:
+    with open(path, "rb") as file:
+        digest = hashlib.blake2b()
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.digest()

@@ -1,0 +1,84 @@
+"""Hashes of what images show: equal images, also of another size or compression, have nearly the same.
+
+An image is shrunken to 64 × 64 gray values and these to 8 rows of 9; each of the 64 bits says whether a value is
+larger than the one to its left, by more than 2 % of the image's contrast, so that noise in even places changes none.
+
+References:
+    N. Krawetz, "Kind of like that", 2013 (the difference hash).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from ..base.errors import SampleError
+from ..labels.images import read_thumbnail
+
+SIDE = 64
+#: Gray values between the darkest and the lightest of an image that shows something
+LEAST_CONTRAST = 8.0
+_STEP = 0.02
+_ROWS, _COLUMNS = 8, 9
+#: Bits of a band, of which two hashes share at least one where fewer bits differ than there are bands
+_BAND = 8
+_BANDS = 64 // _BAND
+#: Bits in which the hashes of equal images differ at most
+MOST_BITS = _BANDS - 1
+
+
+def image_hash(path: str) -> int | None:
+    """The hash of an image, 64 bits; None of one that cannot be read, or is of one colour."""
+    try:
+        return hash_of(read_thumbnail(path, SIDE))
+    except SampleError:
+        return None
+
+
+def hash_of(gray: np.ndarray) -> int | None:
+    """The hash of a shrunken image.
+
+    Args:
+        gray: (64, 64) uint8
+    """
+    contrast = float(gray.max()) - float(gray.min())
+    if contrast < LEAST_CONTRAST:
+        return None
+    small = cv2.resize(gray.astype(np.float32), (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA)
+    bits = np.diff(small, axis=1) > _STEP * contrast
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def near_hashes(hashes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The places of distinct hashes that differ in at most 7 bits, each pair once.
+
+    Two such hashes have one of their eight bytes in common, so only those are compared.
+
+    Args:
+        hashes: distinct, 64 bits each
+    """
+    known = np.array(hashes, np.uint64)
+    seen: set[tuple[int, int]] = set()
+    for band in range(_BANDS):
+        part = (known >> np.uint64(_BAND * band)) & np.uint64(2**_BAND - 1)
+        order = np.argsort(part, kind="stable")
+        starts = np.flatnonzero(np.diff(part[order])) + 1
+        for places in np.split(order, starts):
+            yield from _near(known, places, seen)
+
+
+def _near(known: np.ndarray, places: np.ndarray, seen: set[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    for index in range(len(places) - 1):
+        one, others = places[index], places[index + 1 :]
+        for other in others[_bits(known[others] ^ known[one]) <= MOST_BITS]:
+            pair = (int(min(one, other)), int(max(one, other)))
+            if pair not in seen:
+                seen.add(pair)
+                yield pair
+
+
+def _bits(values: np.ndarray) -> np.ndarray:
+    """How many bits of each value are set."""
+    return np.unpackbits(np.ascontiguousarray(values).view(np.uint8).reshape(-1, 8), axis=1).sum(axis=1)
