@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .plugin.benchmark.run import benchmark_scores
     from .plugin.compare.comparison import compare_runs
     from .plugin.gain.measure import measure_gain
+    from .plugin.lint_masks import lint_masks
     from .plugin.report.write import write_report
     from .plugin.review.annotation import send_to_annotation
     from .plugin.review.clean_dataset import export_clean_dataset
@@ -57,6 +58,7 @@ __all__ = [
     "export_clean_dataset",
     "find_suspects",
     "learn_from_verdicts",
+    "lint_masks",
     "list_benchmarks",
     "list_runs",
     "load_benchmark",
@@ -83,6 +85,7 @@ _MODULES = {
     "benchmark.run": "benchmark_scores",
     "compare.comparison": "compare_runs",
     "gain.measure": "measure_gain",
+    "lint_masks": "lint_masks",
     "report.write": "write_report",
     "review.annotation": "send_to_annotation",
     "review.clean_dataset": "export_clean_dataset",

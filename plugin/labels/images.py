@@ -70,7 +70,7 @@ def read_thumbnail(path: str | Path, side: int) -> np.ndarray:
         upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith(("I", "F")):
             upright = Image.fromarray(_to_8_bits(np.asarray(upright)))
-        return np.array(upright.convert("L").resize((side, side), Image.Resampling.BOX))
+        return np.array(upright.convert("L").resize((side, side), Image.Resampling.BILINEAR))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 STRAY, HOLE, SLIVER, GAP, FRAME = "stray", "hole", "sliver", "gap", "frame"
-RARE_CLASS, UNKNOWN_VALUE, OUTLIER, SIZE = "rare class", "unknown value", "outlier", "size"
+RARE_CLASS, UNKNOWN_VALUE, OUTLIER, SIZE = "rare_class", "unknown_value", "outlier", "size"
 DUPLICATE, EMPTY, UNREADABLE, MISSING, IMAGE = "duplicate", "empty", "unreadable", "missing", "image"
 #: Kind to what it is; those of whole masks first, and then in the order in which an image shows its findings
 KINDS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from ..labels.images import image_header, is_jpeg
 from ..labels.masks import MaskValueError, encode
 from . import reasons
 from .config import LintConfig
-from .findings import EMPTY, FRAME, IMAGE, SIZE, UNKNOWN_VALUE, UNREADABLE, Finding
+from .findings import EMPTY, FRAME, IMAGE, MISSING, SIZE, UNKNOWN_VALUE, UNREADABLE, Finding
 from .frames import Band, find_bands
 from .image_hashes import image_hash
 from .mask_components import ROW, mask_components
@@ -64,7 +65,9 @@ def report_mask(samples: GivenMasks, index: int, config: LintConfig) -> MaskRepo
     try:
         mask = samples.load_mask(index)
     except SampleError as error:
-        return MaskReport([*findings, Finding(UNREADABLE, index, error.problem)], fingerprint=fingerprint)
+        path = samples.mask_paths[index]
+        kind = MISSING if path is None or not os.path.exists(path) else UNREADABLE
+        return MaskReport([*findings, Finding(kind, index, error.problem)], fingerprint=fingerprint)
     size = (mask.shape[0], mask.shape[1])
     if not any(one.kind == IMAGE for one in findings):
         findings += _size_findings(samples, index, size)
