@@ -150,7 +150,7 @@ def _summary(
         findings=len(everything),
         kinds=[KindCount(kind, counts[kind], affected[kind], first[kind]) for kind in KINDS if counts[kind]],
         worst=[
-            LintedImage(one, paths[one], len(images[one]), tuple(dict.fromkeys(each.kind for each in images[one])))
+            LintedImage(one, paths[one], len(images[one]), list(dict.fromkeys(each.kind for each in images[one])))
             for one in worst
         ],
         notes=notes,

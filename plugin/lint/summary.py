@@ -44,7 +44,7 @@ class LintedImage:
     sample_id: str
     filepath: str
     findings: int
-    kinds: tuple[str, ...]
+    kinds: list[str]
 
 
 @dataclass(frozen=True)
