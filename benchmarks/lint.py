@@ -26,7 +26,17 @@ import numpy as np
 from label_quality.plugin.labels.class_table import ClassTable
 from label_quality.plugin.labels.given_masks import GivenMasks
 from label_quality.plugin.lint.config import LintConfig
-from label_quality.plugin.lint.findings import DUPLICATE, EMPTY, KINDS, MISSING, SIZE, UNREADABLE, Finding
+from label_quality.plugin.lint.findings import (
+    DUPLICATE,
+    EMPTY,
+    FRAME,
+    KINDS,
+    MISSING,
+    OUTLIER,
+    SIZE,
+    UNREADABLE,
+    Finding,
+)
 from label_quality.plugin.lint.lint import LintResult, lint
 
 from .lint_plants import PLANTS, Box, Known
@@ -69,6 +79,8 @@ class MaskSet:
         return found, time.perf_counter() - started, time.process_time() - busy
 
 
+#: What is planted in the nuclei: their masks have no two objects of other classes side by side
+_IN_NUCLEI = (FRAME, f"{OUTLIER}, size", f"{OUTLIER}, shape", DUPLICATE)
 #: A planted error: position of the sample, and its box; None for all of the mask
 Plant = tuple[int, Box | None]
 
@@ -76,7 +88,7 @@ Plant = tuple[int, Box | None]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the benchmark."""
     parser.add_argument("--camvid", type=Path, metavar="DIR", required=True, help="images/, masks/ and classes.json")
-    parser.add_argument("--nuclei", type=Path, metavar="DIR", help="likewise; what is found there is counted only")
+    parser.add_argument("--nuclei", type=Path, metavar="DIR", help="likewise, with background, nucleus and border")
     parser.add_argument("--plants", type=int, default=50, help="of each kind, each in a mask of its own (default 50)")
     parser.add_argument("--seed", type=int, default=51, help="of the plants (default 51)")
 
@@ -85,8 +97,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Plants, lints, and prints the tables.
 
     Returns:
-        ``as_they_are``: set to its masks, seconds and number of findings by kind; ``planted``: kind to how many were
-        planted and found, and how many findings are new elsewhere
+        ``as_they_are``: set to its masks, seconds and number of findings by kind; ``planted``: set and kind to how many
+        were planted and found, and how many findings are new elsewhere
     """
     camvid = MaskSet.of(options.camvid)
     sets = {"CamVid": camvid} | ({"nuclei": MaskSet.of(options.nuclei)} if options.nuclei else {})
@@ -107,18 +119,24 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             for name, one in as_they_are.items()
         ],
     )
+    kinds_of = {"CamVid": (*PLANTS, DUPLICATE, *_FILE_PLANTS), "nuclei": _IN_NUCLEI}
     planted = {
-        kind: _judged(kind, camvid, linted["CamVid"][0], options.plants, options.seed)
-        for kind in (*PLANTS, DUPLICATE, *_FILE_PLANTS)
+        name: {kind: _judged(kind, one, linted[name][0], options.plants, options.seed) for kind in kinds_of[name]}
+        for name, one in sets.items()
     }
-    print("\nWhat is found of errors that are planted in CamVid\n")
-    print_table(
-        ["kind", "planted", "found", "as another", "new elsewhere", "seconds"],
-        [
-            [kind, *(str(one[name]) for name in ("planted", "found", "as_another", "new")), f"{one['seconds']:.1f}"]
-            for kind, one in planted.items()
-        ],
-    )
+    for name, judged in planted.items():
+        print(f"\nWhat is found of errors that are planted in {name}\n")
+        print_table(
+            ["kind", "planted", "found", "as another", "new elsewhere", "seconds"],
+            [
+                [
+                    kind,
+                    *(str(one[count]) for count in ("planted", "found", "as_another", "new")),
+                    f"{one['seconds']:.1f}",
+                ]
+                for kind, one in judged.items()
+            ],
+        )
     return {"as_they_are": as_they_are, "planted": planted, "seed": options.seed}
 
 
@@ -164,11 +182,13 @@ def _planted(
                 masks[index] = path
                 plants.append((int(index), box))
         elif kind == DUPLICATE:
-            images.append(_copied(before.images[index], folder / f"{index}.jpg"))
             labels = cv2.resize(labels, None, fx=_SMALLER, fy=_SMALLER, interpolation=cv2.INTER_NEAREST)
-            plants.append((len(masks), _renamed(labels, rng)))
-            masks.append(path)
-            cv2.imwrite(path, labels)
+            box = _renamed(labels, rng)
+            if box is not None:
+                images.append(_copied(before.images[index], folder / f"{index}.jpg"))
+                plants.append((len(masks), box))
+                masks.append(path)
+                cv2.imwrite(path, labels)
         else:
             _FILE_PLANTS[kind](labels, path)
             masks[index] = path
@@ -183,11 +203,15 @@ def _known(table: ClassTable) -> Known:
     return Known([one for one in table.ids if one not in (unlabelled, _RARE)], unlabelled, _RARE, _STRANGER)
 
 
-def _renamed(labels: np.ndarray, rng: np.random.Generator) -> Box:
-    """Gives the largest class of a mask another one's value, and says where."""
+def _renamed(labels: np.ndarray, rng: np.random.Generator) -> Box | None:
+    """Gives a class of a mask, of 1 % of it at least, the value of the most frequent one, and says where."""
     values, counts = np.unique(labels, return_counts=True)
-    where = labels == values[counts.argmax()]
-    labels[where] = rng.choice(values[values != values[counts.argmax()]])
+    most = values[counts.argmax()]
+    others = values[(values != most) & (counts >= 0.01 * labels.size)]
+    if not others.size:
+        return None
+    where = labels == rng.choice(others)
+    labels[where] = most
     ys, xs = np.nonzero(where)
     return int(xs.min()), int(ys.min()), int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1
 

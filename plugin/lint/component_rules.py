@@ -128,7 +128,7 @@ def _gaps(data: Dataset, strips: np.ndarray, notes: list[str]) -> Iterator[Findi
                 "they are taken for the way in which its objects are told apart."
             )
     for place in np.flatnonzero(gaps):
-        yield _strip(data, place, GAP, "an unlabelled gap where the two should meet")
+        yield _strip(data, int(place), GAP, "an unlabelled gap where the two should meet")
 
 
 def _slivers(data: Dataset, strips: np.ndarray) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ def _slivers(data: Dataset, strips: np.ndarray) -> Iterator[Finding]:
         share = rows["area"][slivers & own].sum() / rows["area"][own].sum()
         why = f"strips as thin hold {percent(share)} of the pixels of {reasons.named(data.name(given))}"
         for place in np.flatnonzero(slivers & own):
-            yield _strip(data, place, SLIVER, why)
+            yield _strip(data, int(place), SLIVER, why)
 
 
 def _strip(data: Dataset, place: int, kind: str, why: str) -> Finding:

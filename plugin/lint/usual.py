@@ -42,14 +42,14 @@ class Sizes:
         ordered = np.sort(area.astype(np.int64))
         return cls(ordered, int(ordered.sum()) if whole is None else whole)
 
-    def share(self, area: np.ndarray) -> np.ndarray:
-        """Share of the pixels that components of at most these (m,) areas hold, (m,) float64 in [0, 1]."""
+    def share(self, area: np.ndarray | int) -> np.ndarray:
+        """Share of the pixels that components of at most these (m,) areas, or this one, hold; float64 in [0, 1]."""
         held = np.append(0, np.cumsum(self.area))
         return held[self.number(area)] / max(1, self.whole)
 
-    def number(self, area: np.ndarray) -> np.ndarray:
-        """How many components are of at most these (m,) areas, (m,) int64."""
-        return np.searchsorted(self.area, area, side="right")
+    def number(self, area: np.ndarray | int) -> np.ndarray:
+        """How many components are of at most these (m,) areas, or this one; int64."""
+        return np.asarray(np.searchsorted(self.area, area, side="right"))
 
     @property
     def typical(self) -> int:
