@@ -79,6 +79,9 @@ class MaskSet:
         return found, time.perf_counter() - started, time.process_time() - busy
 
 
+#: Pixels that corrections change in a mask that is wrong
+_WRONG = 10
+_ANY, _ALL_IMAGES = "any kind", "all images"
 #: What is planted in the nuclei: their masks have no two objects of other classes side by side
 _IN_NUCLEI = (FRAME, f"{OUTLIER}, size", f"{OUTLIER}, shape", DUPLICATE)
 #: A planted error: position of the sample, and its box; None for all of the mask
@@ -88,7 +91,9 @@ Plant = tuple[int, Box | None]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the benchmark."""
     parser.add_argument("--camvid", type=Path, metavar="DIR", required=True, help="images/, masks/ and classes.json")
-    parser.add_argument("--nuclei", type=Path, metavar="DIR", help="likewise, with background, nucleus and border")
+    parser.add_argument(
+        "--nuclei", type=Path, metavar="DIR", help="likewise, with corrected/ if there are corrected masks"
+    )
     parser.add_argument("--plants", type=int, default=50, help="of each kind, each in a mask of its own (default 50)")
     parser.add_argument("--seed", type=int, default=51, help="of the plants (default 51)")
 
@@ -97,8 +102,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Plants, lints, and prints the tables.
 
     Returns:
-        ``as_they_are``: set to its masks, seconds and number of findings by kind; ``planted``: set and kind to how many
-        were planted and found, and how many findings are new elsewhere
+        ``as_they_are``: set to its masks, seconds and number of findings by kind; ``corrected``: kind to how many of
+        its findings corrections have changed; ``planted``: set and kind to how many were planted and found, and how
+        many findings are new elsewhere
     """
     camvid = MaskSet.of(options.camvid)
     sets = {"CamVid": camvid} | ({"nuclei": MaskSet.of(options.nuclei)} if options.nuclei else {})
@@ -119,6 +125,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             for name, one in as_they_are.items()
         ],
     )
+    corrected = _corrected(sets["nuclei"], linted["nuclei"][0]) if options.nuclei else {}
+    if corrected:
+        print("\nWhat of the nuclei's findings the corrections of their masks have changed\n")
+        columns = ("findings", "changed", "images", "wrong_images")
+        print_table(
+            ["kind", "findings", "with changed pixels", "images", "of them wrong"],
+            [[kind, *(str(one[name]) for name in columns)] for kind, one in corrected.items()],
+        )
     kinds_of = {"CamVid": (*PLANTS, DUPLICATE, *_FILE_PLANTS), "nuclei": _IN_NUCLEI}
     planted = {
         name: {kind: _judged(kind, one, linted[name][0], options.plants, options.seed) for kind in kinds_of[name]}
@@ -137,7 +151,46 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 for kind, one in judged.items()
             ],
         )
-    return {"as_they_are": as_they_are, "planted": planted, "seed": options.seed}
+    return {"as_they_are": as_they_are, "corrected": corrected, "planted": planted, "seed": options.seed}
+
+
+def _corrected(one: MaskSet, result: LintResult) -> dict[str, dict[str, int]]:
+    """Kind of finding, and any, to how many there are, and at how many pixels are changed in corrected masks.
+
+    An image is wrong where the corrections change ten pixels of its mask or more.
+    """
+    boxes: dict[str, list[bool]] = {}
+    images: dict[str, set[int]] = {_ANY: set()}
+    wrong = set()
+    found = sorted(result.findings, key=lambda finding: finding.sample)
+    for sample, path in enumerate(one.masks):
+        mask, right = (cv2.imread(str(each), cv2.IMREAD_UNCHANGED) for each in (path, _corrected_path(path)))
+        if right is None:
+            return {}
+        changed = mask != right
+        if np.count_nonzero(changed) >= _WRONG:
+            wrong.add(sample)
+        for finding in found:
+            if finding.sample == sample and finding.box is not None:
+                left, top, width, height = finding.box
+                hit = bool(changed[top : top + height, left : left + width].any())
+                for kind in (finding.kind, _ANY):
+                    boxes.setdefault(kind, []).append(hit)
+                    images.setdefault(kind, set()).add(sample)
+    boxes[_ALL_IMAGES], images[_ALL_IMAGES] = [], set(range(len(one.masks)))
+    return {
+        kind: {
+            "findings": len(hits),
+            "changed": sum(hits),
+            "images": len(images[kind]),
+            "wrong_images": len(images[kind] & wrong),
+        }
+        for kind, hits in boxes.items()
+    }
+
+
+def _corrected_path(path: str) -> Path:
+    return Path(path).parents[1] / "corrected" / Path(path).name
 
 
 def _judged(kind: str, before: MaskSet, found_before: LintResult, wanted: int, seed: int) -> dict[str, Any]:

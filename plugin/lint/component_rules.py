@@ -20,7 +20,7 @@ from ..base.words import count, percent
 from . import reasons
 from .config import LintConfig
 from .findings import GAP, HOLE, OUTLIER, SLIVER, STRAY, Finding
-from .usual import Sizes, Spread, features, few_pixels
+from .usual import SHAPE, SIZE, Sizes, Spread, features, few_pixels
 
 #: A strip is so many times as long as wide
 _SLENDER = 6.0
@@ -212,12 +212,25 @@ def _outliers(data: Dataset, wanted: np.ndarray, config: LintConfig) -> Iterator
         found = features(rows, data.heights[rows["sample"]], data.widths[rows["sample"]])
         spreads = [Spread.of(one.values, one.least) for one in found]
         scores = np.array([spread.scores(one.values) for one, spread in zip(found, spreads, strict=True)])
+        cut = _at_border(rows, data)
+        for one, score in zip(found, scores, strict=True):
+            if one.name in SHAPE:
+                score[cut] = 0
+            elif one.name == SIZE:
+                score[cut] = np.maximum(score[cut], 0)
         farthest = np.abs(scores).argmax(axis=0)
         for index in np.flatnonzero(np.abs(scores).max(axis=0) >= config.outlier):
             feature, spread = found[farthest[index]], spreads[farthest[index]]
             score = float(scores[farthest[index], index])
             reason = reasons.outlier(data.name(given), feature.name, float(feature.values[index]), spread, score)
             yield _finding(data, places[index], OUTLIER, reason, abs(score))
+
+
+def _at_border(rows: np.ndarray, data: Dataset) -> np.ndarray:
+    """Which components the border of the mask may have cut, (n,) bool: they have no shape, and are larger than seen."""
+    left, top, width, height = rows["box"].T
+    right, bottom = data.widths[rows["sample"]] - left - width, data.heights[rows["sample"]] - top - height
+    return np.asarray((left == 0) | (top == 0) | (right == 0) | (bottom == 0))
 
 
 def _finding(data: Dataset, place: int, kind: str, reason: str, strength: float) -> Finding:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..base.words import count, percent
 from .frames import Band
-from .usual import Sizes, Spread
+from .usual import COLUMN, ELONGATION, EXTENT, ROW, SIZE, Sizes, Spread
 
 
 def named(name: str) -> str:
@@ -71,14 +71,14 @@ def outlier(name: str, feature: str, value: float, spread: Spread, score: float)
     low, high = spread.quartiles
     middle = f"half of the components of {named(name)}"
     texts = {
-        "size": f"It covers {percent(math.exp(value))} of the mask; {middle} cover {percent(math.exp(low))} to "
+        SIZE: f"It covers {percent(math.exp(value))} of the mask; {middle} cover {percent(math.exp(low))} to "
         f"{percent(math.exp(high))}",
-        "row": f"Its centre is {percent(value)} of the height from the top; {middle} are {percent(low)} to "
+        ROW: f"Its centre is {percent(value)} of the height from the top; {middle} are {percent(low)} to "
         f"{percent(high)} from it",
-        "column": f"Its centre is {percent(value)} of the width from the left; {middle} are {percent(low)} to "
+        COLUMN: f"Its centre is {percent(value)} of the width from the left; {middle} are {percent(low)} to "
         f"{percent(high)} from it",
-        "elongation": f"It is {math.exp(value):.1f} times as long as wide; {middle} are {math.exp(low):.1f} to "
+        ELONGATION: f"It is {math.exp(value):.1f} times as long as wide; {middle} are {math.exp(low):.1f} to "
         f"{math.exp(high):.1f} times",
-        "extent": f"It fills {percent(value)} of its box; {middle} fill {percent(low)} to {percent(high)}",
+        EXTENT: f"It fills {percent(value)} of its box; {middle} fill {percent(low)} to {percent(high)}",
     }
     return f"{texts[feature]}. That is {abs(score):.1f} robust standard deviations from their median."

@@ -10,6 +10,9 @@ import numpy as np
 #: Pixels of a mask to "a few pixels" of it, and the least that those are
 _A_FEW_OF = 10_000
 _LEAST_FEW = 4
+#: Features of components, in words; the last two are their shape
+SIZE, ROW, COLUMN, ELONGATION, EXTENT = "size", "row", "column", "elongation", "extent"
+SHAPE = (ELONGATION, EXTENT)
 #: The standard deviation of a normal distribution, of its median absolute deviation
 _DEVIATION = 1.4826
 
@@ -129,9 +132,9 @@ def features(rows: np.ndarray, heights: np.ndarray, widths: np.ndarray) -> Seque
     box = rows["box"].astype(np.float64)
     slender = np.maximum(1, rows["length"] / np.maximum(rows["width"], 1e-6)).astype(np.float64)
     return (
-        Feature("size", 0.25, np.log(rows["area"] / (heights * widths))),
-        Feature("row", 0.05, (y + 0.5) / heights),
-        Feature("column", 0.05, (x + 0.5) / widths),
-        Feature("elongation", 0.1, np.log(slender)),
-        Feature("extent", 0.05, rows["area"] / (box[:, 2] * box[:, 3])),
+        Feature(SIZE, 0.25, np.log(rows["area"] / (heights * widths))),
+        Feature(ROW, 0.05, (y + 0.5) / heights),
+        Feature(COLUMN, 0.05, (x + 0.5) / widths),
+        Feature(ELONGATION, 0.1, np.log(slender)),
+        Feature(EXTENT, 0.05, rows["area"] / (box[:, 2] * box[:, 3])),
     )
