@@ -46,7 +46,7 @@ def lint_masks(
     progress: Progress = silent,
     **parameters: Any,
 ) -> LintSummary:
-    """Finds what is improbable in masks by themselves: stray pixels, holes, slivers, frames, outliers, equal images …
+    """Finds what is improbable in masks by themselves: stray pixels, holes, slivers, frames, outliers, equal images.
 
     No model and no run is needed, and no mask is changed. What is found goes to the fields ``<key>_lint`` (a detection
     each, labelled with its kind, with a reason in words), ``<key>_lint_kinds`` and ``<key>_lint_count``, in place of

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ from .mask_report import load_labels
 #: frames, a second apart, only those of a car that stands are as near
 _TOLERANCE = 0.05
 _COMPARED_SIDE = SIDE // 2
-#: Images of one hash that each of them is compared with
+#: Images that each is compared with, as far as they have not been often enough
 _COMPARED = 3
 
 
@@ -37,7 +38,7 @@ class Pair:
 
 
 def candidates(hashes: Mapping[int, int], checksums: Mapping[int, int]) -> list[Pair]:
-    """The pairs that are worth a look at their pixels.
+    """The pairs that are worth a look at their pixels: of each sample the few that are nearest.
 
     Args:
         hashes: position of a sample to the hash of its image
@@ -48,13 +49,20 @@ def candidates(hashes: Mapping[int, int], checksums: Mapping[int, int]) -> list[
         if sample in checksums:
             groups[value].append(sample)
     distinct = list(groups)
-    # In groups of equal ones each is compared with the first few: of a thousand, not every two
-    pairs = [(one, other) for same in groups.values() for one in same[:_COMPARED] for other in same if one < other]
-    for first, second in near_hashes(distinct):
+    pairs = [pair for same in groups.values() for pair in product(same[:_COMPARED], same)]
+    for _, first, second in near_hashes(distinct):
         here, there = groups[distinct[first]], groups[distinct[second]]
-        pairs += [(one, other) for one in here[:_COMPARED] for other in there]
-    different = (pair for pair in pairs if checksums[pair[0]] != checksums[pair[1]])
-    return [Pair(*sorted(pair)) for pair in dict.fromkeys(different)]
+        pairs += [*product(here[:1], there), *product(there[:1], here)]
+    taken: Counter[int] = Counter()
+    found: dict[Pair, None] = {}
+    for one, other in pairs:
+        pair = Pair(min(one, other), max(one, other))
+        # Of the frames of a camera that stands still, not every two
+        wanted = checksums[one] != checksums[other] and min(taken[one], taken[other]) < _COMPARED
+        if wanted and pair not in found:
+            found[pair] = None
+            taken.update((one, other))
+    return list(found)
 
 
 def compare(samples: GivenMasks, pair: Pair, least: float) -> list[Finding]:

@@ -27,6 +27,8 @@ _BAND = 8
 _BANDS = 64 // _BAND
 #: Bits in which the hashes of equal images differ at most
 MOST_BITS = _BANDS - 1
+#: Hashes with a byte in common that each is compared with, and how many of them are taken
+_NEXT, _NEAREST = 2000, 3
 
 
 def image_hash(path: str) -> int | None:
@@ -51,32 +53,37 @@ def hash_of(gray: np.ndarray) -> int | None:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def near_hashes(hashes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The places of distinct hashes that differ in at most 7 bits, each pair once.
+def near_hashes(hashes: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Distinct hashes that differ in at most 7 bits: of each the nearest few, by the bits in which they differ.
 
-    Two such hashes have one of their eight bytes in common, so only those are compared.
+    Two such hashes have one of their eight bytes in common, so only those are compared; of the thousands that frames of
+    a camera which stands still have in common, each with the next ones in order.
 
     Args:
         hashes: distinct, 64 bits each
+
+    Returns:
+        bits, and the places of both, each pair once
     """
     known = np.array(hashes, np.uint64)
-    seen: set[tuple[int, int]] = set()
+    found: dict[tuple[int, int], int] = {}
     for band in range(_BANDS):
         part = (known >> np.uint64(_BAND * band)) & np.uint64(2**_BAND - 1)
-        order = np.argsort(part, kind="stable")
+        order = np.lexsort((known, part))
         starts = np.flatnonzero(np.diff(part[order])) + 1
         for places in np.split(order, starts):
-            yield from _near(known, places, seen)
+            found.update(_nearest(known, places))
+    return sorted((bits, *pair) for pair, bits in found.items())
 
 
-def _near(known: np.ndarray, places: np.ndarray, seen: set[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _nearest(known: np.ndarray, places: np.ndarray) -> Iterator[tuple[tuple[int, int], int]]:
     for index in range(len(places) - 1):
-        one, others = places[index], places[index + 1 :]
-        for other in others[_bits(known[others] ^ known[one]) <= MOST_BITS]:
-            pair = (int(min(one, other)), int(max(one, other)))
-            if pair not in seen:
-                seen.add(pair)
-                yield pair
+        one, others = int(places[index]), places[index + 1 : index + 1 + _NEXT]
+        bits = _bits(known[others] ^ known[one])
+        near = np.flatnonzero(bits <= MOST_BITS)
+        for place in near[np.argsort(bits[near], kind="stable")[:_NEAREST]]:
+            other = int(others[place])
+            yield (min(one, other), max(one, other)), int(bits[place])
 
 
 def _bits(values: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from .config import LintConfig
 from .equal_images import candidates, compare, strongest
 from .findings import EMPTY, KINDS, Finding
 from .mask_components import ROW
-from .mask_report import MaskReport, report_mask
+from .mask_report import MOST_COMPONENTS, MaskReport, report_mask
 from .rare_classes import rare_classes
 
 #: Share of the masks that have no class, from which on that is usual
@@ -62,6 +62,7 @@ def lint(samples: GivenMasks, config: LintConfig, progress: Progress = silent) -
     hashes: dict[int, int] = {}
     checksums: dict[int, int] = {}
     void: list[int] = []
+    scattered: list[int] = []
     work = partial(_report, samples, config)
     report: MaskReport
     for index, report in enumerate(map_shards(work, range(len(samples)), config.workers)):
@@ -74,9 +75,12 @@ def lint(samples: GivenMasks, config: LintConfig, progress: Progress = silent) -
             checksums[index] = report.checksum
         if report.void:
             void.append(index)
+        if report.scattered:
+            scattered.append(index)
         progress("Reading masks", index + 1, len(samples))
     notes: list[str] = []
     findings += _empty(void, sizes, notes)
+    notes += _scattered(samples, scattered)
     table = samples.class_table
     joined = np.concatenate([*rows, np.zeros(0, ROW)])
     data = Dataset(joined, sizes[:, 0], sizes[:, 1], table.names, table.unlabelled)
@@ -103,6 +107,17 @@ def _empty(void: list[int], sizes: np.ndarray, notes: list[str]) -> list[Finding
         return []
     text = "The mask has nothing but unlabelled pixels: is there really nothing to see?"
     return [Finding(EMPTY, index, text, pixels=int(sizes[index].prod())) for index in void]
+
+
+def _scattered(samples: GivenMasks, scattered: list[int]) -> list[str]:
+    """Masks that are in so many pieces that not all are looked at."""
+    if not scattered:
+        return []
+    first = samples.ids[scattered[0]]
+    return [
+        f"{count(len(scattered), 'mask')} in more than {MOST_COMPONENTS:,} components, of which the largest were "
+        f"looked at: noise, or a file that was compressed with loss? The first is that of sample {first}."
+    ]
 
 
 def _duplicates(

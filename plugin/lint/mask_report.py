@@ -27,6 +27,8 @@ from .usual import few_pixels
 
 #: Values outside the class table that have a finding each
 _LISTED_VALUES = 10
+#: Components of a mask that are kept: of noise, or of a mask that was compressed with loss, there are as many as pixels
+MOST_COMPONENTS = 5000
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class MaskReport:
         checksum: of its class indices; None where it cannot be read
         fingerprint: hash of its image, see `image_hashes`; None where that cannot be read or shows nothing
         void: whether all of it is unlabelled or ignored, but not ignored alone
+        scattered: whether it has more components than are kept
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -48,6 +51,7 @@ class MaskReport:
     checksum: int | None = None
     fingerprint: int | None = None
     void: bool = False
+    scattered: bool = False
 
 
 def report_mask(samples: GivenMasks, index: int, config: LintConfig) -> MaskReport:
@@ -85,7 +89,11 @@ def report_mask(samples: GivenMasks, index: int, config: LintConfig) -> MaskRepo
     few = few_pixels(labels.size, config.few_pixels)
     components = mask_components(labels, index, table.unlabelled, bands, few)
     checksum = zlib.crc32(np.ascontiguousarray(labels).tobytes())
-    return MaskReport(findings, size, components, checksum, fingerprint, void)
+    scattered = len(components) > MOST_COMPONENTS
+    if scattered:
+        largest = np.argsort(-components["area"], kind="stable")[:MOST_COMPONENTS]
+        components = components[np.sort(largest)]
+    return MaskReport(findings, size, components, checksum, fingerprint, void, scattered)
 
 
 def load_labels(samples: GivenMasks, index: int) -> np.ndarray:

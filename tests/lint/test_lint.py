@@ -337,6 +337,20 @@ def test_colour_masks_are_linted(tmp_path: Path) -> None:
     ]
 
 
+def test_of_noise_the_largest_components_are_looked_at(tmp_path: Path) -> None:
+    masks = clean_masks()
+    masks[2] = np.random.default_rng(0).integers(1, 5, masks[2].shape).astype(np.uint8)
+    masks[2] = np.where(np.indices(masks[2].shape).sum(axis=0) % 2, masks[2], 0)
+    masks[2] = masks[2].repeat(2, axis=0).repeat(2, axis=1)
+    samples = written(tmp_path, masks)
+    found = linted(samples)
+    assert found.notes[0] == (
+        "1 mask in more than 5,000 components, of which the largest were looked at: noise, or a file that was "
+        "compressed with loss? The first is that of sample s2."
+    )
+    assert sum(one.sample == 2 for one in found.findings) <= 5000
+
+
 def test_only_the_kinds_that_are_asked_for_are_found(tmp_path: Path) -> None:
     def both(mask: np.ndarray) -> None:
         at(mask, 80, 10, 2, 2, 2)
