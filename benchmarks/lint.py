@@ -243,7 +243,7 @@ def _planted(
                 masks.append(path)
                 cv2.imwrite(path, labels)
         else:
-            _FILE_PLANTS[kind](labels, path)
+            _FILE_PLANTS[kind](labels, path, _known(before.table))
             masks[index] = path
             plants.append((int(index), None))
     return MaskSet(images, masks, before.table), plants
@@ -277,26 +277,26 @@ def _copied(image: str, path: Path) -> str:
     return str(path)
 
 
-def _transposed(labels: np.ndarray, path: str) -> None:
+def _transposed(labels: np.ndarray, path: str, known: Known) -> None:
     cv2.imwrite(path, labels.T)
 
 
-def _emptied(labels: np.ndarray, path: str, value: int = 11) -> None:
-    cv2.imwrite(path, np.full_like(labels, value))
+def _emptied(labels: np.ndarray, path: str, known: Known) -> None:
+    cv2.imwrite(path, np.full_like(labels, known.unlabelled))
 
 
-def _truncated(labels: np.ndarray, path: str) -> None:
+def _truncated(labels: np.ndarray, path: str, known: Known) -> None:
     content = cv2.imencode(".png", labels)[1].tobytes()
     Path(path).write_bytes(content[: len(content) // 2])
 
 
-def _removed(labels: np.ndarray, path: str) -> None:
+def _removed(labels: np.ndarray, path: str, known: Known) -> None:
     if os.path.exists(path):
         os.unlink(path)
 
 
 #: Kind to what becomes of a mask's file
-_FILE_PLANTS: Mapping[str, Callable[[np.ndarray, str], None]] = {
+_FILE_PLANTS: Mapping[str, Callable[[np.ndarray, str, Known], None]] = {
     SIZE: _transposed,
     EMPTY: _emptied,
     UNREADABLE: _truncated,

@@ -126,7 +126,7 @@ def outlier(labels: np.ndarray, known: Known, rng: np.random.Generator, how: str
         large = [one for one in range(1, n) if stats[one, cv2.CC_STAT_AREA] >= 100]
         if not large:
             continue
-        part = numbers == large[int(rng.integers(len(large)))]
+        own = part = numbers == large[int(rng.integers(len(large)))]
         if how == "place":
             part = part[::-1]
         else:
@@ -137,7 +137,8 @@ def outlier(labels: np.ndarray, known: Known, rng: np.random.Generator, how: str
             part = np.zeros(labels.shape, bool)
             left, top = (width - size[0]) // 2, (height - size[1]) // 2
             part[top : top + size[1], left : left + size[0]] = cut > 0
-        if (labels[part] == chosen).any():
+        # It may lie on itself, and on no other of its class
+        if (labels[part & ~own] == chosen).any() or (how == "place" and (part & own).any()):
             continue
         labels[part] = chosen
         return _box_of(part)

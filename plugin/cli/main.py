@@ -16,7 +16,6 @@ from ..base.errors import LabelQualityError
 from ..base.parameters import table
 from ..estimate.config import EstimateConfig
 from ..gain.config import GainRequest
-from ..lint.config import LintConfig
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
@@ -27,6 +26,7 @@ from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
 from ..training.config import CrossValidation
 from . import benchmark as cli_benchmark
+from . import lint as cli_lint
 from .data import UsageError, check_data, load_dataset, open_data, started_fiftyone
 from .parser import make_parser
 from .text import (
@@ -37,7 +37,6 @@ from .text import (
     estimate_text,
     export_text,
     gain_text,
-    lint_text,
     listed,
     objects_text,
     runs_table,
@@ -103,26 +102,6 @@ def _audit(options: argparse.Namespace) -> None:
         print(f"\nOpen the App:  label-quality app {shlex.quote(dataset.name)}", flush=True)
         if options.app:
             _open_app(dataset, options.port, summary.key)
-
-
-def _lint(options: argparse.Namespace) -> None:
-    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["lint_masks"]}
-    LintConfig.from_params({name: value for name, value in parameters.items() if name in table(LintConfig)})
-    if "classes" in parameters:
-        from ..labels.class_files import parse_classes
-
-        parameters["classes"] = parse_classes(parameters["classes"])
-    with started_fiftyone():
-        from ..lint_masks import lint_masks
-        from ..samples.folders import LABEL_FIELD
-
-        label_field = getattr(options, "label_field", LABEL_FIELD)
-        progress = TerminalProgress()
-        try:
-            found = lint_masks(load_dataset(options.dataset), label_field, progress=progress, **parameters)
-        finally:
-            progress.close()
-        print(lint_text(found))
 
 
 def _suspects(options: argparse.Namespace) -> None:
@@ -305,7 +284,7 @@ def _delete(options: argparse.Namespace) -> None:
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
-    "lint": _lint,
+    "lint": cli_lint.run,
     "audit": _audit,
     "suspects": _suspects,
     "objects": _objects,

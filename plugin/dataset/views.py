@@ -25,8 +25,7 @@ WORST_OBJECTS = "worst objects"
 TO_JUDGE = "places to judge"
 CORRECTED_IMAGES = "corrected images"
 NEWLY_WRONG_REGIONS = "newly wrong suspects"
-QUALITY_FELL, QUALITY_ROSE = "quality fell", "quality rose"
-LINT = "lint"
+QUALITY_FELL, QUALITY_ROSE, LINT = "quality fell", "quality rose", "lint"
 #: Types of error that have a view, and its title; ``other`` has none: what is wrong there has no name
 TYPE_VIEWS = {"drop": "drop suspects", "swap": "swap suspects", "shift": "shift suspects"}
 #: Groups of regions with a view each

@@ -27,8 +27,8 @@ _BAND = 8
 _BANDS = 64 // _BAND
 #: Bits in which the hashes of equal images differ at most
 MOST_BITS = _BANDS - 1
-#: Hashes with a byte in common that each is compared with, and how many of them are taken
-_NEXT, _NEAREST = 2000, 3
+#: Hashes with a byte in common, on either side, that each is compared with, and how many of them are taken
+_NEXT, _NEAREST = 1000, 3
 
 
 def image_hash(path: str) -> int | None:
@@ -57,7 +57,7 @@ def near_hashes(hashes: Sequence[int]) -> list[tuple[int, int, int]]:
     """Distinct hashes that differ in at most 7 bits: of each the nearest few, by the bits in which they differ.
 
     Two such hashes have one of their eight bytes in common, so only those are compared; of the thousands that frames of
-    a camera which stands still have in common, each with the next ones in order.
+    a camera which stands still have in common, each with some before and after it in order.
 
     Args:
         hashes: distinct, 64 bits each
@@ -77,8 +77,9 @@ def near_hashes(hashes: Sequence[int]) -> list[tuple[int, int, int]]:
 
 
 def _nearest(known: np.ndarray, places: np.ndarray) -> Iterator[tuple[tuple[int, int], int]]:
-    for index in range(len(places) - 1):
-        one, others = int(places[index]), places[index + 1 : index + 1 + _NEXT]
+    for index in range(len(places)):
+        one = int(places[index])
+        others = np.append(places[max(0, index - _NEXT) : index], places[index + 1 : index + 1 + _NEXT])
         bits = _bits(known[others] ^ known[one])
         near = np.flatnonzero(bits <= MOST_BITS)
         for place in near[np.argsort(bits[near], kind="stable")[:_NEAREST]]:
