@@ -20,7 +20,7 @@ from ..base.words import count, percent
 from . import reasons
 from .config import LintConfig
 from .findings import GAP, HOLE, OUTLIER, SLIVER, STRAY, Finding
-from .usual import SHAPE, SIZE, Sizes, features, few_pixels
+from .usual import SHAPE, SIZE, Sizes, Spread, features, few_pixels
 
 #: A strip is so many times as long as wide
 _SLENDER = 6.0
@@ -210,7 +210,8 @@ def _outliers(data: Dataset, wanted: np.ndarray, config: LintConfig) -> Iterator
             continue
         rows = data.rows[places]
         found = features(rows, data.heights[rows["sample"]], data.widths[rows["sample"]])
-        scores = np.array([one.scores for one in found])
+        spreads = [Spread.of(one.values, one.least) for one in found]
+        scores = np.array([spread.scores(one.values) for one, spread in zip(found, spreads, strict=True)])
         cut = _at_border(rows, data)
         for one, score in zip(found, scores, strict=True):
             if one.name in SHAPE:
@@ -219,9 +220,9 @@ def _outliers(data: Dataset, wanted: np.ndarray, config: LintConfig) -> Iterator
                 score[cut] = np.maximum(score[cut], 0)
         farthest = np.abs(scores).argmax(axis=0)
         for index in np.flatnonzero(np.abs(scores).max(axis=0) >= config.outlier):
-            feature = found[farthest[index]]
-            value, score = float(feature.values[index]), float(scores[farthest[index], index])
-            reason = reasons.outlier(data.name(given), feature.name, value, feature.spread)
+            feature, spread = found[farthest[index]], spreads[farthest[index]]
+            score = float(scores[farthest[index], index])
+            reason = reasons.outlier(data.name(given), feature.name, float(feature.values[index]), spread, score)
             yield _finding(data, places[index], OUTLIER, reason, abs(score))
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from ..base.words import count, percent
 from .frames import Band
-from .usual import COLUMN, ELONGATION, EXTENT, LARGE, ROW, SIZE, Sizes, Spread
+from .usual import COLUMN, ELONGATION, EXTENT, ROW, SIZE, Sizes, Spread
 
 
 def named(name: str) -> str:
@@ -68,15 +66,13 @@ def rare_class(name: str, pixels: int, images: int, masks: int) -> str:
     return f"{named(name)} {alone}, with {count(pixels, 'pixel')} in all: is it a class that is meant to be there?"
 
 
-def outlier(name: str, feature: str, value: float, spread: Spread) -> str:
+def outlier(name: str, feature: str, value: float, spread: Spread, score: float) -> str:
     """Of a component that is unlike those of its class."""
     low, high = spread.quartiles
     middle = f"half of the components of {named(name)}"
     texts = {
         SIZE: f"It covers {percent(math.exp(value))} of the mask; {middle} cover {percent(math.exp(low))} to "
         f"{percent(math.exp(high))}",
-        LARGE: f"It covers {percent(math.exp(value))} of the mask; half of the pixels of {named(name)} are in "
-        f"components that cover {percent(math.exp(low))} to {percent(math.exp(high))}",
         ROW: f"Its centre is {percent(value)} of the height from the top; {middle} are {percent(low)} to "
         f"{percent(high)} from it",
         COLUMN: f"Its centre is {percent(value)} of the width from the left; {middle} are {percent(low)} to "
@@ -85,5 +81,4 @@ def outlier(name: str, feature: str, value: float, spread: Spread) -> str:
         f"{math.exp(high):.1f} times",
         EXTENT: f"It fills {percent(value)} of its box; {middle} fill {percent(low)} to {percent(high)}",
     }
-    score = abs(float(spread.scores(np.array([value]))[0]))
-    return f"{texts[feature]}. That is {score:.1f} robust standard deviations from their median."
+    return f"{texts[feature]}. That is {abs(score):.1f} robust standard deviations from their median."

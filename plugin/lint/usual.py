@@ -11,11 +11,8 @@ import numpy as np
 _A_FEW_OF = 10_000
 _LEAST_FEW = 4
 #: Features of components, in words; the last two are their shape
-SIZE, LARGE, ROW, COLUMN, ELONGATION, EXTENT = "size", "large", "row", "column", "elongation", "extent"
+SIZE, ROW, COLUMN, ELONGATION, EXTENT = "size", "row", "column", "elongation", "extent"
 SHAPE = (ELONGATION, EXTENT)
-#: How many deviations among pixels are worth one among components. In CamVid and in microscopy no component is more
-#: than 2.6 from the median of its class's pixels but borders of nuclei, at up to 3.9
-_OF_PIXELS = 0.7
 #: The standard deviation of a normal distribution, of its median absolute deviation
 _DEVIATION = 1.4826
 
@@ -102,19 +99,6 @@ class Spread:
         low, high = np.quantile(values, (0.25, 0.75))
         return cls(median, below, above, (float(low), float(high)))
 
-    @classmethod
-    def of_pixels(cls, values: np.ndarray, pixels: np.ndarray, least: float) -> Spread:
-        """Likewise, but that each pixel counts once and not each component, and both sides together.
-
-        Args:
-            values: of the components
-            pixels: (n,) of each
-            least: as of `of`
-        """
-        low, median, high = (_quantile(values, pixels, share) for share in (0.25, 0.5, 0.75))
-        deviation = max(least, _DEVIATION * _quantile(np.abs(values - median), pixels, 0.5))
-        return cls(median, deviation, deviation, (low, high))
-
     def scores(self, values: np.ndarray) -> np.ndarray:
         """How many deviations values are from the median, on their side of it; (n,) float64, negative below it."""
         distance = values - self.median
@@ -127,21 +111,13 @@ class Feature:
 
     Args:
         name: in words
+        least: the smallest deviation that is told apart
         values: (n,) float64
-        spread: where they lie
-        scores: (n,) float64, how many deviations each is from the median
     """
 
     name: str
+    least: float
     values: np.ndarray
-    spread: Spread
-    scores: np.ndarray
-
-    @classmethod
-    def of(cls, name: str, least: float, values: np.ndarray) -> Feature:
-        """Of values of which no deviation below ``least`` is told apart."""
-        spread = Spread.of(values, least)
-        return cls(name, values, spread, spread.scores(values))
 
 
 def features(rows: np.ndarray, heights: np.ndarray, widths: np.ndarray) -> Sequence[Feature]:
@@ -155,28 +131,10 @@ def features(rows: np.ndarray, heights: np.ndarray, widths: np.ndarray) -> Seque
     x, y = rows["centre"].T.astype(np.float64)
     box = rows["box"].astype(np.float64)
     slender = np.maximum(1, rows["length"] / np.maximum(rows["width"], 1e-6)).astype(np.float64)
-    size = np.log(rows["area"] / (heights * widths))
     return (
-        Feature.of(SIZE, 0.25, size),
-        _large(size, rows["area"]),
-        Feature.of(ROW, 0.05, (y + 0.5) / heights),
-        Feature.of(COLUMN, 0.05, (x + 0.5) / widths),
-        Feature.of(ELONGATION, 0.1, np.log(slender)),
-        Feature.of(EXTENT, 0.05, rows["area"] / (box[:, 2] * box[:, 3])),
+        Feature(SIZE, 0.25, np.log(rows["area"] / (heights * widths))),
+        Feature(ROW, 0.05, (y + 0.5) / heights),
+        Feature(COLUMN, 0.05, (x + 0.5) / widths),
+        Feature(ELONGATION, 0.1, np.log(slender)),
+        Feature(EXTENT, 0.05, rows["area"] / (box[:, 2] * box[:, 3])),
     )
-
-
-def _large(size: np.ndarray, area: np.ndarray) -> Feature:
-    """How much too large components are, by where the class's pixels are: most components may be fragments.
-
-    It takes fewer deviations to be unusual, as what is large counts the more.
-    """
-    spread = Spread.of_pixels(size, area, 0.25)
-    return Feature(LARGE, size, spread, np.maximum(0, spread.scores(size)) / _OF_PIXELS)
-
-
-def _quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
-    """The least value that, with those below it, has so much of the weight."""
-    order = np.argsort(values, kind="stable")
-    held = np.cumsum(weights[order].astype(np.float64))
-    return float(values[order][np.searchsorted(held, share * held[-1])])

@@ -46,14 +46,6 @@ def test_a_spread_has_two_sides() -> None:
     assert Spread.of(np.array([4.0, 4.0]), 0.5).scores(np.array([5.0])) == pytest.approx([2])
 
 
-def test_a_spread_of_pixels_counts_each_pixel() -> None:
-    found = Spread.of_pixels(np.array([0.0, 1.0, 5.0, 9.0]), np.array([1, 1, 6, 2]), 0.01)
-    # As of 0, 1, 5 six times and 9 twice, whose distances from 5 are 0 six times, 4 three times and 5
-    assert (found.median, found.below, found.quartiles) == (5.0, 0.01, (5.0, 5.0))
-    found = Spread.of_pixels(np.array([0.0, 2.0, 5.0]), np.array([2, 3, 2]), 0.01)
-    assert (found.median, found.above, found.quartiles) == (2.0, pytest.approx(2 * 1.4826), (0.0, 5.0))
-
-
 @given(VALUES, st.floats(0.01, 10))
 def test_half_of_either_side_is_within_a_deviation(values: np.ndarray, least: float) -> None:
     found = Spread.of(values, least)
