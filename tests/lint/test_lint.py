@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from label_quality.plugin.base.errors import LabelQualityError
+from label_quality.plugin.base.words import percent
 from label_quality.plugin.labels.class_table import ClassTable
 from label_quality.plugin.labels.given_masks import GivenMasks
 from label_quality.plugin.lint.config import LintConfig
@@ -275,9 +276,9 @@ def test_equal_images_with_other_masks_are_told(tmp_path: Path) -> None:
     share = (masks[2] == 4).mean()
     assert found[1].pixels == (masks[2] == 4).sum() and found[1].strength == pytest.approx(share)
     assert found[1].reason == (
-        f"The image is equal to image-2.png, but {100 * share:.1f} % of the pixels have another class in its mask: at "
-        "most one of both can be right."
-    ) or found[1].reason.startswith("The image is equal to image-2.png")
+        f"The image is equal to image-2.png, but {percent(share)} of the pixels have another class in its mask: at most one "
+        "of both can be right."
+    )
     assert found[2].reason.startswith("The image is nearly equal to image-2.png")
     assert linted(samples, only_kinds=["duplicate"], compare_images=False).findings == []
     assert linted(samples, only_kinds=["duplicate"], differing=0.5).findings == []
