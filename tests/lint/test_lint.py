@@ -233,6 +233,34 @@ def test_outliers_of_size_and_shape(how: str, tmp_path: Path) -> None:
     assert one.reason.startswith("It covers 38 % of the mask" if how == "size" else "It is 37.5 times as long as wide")
 
 
+def test_what_the_border_cuts_has_no_shape(tmp_path: Path) -> None:
+    def cut(mask: np.ndarray, left: int) -> None:
+        mask[mask == 4] = 2
+        at(mask, left, 80, 3, 30, 4)
+
+    samples, _ = planted(tmp_path, {8: lambda mask: cut(mask, 0), 9: lambda mask: cut(mask, 1)})
+    (one,) = linted(samples).findings
+    assert one.sample == 9 and one.reason.startswith(
+        "It is 10.0 times as long as wide; half of the components of 'car'"
+    )
+
+
+def test_a_strip_between_unlabelled_pixels_is_no_sliver(tmp_path: Path) -> None:
+    def strip(mask: np.ndarray, beside: int) -> None:
+        at(mask, 60, 100, 30, 6, beside)
+        at(mask, 60, 106, 30, 1, 3)
+        at(mask, 60, 107, 30, 6, beside)
+
+    void, _ = planted(tmp_path / "void", {0: lambda mask: strip(mask, 0)})
+    cars, _ = planted(tmp_path / "cars", {0: lambda mask: strip(mask, 4)})
+    assert linted(void, only_kinds=["sliver"]).findings == []
+    (one,) = linted(cars, only_kinds=["sliver"]).findings
+    assert (one.given, one.box) == ("tree", (60, 106, 30, 1))
+    assert one.reason.startswith(
+        "A strip of 'tree', some 30 pixels long and 1.0 wide, between 'car' and 'car': strips as"
+    )
+
+
 def test_masks_of_another_size_are_told_and_linted_all_the_same(clean: GivenMasks, tmp_path: Path) -> None:
     masks = clean_masks()
     samples = written(tmp_path, masks)
@@ -276,8 +304,8 @@ def test_equal_images_with_other_masks_are_told(tmp_path: Path) -> None:
     share = (masks[2] == 4).mean()
     assert found[1].pixels == (masks[2] == 4).sum() and found[1].strength == pytest.approx(share)
     assert found[1].reason == (
-        f"The image is equal to image-2.png, but {percent(share)} of the pixels have another class in its mask: at most one "
-        "of both can be right."
+        f"The image is equal to image-2.png, but {percent(share)} of the pixels have another class in its mask: at "
+        "most one of both can be right."
     )
     assert found[2].reason.startswith("The image is nearly equal to image-2.png")
     assert linted(samples, only_kinds=["duplicate"], compare_images=False).findings == []
