@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from ..base.words import percent
 from ..labels.given_masks import GivenMasks
 from ..labels.images import read_thumbnail
 from .findings import DUPLICATE, Finding
-from .image_hashes import LEAST_CONTRAST, SIDE, near_hashes
+from .image_hashes import LEAST_CONTRAST, SIDE, file_digest, near_hashes
 from .mask_report import load_labels
 
 #: Share of an image's contrast by which gray values of nearly equal images, shrunken to 32 × 32, differ at most. Copies
@@ -148,12 +147,4 @@ def _differences(mask: np.ndarray, other: np.ndarray) -> np.ndarray:
 def _same_file(one: str, other: str) -> bool:
     if os.path.getsize(one) != os.path.getsize(other):
         return False
-    return _digest(one) == _digest(other)
-
-
-def _digest(path: str) -> bytes:
-    with open(path, "rb") as file:
-        digest = hashlib.blake2b()
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return digest.digest()
+    return file_digest(one) == file_digest(other)

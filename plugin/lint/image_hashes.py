@@ -9,6 +9,7 @@ References:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -32,11 +33,21 @@ _NEXT, _NEAREST = 1000, 3
 
 
 def image_hash(path: str) -> int | None:
-    """The hash of an image, 64 bits; None of one that cannot be read, or is of one colour."""
+    """The hash of an image, 64 bits; that of its file where it shows nothing, and None where it cannot be read."""
     try:
-        return hash_of(read_thumbnail(path, SIDE))
-    except SampleError:
+        value = hash_of(read_thumbnail(path, SIDE))
+        return int.from_bytes(file_digest(path)[:8], "big") if value is None else value
+    except (SampleError, OSError):
         return None
+
+
+def file_digest(path: str) -> bytes:
+    """The same for files of the same content alone."""
+    with open(path, "rb") as file:
+        digest = hashlib.blake2b()
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.digest()
 
 
 def hash_of(gray: np.ndarray) -> int | None:

@@ -40,7 +40,7 @@ class MaskReport:
         size: (height, width); (0, 0) where it cannot be read
         components: (n,) rows of `mask_components.ROW`
         checksum: of its class indices; None where it cannot be read
-        fingerprint: hash of its image, see `image_hashes`; None where that cannot be read or shows nothing
+        fingerprint: hash of its image, see `image_hashes`; None where that cannot be read
         void: whether all of it is unlabelled or ignored, but not ignored alone
         scattered: whether it has more components than are kept
     """

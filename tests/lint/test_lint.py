@@ -312,6 +312,16 @@ def test_equal_images_with_other_masks_are_told(tmp_path: Path) -> None:
     assert linted(samples, only_kinds=["duplicate"], differing=0.5).findings == []
 
 
+def test_images_that_show_nothing_are_equal_where_their_files_are(tmp_path: Path) -> None:
+    masks = clean_masks(4)
+    samples = written(tmp_path, masks)
+    for index, shade in enumerate((9, 9, 11)):
+        cv2.imwrite(samples.image_paths[index], np.full((HEIGHT, WIDTH, 3), shade, np.uint8))
+    found = linted(samples, only_kinds=["duplicate"]).findings
+    assert [one.sample for one in found] == [0, 1]
+    assert found[0].reason.startswith("The image is equal to image-1.png, but ")
+
+
 def test_masks_that_cannot_be_read_are_missing_or_empty_are_told(tmp_path: Path) -> None:
     masks = clean_masks()
     masks[3][:] = 0
