@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .plugin.compare.comparison import compare_runs
     from .plugin.evaluation.evaluate import evaluate_predictions
     from .plugin.gain.measure import measure_gain
+    from .plugin.lint_masks import lint_masks
     from .plugin.report.write import write_report
     from .plugin.review.annotation import send_to_annotation
     from .plugin.review.clean_dataset import export_clean_dataset
@@ -61,6 +62,7 @@ __all__ = [
     "export_clean_dataset",
     "find_suspects",
     "learn_from_verdicts",
+    "lint_masks",
     "list_benchmarks",
     "list_runs",
     "load_benchmark",
@@ -88,6 +90,7 @@ _MODULES = {
     "compare.comparison": "compare_runs",
     "evaluation.evaluate": "evaluate_predictions",
     "gain.measure": "measure_gain",
+    "lint_masks": "lint_masks",
     "report.write": "write_report",
     "review.annotation": "send_to_annotation",
     "review.clean_dataset": "export_clean_dataset",

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "review": "review",
     "estimate": "estimate",
     "objects": "objects",
+    "lint": "lint",
     "gain": "gain",
     "cluster": "cluster",
     "gpu": "gpu",

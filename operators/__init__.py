@@ -15,6 +15,7 @@ from .evaluate_predictions import EvaluatePredictions
 from .export_clean_dataset import ExportCleanDataset
 from .export_relabelling_queue import ExportRelabellingQueue
 from .find_suspects import FindSuspects
+from .lint_masks import LintMasks
 from .list_runs import ListRuns
 from .load_corrections import LoadCorrections
 from .measure_gain import MeasureGain
@@ -36,6 +37,7 @@ from .write_report import WriteReport
 def register(plugin: Any) -> None:
     """Registers every operator and panel listed in ``fiftyone.yml``."""
     operators = (
+        LintMasks,
         AuditLabels,
         ComputePredictions,
         ScoreLabelQuality,

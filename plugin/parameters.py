@@ -9,11 +9,12 @@ from .engine.config import Execution
 from .estimate.config import EstimateConfig
 from .evaluation.config import EvaluationRequest
 from .gain.config import GainRequest
+from .lint.config import LintConfig
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
 from .report.config import ReportRequest
 from .review.config import CleanRequest, CorrectionRequest
-from .runs.request import EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
+from .runs.request import EstimateRequest, LintRequest, ObjectRequest, Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
 from .training.config import CrossValidation
@@ -37,4 +38,5 @@ PARAMETERS = {
     "measure_gain": merged(GainRequest, CrossValidation, without=("only_folds",)),
     "estimate_errors": merged(EstimateRequest, EstimateConfig),
     "load_corrections": merged(CorrectionRequest),
+    "lint_masks": merged(LintRequest, LintConfig),
 }

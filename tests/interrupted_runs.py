@@ -37,7 +37,7 @@ from label_quality.plugin.training import cross_validation  # noqa: F401  that i
 #: MongoDB's commands that change something; an aggregation does with a last stage that writes
 WRITES = {"insert", "update", "delete", "findAndModify", "create", "createIndexes", "dropIndexes", "drop", "bulkWrite"}
 
-WITH_MASKS = {"audit_labels", "compute_predictions", "score_label_quality"}
+WITH_MASKS = {"audit_labels", "compute_predictions", "lint_masks", "score_label_quality"}
 
 
 class KillAtWrite(pymongo.monitoring.CommandListener):

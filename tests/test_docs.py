@@ -8,10 +8,18 @@ from label_quality.plugin.base.parameters import table
 from label_quality.plugin.benchmark.config import BenchmarkConfig, BenchmarkRequest
 from label_quality.plugin.estimate.config import EstimateConfig
 from label_quality.plugin.evaluation.config import EvaluationRequest
+from label_quality.plugin.lint.config import LintConfig
 from label_quality.plugin.objects.config import ObjectConfig
 from label_quality.plugin.predictions.config import PREDICTION_SOURCES
 from label_quality.plugin.review.config import CleanRequest
-from label_quality.plugin.runs.request import EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
+from label_quality.plugin.runs.request import (
+    EstimateRequest,
+    LintRequest,
+    ObjectRequest,
+    Request,
+    Stages,
+    SuspectRequest,
+)
 from label_quality.plugin.scores.config import ScoreConfig
 from label_quality.plugin.suspects.config import SuspectConfig
 
@@ -23,6 +31,7 @@ PARAMETERS = (
     *(Stages, Request, *PREDICTION_SOURCES.values(), ScoreConfig, SuspectConfig, SuspectRequest),
     *(ObjectConfig, ObjectRequest, EstimateConfig, EstimateRequest),
     *(BenchmarkRequest, BenchmarkConfig, CleanRequest, EvaluationRequest),
+    *(LintConfig, LintRequest),
 )
 
 

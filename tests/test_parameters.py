@@ -27,9 +27,10 @@ COMMANDS = {
     "write_report": "report",
     "estimate_errors": "estimate",
     "load_corrections": "corrections",
+    "lint_masks": "lint",
 }
 #: Functions that take a run, and so no field of given masks
-OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", *list(COMMANDS)[-6:])
+OF_A_RUN = ("find_suspects", "score_objects", "export_clean_dataset", *list(COMMANDS)[-7:-1])
 #: Parameters whose option has another name, or that the command has a way of its own to say
 RENAMED = {"truth_field": "truth", "run_key": "run"}
 
@@ -71,6 +72,7 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
     from label_quality.plugin.compare.comparison import compare_runs
     from label_quality.plugin.evaluation.evaluate import evaluate_predictions
     from label_quality.plugin.gain.measure import measure_gain
+    from label_quality.plugin.lint_masks import lint_masks
     from label_quality.plugin.report.write import write_report
     from label_quality.plugin.review.clean_dataset import export_clean_dataset
     from label_quality.plugin.review.estimate_errors import estimate_errors
@@ -78,7 +80,7 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
 
     others = (
         *(benchmark_scores, compare_runs, export_clean_dataset, estimate_errors, load_corrections),
-        *(evaluate_predictions, measure_gain, write_report),
+        *(evaluate_predictions, lint_masks, measure_gain, write_report),
     )
     called = {one.__name__: one for one in others}.get(function) or getattr(audit, function)
     given = (dataset,) if function in OF_A_RUN else (dataset, "ground_truth")
@@ -105,6 +107,7 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "write_report": [{}],
     "estimate_errors": [{}],
     "load_corrections": [{}],
+    "lint_masks": [{}],
     "benchmark_scores": [{}, RAY, {"blocks": True}, {"how": "truth"}],
 }
 #: What operators are told beside the parameters

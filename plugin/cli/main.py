@@ -27,6 +27,7 @@ from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
 from ..training.config import CrossValidation
 from . import benchmark as cli_benchmark
+from . import lint as cli_lint
 from .data import UsageError, check_data, load_dataset, open_data, started_fiftyone
 from .parser import make_parser
 from .text import (
@@ -314,6 +315,7 @@ def _delete(options: argparse.Namespace) -> None:
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "lint": cli_lint.run,
     "audit": _audit,
     "suspects": _suspects,
     "objects": _objects,

@@ -36,6 +36,7 @@ DEFAULT_PORT = 5151
 _EPILOG = """\
 examples:
   label-quality demo --app
+  label-quality lint street
   label-quality audit --images photos --masks masks --classes classes.csv
   label-quality audit --dataset street --predictions softmax_files --key mine
   label-quality suspects street --min-evidence 0.01
@@ -67,6 +68,11 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _audit(_command(commands, "audit", "predict every image out-of-sample, score its labels, mark suspicious pixels"))
     _demo(_command(commands, "demo", "run the audit on generated street scenes with planted errors"))
+
+    lint = _command(commands, "lint", "find stray pixels, holes, slivers, frames and outliers in masks; no model runs")
+    lint.add_argument("dataset", help="name of the dataset")
+    lint.add_argument("--label-field", metavar="FIELD", help="its field with the given masks (default: ground_truth)")
+    add_parameters(lint, PARAMETERS["lint_masks"])
 
     suspects = _command(commands, "suspects", "find the suspects of a run again, with other thresholds; no model runs")
     suspects.add_argument("dataset", help="name of the dataset")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..dataset.record_parts import CorrectionPart, GainPart
     from ..dataset.run_record import RunRecord
     from ..evaluation.evaluate import Evaluation
+    from ..lint.summary import LintSummary
     from ..review.clean_dataset import ExportedDataset
     from ..review.judged_sample import ErrorEstimate
     from ..runs.summary import FoundSuspects, RankedImage, RunSummary, ScoredObjects
@@ -121,6 +122,21 @@ def evaluation_text(found: Evaluation) -> str:
     header = ["class", "given pixels", "IoU", "precision", "recall"]
     rows = [list(row.values()) for row in evaluated_class_rows(found)]
     return "\n".join([*evaluation_sentences(found), *(["", format_table(header, rows)] if rows else [])])
+
+
+def lint_text(found: LintSummary) -> str:
+    """How much is found of each kind, and an example of each, in tables; and the images with the most."""
+    from ..lint.summary import example_rows, image_rows, kind_rows, lint_sentence
+
+    lines = [lint_sentence(found), *(f"Note: {note}" for note in found.notes)]
+    if not found.findings:
+        return "\n".join(lines)
+    rows = [list(row.values()) for row in kind_rows(found)]
+    lines += ["", format_table(["kind", "findings", "images", "what it is"], rows), "", "For example:", ""]
+    lines += [f"{row['kind']}: {row['example']}" for row in example_rows(found)]
+    worst = [list(row.values()) for row in image_rows(found)]
+    lines += ["", "The images with the most:", "", format_table(["image", "findings", "kinds"], worst)]
+    return "\n".join([*lines, "", f"The saved view '{found.view}' shows them, those with the most first."])
 
 
 def objects_text(found: ScoredObjects, key: str) -> str:

@@ -100,6 +100,19 @@ def show_objects(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     dataset.save()
 
 
+def show_lint(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
+    """Makes findings in masks visible; doing it again changes nothing.
+
+    Args:
+        dataset: the dataset
+        key: the prefix of the fields
+        fields: all fields of that key
+    """
+    _add_group(dataset, key, fields)
+    _activate(dataset, [f"{key}_lint"], fields)
+    dataset.save()
+
+
 def show_sample(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     """Makes what is to be judged visible; doing it again changes nothing.
 

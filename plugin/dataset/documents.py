@@ -41,14 +41,14 @@ def classifications(labels: Sequence[Document]) -> Document:
 
 
 def detection(
-    label: str, box: Sequence[float], confidence: float, mask_path: str | None = None, **attributes: Any
+    label: str, box: Sequence[float], confidence: float | None, mask_path: str | None = None, **attributes: Any
 ) -> Document:
     """A `fo.Detection` with its mask in a file, or without one.
 
     Args:
         label: its class
         box: left, top, width and height in [0, 1]
-        confidence: in [0, 1]
+        confidence: in [0, 1]; None where it has none
         mask_path: of an image inside the box, 0 or 255; None where it has no mask
         **attributes: others
     """

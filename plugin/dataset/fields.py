@@ -24,7 +24,7 @@ from .schema import FieldTypes, add_fields
 #: nothing is wrong
 SHOWN = (64, 255)
 #: Fields with indexes beside those of scores
-_INDEXED = ("quality", "error_type", "suspects", "objects")
+_INDEXED = ("quality", "error_type", "suspects", "objects", "lint_count")
 #: Rows a bulk write: bounds the memory of the documents that are built for it
 _ROWS_A_WRITE = 200
 

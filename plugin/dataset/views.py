@@ -25,7 +25,7 @@ WORST_OBJECTS = "worst objects"
 TO_JUDGE = "places to judge"
 CORRECTED_IMAGES = "corrected images"
 NEWLY_WRONG_REGIONS = "newly wrong suspects"
-QUALITY_FELL, QUALITY_ROSE = "quality fell", "quality rose"
+QUALITY_FELL, QUALITY_ROSE, LINT = "quality fell", "quality rose", "lint"
 #: Types of error that have a view, and its title; ``other`` has none: what is wrong there has no name
 TYPE_VIEWS = {"drop": "drop suspects", "swap": "swap suspects", "shift": "shift suspects"}
 #: Groups of regions with a view each
@@ -312,13 +312,13 @@ def delete_suspect_views(dataset: fo.Dataset, key: str) -> list[str]:
 def other_views(key: str) -> list[str]:
     """The names of the views that a run may have and that are not of suspects."""
     corrections = CORRECTED_IMAGES, NEWLY_WRONG_REGIONS
-    titles = (WORST_FIRST, WORST_OBJECTS, TO_JUDGE, *corrections, QUALITY_FELL, QUALITY_ROSE)
+    titles = (WORST_FIRST, WORST_OBJECTS, TO_JUDGE, *corrections, QUALITY_FELL, QUALITY_ROSE, LINT)
     return [view_name(key, title) for title in titles]
 
 
-def delete_views(dataset: fo.Dataset, key: str) -> list[str]:
-    """Deletes the saved views that the run made, and returns their names."""
-    return delete_saved(dataset, own_saved_views(dataset, key))
+def delete_views(dataset: fo.Dataset, key: str, keep: Collection[str] = ()) -> list[str]:
+    """Deletes the saved views that the run made, but for those of these names, and returns the names of the deleted."""
+    return delete_saved(dataset, [one for one in own_saved_views(dataset, key) if one.name not in keep])
 
 
 def own_views(dataset: fo.Dataset, key: str) -> list[str]:

@@ -53,6 +53,27 @@ def read_image(path: str | Path, sample_id: str | None = None) -> np.ndarray:
         return np.array(upright.convert("RGB"))
 
 
+def read_thumbnail(path: str | Path, side: int) -> np.ndarray:
+    """Reads an image file in a small size, as it is shown; of a JPEG without decoding all of it.
+
+    Args:
+        path: the file
+        side: of the result in pixels; the image's sides are shrunken to it each
+
+    Returns:
+        (side, side) uint8 gray values
+
+    Raises:
+        SampleError: the file is missing, truncated or no image
+    """
+    with _opened(path, None, "image") as image:
+        image.draft("L", (2 * side, 2 * side))
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith(("I", "F")):
+            upright = Image.fromarray(_to_8_bits(np.asarray(upright)))
+        return np.array(upright.convert("L").resize((side, side), Image.Resampling.BILINEAR))
+
+
 @dataclass(frozen=True)
 class ImageHeader:
     """What an image file says of itself.

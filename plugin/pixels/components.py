@@ -45,14 +45,14 @@ def _components(
     """The mean confidence and the given class of each component."""
     pairs = np.where(labels >= 0, prediction.astype(np.int32) * np.int32(classes) + labels, np.int32(-1))
     first, sums, sizes = np.empty(pairs.size, np.int32), np.zeros(pairs.size), np.zeros(pairs.size, np.int32)
-    _find_components(pairs, first)
+    find_components(pairs, first)
     _sum_components(first, np.ascontiguousarray(confidence, np.float64).reshape(-1), sums, sizes)
     found = np.flatnonzero(sizes)
     return sums[found] / sizes[found], labels.reshape(-1)[found]
 
 
 @kernel()
-def _find_components(pairs: np.ndarray, first: np.ndarray) -> None:
+def find_components(pairs: np.ndarray, first: np.ndarray) -> None:
     """Fills ``first`` (h w,) int32 with the first pixel, in order of rows, of each one's component; -1 for no pair.
 
     Args:

@@ -14,6 +14,7 @@ from ..dataset import verdicts
 from ..dataset.evaluations import delete_evaluations
 from ..dataset.fields import delete_fields, indexed_scores, write_results
 from ..dataset.indexes import missing_note
+from ..dataset.lint_fields import lint_names
 from ..dataset.ownership import own_fields
 from ..dataset.record_parts import (
     COMPLETE,
@@ -31,12 +32,14 @@ from ..dataset.schema import FieldTypes
 from ..dataset.shown_files import check_shown
 from ..dataset.suspect_fields import indexed_paths, suspect_field_types, suspect_names, write_suspects
 from ..dataset.views import (
+    LINT,
     delete_suspect_views,
     delete_views,
     other_views,
     restore_views,
     save_suspect_views,
     save_worst_first,
+    view_name,
 )
 from ..passes.search_suspects import SuspectSearch
 from ..samples.instance_samples import InstanceSamples
@@ -178,8 +181,9 @@ def _write(run: Run, record: RunRecord, scores: Scores, search: SuspectSearch | 
     if run.existing is not None:
         # Samples that have no value any more, and columns that this run does not have, must not keep the old ones
         delete_evaluations(dataset, record.key)
-        delete_fields(dataset, record.key, keep=_verdicts(dataset, record, run.existing))
-        delete_views(dataset, record.key)
+        kept = [*_verdicts(dataset, record, run.existing), *lint_names(record.key)]
+        delete_fields(dataset, record.key, keep=kept)
+        delete_views(dataset, record.key, keep=[view_name(record.key, LINT)])
     overview = ScoreOverview(columns.quality)
     record.fields = write_results(
         dataset,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..base.config import Config
 from ..base.foreign_files import check_path
-from ..base.parameters import parameter, require
+from ..base.parameters import parameter, repeated, require
 from ..base.progress import Progress
 from ..models.config import ModelSource
 from ..predictions.config import FilesSource
@@ -125,6 +125,19 @@ class EstimateRequest(Config):
     skip_failures: bool = parameter(False, "Leave out samples that have changed since or cannot be read")
     overwrite: bool = parameter(
         False, "Draw anew", "Draws other places although there are some; the verdicts on those are lost"
+    )
+
+
+@dataclass(frozen=True)
+class LintRequest(Config):
+    """Which masks are linted, and where what is found goes; no run is needed."""
+
+    key: str = parameter(Request.key, "Name", "The prefix of the fields that are written, a run's key or a new name")
+    classes: Mapping[Any, str] | Sequence[str] | None = repeated(Request, "classes")
+    ignored: tuple[Any, ...] = repeated(Request, "ignored", ())
+    unlabelled: str | int | None = repeated(Request, "unlabelled")
+    clear: bool = parameter(
+        False, "Only delete", "What an earlier lint of that name has written goes, and nothing else"
     )
 
 

@@ -221,6 +221,43 @@ def test_errors_are_estimated_from_a_sample_that_is_judged(
     assert status == 1 and err == "error: Expected --verdicts to be in [10, 10000], but got 2.\n"
 
 
+def test_masks_are_linted_without_a_run(folder: Path, capsys: Any, fiftyone: Any) -> None:
+    for index in range(COUNT):
+        mask = cv2.imread(str(folder / "masks" / f"{index}_mask.png"), cv2.IMREAD_UNCHANGED)
+        mask[0] = mask[1]
+        if index == 0:
+            mask[12:14, 9:12] = 77
+        cv2.imwrite(str(folder / "masks" / f"{index}_mask.png"), mask)
+    dataset = dataset_of(folder)
+    status, out, err = label_quality(capsys, "lint", dataset.name, "--only-kinds", "unknown_value", "frame")
+    assert status == 0 and "Reading masks: 6 of 6" in err
+    lines = out.splitlines()
+    assert lines[0] == "1 finding in 1 of 6 masks."
+    assert lines[4].split(maxsplit=3) == ["unknown_value", "1", "1", "values outside the class table"]
+    assert "unknown_value: 6 pixels of the value 77, which is not in the class table. Add it to the classes" in out
+    assert lines[-1] == "The saved view 'lq: lint' shows them, those with the most first."
+    dataset.reload()
+    assert sum(dataset.values("lq_lint_count")) == 1
+    classes = "0: sky, 5: road, 9: car, 77: lamp"
+    status, out, _ = label_quality(capsys, "lint", dataset.name, "--classes", classes, "--only-kinds", "unknown_value")
+    assert (status, out) == (0, "Nothing found in 6 masks.\n")
+    status, out, _ = label_quality(capsys, "lint", dataset.name, "--clear")
+    assert (status, out) == (0, "What a lint has written as 'lq' is deleted.\n")
+    dataset.reload()
+    assert not dataset.has_sample_field("lq_lint")
+    status, _, err = label_quality(capsys, "lint", dataset.name, "--outlier", "0")
+    assert status == 1 and "Expected --outlier to be positive, but got 0.0." in err
+    status, _, err = label_quality(capsys, "lint", dataset.name, "--label-field", "nope")
+    assert status == 1 and "has no field 'nope'" in err
+
+
+def dataset_of(folder: Path) -> Any:
+    """The dataset of the folder, without a run."""
+    from label_quality import dataset_from_folders
+
+    return dataset_from_folders("street", folder / "images", folder / "masks", {0: "sky", 5: "road", 9: "car"})
+
+
 def test_objects_are_scored_and_told_by_class(folder: Path, capsys: Any, fiftyone: Any) -> None:
     assert label_quality(capsys, *AUDIT, "--predictions", "soft")[0] == 0
     status, out, err = label_quality(capsys, "objects", "street", "--min-area", "0", "--workers", "1")

@@ -18,6 +18,7 @@ PLUGIN = "@label-quality/segmentation"
 #: Names that MongoDB could not keep under integer keys
 CLASSES = {0: "a", 3: "b", 7: "c", 20: "d"}
 OPERATORS = (
+    "lint_masks",
     "audit_labels",
     "compute_predictions",
     "score_label_quality",

@@ -35,6 +35,7 @@ RISK = {
     "evaluate_predictions": "medium",
     "measure_gain": "medium",
     "write_report": "medium",
+    "lint_masks": "medium",
     "list_runs": "low",
     "delete_run": "high",
 }
