@@ -9,8 +9,8 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.progress import Progress
+from ..plugin.dataset.judging_views import places_to_judge
 from ..plugin.dataset.run_record import RunRecord
-from ..plugin.dataset.views import places_to_judge
 from ..plugin.estimate.config import EstimateConfig
 from ..plugin.review.estimate_text import class_rows, estimate_rows, progress_sentence
 from ..plugin.runs.request import EstimateRequest

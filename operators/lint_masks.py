@@ -98,7 +98,7 @@ class LintMasks(EngineOperator):
         from ..plugin.lint_masks import lint_masks
 
         samples = ctx.target_view()
-        label_field = ctx.params.get("label_field") or forms.given_fields(samples)[0]
+        label_field = ctx.params.get("label_field") or next(iter(forms.given_fields(samples)))
         arguments = to_arguments(ctx.params, PARAMETERS[self.operator_name])
         found = lint_masks(samples, label_field, progress=progress, **arguments)
         return {

@@ -23,7 +23,8 @@ from .events import told
 
 #: Where the panel's state has the chosen field, and what was counted for it
 _FIELD, _COUNTED = "page.cards.breakdown.field", "breakdown"
-_NONE = ""
+#: No field; no field has such a name, and a list shows nothing for an empty one
+_NONE = "$none"
 #: Rows of the table; the operator shows the others
 _SHOWN = 10
 #: Columns of the panel's table, which is narrow
@@ -61,7 +62,7 @@ class BreakdownSection:
     def count_parts(self, ctx: Any, key: str | None) -> None:
         """Counts again, for another run or field."""
         field = ctx.panel.get_state(_FIELD) or _NONE
-        if not key or not field:
+        if not key or field == _NONE:
             ctx.panel.set_state(_COUNTED, {})
             return
         try:

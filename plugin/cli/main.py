@@ -11,34 +11,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base.console import TerminalProgress, format_table
+from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
-from ..estimate.config import EstimateConfig
-from ..evaluation.config import EvaluationRequest
-from ..gain.config import GainRequest
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
-from ..report.config import ReportRequest
 from ..review.config import CleanRequest, CorrectionRequest
-from ..runs.request import BreakdownRequest, Request, Stages
+from ..runs.request import Request, Stages
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
-from ..training.config import CrossValidation
 from . import benchmark as cli_benchmark
 from . import lint as cli_lint
+from . import results
 from .data import UsageError, check_data, load_dataset, open_data, started_fiftyone
 from .parser import make_parser
 from .text import (
-    comparison_text,
     corrections_text,
     counted,
     describe,
-    estimate_text,
-    evaluation_text,
     export_text,
-    gain_text,
     listed,
     objects_text,
     runs_table,
@@ -177,93 +169,6 @@ def _export(options: argparse.Namespace) -> None:
         print(export_text(made))
 
 
-def _gain(options: argparse.Namespace) -> None:
-    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["measure_gain"]}
-    for group in (GainRequest, CrossValidation):
-        group.from_params({name: value for name, value in parameters.items() if name in table(group)})
-    with started_fiftyone():
-        from ..gain.measure import measure_gain
-
-        progress = TerminalProgress()
-        try:
-            found = measure_gain(load_dataset(options.dataset), progress=progress, **parameters)
-        finally:
-            progress.close()
-        print(gain_text(found))
-
-
-def _compare(options: argparse.Namespace) -> None:
-    with started_fiftyone():
-        from ..compare.comparison import compare_runs
-
-        progress = TerminalProgress()
-        try:
-            found = compare_runs(load_dataset(options.dataset), options.before, options.after, progress=progress)
-        finally:
-            progress.close()
-        print(comparison_text(found))
-
-
-def _breakdown(options: argparse.Namespace) -> None:
-    parameters = {name: value for name, value in vars(options).items() if name in table(BreakdownRequest)}
-    with started_fiftyone():
-        from ..runs.breakdown import break_down, breakdown_columns, breakdown_rows, breakdown_sentence
-
-        found = break_down(load_dataset(options.dataset), **parameters)
-        print(breakdown_sentence(found))
-        rows = breakdown_rows(found, options.rows)
-        if rows:
-            print(f"\n{format_table(list(breakdown_columns(found).values()), [list(row.values()) for row in rows])}")
-        others = len(found.parts) - len(rows)
-        if others:
-            print(f"\n{counted(others, 'other')} not shown: --rows shows more.")
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["evaluate_predictions"]}
-    EvaluationRequest.from_params(parameters)
-    with started_fiftyone():
-        from ..evaluation.evaluate import evaluate_predictions
-
-        progress = TerminalProgress()
-        try:
-            found = evaluate_predictions(load_dataset(options.dataset), progress=progress, **parameters)
-        finally:
-            progress.close()
-        print(evaluation_text(found))
-
-
-def _report(options: argparse.Namespace) -> None:
-    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["write_report"]}
-    ReportRequest.from_params(parameters)
-    with started_fiftyone():
-        from ..report.write import write_report
-
-        progress = TerminalProgress()
-        try:
-            made = write_report(load_dataset(options.dataset), progress=progress, **parameters)
-        finally:
-            progress.close()
-        shown = f"{counted(made.images, 'image')} and {counted(made.issues, 'issue')}"
-        print(f"Wrote a report with {shown} to {made.path}.")
-
-
-def _estimate(options: argparse.Namespace) -> None:
-    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["estimate_errors"]}
-    EstimateConfig.from_params({name: value for name, value in parameters.items() if name in table(EstimateConfig)})
-    with started_fiftyone():
-        from ..review.estimate_errors import estimate_errors
-
-        progress = TerminalProgress()
-        try:
-            found = estimate_errors(load_dataset(options.dataset), progress=progress, **parameters)
-        finally:
-            progress.close()
-        print(estimate_text(found))
-        if "json" in options:
-            cli_benchmark.write_json(options.json, found.to_dict())
-
-
 def _load_corrections(options: argparse.Namespace) -> None:
     parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["load_corrections"]}
     CorrectionRequest.from_params(parameters)
@@ -322,12 +227,12 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "queue": _queue,
     "corrections": _load_corrections,
     "export": _export,
-    "gain": _gain,
-    "compare": _compare,
-    "breakdown": _breakdown,
-    "evaluate": _evaluate,
-    "report": _report,
-    "estimate": _estimate,
+    "gain": results.gain,
+    "compare": results.compare,
+    "breakdown": results.breakdown,
+    "evaluate": results.evaluate,
+    "report": results.report,
+    "estimate": results.estimate,
     "benchmark": cli_benchmark.run,
     "demo": _demo,
     "app": _app,

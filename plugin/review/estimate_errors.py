@@ -17,6 +17,7 @@ from ..base.errors import LabelQualityError
 from ..base.executor import map_shards
 from ..base.parameters import table
 from ..base.progress import Progress, silent
+from ..dataset.judging_views import check_judging_view, save_places_to_judge
 from ..dataset.ownership import field_name, own_fields, owner
 from ..dataset.record_parts import DrawnUnits, SamplePart
 from ..dataset.run_record import RunRecord, load_record, save_record
@@ -30,7 +31,7 @@ from ..dataset.sample_fields import (
     place_unit,
     suspect_unit,
 )
-from ..dataset.views import TO_JUDGE, check_judging_view, own_views, save_places_to_judge, view_name
+from ..dataset.views import TO_JUDGE, own_views, view_name
 from ..estimate.config import EstimateConfig
 from ..labels.class_table import ClassTable
 from ..labels.images import image_size, read_mask

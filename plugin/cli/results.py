@@ -1,0 +1,111 @@
+"""The commands on what runs have found: compared, broken down, evaluated, reported, estimated, and what it is worth."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..base.console import TerminalProgress, format_table
+from ..base.parameters import table
+from ..estimate.config import EstimateConfig
+from ..evaluation.config import EvaluationRequest
+from ..gain.config import GainRequest
+from ..parameters import PARAMETERS
+from ..report.config import ReportRequest
+from ..runs.request import BreakdownRequest
+from ..training.config import CrossValidation
+from .benchmark import write_json
+from .data import load_dataset, started_fiftyone
+from .text import comparison_text, counted, estimate_text, evaluation_text, gain_text
+
+
+def gain(options: argparse.Namespace) -> None:
+    """Measures what clean masks are worth, and prints it."""
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["measure_gain"]}
+    for group in (GainRequest, CrossValidation):
+        group.from_params({name: value for name, value in parameters.items() if name in table(group)})
+    with started_fiftyone():
+        from ..gain.measure import measure_gain
+
+        progress = TerminalProgress()
+        try:
+            found = measure_gain(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(gain_text(found))
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Compares two runs, and prints what has changed."""
+    with started_fiftyone():
+        from ..compare.comparison import compare_runs
+
+        progress = TerminalProgress()
+        try:
+            found = compare_runs(load_dataset(options.dataset), options.before, options.after, progress=progress)
+        finally:
+            progress.close()
+        print(comparison_text(found))
+
+
+def breakdown(options: argparse.Namespace) -> None:
+    """Breaks a run down by a field, and prints the table."""
+    parameters = {name: value for name, value in vars(options).items() if name in table(BreakdownRequest)}
+    with started_fiftyone():
+        from ..runs.breakdown import break_down, breakdown_columns, breakdown_rows, breakdown_sentence
+
+        found = break_down(load_dataset(options.dataset), **parameters)
+        print(breakdown_sentence(found))
+        rows = breakdown_rows(found, options.rows)
+        if rows:
+            print(f"\n{format_table(list(breakdown_columns(found).values()), [list(row.values()) for row in rows])}")
+        others = len(found.parts) - len(rows)
+        if others:
+            print(f"\n{counted(others, 'other')} not shown: --rows shows more.")
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Has FiftyOne evaluate a run's predictions, and prints how far they agree with the masks."""
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["evaluate_predictions"]}
+    EvaluationRequest.from_params(parameters)
+    with started_fiftyone():
+        from ..evaluation.evaluate import evaluate_predictions
+
+        progress = TerminalProgress()
+        try:
+            found = evaluate_predictions(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(evaluation_text(found))
+
+
+def report(options: argparse.Namespace) -> None:
+    """Writes the report, and prints where."""
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["write_report"]}
+    ReportRequest.from_params(parameters)
+    with started_fiftyone():
+        from ..report.write import write_report
+
+        progress = TerminalProgress()
+        try:
+            made = write_report(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        shown = f"{counted(made.images, 'image')} and {counted(made.issues, 'issue')}"
+        print(f"Wrote a report with {shown} to {made.path}.")
+
+
+def estimate(options: argparse.Namespace) -> None:
+    """Estimates how many errors there are, and prints it."""
+    parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["estimate_errors"]}
+    EstimateConfig.from_params({name: value for name, value in parameters.items() if name in table(EstimateConfig)})
+    with started_fiftyone():
+        from ..review.estimate_errors import estimate_errors
+
+        progress = TerminalProgress()
+        try:
+            found = estimate_errors(load_dataset(options.dataset), progress=progress, **parameters)
+        finally:
+            progress.close()
+        print(estimate_text(found))
+        if "json" in options:
+            write_json(options.json, found.to_dict())
