@@ -63,7 +63,8 @@ class BreakdownSection:
         """Counts again, for another run or field."""
         field = ctx.panel.get_state(_FIELD) or _NONE
         if not key or field == _NONE:
-            ctx.panel.set_state(_COUNTED, {})
+            # The list shows what the state has
+            ctx.panel.set_state({_FIELD: _NONE, _COUNTED: {}})
             return
         try:
             found = break_down(ctx.dataset, field, key=key)
