@@ -28,6 +28,7 @@ BENCHMARKS = {
     "lint": "lint",
     "gain": "gain",
     "cluster": "cluster",
+    "scale": "scale",
     "gpu": "gpu",
     "camvid-page": "camvid_page",
     "faults": "faults",

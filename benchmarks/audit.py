@@ -59,7 +59,7 @@ def run_here(audit: dict[str, Any]) -> None:
     """Runs the audit in this process, on a database of its own, and answers with its figures."""
     database.start(None)
     stages = Stages(time.monotonic())
-    _import_libraries()
+    import_libraries()
     stages.count(IMPORTS)
     from label_quality.plugin.audit import audit_labels
     from label_quality.plugin.base.console import TerminalProgress
@@ -127,7 +127,7 @@ class Stages:
         self._since = now
 
 
-def _import_libraries() -> None:
+def import_libraries() -> None:
     """Imports what an App that runs the audit has imported already."""
     import fiftyone  # noqa: F401
     import segmentation_models_pytorch  # noqa: F401

@@ -46,7 +46,7 @@ _KNOWN = "known"
 _OPEN_NEXT = "open_in_next_view"
 #: Clicks that change nothing in the panel
 _LEADING_ELSEWHERE = (
-    *("audit", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
+    *("audit", "lint", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
     *("open_group", "open_class", "open_worst", "show_worst_first", "show_groups", "open_part", "show_breakdown"),
     *LEADING_ELSEWHERE,
 )
@@ -132,6 +132,11 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, foo.Panel):
     def audit(self, ctx: Any) -> None:
         """Opens the audit's form."""
         ctx.prompt(f"{self.plugin_name}/audit_labels", on_success=self.refresh)
+
+    @told
+    def lint(self, ctx: Any) -> None:
+        """Opens the form of the lint, which needs no run."""
+        ctx.prompt(f"{self.plugin_name}/lint_masks", on_success=self.refresh)
 
     @told
     def find_suspects(self, ctx: Any) -> None:
@@ -276,6 +281,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, foo.Panel):
             layout.button(after, "estimate", "Estimate errors…", self.estimate, "calculate")
             layout.button(after, "export", "Export clean dataset…", self.export, "download")
             layout.button(after, "report", "Write report…", self.report, "description")
+            layout.button(after, "lint", "Lint masks…", self.lint, "rule")
         layout.text(page, "line", sections.summary_line(record), color="text.secondary")
 
     def _render_first_steps(self, page: types.Object, dataset: Any, found: list[Operation]) -> None:
@@ -299,7 +305,11 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, foo.Panel):
             "images by how likely their mask is wrong, and shows where and why. Your masks are not changed."
         )
         layout.text(steps, "text", lines, color="text.secondary", maxWidth="56ch", mx="auto")
-        layout.button(steps, "audit", "Run audit…", self.audit, "play_arrow", primary=True)
+        buttons = layout.row(steps, "buttons", justifyContent="center")
+        layout.button(buttons, "audit", "Run audit…", self.audit, "play_arrow", primary=True)
+        layout.button(buttons, "lint", "Lint masks…", self.lint, "rule")
+        hint = "A lint takes seconds and needs no model: stray pixels, holes, frames, masks that are empty or missing."
+        layout.text(steps, "hint", hint, color="text.secondary", fontSize="0.8125rem", maxWidth="56ch", mx="auto")
 
     def _outdated(self, ctx: Any) -> bool:
         """Whether there is something to show that was not there when the panel was drawn."""

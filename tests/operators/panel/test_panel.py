@@ -126,8 +126,10 @@ def audited(dataset: Any) -> Any:
 def test_without_a_run_it_says_what_to_do_first(call: Call, dataset: Any) -> None:
     text = shown(call("on_load"))
     assert "Find the masks that are wrong" in text
-    assert "Run audit…" in text
+    assert "Run audit…" in text and "Lint masks…" in text
     assert "Delete run…" not in text
+    (prompt,) = requests(call("lint"), "prompt_user_for_operation")
+    assert prompt["operator_uri"] == f"{PLUGIN}/lint_masks"
 
 
 def test_without_masks_it_asks_for_them(call: Call, dataset: Any) -> None:

@@ -1,0 +1,210 @@
+"""A whole audit of many small generated images, end to end: time by stage, memory, files, database, and the panel.
+
+Images of 64 x 48 pixels and 5 classes, each with a mask in which some objects are wrong, and stored probabilities; with
+``--cross-validation`` models are trained instead (preset ``fast``, 2 folds, one epoch, images seen at their own size)::
+
+    python -m benchmarks scale --images 100000 --json scale.json
+
+It runs as an App does, in one process with a FiftyOne and a MongoDB of its own. What the work on an image takes is
+small here on purpose: what is left is what grows with their number. The memory an image is the slope of the process's
+resident memory over the second half of each stage, where everything that is made once has been made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+
+from . import database
+from .audit import IMPORTS, Stages, import_libraries
+from .processes import answer, measure, peak_memory, print_table
+
+HEIGHT, WIDTH, CLASSES = 48, 64, 5
+NAMES = {0: "unlabelled", 1: "road", 2: "car", 3: "tree", 4: "sky"}
+#: One image in so many has a wrong object
+_WRONG = 10
+#: Reports of a stage at which its memory is looked at
+_LOOKS = 40
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the benchmark."""
+    parser.add_argument("--images", type=int, default=100_000, help="how many (default 100000)")
+    parser.add_argument("--cross-validation", action="store_true", help="train models instead of reading predictions")
+    parser.add_argument("--folder", type=Path, help="where the files go, which stay there (default: temporary)")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Runs the audit in a process of its own and prints its stages.
+
+    Returns:
+        ``images``, ``seconds`` by stage, ``bytes_an_image`` by stage, ``peak_memory_mb``, ``files_mb`` (of the run),
+        ``database_mb``, ``panel_seconds``, ``suspects`` and ``wrong`` (images with a wrong object)
+    """
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="label-quality-scale-"))
+    try:
+        wrong = _write(folder, options.images)
+        found = measure(__name__, folder=str(folder), images=options.images, train=options.cross_validation)
+    finally:
+        if options.folder is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    total = sum(found["seconds"].values())
+    rows = [
+        [name, f"{seconds:.1f}", f"{1e3 * seconds / options.images:.2f}", _slope(found["bytes_an_image"].get(name))]
+        for name, seconds in found["seconds"].items()
+    ]
+    print_table(
+        ["stage", "seconds", "ms an image", "bytes an image"],
+        [*rows, ["all", f"{total:.1f}", f"{1e3 * total / options.images:.2f}", ""]],
+    )
+    print(
+        f"\n{options.images:,} images, {found['suspects']:,} suspects; {wrong:,} images have a wrong object, of which "
+        f"{found['found']:,} are among the {wrong:,} worst. Peak memory {found['peak_memory_mb']:.0f} MB, files of the "
+        f"run {found['files_mb']:.0f} MB, database {found['database_mb']:.0f} MB; the panel opens in "
+        f"{found['panel_seconds']:.2f} s."
+    )
+    return {"images": options.images, "wrong": wrong, **found}
+
+
+def _slope(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"
+
+
+def _write(folder: Path, images: int) -> int:
+    """Writes images, masks and probabilities, as far as they are not there, and returns how many masks are wrong."""
+    for part in ("images", "masks", "soft"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor() as pool:
+        return sum(pool.map(lambda index: _write_one(folder, index), range(images)))
+
+
+def _write_one(folder: Path, index: int) -> bool:
+    rng = np.random.default_rng(index)
+    wrong = index % _WRONG == 0
+    path = folder / "soft" / f"{index:07d}.npy"
+    if path.exists():
+        return wrong
+    truth = np.zeros((HEIGHT, WIDTH), np.uint8)
+    truth[: HEIGHT // 3], truth[2 * HEIGHT // 3 :] = 4, 1
+    objects = [(int(rng.integers(2, 4)), *rng.integers(0, (HEIGHT - 14, WIDTH - 18)).tolist()) for _ in range(3)]
+    for klass, top, left in objects:
+        truth[top : top + 14, left : left + 18] = klass
+    colors = np.array([[90, 90, 90], [60, 60, 70], [30, 40, 200], [40, 140, 40], [220, 190, 150]], np.int16)
+    noise = rng.integers(-12, 13, (HEIGHT, WIDTH, 3), np.int16)
+    cv2.imwrite(str(folder / "images" / f"{index:07d}.png"), np.clip(colors[truth] + noise, 0, 255).astype(np.uint8))
+    mask = truth.copy()
+    if wrong:
+        klass, top, left = objects[-1]
+        mask[top : top + 14, left : left + 18] = 5 - klass
+    cv2.imwrite(str(folder / "masks" / f"{index:07d}.png"), mask)
+    logits = rng.normal(0, 0.5, (CLASSES, HEIGHT, WIDTH)).astype(np.float32)
+    logits += 4 * (np.arange(CLASSES)[:, None, None] == truth)
+    soft = np.exp(logits)
+    np.save(path, (soft / soft.sum(axis=0)).astype(np.float16))
+    return wrong
+
+
+class Memory:
+    """A `Progress` that looks at the resident memory of the process on the way, and passes on what it is told.
+
+    Args:
+        progress: whom to tell
+    """
+
+    def __init__(self, progress: Any) -> None:
+        self._progress, self._process = progress, psutil.Process()
+        self._looks: dict[str, list[tuple[int, int]]] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self._progress(stage, done, total)
+        looks = self._looks.setdefault(stage, [])
+        if not looks or done - looks[-1][0] >= total / _LOOKS:
+            looks.append((done, self._process.memory_info().rss))
+
+    def slopes(self) -> dict[str, float]:
+        """Stage to the bytes an image by which memory grew in its second half, by least squares."""
+        return {stage: _fit(looks[len(looks) // 2 :]) for stage, looks in self._looks.items() if len(looks) >= 8}
+
+
+def _fit(looks: Sequence[tuple[int, int]]) -> float:
+    done, held = np.array(looks, np.float64).T
+    return float(np.polyfit(done, held, 1)[0])
+
+
+def _audit(folder: str, images: int, train: bool) -> None:
+    home = database.start(None)
+    (home / "plugins" / "label-quality").symlink_to(Path(__file__).resolve().parents[1])
+    stages = Stages(time.monotonic())
+    import_libraries()
+    stages.count(IMPORTS)
+    import fiftyone as fo
+    from label_quality.plugin.audit import audit_labels
+    from label_quality.plugin.base.console import TerminalProgress
+
+    stages.progress = TerminalProgress()
+    dataset = fo.Dataset("scale", persistent=True)
+    dataset.mask_targets = {"ground_truth": NAMES}
+    root = Path(folder)
+    dataset.add_samples(
+        (
+            fo.Sample(
+                str(root / "images" / f"{index:07d}.png"),
+                ground_truth=fo.Segmentation(mask_path=str(root / "masks" / f"{index:07d}.png")),
+                soft=str(root / "soft" / f"{index:07d}.npy"),
+            )
+            for index in range(images)
+        ),
+        progress=False,
+    )
+    stages.count("Adding samples to FiftyOne")
+    memory = Memory(stages)
+    source: dict[str, Any] = {"source": "files", "field": "soft"}
+    if train:
+        source = {"preset": "fast", "folds": 2, "epochs": 1, "input_size": WIDTH}
+    summary = audit_labels(dataset, "ground_truth", progress=memory, **source)
+    stages.close()
+    ids = {one: index for index, one in enumerate(dataset.values("id"))}
+    worst = dataset.sort_by("lq_quality").limit(-(-images // _WRONG)).values("id")
+    answer(
+        seconds=stages.seconds,
+        bytes_an_image=memory.slopes(),
+        peak_memory_mb=peak_memory(),
+        files_mb=sum(path.stat().st_size for path in (home / "datasets").rglob("*") if path.is_file()) / 1e6,
+        # Of what is stored, before compression: the size on disk follows once a minute
+        database_mb=fo.core.odm.get_db_conn().command("dbStats")["dataSize"] / 1e6,
+        panel_seconds=_open_panel(dataset),
+        suspects=summary.suspects.regions if summary.suspects is not None else 0,
+        found=sum(ids[one] % _WRONG == 0 for one in worst),
+    )
+
+
+def _open_panel(dataset: Any) -> float:
+    """Seconds that the panel takes to open, the second time: the first imports what an App has imported."""
+    import fiftyone.operators as foo
+    from fiftyone.operators.executor import ExecutionContext, Executor
+
+    uri = "@label-quality/segmentation/label_quality_panel"
+    operator = foo.get_operator(uri)
+    for _ in range(2):
+        started = time.monotonic()
+        params = {"panel_id": "panel", "panel_state": {}, "__method__": "on_load"}
+        request = {"dataset_id": str(dataset._doc.id), "view": [], "params": params}
+        operator.execute(ExecutionContext(request, executor=Executor(), operator_uri=uri))
+        seconds = time.monotonic() - started
+    return seconds
+
+
+if __name__ == "__main__":
+    _audit(**json.loads(sys.argv[1]))
