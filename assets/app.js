@@ -172,6 +172,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
     const focused = document.activeElement;
     const input = element("input");
     const list = element("span");
+    const hint = element("span", "", "quiet");
     const matches = () => {
       const text = input.value.trim().toLowerCase();
       const starts = state.classes.filter((name) => name.toLowerCase().startsWith(text));
@@ -193,6 +194,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
       });
       const more = found.length - LISTED_CLASSES;
       list.replaceChildren(...buttons.flatMap((one) => [one, " "]), more > 0 ? `and ${more} more` : "");
+      hint.textContent = found.length ? "Enter takes the first, Esc goes back" : "No class is called so, Esc goes back";
     };
     input.oninput = show;
     input.setAttribute("aria-label", "The right class");
@@ -202,7 +204,6 @@ Where a suspect is open, a line below the image names the keys and how far the r
       if (event.key === "Enter" && matches().length) take(matches()[0]);
     };
     show();
-    const hint = element("span", "Enter takes the first, Esc goes back", "quiet");
     bar().replaceChildren(element("span", "It should be"), input, list, hint);
     input.focus();
   }

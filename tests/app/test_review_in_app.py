@@ -105,7 +105,12 @@ def test_review_by_keyboard(
     line(page, "2 of 4 reviewed")
 
     page.keyboard.press("o")
+    page.keyboard.type("zzz")
+    line(page, "No class is called so, Esc goes back")
+    for _ in "zzz":
+        page.keyboard.press("Backspace")
     page.keyboard.type("tr")
+    line(page, "Enter takes the first, Esc goes back")
     line(page, "tree")
     screenshot(page, "review-class")
     page.keyboard.press("Enter")
