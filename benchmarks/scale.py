@@ -1,12 +1,14 @@
 """A whole audit of many small generated images, end to end: time by stage, memory, files, database, and the panel.
 
-Images of 64 x 48 pixels and 5 classes, each with a mask in which some objects are wrong, and stored probabilities; with
-``--cross-validation`` models are trained instead (preset ``fast``, 2 folds, one epoch, images seen at their own size)::
+Images of 64 x 48 pixels and 5 classes, each with a mask, of which one in ten has a wrong object, and stored
+probabilities; with ``--cross-validation`` models are trained instead (preset ``fast``, 2 folds, one epoch, images seen
+at their own size). ``--size`` and ``--classes`` give what one larger image takes::
 
     python -m benchmarks scale --images 100000 --json scale.json
+    python -m benchmarks scale --images 16 --size 1000 1000 --classes 150
 
-It runs as an App does, in one process with a FiftyOne and a MongoDB of its own. What the work on an image takes is
-small here on purpose: what is left is what grows with their number. The memory an image is the slope of the process's
+It runs as an App does, in one process with a FiftyOne and a MongoDB of its own. What the work on a small image takes is
+little on purpose: what is left is what grows with their number. The memory an image is the slope of the process's
 resident memory over the second half of each stage, where everything that is made once has been made.
 """
 
@@ -31,8 +33,8 @@ from . import database
 from .audit import IMPORTS, Stages, import_libraries
 from .processes import answer, measure, peak_memory, print_table
 
-HEIGHT, WIDTH, CLASSES = 48, 64, 5
-NAMES = {0: "unlabelled", 1: "road", 2: "car", 3: "tree", 4: "sky"}
+#: Height and width by default; classes: unlabelled, road, car, tree, sky, and others that no image shows
+SIZE, CLASSES = (48, 64), 5
 #: One image in so many has a wrong object
 _WRONG = 10
 #: Reports of a stage at which its memory is looked at
@@ -43,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the benchmark."""
     parser.add_argument("--images", type=int, default=100_000, help="how many (default 100000)")
     parser.add_argument("--cross-validation", action="store_true", help="train models instead of reading predictions")
+    parser.add_argument("--size", type=int, nargs=2, default=SIZE, metavar=("HEIGHT", "WIDTH"), help="default 48 64")
+    parser.add_argument("--classes", type=int, default=CLASSES, help="at least 5, the default")
     parser.add_argument("--folder", type=Path, help="where the files go, which stay there (default: temporary)")
 
 
@@ -55,8 +59,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """
     folder = options.folder or Path(tempfile.mkdtemp(prefix="label-quality-scale-"))
     try:
-        wrong = _write(folder, options.images)
-        found = measure(__name__, folder=str(folder), images=options.images, train=options.cross_validation)
+        shape = options.classes, *options.size
+        wrong = _write(folder, options.images, shape)
+        found = measure(
+            __name__, folder=str(folder), images=options.images, shape=shape, train=options.cross_validation
+        )
     finally:
         if options.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -75,42 +82,44 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         f"run {found['files_mb']:.0f} MB, database {found['database_mb']:.0f} MB; the panel opens in "
         f"{found['panel_seconds']:.2f} s."
     )
-    return {"images": options.images, "wrong": wrong, **found}
+    return {"images": options.images, "shape": shape, "wrong": wrong, **found}
 
 
 def _slope(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}"
 
 
-def _write(folder: Path, images: int) -> int:
+def _write(folder: Path, images: int, shape: tuple[int, int, int]) -> int:
     """Writes images, masks and probabilities, as far as they are not there, and returns how many masks are wrong."""
     for part in ("images", "masks", "soft"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor() as pool:
-        return sum(pool.map(lambda index: _write_one(folder, index), range(images)))
+        return sum(pool.map(lambda index: _write_one(folder, index, shape), range(images)))
 
 
-def _write_one(folder: Path, index: int) -> bool:
+def _write_one(folder: Path, index: int, shape: tuple[int, int, int]) -> bool:
+    classes, height, width = shape
     rng = np.random.default_rng(index)
     wrong = index % _WRONG == 0
     path = folder / "soft" / f"{index:07d}.npy"
     if path.exists():
         return wrong
-    truth = np.zeros((HEIGHT, WIDTH), np.uint8)
-    truth[: HEIGHT // 3], truth[2 * HEIGHT // 3 :] = 4, 1
-    objects = [(int(rng.integers(2, 4)), *rng.integers(0, (HEIGHT - 14, WIDTH - 18)).tolist()) for _ in range(3)]
+    truth = np.zeros((height, width), np.uint8)
+    truth[: height // 3], truth[2 * height // 3 :] = 4, 1
+    tall, wide = height * 7 // 24, width * 9 // 32
+    objects = [(int(rng.integers(2, 4)), *rng.integers(0, (height - tall, width - wide)).tolist()) for _ in range(3)]
     for klass, top, left in objects:
-        truth[top : top + 14, left : left + 18] = klass
+        truth[top : top + tall, left : left + wide] = klass
     colors = np.array([[90, 90, 90], [60, 60, 70], [30, 40, 200], [40, 140, 40], [220, 190, 150]], np.int16)
-    noise = rng.integers(-12, 13, (HEIGHT, WIDTH, 3), np.int16)
+    noise = rng.integers(-12, 13, (height, width, 3), np.int16)
     cv2.imwrite(str(folder / "images" / f"{index:07d}.png"), np.clip(colors[truth] + noise, 0, 255).astype(np.uint8))
     mask = truth.copy()
     if wrong:
         klass, top, left = objects[-1]
-        mask[top : top + 14, left : left + 18] = 5 - klass
+        mask[top : top + tall, left : left + wide] = 5 - klass
     cv2.imwrite(str(folder / "masks" / f"{index:07d}.png"), mask)
-    logits = rng.normal(0, 0.5, (CLASSES, HEIGHT, WIDTH)).astype(np.float32)
-    logits += 4 * (np.arange(CLASSES)[:, None, None] == truth)
+    logits = rng.standard_normal(shape, np.float32)
+    logits += 7 * (np.arange(classes)[:, None, None] == truth)
     soft = np.exp(logits)
     np.save(path, (soft / soft.sum(axis=0)).astype(np.float16))
     return wrong
@@ -143,7 +152,7 @@ def _fit(looks: Sequence[tuple[int, int]]) -> float:
     return float(np.polyfit(done, held, 1)[0])
 
 
-def _audit(folder: str, images: int, train: bool) -> None:
+def _audit(folder: str, images: int, shape: tuple[int, int, int], train: bool) -> None:
     home = database.start(None)
     (home / "plugins" / "label-quality").symlink_to(Path(__file__).resolve().parents[1])
     stages = Stages(time.monotonic())
@@ -155,7 +164,8 @@ def _audit(folder: str, images: int, train: bool) -> None:
 
     stages.progress = TerminalProgress()
     dataset = fo.Dataset("scale", persistent=True)
-    dataset.mask_targets = {"ground_truth": NAMES}
+    names = ["unlabelled", "road", "car", "tree", "sky", *(f"class {index}" for index in range(5, shape[0]))]
+    dataset.mask_targets = {"ground_truth": dict(enumerate(names))}
     root = Path(folder)
     dataset.add_samples(
         (
@@ -172,7 +182,7 @@ def _audit(folder: str, images: int, train: bool) -> None:
     memory = Memory(stages)
     source: dict[str, Any] = {"source": "files", "field": "soft"}
     if train:
-        source = {"preset": "fast", "folds": 2, "epochs": 1, "input_size": WIDTH}
+        source = {"preset": "fast", "folds": 2, "epochs": 1, "input_size": max(shape[1:])}
     summary = audit_labels(dataset, "ground_truth", progress=memory, **source)
     stages.close()
     ids = {one: index for index, one in enumerate(dataset.values("id"))}
