@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -93,7 +94,7 @@ def _write(folder: Path, images: int, shape: tuple[int, int, int]) -> int:
     """Writes images, masks and probabilities, as far as they are not there, and returns how many masks are wrong."""
     for part in ("images", "masks", "soft"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         return sum(pool.map(lambda index: _write_one(folder, index, shape), range(images)))
 
 
