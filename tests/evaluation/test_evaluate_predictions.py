@@ -268,11 +268,13 @@ def test_the_kinds_of_masks_that_are_refused_are_those_that_fiftyone_reads_other
         image = image.convert(mode)
     path = str(tmp_path / "mask.png")
     image.save(path)
-    assert mask_mode(path) == mode
+    found = mask_mode(path)
+    # Older versions of Pillow say "I" of 16 bits
+    assert found == mode or (mode, found) == ("I;16", "I")
     ours = encode(read_mask(path, palette=colors), table)
     theirs = fiftyone.Segmentation(mask_path=path).get_mask()
     theirs = rgb_array_to_int(theirs) if theirs.ndim == 3 else theirs
-    assert bool(misread(mode, colors)) == (not np.array_equal(np.array(table.ids)[ours], theirs))
+    assert bool(misread(found, colors)) == (not np.array_equal(np.array(table.ids)[ours], theirs))
 
 
 def test_masks_in_the_database_and_images_without_one(make_dataset: Any, tmp_path: Path) -> None:
