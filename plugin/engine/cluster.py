@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 
 from ..base.errors import LabelQualityError
 from .config import Execution
+from .connection import connect, import_ray
 from .engine import Job, Work
 from .remote import Terms, Witness, refusal, versions
 
@@ -40,8 +40,6 @@ _HOPE = 60.0
 _GLANCE = 1.0
 #: Seconds that a machine has to say what it sees; the first process on it takes some to start
 _ANSWER = 120.0
-#: Seconds that a port has to answer
-_CONNECT = 5.0
 #: Files that a machine is asked for, each in a folder of its own; a dataset of more folders has them spread over it
 _WITNESSES = 100
 
@@ -60,10 +58,10 @@ def ray_engine(execution: Execution) -> Iterator[RayEngine]:
     Raises:
         LabelQualityError: Ray is not installed, nothing answers at the address, or there are too few GPUs
     """
-    ray = _import_ray()
+    ray = import_ray()
     connected = ray.is_initialized()
     if not connected:
-        _connect(ray, execution.address)
+        connect(ray, execution.address)
     engine = RayEngine(ray, execution.num_gpus)
     try:
         engine.check_gpus()
@@ -352,52 +350,3 @@ def _witnesses(files: Iterable[str]) -> tuple[Witness, ...]:
         first.setdefault(os.path.dirname(path), path)
     chosen = list(first.values())[:: max(1, len(first) // _WITNESSES)]
     return tuple(Witness(path, os.path.getsize(path)) for path in chosen if os.path.isfile(path))
-
-
-def _import_ray() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise LabelQualityError(
-            "A run on a cluster needs Ray, which is not installed here. Install it on all machines: "
-            "pip install 'fiftyone-label-quality[ray]'."
-        ) from error
-    return ray
-
-
-def _connect(ray: Any, address: str | None) -> None:
-    """Connects this process to a cluster; raises `LabelQualityError` where none answers."""
-    if address == "local":
-        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="error")
-        return
-    if address is not None:
-        _check_port(address)
-    try:
-        ray.init(address=address or "auto", log_to_driver=False, logging_level="error")
-    except Exception as error:
-        where = f"at {address}" if address else "on this machine"
-        raise LabelQualityError(
-            f"Expected a Ray cluster {where}, but could not connect to one ({_first_line(error)}). Start one "
-            "(`ray start --head`), name another address, or leave out the engine to run on this machine."
-        ) from error
-
-
-def _check_port(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or "/" in host:
-        raise LabelQualityError(
-            "Expected the address of a Ray cluster as host:port, such as 10.0.0.1:6379, or local, but got "
-            f"{address!r}. The run starts on a machine of the cluster, so that it sees the same files: addresses that "
-            "begin with ray:// are not taken."
-        )
-    try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT).close()
-    except OSError as error:
-        raise LabelQualityError(
-            f"Expected a Ray cluster at {address}, but nothing answers there ({error.strerror or error}). Start one "
-            "(`ray start --head`), name another address, or leave out the engine to run on this machine."
-        ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -18,6 +18,7 @@ from ..base.progress import Progress
 from ..base.types import IGNORED
 from ..engine.engine import current_engine
 from ..labels.given_masks import GivenMasks
+from ..pixels.pooling import spread
 from ..predictions.masks import write_predicted_mask
 from ..predictions.readers import PredictionReader
 from ..samples.failures import LeftOut, as_dict
@@ -361,7 +362,7 @@ class Scoring:
             probabilities, labels = self._pooled(shard, sample_id)
             joint.update(probabilities, labels, learned.thresholds)
             flags = learned.flags(probabilities, labels)
-            full = _at_full_size(flags, self.config.pooling, row["sizes"][place])
+            full = spread(flags, self.config.pooling, tuple(row["sizes"][place].tolist()))
             if row["class_pixels"][place].sum() < full.size:
                 full &= self._taking_part(shard, sample_id, row["states"][place], full.shape)
             self.store.write_flags(sample_id, full)
@@ -395,9 +396,3 @@ class Scoring:
 def _without_arrays(scores: ImageScores) -> ImageScores:
     nothing = np.empty((0, 0), np.uint8)
     return replace(scores, prediction=nothing, heatmap=nothing, pooled_probabilities=None, pooled_labels=None)
-
-
-def _at_full_size(flags: np.ndarray, factor: int, size: np.ndarray) -> np.ndarray:
-    """Each block's flag at each of its pixels, (H, W) bool."""
-    full = flags.repeat(factor, axis=0).repeat(factor, axis=1)
-    return np.ascontiguousarray(full[: size[0], : size[1]])

@@ -47,6 +47,20 @@ def pool_labels(labels: np.ndarray, factor: int, classes: int) -> np.ndarray:
     return vote(labels, factor, classes)[0]
 
 
+def spread(blocks: np.ndarray, factor: int, size: tuple[int, ...]) -> np.ndarray:
+    """Gives each pixel the value of its block, the way back from pooling.
+
+    Args:
+        blocks: (h, w) of any dtype
+        factor: side of a block in pixels, at least 1
+        size: (H, W) of the image, at most ``factor`` times that of the blocks
+
+    Returns:
+        (H, W) of the same dtype, contiguous
+    """
+    return np.ascontiguousarray(blocks.repeat(factor, axis=0).repeat(factor, axis=1)[: size[0], : size[1]])
+
+
 def vote(labels: np.ndarray, factor: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Pools labels as `pool_labels` does, and counts the pixels behind each vote.
 

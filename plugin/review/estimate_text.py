@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..estimate.replicates import Interval
-from .judged_sample import ErrorEstimate, Judging
+from .judged_sample import ErrorEstimate
 
 
 def progress_sentence(found: ErrorEstimate) -> str:
@@ -40,11 +38,6 @@ def estimate_rows(found: ErrorEstimate) -> list[tuple[str, str]]:
 def class_rows(found: ErrorEstimate) -> list[tuple[str, str, str, str]]:
     """Name, pixels, wrong and missed share of each class, with intervals."""
     return [(one.name, f"{one.pixels:,}", _share(one.wrong) or "–", _share(one.missed) or "–") for one in found.classes]
-
-
-def judging_rows(found: ErrorEstimate) -> Sequence[tuple[str, Judging]]:
-    """How far judging is, by what is judged."""
-    return [("places", found.places), ("suspects", found.suspects), ("images", found.images)]
 
 
 def _more(found: ErrorEstimate) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from ..pixels.pooling import spread
 from ..scores.class_pair_evidence import Usual
 from .config import SuspectConfig
 from .region_shapes import Shapes, some_block, sum_together
@@ -196,8 +197,7 @@ def _pixels(
     """The pixels in a window's blocks that are given the class, and the (top, left) of the window in pixels."""
     top, left = (part.start * factor for part in window)
     pixels = given[top : window[0].stop * factor, left : window[1].stop * factor]
-    spread = blocks.repeat(factor, axis=0).repeat(factor, axis=1)
-    return (pixels == old) & spread[: pixels.shape[0], : pixels.shape[1]], (top, left)
+    return (pixels == old) & spread(blocks, factor, pixels.shape), (top, left)
 
 
 def _count_pixels(mask: np.ndarray, factor: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_quality.plugin.pixels.pooling import pool_labels, pool_probabilities
+from label_quality.plugin.pixels.pooling import pool_labels, pool_probabilities, spread
 
 from ..reference import pool
 
@@ -76,3 +76,9 @@ def test_matches_the_definition(factor: int, height: int, width: int, seed: int)
     np.testing.assert_allclose(
         pool_probabilities(values, factor), pool(values, np.zeros_like(labels), factor)[0], rtol=5e-7
     )
+
+
+def test_each_pixel_gets_the_value_of_its_block():
+    pixels = spread(np.array([[1, 2], [3, 4]], np.int16), 2, (3, 4))
+    assert pixels.tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4]]
+    assert pixels.dtype == np.int16 and pixels.flags.c_contiguous
