@@ -54,7 +54,10 @@ class Course:
         Args:
             stage: its name; one that was not expected takes what it takes
             done: steps of it that are finished
-            total: its steps
+            total: its steps; 0 where their number is not known
+
+        Returns:
+            the share of the run that is done, and the seconds that are left
         """
         now = time.monotonic()
         name = stage_name(stage)

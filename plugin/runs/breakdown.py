@@ -91,6 +91,9 @@ def break_down(collection: fo.Dataset | fo.DatasetView, field: str, *, key: str 
         field: of strings, whole numbers, booleans or dates, or lists of them; or a field of classifications
         key: the run's key
 
+    Returns:
+        a part for each value; images that the run has not scored are in none
+
     Raises:
         LabelQualityError: there is no such run or field, or its values are none to break down by
     """

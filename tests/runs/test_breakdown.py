@@ -140,8 +140,12 @@ def test_the_operator(run: Any) -> None:
     expected = break_down(run, "annotator")
     assert found["parts"] == breakdown_rows(expected) and found["columns"] == breakdown_columns(expected)
     context = CALLS.context(run)
+    context.request_params["results"] = {**found, "parts": found["parts"] * 40}
     shown = CALLS.operator().resolve_output(context)
     shown.to_json()
+    table = shown.type.properties["shown"]
+    assert table.view.label == f"The first 100 of {40 * len(found['parts'])}" and len(table.default) == 100
+    assert shown.type.properties["message"].view.label == breakdown_sentence(expected)
 
 
 def test_ten_thousand_values(fiftyone: Any, run: Any) -> None:
