@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Mapping
-from itertools import chain, count
 from typing import Any
 
 import fiftyone.operators.types as types
@@ -14,12 +14,13 @@ from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
+from ..plugin.base.words import count
 from ..plugin.parameters import PARAMETERS
 from ..plugin.review.config import DROP, IGNORE, KEEP, CleanRequest
 from .execution import EngineOperator
 from .form.forms import Form, run_labels, runs_with_suspects
 from .form.parameters import to_arguments, to_request
-from .output.outputs import counted, left_out, warnings
+from .output.outputs import left_out, warnings
 from .output.plain_text import plain
 
 _LABEL = "Export clean dataset"
@@ -107,7 +108,7 @@ class ExportCleanDataset(EngineOperator):
 
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
-        images, regions = counted(summary["images"], "image"), counted(summary["regions"], "corrected suspect")
+        images, regions = count(summary["images"], "image"), count(summary["regions"], "corrected suspect")
         return f"Exported {images} with {regions} to {summary['folder']}."
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:
@@ -119,10 +120,10 @@ class ExportCleanDataset(EngineOperator):
             (summary["dropped"], "with a suspect that nobody has reviewed"),
             (summary["without_mask"], "without a mask"),
         ]
-        notes = [f"Left out: {counted(number, 'image')} {why}." for number, why in left if number]
+        notes = [f"Left out: {count(number, 'image')} {why}." for number, why in left if number]
         doubts = [f"Not corrected: {one}" for one in summary["unclear"][:_SHOWN_DOUBTS]]
         more = len(summary["unclear"]) - len(doubts)
-        doubts += [f"Not corrected: {counted(more, 'more region')}."] if more > 0 else []
+        doubts += [f"Not corrected: {count(more, 'more region')}."] if more > 0 else []
         warnings(shown, [*notes, *doubts, *left_out(summary["failures"])])
         return types.Property(shown, view=types.View(label=_LABEL))
 
@@ -131,7 +132,8 @@ def _default_folder(dataset: Any) -> str:
     """A folder that is not there yet."""
     from ..plugin.review.export_folder import in_home
 
-    names = (in_home(dataset, ending) for ending in chain(["-clean"], (f"-clean-{number}" for number in count(2))))
+    endings = itertools.chain(["-clean"], (f"-clean-{number}" for number in itertools.count(2)))
+    names = (in_home(dataset, ending) for ending in endings)
     return next(name for name in names if not os.path.exists(name))
 
 
@@ -149,6 +151,6 @@ def _check(form: Form, key: str, folder: str) -> None:
         form.fail_as(error, fallback="export_dir")
         return
     left = reviewed.total - reviewed.reviewed
-    text = f"{counted(reviewed.confirmed, 'suspect')} confirmed, {reviewed.rejected:,} rejected"
+    text = f"{count(reviewed.confirmed, 'suspect')} confirmed, {reviewed.rejected:,} rejected"
     open_ones = f"; {left:,} that nobody has reviewed {_FATE[request.unreviewed]}" if left else ""
     form.notice("plan", f"{text}{open_ones}. Masks drawn in the App count as confirmed. The given masks stay.")

@@ -10,12 +10,12 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
+from ..plugin.base.words import count
 from ..plugin.review.choose_images import TAGGED, Choice
 from ..plugin.review.queue import check_path, default_path, export_queue
 from .form import choice as choice_form
 from .form.forms import Form
 from .form.parameters import to_request
-from .output.outputs import counted
 from .output.plain_text import plain
 
 _LABEL = "Export relabelling queue"
@@ -91,7 +91,7 @@ class ExportRelabellingQueue(foo.Operator):
             written = export_queue(chosen, path, overwrite=bool(ctx.params.get("overwrite")))
         except LabelQualityError as error:
             raise error.with_traceback(None) from None
-        message = f"Wrote {counted(written.images, 'image')} with {counted(written.regions, 'suspect')} to "
+        message = f"Wrote {count(written.images, 'image')} with {count(written.regions, 'suspect')} to "
         message += f"{written.path}."
         ctx.ops.notify(message, variant="success")
         return {"path": written.path, "images": written.images, "regions": written.regions, "message": message}
@@ -117,7 +117,7 @@ def _say(form: Form, choice: Choice, path: str, overwrite: bool) -> None:
         form.fail_as(error, fallback="path")
         return
     if form.valid:
-        form.notice("plan", f"Writes {counted(images, 'image')}, the worst first, to {target}.")
+        form.notice("plan", f"Writes {count(images, 'image')}, the worst first, to {target}.")
 
 
 def _is_there(path: Any) -> bool:

@@ -13,13 +13,14 @@ from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
+from ..plugin.base.words import count
 from ..plugin.dataset.run_record import list_records
 from ..plugin.parameters import PARAMETERS
 from ..plugin.review.config import ANY, DATASET, CorrectionRequest
 from .execution import EngineOperator
 from .form.forms import Form, run_labels
 from .form.parameters import to_arguments, to_request
-from .output.outputs import counted, left_out, warnings
+from .output.outputs import left_out, warnings
 from .output.outputs import table as output_table
 from .output.plain_text import plain
 
@@ -105,9 +106,9 @@ class LoadCorrections(EngineOperator):
 
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
-        images, changed = counted(summary["images"], "corrected mask"), counted(summary["changed"], "image")
+        images, changed = count(summary["images"], "corrected mask"), count(summary["changed"], "image")
         return (
-            f"Loaded {images}: {changed} changed, {counted(summary['resolved'], 'suspect')} resolved, "
+            f"Loaded {images}: {changed} changed, {count(summary['resolved'], 'suspect')} resolved, "
             f"{summary['still_suspect']:,} still suspect{_new(summary)}."
         )
 

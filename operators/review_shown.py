@@ -10,13 +10,13 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
+from ..plugin.base.words import count
 from ..plugin.dataset.verdicts import CONFIRMED, REJECTED
 from ..plugin.review.learn import can_learn, learn_from_verdicts
 from ..plugin.review.many import EVEN, Shown, decide_on_all, last_decision, shown_suspects, undo_decision
 from ..plugin.runs.request import Request
 from ..plugin.samples.private_fiftyone import is_patches, root_of
 from .form.forms import Form, runs_with_suspects
-from .output.outputs import counted
 from .panel.text import percent
 from .review_suspects import SHOW_REVIEW, patches_key
 
@@ -121,7 +121,7 @@ def _decide(ctx: Any, key: str) -> dict[str, Any]:
     elif decision in _VERDICTS:
         verdict = _VERDICTS[decision]
         done = decide_on_all(collection, key, verdict, region_ids=_chosen(ctx), reviewer=ctx.params.get("reviewer"))
-        ids, message = done.ids, f"{_DONE[verdict]}: {_suspects(len(done.ids))} in {counted(done.images, 'image')}."
+        ids, message = done.ids, f"{_DONE[verdict]}: {_suspects(len(done.ids))} in {count(done.images, 'image')}."
     else:
         expected = ", ".join(map(repr, (*_VERDICTS, _UNDO)))
         raise LabelQualityError(f"Expected parameter `decision` to be one of {expected}, but got {decision!r}.")
@@ -138,9 +138,9 @@ def _preview(form: Form, shown: Shown, decision: str, selected: bool) -> None:
         return
     named = [f"{number:,} {suggested} given as {given}" for (given, suggested), number in shown.issues[:_NAMED]]
     more = len(shown.issues) - _NAMED
-    named += [f"{counted(more, 'other issue')}"] if more > 0 else []
-    count = f"{_suspects(len(shown.ids))} {where}, in {counted(shown.images, 'image')}"
-    form.notice("shown", f"{count}: {', '.join(named)}.")
+    named += [count(more, "other issue")] if more > 0 else []
+    found = f"{_suspects(len(shown.ids))} {where}, in {count(shown.images, 'image')}"
+    form.notice("shown", f"{found}: {', '.join(named)}.")
     if shown.least is not None and shown.most is not None:
         form.notice("probability", f"Their probability is from {percent(shown.least)} to {percent(shown.most)}.")
         against = shown.improbable if decision == _CONFIRM else len(shown.ids) - shown.improbable
@@ -149,7 +149,7 @@ def _preview(form: Form, shown: Shown, decision: str, selected: bool) -> None:
             be = "is" if against == 1 else "are"
             form.warning("against", f"{against:,} of these {be} {side} {percent(EVEN)} probable: look at them first.")
     if shown.reviewed:
-        kept = f"{counted(shown.reviewed, 'other')} {'has' if shown.reviewed == 1 else 'have'} a verdict already"
+        kept = f"{count(shown.reviewed, 'other')} {'has' if shown.reviewed == 1 else 'have'} a verdict already"
         form.notice("reviewed", f"{kept}, which stays.")
 
 

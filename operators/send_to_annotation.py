@@ -10,6 +10,7 @@ import fiftyone.operators.types as types
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.progress import Progress
+from ..plugin.base.words import count
 from ..plugin.dataset.run_record import list_records
 from ..plugin.review import annotation, annotation_backends
 from ..plugin.review.choose_images import TAGGED, Choice
@@ -18,7 +19,6 @@ from .form import choice as choice_form
 from .form import forms
 from .form.forms import Form
 from .form.parameters import to_request
-from .output.outputs import counted
 from .output.plain_text import plain
 
 _LABEL = "Send to annotation"
@@ -132,9 +132,9 @@ class SendToAnnotation(EngineOperator):
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
         title = annotation_backends.title_of(summary["backend"])
-        sent = counted(summary["images"], "image")
+        sent = count(summary["images"], "image")
         if summary["regions"]:
-            sent += f" with {counted(summary['regions'], 'suspect')}"
+            sent += f" with {count(summary['regions'], 'suspect')}"
         return f"Sent {sent} to {title} as '{summary['anno_key']}'."
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:
@@ -198,7 +198,7 @@ def _say(form: Form, choice: Choice, backend: str) -> None:
         return
     if form.valid:
         field = annotation.result_field(label_field)
-        images = counted(len(chosen.samples), "image")
+        images = count(len(chosen.samples), "image")
         title = annotation_backends.title_of(backend)
         form.notice(
             "plan", f"Sends {images} to {title}. Corrections will come back to '{field}'; the given masks stay."

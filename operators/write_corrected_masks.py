@@ -11,11 +11,12 @@ import fiftyone.operators.types as types
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.progress import Progress
+from ..plugin.base.words import count
 from ..plugin.dataset.verdicts import CONFIRMED
 from .execution import EngineOperator
 from .form.forms import Form, run_labels, runs_with_suspects
 from .form.parameters import to_request
-from .output.outputs import counted, left_out, warnings
+from .output.outputs import left_out, warnings
 from .output.plain_text import plain
 
 _LABEL = "Write corrected masks"
@@ -124,7 +125,7 @@ class WriteCorrectedMasks(EngineOperator):
 
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
-        masks, regions = counted(summary["images"], "mask"), counted(summary["regions"], "corrected suspect")
+        masks, regions = count(summary["images"], "mask"), count(summary["regions"], "corrected suspect")
         return f"Wrote {masks} with {regions} to {summary['folder']}; field '{summary['field']}' shows them."
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:
@@ -149,7 +150,5 @@ def _say(form: Form, key: str, regions: str, folder: str) -> None:
         text = "No suspect is confirmed yet: review the suspects first, or correct all that nobody has rejected."
         form.fail("regions", text if regions == CONFIRMED else "There is no suspect to correct.")
         return
-    whole = "in the run's images" if form.value("within_view") else f"in {counted(images, 'image')}"
-    form.notice(
-        "plan", f"Corrects {counted(found, 'suspect')} {whole}, in copies under {folder}; the given masks stay."
-    )
+    whole = "in the run's images" if form.value("within_view") else f"in {count(images, 'image')}"
+    form.notice("plan", f"Corrects {count(found, 'suspect')} {whole}, in copies under {folder}; the given masks stay.")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Mapping
-from itertools import chain, count
 from typing import Any
 
 import fiftyone.operators.types as types
@@ -13,9 +13,9 @@ import fiftyone.operators.types as types
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.progress import Progress
+from ..plugin.base.words import count
 from ..plugin.report.config import ReportRequest
 from .form.forms import Form
-from .output.outputs import counted
 from .output.plain_text import plain
 from .scored_run import ScoredRunOperator
 
@@ -61,7 +61,7 @@ class WriteReport(ScoredRunOperator):
 
     def message(self, summary: Mapping[str, Any]) -> str:
         """The notification at the end."""
-        shown = f"{counted(summary['images'], 'image')} and {counted(summary['issues'], 'issue')}"
+        shown = f"{count(summary['images'], 'image')} and {count(summary['issues'], 'issue')}"
         return f"Wrote a report with {shown} to {summary['path']}."
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:
@@ -77,7 +77,7 @@ def _free_path(dataset: Any) -> str:
 
     first = default_path(dataset)
     stem, ending = os.path.splitext(first)
-    names = chain([first], (f"{stem}-{number}{ending}" for number in count(2)))
+    names = itertools.chain([first], (f"{stem}-{number}{ending}" for number in itertools.count(2)))
     return next(name for name in names if not os.path.exists(name))
 
 
@@ -95,5 +95,5 @@ def _say(form: Form, request: ReportRequest, path: str, overwrite: bool) -> None
         form.fail_as(error, fallback="path")
         return
     if form.valid:
-        shown = f"the {counted(request.images, 'worst image')} and {counted(request.issues, 'issue')} at most"
+        shown = f"the {count(request.images, 'worst image')} and {count(request.issues, 'issue')} at most"
         form.notice("plan", f"Writes a page with {shown} to {target}.")

@@ -131,11 +131,6 @@ def left_out(failures: Sequence[str]) -> list[str]:
     return [*shown, f"{more} more are listed in the run's record."] if more > 0 else shown
 
 
-def counted(count: int, name: str) -> str:
-    """The number and the name, in the plural where it is not one."""
-    return f"{count:,} {name}{'s' * (count != 1)}"
-
-
 def warnings(outputs: types.Object, texts: Sequence[str]) -> None:
     """One warning a text."""
     for index, text in enumerate(texts):

@@ -14,6 +14,7 @@ from typing import Any
 from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
+from ..base.words import count
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
@@ -28,7 +29,6 @@ from .data import UsageError, check_data, load_dataset, open_data, started_fifty
 from .parser import make_parser
 from .text import (
     corrections_text,
-    counted,
     describe,
     export_text,
     listed,
@@ -151,7 +151,7 @@ def _queue(options: argparse.Namespace) -> None:
         chosen_by = next((by[name] for name in given if name in by), choices.TAGGED)
         chosen = choices.choose(load_dataset(options.dataset), choices.Choice(chosen_by, **given))
         written = export_queue(chosen, options.path, overwrite=getattr(options, "overwrite", False))
-        images, regions = counted(written.images, "image"), counted(written.regions, "suspect")
+        images, regions = count(written.images, "image"), count(written.regions, "suspect")
         print(f"Wrote {images}, the worst first, and {regions} to {written.path}.")
 
 

@@ -6,6 +6,7 @@ import argparse
 
 from ..base.console import TerminalProgress, format_table
 from ..base.parameters import table
+from ..base.words import count
 from ..estimate.config import EstimateConfig
 from ..evaluation.config import EvaluationRequest
 from ..gain.config import GainRequest
@@ -15,7 +16,7 @@ from ..runs.request import BreakdownRequest
 from ..training.config import CrossValidation
 from .benchmark import write_json
 from .data import load_dataset, started_fiftyone
-from .text import comparison_text, counted, estimate_text, evaluation_text, gain_text
+from .text import comparison_text, estimate_text, evaluation_text, gain_text
 
 
 def gain(options: argparse.Namespace) -> None:
@@ -60,7 +61,7 @@ def breakdown(options: argparse.Namespace) -> None:
             print(f"\n{format_table(list(breakdown_columns(found).values()), [list(row.values()) for row in rows])}")
         others = len(found.parts) - len(rows)
         if others:
-            print(f"\n{counted(others, 'other')} not shown: --rows shows more.")
+            print(f"\n{count(others, 'other')} not shown: --rows shows more.")
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -90,7 +91,7 @@ def report(options: argparse.Namespace) -> None:
             made = write_report(load_dataset(options.dataset), progress=progress, **parameters)
         finally:
             progress.close()
-        shown = f"{counted(made.images, 'image')} and {counted(made.issues, 'issue')}"
+        shown = f"{count(made.images, 'image')} and {count(made.issues, 'issue')}"
         print(f"Wrote a report with {shown} to {made.path}.")
 
 

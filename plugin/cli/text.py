@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..base.console import format_seconds, format_table, short_path
-from ..base.words import expected
+from ..base.words import count, expected
 
 if TYPE_CHECKING:
     from ..compare.comparison import Comparison
@@ -52,7 +52,7 @@ def suspects_text(found: FoundSuspects) -> str:
     if not found.regions:
         return "\n".join([*(["No suspects."] if found.by_type else []), *notes])
     types = ", ".join(f"{count} {kind}" for kind, count in found.by_type.items() if count)
-    first = f"{counted(found.regions, 'suspect')} in {counted(found.images, 'image')}: {types}."
+    first = f"{count(found.regions, 'suspect')} in {count(found.images, 'image')}: {types}."
     if found.label_miou is not None:
         first += f" Given and suggested labels have a mean IoU of {found.label_miou:.3f}."
     rated = any(group["expected"] is not None for group in found.groups)
@@ -144,7 +144,7 @@ def objects_text(found: ScoredObjects, key: str) -> str:
     notes = [f"Note: {note}" for note in found.notes]
     if not found.objects:
         return "\n".join(["No objects.", *notes])
-    first = f"{counted(found.objects, 'object')} in {counted(found.images, 'image')}."
+    first = f"{count(found.objects, 'object')} in {count(found.images, 'image')}."
     rows = [
         [one["name"], one["objects"], one["unlike"], float(one["quality"])]
         for one in sorted(found.classes, key=lambda one: one["quality"])
@@ -179,15 +179,15 @@ def runs_table(records: Sequence[RunRecord]) -> str:
 def export_text(made: ExportedDataset) -> str:
     """What was exported, and what was left out."""
     images, regions, pixels = (
-        counted(made.images, "image"),
-        counted(made.regions, "corrected suspect"),
-        counted(made.pixels, "changed pixel"),
+        count(made.images, "image"),
+        count(made.regions, "corrected suspect"),
+        count(made.pixels, "changed pixel"),
     )
     lines = [f"Exported {images} with {regions} and {pixels} to {made.folder}; {made.manifest} says what and why."]
     if made.ignored:
-        lines.append(f"Ignored: {counted(made.ignored, 'suspect')} that nobody has reviewed.")
+        lines.append(f"Ignored: {count(made.ignored, 'suspect')} that nobody has reviewed.")
     left = {"with a suspect that nobody has reviewed": made.dropped, "without a mask": made.without_mask}
-    lines += [f"Left out: {counted(number, 'image')} {why}." for why, number in left.items() if number]
+    lines += [f"Left out: {count(number, 'image')} {why}." for why, number in left.items() if number]
     doubts = _left_out(made.unclear, "the manifest", "Not corrected")
     return "\n".join([*lines, *doubts, *_left_out(made.failures, "the manifest")])
 
@@ -208,9 +208,9 @@ def estimate_text(found: ErrorEstimate) -> str:
 
 def corrections_text(made: CorrectionPart, key: str) -> str:
     """What corrected masks change, by pairs of classes in a table, and what becomes of the suspects."""
-    changed, pixels = counted(made.changed, "image"), counted(made.pixels, "pixel")
-    lines = [f"Loaded {counted(made.images, 'corrected mask')} from {made.source}: {changed} and {pixels} changed."]
-    resolved = f"{counted(made.resolved, 'suspect')} resolved ({made.as_suggested:,} as suggested)"
+    changed, pixels = count(made.changed, "image"), count(made.pixels, "pixel")
+    lines = [f"Loaded {count(made.images, 'corrected mask')} from {made.source}: {changed} and {pixels} changed."]
+    resolved = f"{count(made.resolved, 'suspect')} resolved ({made.as_suggested:,} as suggested)"
     rejected = f" ({made.rejected:,} rejected, as whole images were reviewed)" if made.rejected else ""
     new = "" if made.newly_wrong is None else f", {made.newly_wrong:,} newly wrong"
     if made.resolved or made.still_suspect or new:
@@ -239,8 +239,3 @@ def _left_out(failures: Sequence[str], whole: str, title: str = "Left out") -> l
     lines = [f"{title}: {failure}" for failure in failures[:_SHOWN_FAILURES]]
     more = len(failures) - _SHOWN_FAILURES
     return [*lines, f"... and {more} more, all in {whole}."] if more > 0 else lines
-
-
-def counted(count: int, name: str) -> str:
-    """The number and the name, in the plural where it is not one."""
-    return f"{count:,} {name}{'' if count == 1 else 's'}"

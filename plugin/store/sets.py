@@ -51,14 +51,7 @@ class PredictionSet(WorkingSet):
 
     def read(self, sample_id: str) -> Prediction:
         """The sample's prediction as it was stored; raises `SampleError` if its file is missing or damaged."""
-        return unpack_prediction(self._read(sample_id))
-
-    def read_meta(self, sample_id: str) -> dict[str, Any]:
-        """The metadata given to `write`; raises `SampleError` if the file is missing or damaged."""
-        return self._read(sample_id)["meta"]
-
-    def _read(self, sample_id: str) -> dict[str, Any]:
-        return read_container(self.file("values", sample_id), sample_id)
+        return unpack_prediction(read_container(self.file("values", sample_id), sample_id))
 
 
 class ScoreSet(ShardedSet):

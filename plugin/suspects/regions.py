@@ -105,18 +105,6 @@ def find_regions(
     return _strongest(regions, config, pixels)
 
 
-def image_kind(regions: Sequence[Region]) -> str:
-    """The kind of error that an image most probably has, `NO_ERROR` where it has no region.
-
-    Args:
-        regions: of the image
-
-    Returns:
-        see `leading_kind`
-    """
-    return leading_kind([region.kind for region in regions], [region.evidence for region in regions])
-
-
 def leading_kind(
     kinds: Sequence[str],
     evidence: Sequence[float] | np.ndarray,

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from label_quality.plugin.base.errors import LabelQualityError, SampleError
 from label_quality.plugin.base.types import Appearance, Geometry, Prediction
 from label_quality.plugin.pixels.resample import to_probabilities
+from label_quality.plugin.store.containers import read_container
 from label_quality.plugin.store.encoding import encode_png
 from label_quality.plugin.store.run_folder import PredictionSet, RunFolder, ScoreSet, SuspectSet, content_digest
 from PIL import Image
@@ -34,6 +36,10 @@ def tree(root: Path) -> list[str]:
 # Predictions
 
 
+def meta_of(predictions: PredictionSet, sample_id: str) -> dict[str, Any]:
+    return read_container(predictions.file("values", sample_id), sample_id)["meta"]
+
+
 def test_half_precision_logits_come_back_bit_for_bit(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "lq") as folder:
         predictions = folder.open_predictions("ab12")
@@ -41,7 +47,7 @@ def test_half_precision_logits_come_back_bit_for_bit(tmp_path: Path) -> None:
         found = predictions.read(IDS[0])
     assert found.values.dtype == np.float16 and found.values.tobytes() == logits().values.tobytes()
     assert (found.kind, found.geometry) == ("logits", GEOMETRY)
-    assert predictions.read_meta(IDS[0]) == {"fold": 3}
+    assert meta_of(predictions, IDS[0]) == {"fold": 3}
     assert tree(tmp_path / "lq") == ["predictions-ab12/manifest.json", f"predictions-ab12/values/00/{IDS[0]}.lq"]
 
 
@@ -478,7 +484,7 @@ def check_all_whole(root: Path) -> int:
             values = predictions.read(sample_id).values
             expected = np.random.default_rng(number).normal(size=values.shape).astype(np.float16)
             assert values.tobytes() == expected.tobytes()
-            assert predictions.read_meta(sample_id) == {"number": number}
+            assert meta_of(predictions, sample_id) == {"number": number}
         assert not list(root.rglob("*.tmp"))
         return len(predictions.ids())
 

@@ -13,7 +13,7 @@ from label_quality.plugin.base.errors import LabelQualityError
 from label_quality.plugin.pixels.pooling import pool_labels
 from label_quality.plugin.scores.class_pair_evidence import Usual, pair_evidence
 from label_quality.plugin.suspects.config import SuspectConfig
-from label_quality.plugin.suspects.regions import Region, find_regions, image_kind, leading_kind
+from label_quality.plugin.suspects.regions import Region, find_regions, leading_kind
 from label_quality.plugin.suspects.seen_image import SeenImage
 
 ALL = SuspectConfig(min_evidence=0, min_area=0, max_regions=None)
@@ -290,8 +290,6 @@ def test_masks_hold_only_pixels_given_the_class_at_full_resolution():
 def test_the_kind_with_most_evidence_together_is_the_images(regions, kind):
     assert leading_kind([one for one, _ in regions], [nats for _, nats in regions]) == kind
     assert leading_kind([one for one, _ in regions], np.array([nats for _, nats in regions])) == kind
-    one_pixel = np.ones((1, 1), bool)
-    assert image_kind([Region(0, 1, one, nats, 1, 1.0, (0, 0, 1, 1), one_pixel) for one, nats in regions]) == kind
 
 
 def test_of_rated_regions_the_most_probable_says_the_kind():
