@@ -91,6 +91,12 @@ def add_set_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, default=360, help="of each generated domain (default 360)")
     parser.add_argument("--seed", type=int, default=51, help="of all that is random (default 51)")
     parser.add_argument("--work", type=Path, help="folder to keep everything in; by default a temporary one")
+    parser.add_argument(
+        "--least-steps",
+        type=int,
+        metavar="N",
+        help="train epochs of at least so many steps; needs a --work of its own (by default as the preset fast does)",
+    )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -270,6 +276,11 @@ def print_precisions(first: str, found: Mapping[str, Mapping[str, float | None]]
 
 def measured_sets(options: argparse.Namespace) -> dict[str, Suspects]:
     """Name to the suspects of each set, made and measured where that is not done."""
+    if options.least_steps is not None:
+        # Only now: it imports PyTorch
+        from label_quality.plugin.training.frozen_features import FrozenFeatures
+
+        FrozenFeatures.least_steps = options.least_steps
     start_database = cache(partial(database.start, options.work))
     work = start_database() if options.work is None else options.work.absolute()
     progress = TerminalProgress()

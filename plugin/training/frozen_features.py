@@ -48,8 +48,9 @@ class FrozenFeatures:
     """
 
     stage = "Encoding images"
-    #: Steps an epoch has at least: 40 batches of 8 windows train a decoder on a few dozen images
-    least_steps = 40
+    #: Steps an epoch has at least: with fewer in all than some 600, decoders of a few hundred images have not learnt
+    #: enough, see docs/suspects.md
+    least_steps = 100
     #: Trainings of no more epochs have no samples held out to stop them by: wrong labels are not learnt by heart yet,
     #: and blocks of frames that are not trained on cost more than the best of a few epochs gains
     unwatched_epochs = 8
