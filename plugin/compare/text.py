@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..base.words import count, percent
 
 if TYPE_CHECKING:
-    from .comparison import Comparison
+    from ..dataset.comparison import Comparison
 
 #: Issues in a table
 LISTED_ISSUES = 20
@@ -25,6 +25,8 @@ def comparison_sentences(found: Comparison) -> list[str]:
             f"{count(found.suspects_before, 'suspect')} before, {found.suspects_after:,} after: {found.gone:,} are "
             f"gone and {found.new:,} are new."
         )
+        ended, begun = (sum(not getattr(one, when) for one in found.issues) for when in ("after", "before"))
+        lines.append(f"Of {count(len(found.issues), 'issue')}, {ended:,} are gone and {begun:,} are new.")
     if found.miou_before is not None and found.miou_after is not None:
         lines.append(
             f"Given and suggested masks had a mean IoU of {found.miou_before:.3f}, and have {found.miou_after:.3f}."
