@@ -21,12 +21,11 @@ def comparison_sentences(found: Comparison) -> list[str]:
         f"'{found.before}' and {found.worse:,} a lower one; the mean changed by {found.mean_change:+.3f}."
     ]
     if found.suspects_before or found.suspects_after:
-        lines.append(
-            f"{count(found.suspects_before, 'suspect')} before, {found.suspects_after:,} after: {found.gone:,} are "
-            f"gone and {found.new:,} are new."
-        )
         ended, begun = (sum(not getattr(one, when) for one in found.issues) for when in ("after", "before"))
-        lines.append(f"Of {count(len(found.issues), 'issue')}, {ended:,} are gone and {begun:,} are new.")
+        lines.append(
+            f"{count(found.suspects_before, 'suspect')} before, {found.suspects_after:,} after: {found.gone:,} gone, "
+            f"{found.new:,} new. Issues: {ended:,} gone, {begun:,} new."
+        )
     if found.miou_before is not None and found.miou_after is not None:
         lines.append(
             f"Given and suggested masks had a mean IoU of {found.miou_before:.3f}, and have {found.miou_after:.3f}."

@@ -65,8 +65,7 @@ def test_a_comparison_by_hand(two_runs: Any) -> None:
     }
     assert comparison_sentences(found) == [
         "Of 4 images, 2 have a higher quality in 'two' than in 'one' and 1 a lower one; the mean changed by +0.125.",
-        "4 suspects before, 2 after: 2 are gone and 0 are new.",
-        "Of 3 issues, 2 are gone and 0 are new.",
+        "4 suspects before, 2 after: 2 gone, 0 new. Issues: 2 gone, 0 new.",
         "Scored by one run alone: 1 before, 1 after.",
     ]
     assert two_runs.values("two_change") == pytest.approx([0.0, 0.4, -0.1, 0.2, None, None])

@@ -78,7 +78,7 @@ def test_what_was_compared_is_said_from_the_record(call: Call, dataset: Any) -> 
     context = opened(call)
     text = shown(context)
     sentences = comparison_sentences(found)
-    assert len(sentences) >= 4 and sentences[0].startswith("Of 6 images, ") and "mean changed by" in sentences[0]
+    assert len(sentences) >= 3 and sentences[0].startswith("Of 6 images, ") and "mean changed by" in sentences[0]
     for one in (*sentences, "From run “one” to this one · compared ", "Compare runs…"):
         assert one in text, one
     assert "One of the two runs is another one since" not in text
