@@ -173,6 +173,17 @@ def _overwrite(dataset: Any) -> None:
     _audit(dataset, **FILES, scores=["ccp", "clc", "softmin"], overwrite=True)
 
 
+def _audited_twice(dataset: Any) -> None:
+    _audit(dataset, **FILES, key="lq_first", scores=["evidence", "softmin"], displaced_edges=False)
+    _audited(dataset)
+
+
+def _compare(dataset: Any) -> None:
+    from label_quality.plugin.compare.comparison import compare_runs
+
+    compare_runs(dataset, "lq_first", "lq")
+
+
 OPERATIONS = (
     Operation("audit", LARGE, _nothing, _audited),
     Operation("audit-training", SMALL, _nothing, lambda dataset: _audit(dataset, **TRAINING)),
@@ -183,6 +194,7 @@ OPERATIONS = (
     Operation("tag", LARGE, _audited, _tag),
     Operation("untag", LARGE, _tagged, _untag, "There is no tagging to undo"),
     Operation("correct", LARGE, _corrected, _correct),
+    Operation("compare", LARGE, _audited_twice, _compare),
     Operation("delete", LARGE, _corrected, _delete, "has no label quality run 'lq'"),
     Operation("benchmark", SMALL, _nothing, _benchmark),
     Operation("delete-benchmark", SMALL, _benchmarked, _delete_benchmark, "has no benchmark 'lq_benchmark'"),

@@ -37,7 +37,8 @@ class EstimateErrors(ScoredRunOperator):
         run = self.choose_run(form, ctx.dataset)
         if run is None:
             return form.property(_LABEL, "Estimate")
-        form.ask(EstimateConfig, "verdicts", "suspects", "images")
+        for name, drawn in _drawn(run).items():
+            form.ask(EstimateConfig, name, **drawn)
         if form.flag("advanced", "Advanced options"):
             form.ask(EstimateConfig, "precision", "min_error", "seed")
             form.ask(EstimateRequest, "overwrite", "skip_failures")
@@ -83,6 +84,12 @@ class EstimateErrors(ScoredRunOperator):
 
 
 _CLASS_COLUMNS = {"name": "Class", "pixels": "Pixels", "wrong": "Truly another class", "missed": "Missed"}
+
+
+def _drawn(run: RunRecord) -> dict[str, dict[str, int]]:
+    """How much is judged by default: as much as is drawn, where something is, so that nothing is drawn unasked."""
+    sample, places = run.sample, {"verdicts": "places", "suspects": "suspects", "images": "images"}
+    return {name: {} if sample is None else {"default": getattr(sample, part).shown} for name, part in places.items()}
 
 
 def _plan(run: RunRecord) -> str:

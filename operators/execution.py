@@ -35,6 +35,8 @@ INTERVAL = 0.5
 HEARTBEAT = 10.0
 #: The operator of ``assets/app.js`` that has the open panel look for runs
 REFRESH_PANEL = "refresh_panel"
+#: The one that gives the sidebar the groups that the dataset has
+MEND_SIDEBAR = "mend_sidebar"
 
 #: The engine's work: it reports its progress and returns a JSON-serialisable summary
 Work = Callable[[Progress], dict[str, Any]]
@@ -181,7 +183,7 @@ class EngineOperator(foo.Operator, ABC):
 
     def _stream(self, ctx: Any) -> Iterator[GeneratedMessage]:
         future: Future[dict[str, Any]] = Future()
-        colors = colors_of(ctx.dataset)
+        colors, groups = colors_of(ctx.dataset), groups_of(ctx.dataset)
         for label, share in watch(lambda progress: self.run(ctx, progress), future):
             yield ctx.ops.set_progress(label=label, progress=share)
         error = future.exception()
@@ -198,6 +200,9 @@ class EngineOperator(foo.Operator, ABC):
         view = self.shown(ctx, summary)
         if view is not None:
             yield ctx.ops.set_view(view=view)
+        if groups_of(ctx.dataset) != groups:
+            # Nor does it know of groups that are new
+            yield ctx.trigger(f"{self.plugin_name}/{MEND_SIDEBAR}", {"groups": groups_of(ctx.dataset)})
         # In place of the progress, whose dialog would otherwise stay in front of the output
         yield ctx.ops.show_output(self.output(summary).to_json(), summary)
 
@@ -353,6 +358,12 @@ def colors_of(dataset: Any) -> dict[str, Any]:
     """What of a dataset's colour scheme a run may set, as FiftyOne's `set_color_scheme` takes it."""
     scheme = dataset.app_config.color_scheme if dataset is not None else None
     return {} if scheme is None else {"color_by": scheme.color_by, "fields": list(scheme.fields or [])}
+
+
+def groups_of(dataset: Any) -> list[dict[str, Any]]:
+    """Name and paths of each group of the sidebar, in order; none where the dataset leaves them to the App."""
+    groups = dataset.app_config.sidebar_groups if dataset is not None else None
+    return [{"name": one.name, "paths": list(one.paths)} for one in groups or []]
 
 
 def _exhausted_by_fiftyone() -> bool:

@@ -118,8 +118,10 @@ class LoadCorrections(EngineOperator):
         text = f"{self.message(summary)} The given masks are as they were."
         shown.view("message", types.Notice(label=plain(text)))
         if summary["pairs"]:
-            rows = summary["pairs"][:_SHOWN_PAIRS]
-            output_table(shown, "pairs", _COLUMNS, "Changed pixels", rows)
+            counts = ("pixels", "images")
+            rows = [one | {name: f"{one[name]:,}" for name in counts} for one in summary["pairs"][:_SHOWN_PAIRS]]
+            # Not of the name that the results have: the App would show those, without commas
+            output_table(shown, "changed_pixels", _COLUMNS, "Changed pixels", rows)
         warnings(shown, [*summary["notes"], *left_out(summary["failures"])])
         return types.Property(shown, view=types.View(label=_LABEL))
 

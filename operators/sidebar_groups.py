@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators as foo
 
 from ..plugin.base.database_errors import database_errors
+from .execution import groups_of
 
 
 class SidebarGroups(foo.Operator):
@@ -26,5 +27,4 @@ class SidebarGroups(foo.Operator):
     @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:
         """``groups``: name and paths of each, in order; none where the dataset leaves them to the App."""
-        groups = ctx.dataset.app_config.sidebar_groups if ctx.dataset is not None else None
-        return {"groups": [{"name": one.name, "paths": list(one.paths)} for one in groups or []]}
+        return {"groups": groups_of(ctx.dataset)}

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -179,6 +181,32 @@ def _suspect_runs(fiftyone: Any, tmp_path_factory: pytest.TempPathFactory) -> It
 
     with contextlib.ExitStack() as making:
         yield snapshot
+
+
+@pytest.fixture(scope="module")
+def interrupt(fiftyone: Any) -> Iterator[Callable[..., Any]]:
+    """``interrupt(dataset, kill_at=None, largest_file=None, function="audit_labels", **parameters)``, in a process.
+
+    With ``keys``, for each of them at once, in as many processes, with a list of answers; see `interrupted_runs`.
+    """
+    command = [sys.executable, str(REPOSITORY / "tests" / "interrupted_runs.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+
+        def ask(
+            dataset: Any, function: str = "audit_labels", kill_at: Any = None, largest_file: Any = None, **rest: Any
+        ) -> Any:
+            several = {"keys": rest.pop("keys")} if "keys" in rest else {}
+            request = {"dataset": dataset.name, "function": function, "parameters": rest, **several}
+            process.stdin.write(json.dumps({**request, "kill_at": kill_at, "largest_file": largest_file}) + "\n")
+            process.stdin.flush()
+            answer = json.loads(process.stdout.readline())
+            dataset.reload()
+            return answer
+
+        yield ask
+        process.stdin.close()
 
 
 @contextlib.contextmanager

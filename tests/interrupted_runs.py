@@ -6,8 +6,9 @@ It reads one JSON request a line, and answers each with a line of JSON::
     {"signal": 9, "error": null, "reports": [["Scoring", 16, 40]], "writes": []}
 
 The audit runs in a fork, which sends itself the signal from its progress callback, at a stage that has got so far; or,
-where ``kill_at`` is a number, instead of that write to the database, the first one being 1. ``writes`` are all that
-were begun, as command and collection.
+where ``kill_at`` is a number, instead of that write to the database, the first one being 1; or, where it is
+``largest_file``, in the midst of a file that becomes as large as that. ``writes`` are all that were begun, as command
+and collection.
 
 This process has imported and loaded before all that its forks use, which else each of them would do anew.
 """
@@ -86,6 +87,9 @@ def perform(request: dict[str, Any], answer: int) -> None:
     dataset = fo.load_dataset(request["dataset"])
     if request.get("largest_file"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"], resource.RLIM_INFINITY))
+        if kill_at == "largest_file":
+            # Python ignores it, and has an error instead
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     # Only now: what opening a dataset writes is not the run's
     listener.listening = True
     function = request["function"]

@@ -32,6 +32,9 @@ from . import layout, plots, sections
 from . import text as words
 from .benchmark import LEADING_ELSEWHERE, BenchmarkSection
 from .breakdown import BreakdownSection
+from .comparison import LEADING_ELSEWHERE as LEADING_TO_COMPARISONS
+from .comparison import ComparisonSection
+from .estimate import render_estimate
 from .events import told
 from .operations import render_operations
 from .runs import Header, Operation, any_running, headers, is_written, operations, under_way
@@ -49,12 +52,13 @@ _LEADING_ELSEWHERE = (
     *("audit", "lint", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
     *("open_group", "open_class", "open_worst", "show_worst_first", "show_groups", "open_part", "show_breakdown"),
     *LEADING_ELSEWHERE,
+    *LEADING_TO_COMPARISONS,
 )
 #: Milliseconds between two looks at operations that are under way
 _POLL = 4000
 
 
-class LabelQualityPanel(BenchmarkSection, BreakdownSection, foo.Panel):
+class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, foo.Panel):
     """Shows a run's record; clicks lead to samples, views and forms."""
 
     @property
@@ -262,6 +266,8 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, foo.Panel):
             render_operations(page, found)
             cards = sections.render(page, record, self._score(ctx, record), self, written)
             if cards is not None:
+                render_estimate(cards, record)
+                self.render_comparison(ctx, cards, record, runs)
                 self.render_breakdown(ctx, cards, record)
         self.render_benchmark(ctx, page)
         if busy:

@@ -36,11 +36,13 @@ class Header:
         key: the run's key
         created: UTC time, ISO 8601
         version: another one whenever the record is saved
+        label_field: with the given masks; empty where it is not known
     """
 
     key: str
     created: str
     version: str
+    label_field: str = ""
 
     @property
     def identity(self) -> str:
@@ -74,7 +76,8 @@ def headers(dataset: Any, method: str = AUDIT) -> list[Header]:
         if config is not None and config.method == method:
             # Saving a record makes a new file of it in the database
             file = getattr(document_of(dataset).runs[key].results, "grid_id", None)
-            found.append(Header(key, getattr(config, "created", ""), str(file)))
+            created, label_field = (getattr(config, name, "") for name in ("created", "label_field"))
+            found.append(Header(key, created, str(file), label_field))
     return sorted(found, key=lambda header: (header.created, header.key))
 
 

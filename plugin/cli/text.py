@@ -9,7 +9,7 @@ from ..base.console import format_seconds, format_table, short_path
 from ..base.words import count, expected
 
 if TYPE_CHECKING:
-    from ..compare.comparison import Comparison
+    from ..dataset.comparison import Comparison
     from ..dataset.record_parts import CorrectionPart, GainPart
     from ..dataset.run_record import RunRecord
     from ..evaluation.evaluate import Evaluation

@@ -8,7 +8,6 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -21,11 +20,12 @@ from ..base.errors import LabelQualityError, SampleError
 from ..base.executor import map_shards
 from ..base.progress import Progress, silent
 from ..base.types import IGNORED
+from ..dataset.comparison import ChangedImage, ClassChange, Comparison, IssueChange
 from ..dataset.documents import write_samples
 from ..dataset.fields import check_names, create_fields
 from ..dataset.indexes import create_indexes
 from ..dataset.ownership import field_name
-from ..dataset.run_record import RunRecord, load_record
+from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import same_region
 from ..dataset.views import check_change_views, save_changes
@@ -44,110 +44,6 @@ _LISTED = 20
 _TEXT = "Quality of run '{after}' less that of run '{before}', in [-1, 1]; above 0 the mask looks better than before"
 
 
-@dataclass(frozen=True)
-class ChangedImage:
-    """An image whose quality has changed much.
-
-    Args:
-        sample_id: the sample
-        filepath: the image
-        before: its quality in the run before, in [0, 1]
-        after: in the run after
-    """
-
-    sample_id: str
-    filepath: str
-    before: float
-    after: float
-
-
-@dataclass(frozen=True)
-class IssueChange:
-    """A pair of classes in both runs.
-
-    Args:
-        title: such as "car given as road"
-        before: suspects in the run before
-        after: in the run after
-    """
-
-    title: str
-    before: int
-    after: int
-
-
-@dataclass(frozen=True)
-class ClassChange:
-    """A class in both runs.
-
-    Args:
-        name: of the class
-        before: IoU of the given masks with the suggested ones in the run before; None where nothing was looked for, or
-            the class is neither given nor suggested
-        after: likewise in the run after
-        masks: IoU of the masks of the one run with those of the other; None where both have the same field, or neither
-            has the class
-    """
-
-    name: str
-    before: float | None
-    after: float | None
-    masks: float | None = None
-
-
-@dataclass
-class Comparison:
-    """What has changed from one run to another.
-
-    Args:
-        before: key of the run before
-        after: key of the run after
-        images: that both have scored
-        only_before: images that the run before alone has scored
-        only_after: those that the run after alone has
-        better: images of a higher quality than before
-        worse: images of a lower one
-        mean_change: of the quality, in [-1, 1]
-        gained: the images whose quality grew most
-        lost: those whose quality fell most
-        suspects_before: in these images, rejected ones left out
-        suspects_after: likewise
-        gone: suspects of before that are none any more
-        new: suspects that were none before
-        issues: by title, those that have changed most first
-        classes: in the order of the class table
-        miou_before: mean IoU of the given masks with the suggested ones; None where nothing was looked for
-        miou_after: likewise
-        changed_pixels: share of the pixels that the masks of both runs have otherwise; None where both have one field
-        masks_miou: mean IoU of the masks of the one run with those of the other; None likewise
-        notes: sentences that the user must know
-        views: names of the saved views of what changed
-    """
-
-    before: str
-    after: str
-    images: int = 0
-    only_before: int = 0
-    only_after: int = 0
-    better: int = 0
-    worse: int = 0
-    mean_change: float = 0.0
-    gained: list[ChangedImage] = field(default_factory=list)
-    lost: list[ChangedImage] = field(default_factory=list)
-    suspects_before: int = 0
-    suspects_after: int = 0
-    gone: int = 0
-    new: int = 0
-    issues: list[IssueChange] = field(default_factory=list)
-    classes: list[ClassChange] = field(default_factory=list)
-    miou_before: float | None = None
-    miou_after: float | None = None
-    changed_pixels: float | None = None
-    masks_miou: float | None = None
-    notes: list[str] = field(default_factory=list)
-    views: list[str] = field(default_factory=list)
-
-
 @database_errors()
 def compare_runs(
     collection: fo.Dataset | fo.DatasetView,
@@ -159,7 +55,8 @@ def compare_runs(
 ) -> Comparison:
     """Compares two runs, and writes the change of each image's quality to the field ``<after>_change``.
 
-    The views ``<after>: quality fell`` and ``<after>: quality rose`` are saved.
+    The views ``<after>: quality fell`` and ``<after>: quality rose`` are saved, and the record of the run ``after``
+    keeps what has changed, in place of an earlier comparison.
 
     A suspect is the same in both where the pair of classes is and the boxes overlap by half. The field belongs to the
     run ``after`` and is deleted with it, or when it is scored again.
@@ -185,12 +82,15 @@ def compare_runs(
         _check(dataset, record)
     check_names(dataset, after, [field_name(after, CHANGE)])
     check_change_views(dataset, after)
-    found = Comparison(before, after)
+    found = Comparison(before, after, searched=records[1].suspects.set if records[1].suspects is not None else None)
     common = _qualities(dataset, found)
     _count_suspects(dataset, found, list(common), progress)
     _compare_classes(dataset, found, records, list(common), progress)
+    # Where this is killed, none is kept that the field is not of
+    _keep(dataset, after, None)
     _write(dataset, found, common)
     found.views = save_changes(dataset, after, field_name(after, CHANGE), before)
+    _keep(dataset, after, found)
     return found
 
 
@@ -333,6 +233,14 @@ def _agree(samples: Sequence[SegmentationSamples], classes: int, places: tuple[i
         return error
     known = np.where(before == IGNORED, IGNORED, after)
     return agreement(before, known, classes)
+
+
+def _keep(dataset: fo.Dataset, key: str, found: Comparison | None) -> None:
+    """Saves what has changed in the run's record, which is read anew: comparing takes a while."""
+    record = load_record(dataset, key)
+    if record.comparison != found:
+        record.comparison = found
+        save_record(dataset, record)
 
 
 def _write(dataset: fo.Dataset, found: Comparison, changes: Mapping[str, float]) -> None:

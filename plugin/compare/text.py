@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..base.words import count, percent
 
 if TYPE_CHECKING:
-    from .comparison import Comparison
+    from ..dataset.comparison import Comparison
 
 #: Issues in a table
 LISTED_ISSUES = 20
@@ -21,9 +21,10 @@ def comparison_sentences(found: Comparison) -> list[str]:
         f"'{found.before}' and {found.worse:,} a lower one; the mean changed by {found.mean_change:+.3f}."
     ]
     if found.suspects_before or found.suspects_after:
+        ended, begun = (sum(not getattr(one, when) for one in found.issues) for when in ("after", "before"))
         lines.append(
-            f"{count(found.suspects_before, 'suspect')} before, {found.suspects_after:,} after: {found.gone:,} are "
-            f"gone and {found.new:,} are new."
+            f"{count(found.suspects_before, 'suspect')} before, {found.suspects_after:,} after: {found.gone:,} gone, "
+            f"{found.new:,} new. Issues: {ended:,} gone, {begun:,} new."
         )
     if found.miou_before is not None and found.miou_after is not None:
         lines.append(

@@ -20,6 +20,7 @@ from ..base.json_values import from_json, to_json
 from ..samples.failures import LeftOut
 from ..suspects.class_effects import ClassEffect
 from ..suspects.issues import Group
+from .comparison import Comparison
 from .custom_runs import AUDIT, check_key, delete_content, how_to_replace, load_content, load_header, save_content
 from .record_parts import (
     COMPLETE,
@@ -28,10 +29,10 @@ from .record_parts import (
     ObjectPart,
     Overview,
     PredictionPart,
-    SamplePart,
     ScorePart,
     SuspectPart,
 )
+from .sample_parts import SamplePart
 from .saved_views import repair
 
 _PACKAGES = {
@@ -71,6 +72,7 @@ _PLACES = {
     "gain": "gain",
     "sample": "sample",
     "corrections": "corrections",
+    "comparison": "comparison",
     "issues": "groups",
     "classes": "classes",
     "label_miou": "label_miou",
@@ -118,6 +120,7 @@ class RunRecord:
         gain: what clean masks are worth; None where it was not measured
         sample: what was drawn to estimate how many errors there are; None where nothing was
         corrections: corrected masks that were loaded; None where there are none
+        comparison: what has changed from another run to this one; None where that was not asked
         issues: suspects by given and suggested class, in the order of `issues.find_groups`
         classes: each class before and after all suggestions
         label_miou: mean IoU of the given labels with the suggested ones; None where suspects were not looked for
@@ -158,6 +161,7 @@ class RunRecord:
     gain: GainPart | None = None
     sample: SamplePart | None = None
     corrections: CorrectionPart | None = None
+    comparison: Comparison | None = None
     issues: list[Group] = field(default_factory=list)
     classes: list[ClassEffect] = field(default_factory=list)
     label_miou: float | None = None

@@ -38,7 +38,7 @@ from ..dataset.verdicts import (
 )
 from ..labels.class_table import ClassTable
 from ..samples.private_fiftyone import stored_samples
-from .drawn_units import drawn_units, find_suspects_by_id
+from .drawn_units import drawn_units, suspects_of
 
 VERDICTS = (CONFIRMED, REJECTED)
 #: Images a write: MongoDB compares each region with every id that it is given
@@ -106,7 +106,7 @@ def set_verdict(
             _check_correction(dataset, key, corrected_to, drawn)
         set_verdicts(dataset, key, drawn, values, copies_of(dataset, key, sample_name(key), view))
         # Of a drawn suspect it is the suspect's, too
-        region_ids = list(find_suspects_by_id(dataset, key, [one.get("suspect") or "" for one in drawn]))
+        region_ids = [str(one["_id"]) for one in suspects_of(dataset, key, drawn).values()]
         if not region_ids:
             return
     suspects, rejected = _fields(dataset, key)

@@ -13,11 +13,10 @@ import numpy as np
 from ..base.errors import SampleError
 from ..base.executor import map_shards
 from ..dataset.ownership import field_name
-from ..dataset.record_parts import DrawnStratum, DrawnUnits, SamplePart
+from ..dataset.sample_parts import DrawnStratum, DrawnUnits, SamplePart
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
-from ..dataset.verdicts import CONFIRMED as IS_CONFIRMED
 from ..dataset.verdicts import REJECTED as IS_REJECTED
-from ..dataset.verdicts import aside, is_drawn_mask
+from ..dataset.verdicts import WRONG, aside, is_drawn_mask
 from ..estimate.allotment import allotment
 from ..estimate.config import EstimateConfig
 from ..estimate.draw import PlaceDraw
@@ -216,7 +215,8 @@ def _look(
         given,
         np.array([*suggested, 0], np.int32)[owner],
         _image_level(here, given, config.min_error),
-        [(level, str(one["id"])) for level, _, one in here if level in (LIKELY, POSSIBLE)],
+        # What a person has deleted is no suspect any more
+        [(level, str(one["id"])) for level, _, one in here if level in (LIKELY, POSSIBLE) and not one.get("verdict")],
     )
 
 
@@ -236,7 +236,7 @@ def _level(region: Region) -> int:
     verdict, mask = region.get("verdict"), region.get("mask")
     if verdict == IS_REJECTED:
         return REJECTED
-    if verdict == IS_CONFIRMED or (mask is not None and is_drawn_mask(mask)):
+    if verdict in WRONG or (mask is not None and is_drawn_mask(mask)):
         return CONFIRMED
     return suspect_level(region.get("probability"))
 

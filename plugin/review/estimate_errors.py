@@ -19,7 +19,6 @@ from ..base.parameters import table
 from ..base.progress import Progress, silent
 from ..dataset.judging_views import check_judging_view, save_places_to_judge
 from ..dataset.ownership import field_name, own_fields, owner
-from ..dataset.record_parts import DrawnUnits, SamplePart
 from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.sample_fields import (
     add_units,
@@ -31,11 +30,14 @@ from ..dataset.sample_fields import (
     place_unit,
     suspect_unit,
 )
+from ..dataset.sample_parts import DrawnUnits, SamplePart
+from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.views import TO_JUDGE, own_views, view_name
 from ..estimate.config import EstimateConfig
 from ..labels.class_table import ClassTable
 from ..labels.images import image_size, read_mask
 from ..labels.masks import encode
+from ..runs.collect_edits import edits_of
 from ..runs.reopen import reopen_run
 from ..runs.request import EstimateRequest
 from ..runs.search import searchable_scores
@@ -44,7 +46,7 @@ from ..samples.private_fiftyone import root_of
 from ..samples.slices import images_of
 from .draw_sample import draw_sample
 from .drawn_units import find_suspects_by_id
-from .judged_sample import ErrorEstimate, estimate
+from .judged_sample import ErrorEstimate, estimate, kept_estimate
 
 #: Units that are made at a time
 _PORTION = 200
@@ -91,12 +93,28 @@ def estimate_errors(
     config = EstimateConfig.from_params(stated)
     dataset = root_of(collection)
     record = load_record(dataset, key)
+    if dataset.has_sample_field(field_name(key, SUSPECTS)):
+        # What was edited in the App is reviewed by that
+        edits_of(dataset, record)
     if record.sample is None or request.overwrite:
         record = _draw(dataset, request, config, progress)
     sample = _drawn(record, stated)
     _show(dataset, record, sample, config)
     found = estimate(dataset, record, sample, config.precision)
+    _keep(dataset, key, found)
     return replace(found, notes=(*found.notes, *_limits(sample, config)))
+
+
+def _keep(dataset: fo.Dataset, key: str, found: ErrorEstimate) -> None:
+    """Saves the numbers that the panel shows in the run's record, which is read anew: estimating takes a while."""
+    record = load_record(dataset, key)
+    if record.sample is None:
+        return
+    before, new = record.sample.estimate, kept_estimate(found)
+    # When it was said is no news by itself
+    if (before and replace(before, created="")) != (new and replace(new, created="")):
+        record.sample.estimate = new
+        save_record(dataset, record)
 
 
 def _limits(sample: SamplePart, config: EstimateConfig) -> Iterator[str]:

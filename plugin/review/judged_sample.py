@@ -12,10 +12,12 @@ import numpy as np
 
 from ..base.errors import SampleError
 from ..dataset.ownership import field_name
-from ..dataset.record_parts import DrawnUnits, SamplePart
+from ..dataset.record_parts import Measured
 from ..dataset.run_record import RunRecord
 from ..dataset.sample_fields import IMAGE, PLACE, SUSPECT, number_of, read_units
+from ..dataset.sample_parts import DrawnUnits, KeptEstimate, SamplePart
 from ..dataset.suspect_fields import SUSPECTS
+from ..dataset.verdicts import ADDED, KEPT, WRONG
 from ..dataset.verdicts import CONFIRMED as IS_CONFIRMED
 from ..dataset.verdicts import REJECTED as IS_REJECTED
 from ..dataset.views import TO_JUDGE, view_name
@@ -27,7 +29,7 @@ from ..passes.kept import sample_state
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.private_fiftyone import stored_samples
 from ..samples.slices import images_of
-from .drawn_units import find_suspects_by_id
+from .drawn_units import suspects_of
 
 Document = dict[str, Any]
 
@@ -176,6 +178,25 @@ def estimate(dataset: fo.Dataset, record: RunRecord, sample: SamplePart, precisi
     )
 
 
+def kept_estimate(found: ErrorEstimate) -> KeptEstimate | None:
+    """What a run's record keeps of an estimate; None where too little is judged."""
+    if found.wrong_pixels is None or found.unfound_pixels is None:
+        return None
+    return KeptEstimate(
+        verdicts=sum(one.counted for one in (found.places, found.suspects, found.images)),
+        pixels=found.pixels,
+        wrong_pixels=_measured(found.wrong_pixels),
+        unfound_pixels=_measured(found.unfound_pixels),
+        open_suspects=found.open_suspects,
+        real_suspects=None if found.real_suspects is None else _measured(found.real_suspects),
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+
+
+def _measured(one: Interval) -> Measured:
+    return Measured(one.value, one.low, one.high)
+
+
 class _Review:
     """What the ordinary review says.
 
@@ -193,21 +214,20 @@ class _Review:
     def with_own_verdicts(self, units: Iterable[Document]) -> list[Document]:
         """The units, in which suspects that were judged where they are suspects have that verdict."""
         every = list(units)
-        asked = {str(one["suspect"]) for one in every if one["unit"] == SUSPECT and not one.get("verdict")}
-        known = find_suspects_by_id(self._dataset, self._key, asked)
-        return [
-            {**one, "verdict": known[one["suspect"]].get("verdict")} if one.get("suspect") in known else one
-            for one in every
-        ]
+        asked = [one for one in every if one["unit"] == SUSPECT and not one.get("verdict")]
+        known = suspects_of(self._dataset, self._key, asked)
+        return [{**one, "verdict": _told(known[one["_id"]])} if one["_id"] in known else one for one in every]
 
     def confirmed_since(self) -> tuple[int, int]:
-        """How many suspects were confirmed after the draw, and how many pixels they have."""
+        """How many suspects were confirmed after the draw, and how many pixels they and what was added by hand have."""
         if not self._there:
             return 0, 0
         path = f"{field_name(self._key, SUSPECTS)}.detections"
-        since = {f"{path}.verdict": IS_CONFIRMED, f"{path}.reviewed_at": {"$gt": self._drawn}}
-        total = {"_id": None, "regions": {"$sum": 1}, "pixels": {"$sum": f"${path}.area"}}
-        pipeline = [{"$match": {f"{path}.verdict": IS_CONFIRMED}}, {"$unwind": f"${path}"}, {"$match": since}]
+        wrong = {f"{path}.verdict": {"$in": list(WRONG)}}
+        since = {**wrong, f"{path}.reviewed_at": {"$gt": self._drawn}}
+        suspect = {"$cond": [{"$eq": [f"${path}.verdict", ADDED]}, 0, 1]}
+        total = {"_id": None, "regions": {"$sum": suspect}, "pixels": {"$sum": f"${path}.area"}}
+        pipeline = [{"$match": wrong}, {"$unwind": f"${path}"}, {"$match": since}]
         found = next(stored_samples(self._dataset).aggregate([*pipeline, {"$group": total}]), None)
         return (int(found["regions"]), int(found["pixels"])) if found else (0, 0)
 
@@ -219,10 +239,16 @@ class _Review:
         pipeline = [
             {"$match": {f"{path}.0": {"$exists": True}}},
             {"$unwind": f"${path}"},
-            {"$match": {f"{path}.verdict": {"$nin": [IS_CONFIRMED, IS_REJECTED]}}},
+            {"$match": {f"{path}.verdict": {"$nin": [*WRONG, *KEPT]}}},
             {"$count": "regions"},
         ]
         return int(next(stored_samples(self._dataset).aggregate(pipeline), {"regions": 0})["regions"])
+
+
+def _told(suspect: Document) -> str | None:
+    """What a suspect's verdict says to whether it is a mistake; one that was deleted says nothing."""
+    verdict = suspect.get("verdict")
+    return IS_CONFIRMED if verdict in WRONG else IS_REJECTED if verdict == IS_REJECTED else None
 
 
 def _counted(kind: str, drawn: DrawnUnits, units: Sequence[Document], known: Sequence[int] = ()) -> _Units:
@@ -249,7 +275,9 @@ def _counted(kind: str, drawn: DrawnUnits, units: Sequence[Document], known: Seq
             counted.append(unit)
             strata.append(stratum)
     lacking = [one for one in np.flatnonzero(sizes).tolist() if one not in strata]
-    missing = max((waiting.get(one, len(drawn.order)) for one in lacking), default=0)
+    # Of those that are not among what is shown, where they come in the queue
+    later = {stratum: place + 1 for place, stratum in reversed(list(enumerate(drawn.order)))}
+    missing = max((waiting.get(one, later.get(one, len(drawn.order))) for one in lacking), default=0)
     judging = Judging(drawn.shown - gone, judged, len(counted))
     return _Units(sizes, np.array(strata, np.int64), counted, judging, gone, missing)
 
@@ -311,7 +339,12 @@ def _known(images: DrawnUnits) -> int:
 def _notes(dataset: fo.Dataset, record: RunRecord, sample: SamplePart, kinds: Sequence[_Units]) -> list[str]:
     notes = []
     for name, one in zip(("places", "suspects", "images"), kinds, strict=True):
-        if one.missing and one.judging.shown:
+        if one.missing > one.judging.shown > 0:
+            notes.append(
+                f"Too few {name} are drawn for an estimate: ask for {one.missing} at least, in place of "
+                f"{one.judging.shown}."
+            )
+        elif one.missing and one.judging.shown:
             notes.append(
                 f"Too few of the {name} are judged for an estimate: judge the first {one.missing} at least, of "
                 f"{one.judging.shown}."

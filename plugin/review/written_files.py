@@ -14,10 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from ..base.errors import LabelQualityError
-from ..store.containers import TEMPORARY_NAME, make_folder, write_bytes, writing_error
+from ..store.containers import make_folder, remove_half_written, write_bytes, writing_error
 from ..store.stored_set import is_temporary
 
 MARKER = ".label_quality"
@@ -51,7 +49,7 @@ class WrittenFiles:
         owner = {"field": field, "dataset": dataset}
         make_folder(folder)
         known = _read(folder, owner)
-        _remove_half_written(folder, {MARKER, *known})
+        remove_half_written(folder, {MARKER, *known})
         lines = [owner, *([name, digest] for name in sorted(known) for digest in sorted(known[name]))]
         write_bytes(folder / MARKER, "".join(json.dumps(line) + "\n" for line in lines).encode())
         return cls(folder, known)
@@ -124,15 +122,6 @@ def _read(folder: Path, owner: dict[str, str]) -> dict[str, set[str]]:
     for name, digest in lines[1:] if lines[:1] == [owner] else ():
         known.setdefault(name, set()).add(digest)
     return known
-
-
-def _remove_half_written(folder: Path, names: set[str]) -> None:
-    """Removes what a process that was killed has left of files of these names; one that still runs is writing them."""
-    for path in folder.iterdir():
-        found = TEMPORARY_NAME.fullmatch(path.name)
-        if found and found["name"] in names and not psutil.pid_exists(int(found["process"])):
-            with contextlib.suppress(OSError):
-                path.unlink()
 
 
 def _digest(content: bytes) -> str:

@@ -22,12 +22,12 @@ from ..dataset.record_parts import (
     WRITING,
     Overview,
     PredictionPart,
-    SamplePart,
     ScorePart,
     SuspectPart,
 )
 from ..dataset.run_record import RunRecord, save_record
 from ..dataset.sample_fields import sample_name
+from ..dataset.sample_parts import SamplePart
 from ..dataset.schema import FieldTypes
 from ..dataset.shown_files import check_shown
 from ..dataset.suspect_fields import indexed_paths, suspect_field_types, suspect_names, write_suspects

@@ -12,6 +12,7 @@ infinities are kept.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import json
@@ -23,11 +24,12 @@ import shutil
 import struct
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import zstandard
 
 from ..base.errors import LabelQualityError, SampleError
@@ -142,6 +144,15 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, durable: bool = Fa
     except OSError as error:
         _remove_quietly(temporary)
         raise writing_error(error, target.parent) from error
+
+
+def remove_half_written(folder: Path, names: Collection[str]) -> None:
+    """Removes what a process that was killed has left of files of these names; one that still runs is writing them."""
+    for path in folder.iterdir():
+        found = TEMPORARY_NAME.fullmatch(path.name)
+        if found and found["name"] in names and not psutil.pid_exists(int(found["process"])):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def make_folder(path: Path) -> None:

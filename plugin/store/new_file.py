@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import LabelQualityError
-from .containers import write_bytes
+from .containers import remove_half_written, write_bytes
 
 
 def check_new_file(path: Any, endings: Sequence[str], overwrite: bool = False) -> Path:
@@ -41,7 +42,7 @@ def check_new_file(path: Any, endings: Sequence[str], overwrite: bool = False) -
 
 
 def write_new_file(target: Path, text: str, what: str) -> None:
-    """Writes a text as UTF-8, as a whole or not at all.
+    """Writes a text as UTF-8, as a whole or not at all; what an earlier call left of it that was killed is removed.
 
     Args:
         target: what `check_new_file` gave
@@ -56,3 +57,6 @@ def write_new_file(target: Path, text: str, what: str) -> None:
     except LabelQualityError as error:
         reason = getattr(error.__cause__, "strerror", None) or error.__cause__ or error
         raise LabelQualityError(f"The {what} cannot be written to {target}: {reason}. Give another `path`.") from error
+    # Of a folder that cannot be listed it stays
+    with contextlib.suppress(OSError):
+        remove_half_written(target.parent, {target.name})

@@ -24,6 +24,8 @@ _PATIENCE = 120
 _FAILED = pytest.StashKey[bool]()
 #: Times that a page is opened within that patience
 _ATTEMPTS = 4
+#: Tiles of a grid that are in sight, and so painted
+_IN_SIGHT = 12
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -86,7 +88,7 @@ def open_app(request: pytest.FixtureRequest, browser: Any, app_session: Any) -> 
         page = context.new_page()
         pages.append(page)
         page.set_default_timeout(_PATIENCE * 1000)
-        _open(page, f"http://127.0.0.1:{app_session.server_port}/", len(dataset))
+        _open(page, f"http://127.0.0.1:{app_session.server_port}/", min(len(dataset), _IN_SIGHT))
         return page
 
     yield open_page

@@ -26,7 +26,7 @@ def suspected(make_dataset: Any, tmp_path: Path) -> Any:
 
 
 class Annotating:
-    """The tab Annotate of an open image of 24 x 32 pixels."""
+    """The tab Annotate of an open image of 24 x 32 pixels, or of a patch."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -38,14 +38,22 @@ class Annotating:
         self.modal.locator("[data-cy=root_label_container]").wait_for()
 
     def brush(self, *points: tuple[float, float]) -> None:
-        """A stroke from (column, row) to (column, row)."""
-        self.modal.locator("[data-cy=brush]").click()
-        self.modal.locator("[data-cy=circle]").wait_for()
-        box = self.modal.locator("[data-cy=lighter-sample-renderer-canvas]").bounding_box()
+        """A stroke from (column, row) to (column, row) of the image, which is shown whole."""
+        box = self.canvas()
         scale = min(box["width"] / 32, box["height"] / 24)
         left, top = box["x"] + box["width"] / 2 - 16 * scale, box["y"] + box["height"] / 2 - 12 * scale
-        for number, (column, row) in enumerate(points):
-            self.page.mouse.move(left + column * scale, top + row * scale, steps=8)
+        self.stroke(*((left + column * scale, top + row * scale) for column, row in points))
+
+    def canvas(self) -> Any:
+        """Where the image is drawn on the page, with the brush at hand."""
+        self.modal.locator("[data-cy=brush]").click()
+        self.modal.locator("[data-cy=circle]").wait_for()
+        return self.modal.locator("[data-cy=lighter-sample-renderer-canvas]").bounding_box()
+
+    def stroke(self, *points: tuple[float, float]) -> None:
+        """A stroke from place to place of the page."""
+        for number, (x, y) in enumerate(points):
+            self.page.mouse.move(x, y, steps=8)
             if not number:
                 self.page.mouse.down()
         self.page.mouse.up()

@@ -33,9 +33,9 @@ class Beside:
         self.modal = page.locator("[data-cy=modal]")
         self.panel = self.modal.locator(f"[data-cy=panel-content-{_PANEL}]")
 
-    def open(self) -> None:
+    def open(self, pictures: int = 3) -> None:
         self.modal.locator(f"[data-cy=panel-tab-{_PANEL}]").click()
-        self.panel.locator("img").nth(2).wait_for()
+        self.panel.locator("img").nth(pictures - 1).wait_for()
 
     def says(self, *texts: str) -> None:
         for text in texts:

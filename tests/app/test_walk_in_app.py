@@ -69,8 +69,14 @@ class Walk:
 
     def open_first(self) -> None:
         """Opens the first tile of the grid."""
-        self.page.locator("[data-cy=fo-grid] canvas[canvas-loaded=true]").first.click(position={"x": 60, "y": 60})
+        self.click_first()
         self.page.locator(_OPEN).wait_for()
+
+    def click_first(self) -> None:
+        """Clicks the first tile of the grid, which may be small: between its tags and the bar that selects it."""
+        tile = self.page.locator("[data-cy=fo-grid] canvas[canvas-loaded=true]").first
+        size = tile.evaluate("one => ({ x: one.clientWidth, y: one.clientHeight })")
+        tile.click(position={"x": size["x"] * 0.7, "y": size["y"] * 0.74})
 
     def picture(self) -> np.ndarray:
         """The pixels of what is open, with the mouse elsewhere."""

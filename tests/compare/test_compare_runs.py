@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from label_quality.plugin.base.errors import LabelQualityError
 
 from ..predicted import WITH_FILES, add_predictions
+from ..snapshots import Snapshot
 from ..suspect_run import add_run
 
 
@@ -63,7 +65,7 @@ def test_a_comparison_by_hand(two_runs: Any) -> None:
     }
     assert comparison_sentences(found) == [
         "Of 4 images, 2 have a higher quality in 'two' than in 'one' and 1 a lower one; the mean changed by +0.125.",
-        "4 suspects before, 2 after: 2 are gone and 0 are new.",
+        "4 suspects before, 2 after: 2 gone, 0 new. Issues: 2 gone, 0 new.",
         "Scored by one run alone: 1 before, 1 after.",
     ]
     assert two_runs.values("two_change") == pytest.approx([0.0, 0.4, -0.1, 0.2, None, None])
@@ -175,3 +177,64 @@ def test_form_call_and_what_is_shown(two_runs: Any, dataset: Any) -> None:
     assert {"message", "issue_rows", "image_rows"} <= set(shown)
     view = calls.operator().shown(calls.context(two_runs), result)
     assert len(view) == 4
+
+
+def kept(dataset: Any) -> dict[str, Any]:
+    """All that a comparison of ``one`` with ``two`` changes, and what it leaves as it is."""
+    from label_quality import load_record
+
+    dataset.reload()
+    records = [load_record(dataset, key).to_dict() for key in ("one", "two")]
+    comparison = records[1]["extra"].pop("comparison", None)
+    schema = dataset.get_field_schema(flat=True)
+    return {
+        "records": records,
+        "comparison": comparison and {**comparison, "created": ""},
+        "values": dataset.values("two_change") if "two_change" in schema else None,
+        "about": schema["two_change"].description if "two_change" in schema else None,
+        "fields": sorted(schema),
+        "views": {name: dataset.load_saved_view(name).values("id") for name in dataset.list_saved_views()},
+        "saved": sorted(dataset.list_saved_views()),
+        "indexes": sorted(dataset.list_indexes()),
+        "suspects": dataset.values("one_suspects.detections.id") + dataset.values("two_suspects.detections.id"),
+    }
+
+
+def test_a_comparison_that_was_killed_at_any_write_is_made_whole_by_the_next(
+    make_module_dataset: Any, module_folder: Path, interrupt: Any
+) -> None:
+    from label_quality import compare_runs
+
+    dataset = make_module_dataset(count=6)
+    for key in ("one", "two", "three"):
+        add_run(dataset, module_folder, key, rated=True)
+    dataset.set_values("two_quality", [0.9, 0.6, 0.4, 0.3, 0.8, None])
+    dataset.set_values("three_quality", [0.1, 0.1, 0.9, 0.9, 0.1, 0.2])
+    dataset.save_view("mine", dataset.view())
+    # Another one of before is replaced
+    compare_runs(dataset, "three", "two")
+    start = Snapshot(dataset, module_folder)
+    before = kept(dataset)
+    found = compare_runs(dataset, "one", "two")
+    expected = kept(dataset)
+    assert expected["comparison"]["better"] == found.better == 2 and before["comparison"]["before"] == "three"
+    assert expected["records"] == before["records"] and expected["suspects"] == before["suspects"]
+    kills, none_kept = 0, 0
+    for kill_at in count(1):
+        dataset = start.put_back()
+        answer = interrupt(dataset, "compare_runs", kill_at, before="one", after="two")
+        if answer["signal"] == 0:
+            break
+        kills += 1
+        left = kept(dataset)
+        # Of the two runs nothing is lost, and what is kept of a comparison is whole
+        assert left["records"] == before["records"] and left["suspects"] == before["suspects"], kill_at
+        assert left["comparison"] in (before["comparison"], None, expected["comparison"]), kill_at
+        if left["comparison"] is not None:
+            whole = before if left["comparison"] == before["comparison"] else expected
+            assert (left["values"], left["about"]) == (whole["values"], whole["about"]), kill_at
+        none_kept += left["comparison"] is None
+        assert "mine" in left["saved"]
+        compare_runs(dataset, "one", "two")
+        assert kept(dataset) == expected, kill_at
+    assert kills > 8 and none_kept > 4 and kept(dataset) == expected

@@ -53,7 +53,10 @@ def test_draws_is_judged_by_keys_and_estimates(audited: Any) -> None:
     assert result["rows"] == result["class_rows"] == []
     assert result["message"].startswith("Judged: 0 of 30 places, ")
     assert result["message"].endswith("The saved view 'lq: places to judge' has those that are left.")
-    assert CALLS.form(audited)["notice_plan"].view.label.startswith("What is drawn already stays")
+    again = CALLS.form(audited)
+    assert again["notice_plan"].view.label.startswith("What is drawn already stays")
+    # As much as before, or it would draw more unasked
+    assert [again[name].default for name in ("verdicts", "suspects", "images")] == [30, 3, 3]
     warning = CALLS.form(audited, advanced=True, overwrite=True)["warning_plan"].view.label
     assert warning == "What was drawn before is taken away, and the verdicts on it are lost."
 

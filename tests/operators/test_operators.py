@@ -313,13 +313,14 @@ def test_the_app_gets_progress_the_notification_and_the_output(predicted: Any) -
     messages = list(stream("audit_labels", predicted, source="files", field="probabilities"))
     called = [message["body"]["operator_uri"] for message in messages]
     assert called[0] == "set_progress"
-    assert called[-6:] == [
+    assert called[-7:] == [
         *("reload_dataset", "@label-quality/segmentation/refresh_panel"),
-        *("set_color_scheme", "notify", "set_view", "show_output"),
+        *("set_color_scheme", "notify", "set_view", "@label-quality/segmentation/mend_sidebar", "show_output"),
     ]
-    colors = messages[-4]["body"]["params"]
+    colors = messages[-5]["body"]["params"]
     assert (colors["color_by"], colors["fields"]) == ("value", predicted.app_config.color_scheme.fields)
-    note, opened, shown = (message["body"]["params"] for message in messages[-3:])
+    note, opened, mended, shown = (message["body"]["params"] for message in messages[-4:])
+    assert [one["name"] for one in mended["groups"]].count("Label quality (lq)") == 1
     assert [stage["_cls"].rpartition(".")[2] for stage in opened["view"]] == ["Exists", "SortBy"]
     assert note["variant"] == "success"
     assert note["message"].startswith("Scored 10 images; the worst is 002.png (")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import signal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -216,3 +217,46 @@ def test_the_form_says_what_will_be_written_and_the_operator_writes_it(audited: 
     assert calls.operator().message(result) == f"Wrote a report with 2 images and 1 issue to {path}."
     assert "already" in errors(calls.form(audited, path=str(path)))["path"]
     assert errors(calls.form(audited, path=str(path), overwrite=True)) == {}
+
+
+def test_a_report_that_was_killed_leaves_the_old_one_whole(audited: Any, interrupt: Any, tmp_path: Path) -> None:
+    from label_quality import set_verdict, write_report
+
+    def documents() -> list[str]:
+        audited.reload()
+        return [sample.to_json() for sample in audited]
+
+    def words(path: Path) -> str:
+        # When it was written, to the minute
+        return re.sub(r"[0-9]{2}:[0-9]{2} UTC", "", path.read_text(encoding="utf-8"))
+
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    target, undisturbed = folder / "report.html", tmp_path / "undisturbed.html"
+    (folder / ".mine.html.123-4.tmp").write_text("the user's")
+    write_report(audited, "lq", target)
+    old = target.read_bytes()
+    suspect = audited.values("lq_suspects.detections.id", unwind=True)[0]
+    set_verdict(audited, "lq", [suspect], "confirmed", reviewer="Ann")
+    write_report(audited, "lq", undisturbed)
+    before, wanted = documents(), {"key": "lq", "path": str(target), "overwrite": True}
+    assert words(undisturbed) != words(target)
+    for done in (1, 4):
+        answer = interrupt(audited, "write_report", ["Drawing", done], **wanted)
+        assert answer["signal"] == signal.SIGKILL and answer["reports"][-1][:2] == ["Drawing", done]
+        assert sorted(one.name for one in folder.iterdir()) == [".mine.html.123-4.tmp", "report.html"]
+        assert target.read_bytes() == old and documents() == before
+    answer = interrupt(audited, "write_report", "largest_file", largest_file=len(old) // 2, **wanted)
+    assert answer["signal"] == signal.SIGXFSZ
+    (half,) = set(folder.glob(".report.html.*")) - {target}
+    assert half.stat().st_size == len(old) // 2
+    assert target.read_bytes() == old and documents() == before
+
+    # Without overwrite=True the old one stays; with it, the new one is whole and nothing is left over
+    with pytest.raises(LabelQualityError, match=r"There is a file .*report\.html already"):
+        write_report(audited, "lq", target)
+    assert target.read_bytes() == old
+    write_report(audited, "lq", target, overwrite=True)
+    assert words(target) == words(undisturbed)
+    assert sorted(one.name for one in folder.iterdir()) == [".mine.html.123-4.tmp", "report.html"]
+    assert documents() == before

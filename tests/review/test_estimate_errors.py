@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -156,6 +157,21 @@ def test_verdicts_count_up_to_the_first_place_of_a_stratum_without_one(audited: 
     assert f"{39 - found.places.counted} verdicts on places do not count yet" in found.notes[1]
     # As it was before
     assert units(audited)[0].get("verdict") is None and units(audited)[0].get("reviewed_by") is None
+
+
+def test_how_many_an_estimate_takes_is_told_where_fewer_are_drawn(audited: Any) -> None:
+    from label_quality import estimate_errors
+
+    drawn = {"key": "lq", "verdicts": 40, "suspects": 0}
+    estimate_errors(audited, **drawn, images=1)
+    judge(audited, "image")
+    found = estimate_errors(audited, **drawn, images=1)
+    text = r"Too few images are drawn for an estimate: ask for (\d+) at least, in place of 1\."
+    least = next(int(told[1]) for told in (re.fullmatch(text, one) for one in found.notes) if told)
+    assert found.wrong_images is None and 1 < least < 12
+    estimate_errors(audited, **drawn, images=least)
+    judge(audited, "image")
+    assert estimate_errors(audited, **drawn, images=least).wrong_images is not None
 
 
 def test_places_stay_when_suspects_are_searched_anew_and_when_the_run_is_scored_again(audited: Any) -> None:

@@ -1,0 +1,53 @@
+"""The panel's card on how many errors there are, as `estimate_errors` has last said: see `dataset.sample_parts`."""
+
+from __future__ import annotations
+
+import fiftyone.operators.types as types
+
+from ...plugin.dataset.record_parts import Measured
+from ...plugin.dataset.run_record import RunRecord
+from ...plugin.dataset.sample_parts import KeptEstimate
+from ...plugin.dataset.views import TO_JUDGE, view_name
+from . import layout
+from . import text as words
+
+_HOW = (
+    "Not known yet. “Estimate errors…” draws places at random; judging them by the keys y and n, some ten minutes, "
+    "tells the share of wrong pixels with its 95 % interval."
+)
+_GO_ON = (
+    "Not known yet: too little of what was drawn is judged. Judge the saved view “{view}” from its beginning by the "
+    "keys y and n, then press “Estimate errors…” again."
+)
+
+
+def render_estimate(cards: types.Object, record: RunRecord) -> None:
+    """Adds the card: the estimate that the run's record keeps, or in one line how to get one."""
+    sample = record.sample
+    block = layout.card(cards, "errors", "How many errors are left", "With 95 % intervals, from places drawn at random")
+    if sample is None:
+        layout.text(block, "how", _HOW, color="text.secondary")
+    elif sample.estimate is None:
+        layout.text(block, "how", _GO_ON.format(view=view_name(record.key, TO_JUDGE)), color="text.secondary")
+    else:
+        _estimate(block, sample.estimate)
+
+
+def _estimate(block: types.Object, found: KeptEstimate) -> None:
+    figures = layout.row(block, "figures", gap=2, alignItems="stretch")
+    wrong, unfound, real = found.wrong_pixels, found.unfound_pixels, found.real_suspects
+    caption = f"{words.percent(wrong.low)} to {words.percent(wrong.high)}"
+    layout.figure(figures, "wrong", words.percent(wrong.value), "Wrong pixels", caption)
+    shares = (words.percent(one / found.pixels) for one in (unfound.low, unfound.high))
+    caption = f"{_between(unfound)}; {' to '.join(shares)} of all pixels"
+    layout.figure(figures, "unfound", words.about(round(unfound.value)), "Wrong pixels not found yet", caption)
+    if real is not None and found.open_suspects:
+        caption = f"{_between(real)}, of {words.count(found.open_suspects)} that nobody has reviewed"
+        layout.figure(figures, "real", words.about(round(real.value)), "Suspects to confirm yet", caption)
+    verdicts = words.count(found.verdicts, "verdict")
+    line = f"From {verdicts}, {words.when(found.created)}. “Estimate errors…” says it anew after further ones."
+    layout.text(block, "line", line, color="text.secondary", fontSize="0.8125rem")
+
+
+def _between(one: Measured) -> str:
+    return f"{words.about(round(one.low))} to {words.about(round(one.high))}"
