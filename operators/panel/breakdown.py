@@ -20,6 +20,7 @@ from ...plugin.runs.breakdown import (
 from ...plugin.samples.slices import images_of
 from . import layout
 from .events import told
+from .folding import FoldingSections
 
 #: Where the panel's state has the chosen field, and what was counted for it
 _FIELD, _COUNTED = "page.cards.breakdown.field", "breakdown"
@@ -32,7 +33,7 @@ _COLUMNS = ("value", "images", "share", "expected")
 _WITHOUT_SUSPECTS = ("value", "images", "quality")
 
 
-class BreakdownSection:
+class BreakdownSection(FoldingSections):
     """What a panel has to show a run by a field. It is counted when the field is chosen: a pass over the samples."""
 
     @told
@@ -85,7 +86,10 @@ class BreakdownSection:
         fields = breakdown_fields(ctx.dataset)
         if not fields:
             return
-        block = layout.card(cards, "breakdown", "Whose masks are worst", "By a field of the samples; click a row")
+        hint = "By a field of the samples; click a row"
+        block = layout.section(cards, "breakdown", "Whose masks are worst", hint, self.folding(ctx))
+        if block is None:
+            return
         labels = {_NONE: "Choose a field…", **{name: name for name in fields}}
         layout.choice(block, "field", labels, "Field", self.choose_field)
         counted = ctx.panel.get_state(_COUNTED) or {}

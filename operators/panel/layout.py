@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import fiftyone.operators.types as types
@@ -44,6 +45,19 @@ _HEADER = {
 #: Of a panel's outermost view: its content takes the whole width
 _PAGE = {"grid": {"sx": {"display": "block"}}}
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "responsive": True}
+
+
+@dataclass(frozen=True)
+class Folding:
+    """Which sections are folded.
+
+    Args:
+        folded: their names
+        toggle: the panel's method that folds the one which ``ctx.params`` names as ``section``, or opens it
+    """
+
+    folded: frozenset[str]
+    toggle: Callable[..., Any]
 
 
 def page(fill: Callable[[types.Object], None]) -> types.Property:
@@ -100,6 +114,38 @@ def card(parent: types.Object, name: str, title: str, hint: str = "", wide: bool
     item = {"sx": {"gridColumn": "1 / -1"}} if wide else {"sx": {"minWidth": 0}}
     props = {"container": {"sx": _CARD}, "header": _HEADER, "grid": {"sx": {**_COLUMN, "gap": 1}}, "item": item}
     return parent.grid(name, label=plain(title), description=plain(hint) or None, componentsProps=props)
+
+
+def section(
+    parent: types.Object, name: str, title: str, hint: str, folding: Folding, *, wide: bool = False
+) -> types.Object | None:
+    """A card whose title folds it, and opens it again.
+
+    Args:
+        parent: what it is part of
+        name: of the property, and of the section
+        title: what it shows
+        hint: what can be done with it
+        folding: which are folded
+        wide: whether it takes the whole width
+
+    Returns:
+        the card, to be filled; None where it is folded
+    """
+    folded = name in folding.folded
+    item = {"gridColumn": "1 / -1"} if wide else {"minWidth": 0, **({"alignSelf": "start"} if folded else {})}
+    props = {"container": {"sx": _CARD}, "grid": {"sx": {**_COLUMN, "gap": 1}}, "item": {"sx": item}}
+    block = parent.grid(name, componentsProps=props)
+    # As wide as its words: of a wider one the tip would lie over what is below it
+    look = {"fontSize": "1rem", "fontWeight": 500, "color": "text.primary", "textTransform": "none", "p": 0}
+    parts = {"button": {"sx": {**look, "&:hover": {"background": "none"}}}, "item": {"sx": {"width": "auto"}}}
+    icon = "chevron_right" if folded else "expand_more"
+    block.btn("fold", label=title, icon=icon, on_click=folding.toggle, params={"section": name}, componentsProps=parts)
+    if folded:
+        return None
+    if hint:
+        text(block, "hint", hint, color="text.secondary")
+    return block
 
 
 def figure(

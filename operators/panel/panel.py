@@ -260,7 +260,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, foo.Panel):
             busy = busy or written
             self._render_top(page, runs, record)
             render_operations(page, found)
-            cards = sections.render(page, record, self._score(ctx, record), self, written)
+            cards = sections.render(page, record, self._score(ctx, record), self, self.folding(ctx), written)
             if cards is not None:
                 self.render_breakdown(ctx, cards, record)
         self.render_benchmark(ctx, page)

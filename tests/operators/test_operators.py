@@ -183,6 +183,13 @@ def test_each_preset_takes_an_architecture(predicted: Any, preset: str) -> None:
         ({"classes": "0: road, 1"}, "classes", "to be pairs such as '0: road, 1: car', but got '1'."),
         ({"classes": "/no/such.txt"}, "classes", "Cannot read the class file /no/such.txt"),
         ({"unlabelled": "sky"}, "unlabelled", "sky"),
+        (
+            {"output_dir": "/proc/x"},
+            "output_dir",
+            "Expected “Folder for heatmaps and predictions” to be a folder that can",
+        ),
+        ({"output_dir": __file__}, "output_dir", f"to be a folder, but {__file__} is a file."),
+        ({"output_dir": "~nobody-such/x"}, "output_dir", "there is no such user: '~nobody-such/x'."),
         ({"key": "2 runs"}, "key", "Expected “Name of the run” to be a letter followed by"),
         ({"source": "files"}, "field", "Choose the field that holds the predictions."),
         ({"source": "files", "field": "nope"}, "field", "The dataset has no field 'nope'. Choose one of"),
