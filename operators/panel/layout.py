@@ -144,7 +144,7 @@ def section(
     if folded:
         return None
     if hint:
-        text(block, "hint", hint, color="text.secondary")
+        text(block, "about", hint, color="text.secondary")
     return block
 
 

@@ -140,7 +140,7 @@ def test_without_masks_it_asks_for_them(call: Call, dataset: Any) -> None:
 
 
 def test_it_opens_on_the_latest_run_with_everything_of_its_record(call: Call, audited: Any) -> None:
-    context = call("on_load")
+    context = call("on_load", {"folded": []})
     assert context.panel.get_state("page.top.run") == "lq"
     text = shown(context)
     for words in (
@@ -156,6 +156,20 @@ def test_it_opens_on_the_latest_run_with_everything_of_its_record(call: Call, au
     ):
         assert words in text, words
     assert "Class-pair evidence" not in text
+
+
+def test_sections_fold_and_stay_so(call: Call, audited: Any) -> None:
+    first = call("on_load")
+    # The title stays, what it is of is not even made
+    assert "Which classes are affected" in shown(first) and "car: 50 pixels now" not in shown(first)
+    assert "Systematic: the same mistake." in shown(first)
+    opened = call("fold", first.panel.state._data, section="classes")
+    assert "car: 50 pixels now" in shown(opened)
+    folded = call("fold", opened.panel.state._data, section="groups")
+    again = call("choose_score", folded.panel.state._data, value="softmin")
+    for context in (folded, again):
+        assert "car: 50 pixels now" in shown(context) and "Issues" in shown(context)
+        assert "Systematic: the same mistake." not in shown(context)
 
 
 @pytest.mark.parametrize(
