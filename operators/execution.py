@@ -35,6 +35,8 @@ INTERVAL = 0.5
 HEARTBEAT = 10.0
 #: The operator of ``assets/app.js`` that has the open panel look for runs
 REFRESH_PANEL = "refresh_panel"
+#: That which says that the run goes on, in place of a button "Done"
+MARK_PROGRESS = "mark_progress"
 
 #: The engine's work: it reports its progress and returns a JSON-serialisable summary
 Work = Callable[[Progress], dict[str, Any]]
@@ -184,6 +186,7 @@ class EngineOperator(foo.Operator, ABC):
         colors = colors_of(ctx.dataset)
         for label, share in watch(lambda progress: self.run(ctx, progress), future):
             yield ctx.ops.set_progress(label=label, progress=share)
+            yield ctx.trigger(f"{self.plugin_name}/{MARK_PROGRESS}")
         error = future.exception()
         if error is not None:
             yield from self._failed(ctx, error)

@@ -138,7 +138,8 @@ def section(
     block = parent.grid(name, componentsProps=props)
     # As wide as its words: of a wider one the tip would lie over what is below it
     look = {"fontSize": "1rem", "fontWeight": 500, "color": "text.primary", "textTransform": "none", "p": 0}
-    parts = {"button": {"sx": {**look, "&:hover": {"background": "none"}}}, "item": {"sx": {"width": "auto"}}}
+    plain_look = {"background": "none", "boxShadow": "none"}
+    parts = {"button": {"sx": {**look, **plain_look, "&:hover": plain_look}}, "item": {"sx": {"width": "auto"}}}
     icon = "chevron_right" if folded else "expand_more"
     block.btn("fold", label=title, icon=icon, on_click=folding.toggle, params={"section": name}, componentsProps=parts)
     if folded:
@@ -230,6 +231,39 @@ def choice(
     parent.enum(name, view.values(), view=view, on_change=on_change)
 
 
+def slider(parent: types.Object, name: str, label: str, on_change: Callable[..., Any], step: float) -> None:
+    """A slider from 0 to 1; the panel's state holds where it is, at ``<name>_row.<name>``.
+
+    Args:
+        parent: what it is part of
+        name: of the property
+        label: what it sets, in front of it
+        on_change: what letting it go does
+        step: between its places
+    """
+    block = row(parent, f"{name}_row", gap=1.5)
+    text(block, "label", label, fit=True)
+    # FiftyOne's own margins are as high as three lines, and its label is cut
+    item = {"sx": {"width": 180, "& .MuiBox-root": {"p": 0}}}
+    look = {"size": "small", "marks": False}
+    view = types.SliderView(
+        label="",
+        min=0,
+        max=1,
+        view_multiple_of=step,
+        value_label_display="auto",
+        componentsProps={"item": item, "slider": look},
+    )
+    block.float(name, min=0, max=1, view=view, on_change=on_change)
+
+
+def switch(parent: types.Object, name: str, label: str, on_change: Callable[..., Any]) -> None:
+    """A switch with its words; the panel's state holds whether it is on."""
+    item = {"sx": {"width": "auto"}}
+    view = types.SwitchView(label=label, componentsProps={"item": item, "switch": {"size": "small"}})
+    parent.bool(name, view=view, on_change=on_change)
+
+
 def table(
     parent: types.Object,
     name: str,
@@ -238,7 +272,6 @@ def table(
     on_click: Callable[..., Any] | None,
     *,
     numbers: int = 0,
-    tooltips: Sequence[str] = (),
     height: int = 280,
     style: Mapping[str, Any] | None = None,
 ) -> None:
@@ -251,7 +284,6 @@ def table(
         rows: the cells by column
         on_click: called with the index of the row; None where rows cannot be clicked
         numbers: how many of the last columns are numbers, which are aligned right
-        tooltips: of the first cell of each row
         height: in pixels, from which on it scrolls
         style: more of the table's style
     """
@@ -278,8 +310,6 @@ def table(
     view = types.TableView(componentsProps=props, **({"on_click_row": on_click} if clickable else {}))
     for key, heading in columns.items():
         view.add_column(key, label=heading)
-    for index, words in enumerate(tooltips):
-        view.add_tooltip(index, 0, words)
     parent.list(name, types.Object(), view=view, default=[{"id": str(i), **one} for i, one in enumerate(rows)])
 
 

@@ -96,7 +96,8 @@ def render(
     if record.issues:
         _groups(cards, record, events, folding)
         _matrix(cards, record, events, folding)
-        _classes(cards, record, events, folding)
+        if record.classes:
+            _classes(cards, record, events, folding)
     return cards
 
 
@@ -246,9 +247,14 @@ def _groups(cards: types.Object, record: RunRecord, events: Events, folding: lay
         rows,
         events.open_group,
         numbers=len(columns) - 2,
-        tooltips=[group.text for group in groups],
         height=_TABLE_HEIGHT,
     )
+    # Not as tips: FiftyOne shows those of a row over the next ones
+    kinds = {group.kind for group in groups}
+    for kind, meaning in words.KIND_MEANINGS.items():
+        if kind in kinds:
+            line = f"{words.KIND_NAMES[kind]}: {meaning}"
+            layout.text(block, f"meaning_{kind}", line, color="text.secondary", fontSize="0.8125rem")
     others = len(record.issues) - len(groups)
     if others > 0:
         layout.button(block, "more", f"Show one of {words.count(others, 'other')}…", events.show_groups, "search")

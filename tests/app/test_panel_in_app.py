@@ -86,6 +86,26 @@ def test_from_an_empty_panel_to_the_images_the_regions_and_a_sample(
     page.locator("[data-cy=modal]").wait_for(state="detached")
 
 
+def test_a_run_is_not_done_while_it_runs(
+    open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], predicted: Any
+) -> None:
+    page = open_app(predicted)
+    call = "([uri, params]) => window.__foo__.executeOperator(uri, params)"
+    page.evaluate(call, ["set_progress", {"label": "Finding suspects: 2 of 8", "progress": 0.25}])
+    dialog = page.locator("[data-cy=operators-prompt-view-modal]")
+    done = dialog.get_by_role("button", name="Done")
+    done.wait_for()
+    page.evaluate(call, ["@label-quality/segmentation/mark_progress", {}])
+    done.wait_for(state="hidden")
+    screenshot(page, "panel-running")
+    note = "getComputedStyle(document.querySelector('[role=dialog] .MuiDialogActions-root'), '::after').content"
+    assert "Still running." in page.evaluate(note)
+    output = {"type": {"name": "Object", "properties": {}}}
+    page.evaluate(call, ["show_output", {"outputs": output, "results": {}}])
+    done.click()
+    dialog.wait_for(state="detached")
+
+
 def test_one_run_is_drawn_at_a_time_and_the_sidebar_is_whole_after_patches(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], predicted: Any
 ) -> None:

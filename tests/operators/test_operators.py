@@ -319,7 +319,7 @@ def stream(name: str, dataset: Any, **params: Any) -> Iterator[dict[str, Any]]:
 def test_the_app_gets_progress_the_notification_and_the_output(predicted: Any) -> None:
     messages = list(stream("audit_labels", predicted, source="files", field="probabilities"))
     called = [message["body"]["operator_uri"] for message in messages]
-    assert called[0] == "set_progress"
+    assert called[:2] == ["set_progress", "@label-quality/segmentation/mark_progress"]
     assert called[-6:] == [
         *("reload_dataset", "@label-quality/segmentation/refresh_panel"),
         *("set_color_scheme", "notify", "set_view", "show_output"),
