@@ -380,14 +380,14 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
 
     async execute({ params: { path, list, rgb }, state: app }) {
-      const { colorScheme } = window.__fos__;
-      const others = (before) => (before.colorscales || []).filter((one) => one.path !== path);
-      app.set(colorScheme, (before) => ({ ...before, colorscales: others(before) }));
-      if (!list) return;
-      // The grid looks at how many scales there are, not at what they are
-      await new Promise((done) => setTimeout(done, VIEW_MS));
-      const scale = { path, name: null, list, rgb };
-      app.set(colorScheme, (before) => ({ ...before, colorscales: [...others(before), scale] }));
+      // The grid looks at how many scales there are, not at what they are: every other time, ours is there twice
+      app.set(window.__fos__.colorScheme, (before) => {
+        const scales = before.colorscales || [];
+        const others = scales.filter((one) => one.path !== path);
+        const scale = { path, name: null, list, rgb };
+        const ours = list ? [scale, ...(scales.length === others.length + 1 ? [scale] : [])] : [];
+        return { ...before, colorscales: [...others, ...ours] };
+      });
     }
   }
 

@@ -244,7 +244,7 @@ def slider(parent: types.Object, name: str, label: str, on_change: Callable[...,
     block = row(parent, f"{name}_row", gap=1.5)
     text(block, "label", label, fit=True)
     # FiftyOne's own margins are as high as three lines, and its label is cut
-    item = {"sx": {"width": 180, "& .MuiBox-root": {"p": 0}}}
+    item = {"sx": {"width": 140, "ml": 1, "& .MuiBox-root": {"p": 0}}}
     look = {"size": "small", "marks": False}
     view = types.SliderView(
         label="",
@@ -252,6 +252,7 @@ def slider(parent: types.Object, name: str, label: str, on_change: Callable[...,
         max=1,
         view_multiple_of=step,
         value_label_display="auto",
+        value_precision=2,
         componentsProps={"item": item, "slider": look},
     )
     block.float(name, min=0, max=1, view=view, on_change=on_change)
@@ -259,8 +260,8 @@ def slider(parent: types.Object, name: str, label: str, on_change: Callable[...,
 
 def switch(parent: types.Object, name: str, label: str, on_change: Callable[..., Any]) -> None:
     """A switch with its words; the panel's state holds whether it is on."""
-    item = {"sx": {"width": "auto"}}
-    view = types.SwitchView(label=label, componentsProps={"item": item, "switch": {"size": "small"}})
+    parts = {"item": {"sx": {"width": "auto"}}, "container": {"sx": {"ml": -0.5}}, "switch": {"size": "small"}}
+    view = types.SwitchView(label=label, componentsProps=parts)
     parent.bool(name, view=view, on_change=on_change)
 
 

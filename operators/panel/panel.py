@@ -34,7 +34,7 @@ from .benchmark import LEADING_ELSEWHERE, BenchmarkSection
 from .breakdown import BreakdownSection
 from .events import told
 from .operations import render_operations
-from .runs import Header, Operation, any_running, headers, is_written, operations, under_way
+from .runs import Header, Operation, any_running, headers, is_written, operations, record_of, under_way
 from .threshold import ThresholdControl
 
 _TITLE = "Label quality"
@@ -262,7 +262,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ThresholdControl, fo
             render_operations(page, found)
             self._render_first_steps(page, dataset, found)
         else:
-            record = load_record(dataset, key)
+            record = self._load(ctx, key, runs)
             written = is_written(record)
             busy = busy or written
             self._render_top(page, runs, record)
@@ -335,7 +335,12 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ThresholdControl, fo
         key = self._key(ctx)
         if key is None:
             raise LabelQualityError("No run is chosen. Run an audit first.")
-        return self.as_shown(ctx, load_record(ctx.dataset, key))
+        return self.as_shown(ctx, self._load(ctx, key, headers(ctx.dataset)))
+
+    def _load(self, ctx: Any, key: str, runs: list[Header]) -> RunRecord:
+        """The record of a run; an error says which there are where it is gone."""
+        header = next((one for one in runs if one.key == key), None)
+        return load_record(ctx.dataset, key) if header is None else record_of(ctx.dataset.name, header)
 
     def _score(self, ctx: Any, record: RunRecord) -> str:
         chosen = ctx.panel.get_state(_SCORE)

@@ -49,7 +49,8 @@ def on_show(view: fo.DatasetView | fo.Dataset, record: RunRecord, score: str, wo
     types = None if before.images_by_type is None else {one["_id"]: one["n"] for one in found["types"] if one["_id"]}
     overview = Overview(
         quality=before.quality,
-        scores={name: _distribution(found[f"score_{place}"]) for place, name in enumerate(names)},
+        # The others as they were: which there are to choose from
+        scores=before.scores | {name: _distribution(found[f"score_{place}"]) for place, name in enumerate(names)},
         worst=[_worst(one) for one in found["worst"]],
         images_by_type=types,
     )

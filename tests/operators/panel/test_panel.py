@@ -352,6 +352,7 @@ def test_only_what_is_on_show(fiftyone: Any, call: Call, audited: Any) -> None:
     # Of the images with 0.3 and 0.2, the first has two suspects, and no probability of them is known
     for words in ("1 image: click to see them", "50 % have a suspect to look at", "1 image from 0.30 to 0.32"):
         assert words in text, words
+    assert "Correctly classified pixels" in text
     assert "2 images from" not in text and "1 image from 0.40" not in text and "car: 50 pixels now" not in text
     assert known["shown"]["worst"] == [audited.values("id")[place] for place in (2, 1)]
     # Clicks stay in the view
