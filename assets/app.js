@@ -1,5 +1,5 @@
 /* What of the plugin has to run in the FiftyOne App's page itself: the keys of the review, those that show and hide
-masks, and two steps that have to wait for the page. It needs no build: the App loads it as it is, and lends its operators as `window.__foo__`.
+masks, and steps that have to wait for the page. It needs no build: the App loads it as it is, and lends its operators as `window.__foo__`.
 
 The review of suspects by keyboard: y confirms, n rejects, o says another class, u undoes. FiftyOne gives Python
 operators no keys of their own, so this script listens for them and runs `review_suspects`, which knows what is chosen.
@@ -373,6 +373,53 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
-  const operators = [ShowReview, OpenInNextView, RefreshPanel, TellMaskColors, ToggleLayer, MendSidebar];
+  /** Draws a heatmap in another colour scale, or in the usual one: the page's own operator would replace those of others. */
+  class SetHeatmapScale extends Operator {
+    get config() {
+      return new OperatorConfig({ name: "set_heatmap_scale", label: "Set a heatmap's scale", unlisted: true });
+    }
+
+    async execute({ params: { path, list, rgb }, state: app }) {
+      // The grid looks at how many scales there are, not at what they are: every other time, ours is there twice
+      app.set(window.__fos__.colorScheme, (before) => {
+        const scales = before.colorscales || [];
+        const others = scales.filter((one) => one.path !== path);
+        const scale = { path, name: null, list, rgb };
+        const ours = list ? [scale, ...(scales.length === others.length + 1 ? [scale] : [])] : [];
+        return { ...before, colorscales: [...others, ...ours] };
+      });
+    }
+  }
+
+  /** Says of a run's progress that it goes on, where FiftyOne's dialog has a button "Done" from the start.
+
+  That button would only hide the dialog until there is more to say. */
+  class MarkProgress extends Operator {
+    get config() {
+      return new OperatorConfig({ name: "mark_progress", label: "Mark a run's progress", unlisted: true });
+    }
+
+    async execute() {
+      const marked = "data-label-quality-runs";
+      const dialog = () => document.querySelector("[data-cy=operators-prompt-view-modal]");
+      for (let waited = 0; waited < 1000 && !dialog(); waited += VIEW_MS) {
+        await new Promise((done) => setTimeout(done, VIEW_MS));
+      }
+      if (dialog()) dialog().setAttribute(marked, "");
+      if (document.getElementById(marked)) return;
+      const bar = `[${marked}]:has([role=progressbar]) .MuiDialogActions-root`;
+      const style = element(
+        "style",
+        `${bar} > * { display: none; }
+         ${bar}::after { content: "Still running. Closing this page stops it; started again, it goes on from there.";
+           padding: 6px; font-size: 13px; color: var(--fo-palette-text-secondary); }`
+      );
+      style.id = marked;
+      document.head.append(style);
+    }
+  }
+
+  const operators = [ShowReview, OpenInNextView, RefreshPanel, TellMaskColors, ToggleLayer, MendSidebar, MarkProgress,
+    SetHeatmapScale];
   for (const operator of operators) registerOperator(operator, PLUGIN);
 })();

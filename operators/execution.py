@@ -37,6 +37,8 @@ HEARTBEAT = 10.0
 REFRESH_PANEL = "refresh_panel"
 #: The one that gives the sidebar the groups that the dataset has
 MEND_SIDEBAR = "mend_sidebar"
+#: That which says that the run goes on, in place of a button "Done"
+MARK_PROGRESS = "mark_progress"
 
 #: The engine's work: it reports its progress and returns a JSON-serialisable summary
 Work = Callable[[Progress], dict[str, Any]]
@@ -186,6 +188,7 @@ class EngineOperator(foo.Operator, ABC):
         colors, groups = colors_of(ctx.dataset), groups_of(ctx.dataset)
         for label, share in watch(lambda progress: self.run(ctx, progress), future):
             yield ctx.ops.set_progress(label=label, progress=share)
+            yield ctx.trigger(f"{self.plugin_name}/{MARK_PROGRESS}")
         error = future.exception()
         if error is not None:
             yield from self._failed(ctx, error)

@@ -81,7 +81,7 @@ class WriteCorrectedMasks(EngineOperator):
         key = form.value("key", runs[-1].key)
         regions = form.choice("regions", "Suspects to correct", _REGIONS, default=CONFIRMED)
         folder = default_folder(ctx.dataset, key)
-        folder = form.text("output_dir", "Folder", "For PNG files that are named like their images", folder)
+        folder = form.folder("output_dir", "Folder", "For PNG files that are named like their images", folder)
         if form.flag("advanced", "Advanced options"):
             if len(runs) > 1:
                 labels = run_labels(runs)

@@ -31,9 +31,9 @@ def sent(ctx: Any, *, tagged: bool) -> Choice:
     if ctx.dataset is None:
         raise LabelQualityError("Open a dataset first.")
     if ctx.params.get("choose"):
-        return _choice(ctx.params)
+        return _choice(ctx.params, tagged)
     run = _run(ctx.dataset, list_records(ctx.dataset), ctx.params.get("key"))
-    return _choice({**ctx.params, "choose": _default(ctx, _offered(ctx, run, tagged))})
+    return _choice({**ctx.params, "choose": _default(ctx, _offered(ctx, run, tagged))}, tagged)
 
 
 def chosen(ctx: Any, choice: Choice) -> Chosen:
@@ -74,7 +74,7 @@ def fill(form: Form, *, tagged: bool) -> Choice | None:
     if name == choices.TAGGED or not tagged:
         form.text("tag", "Tag", None if tagged else "Its name, as in the sidebar", choices.DEFAULT_TAG)
     try:
-        return _choice({**form.ctx.params, "choose": name})
+        return _choice({**form.ctx.params, "choose": name}, tagged)
     except LabelQualityError as error:
         form.fail_as(error, fallback="choose")
     return None
@@ -91,8 +91,10 @@ def advanced(form: Form, choice: Choice | None) -> None:
         form.flag("within_view", "Only among the images of the current view")
 
 
-def _choice(params: Mapping[str, Any]) -> Choice:
-    return Choice(**to_arguments(params, Choice.names()))
+def _choice(params: Mapping[str, Any], tagged: bool) -> Choice:
+    # A tag that is not asked for may be left of another choice, and is nothing to refuse then
+    unused = {"tag"} if tagged and params["choose"] != choices.TAGGED else set()
+    return Choice(**to_arguments(params, [name for name in Choice.names() if name not in unused]))
 
 
 def _run(dataset: Any, runs: list[RunRecord], key: str | None) -> RunRecord | None:

@@ -14,13 +14,14 @@ import fiftyone.operators.types as types
 
 from ...plugin.base.config import Config
 from ...plugin.base.errors import LabelQualityError
-from ...plugin.base.parameters import FLAG, LIST, NUMBER, WHOLE, Parameter, table
+from ...plugin.base.parameters import DIR, FLAG, LIST, NUMBER, WHOLE, Parameter, table
 from ...plugin.dataset.ownership import field_name, owner
 from ...plugin.dataset.run_record import RunRecord, list_records, validate_key
 from ...plugin.dataset.suspect_fields import SUSPECTS
 from ...plugin.runs.request import Request
 from ...plugin.samples.checks import check_collection, check_label_field, label_fields
 from ...plugin.samples.private_fiftyone import root_of
+from ...plugin.store.new_file import check_folder
 from ..output.plain_text import plain
 from .parameters import in_labels, labels_of, to_arguments
 
@@ -62,6 +63,16 @@ class Form:
             view = types.FieldView(space=6 if half else 12)
             self.inputs.str(name, allow_empty=True, label=label, description=description, default=default, view=view)
         return self.value(name, default)
+
+    def folder(self, name: str, label: str, description: str | None = None, default: str | None = None) -> Any:
+        """The path of a folder that files are to be written to; another one is refused."""
+        path = self.text(name, label, description, default)
+        try:
+            if path:
+                check_folder(path, name)
+        except LabelQualityError as error:
+            self.fail(name, str(error))
+        return path
 
     def whole(self, name: str, label: str, description: str | None = None, default: int | None = None) -> Any:
         """A whole number."""
@@ -124,6 +135,8 @@ class Form:
         if one.kind in (WHOLE, NUMBER):
             return (self.whole if one.kind == WHOLE else self.number)(one.name, one.label, about, one.default)
         default = one.default if isinstance(one.default, str) and one.default else None
+        if one.unit == DIR:
+            return self.folder(one.name, one.label, about, default)
         return self.text(one.name, one.label, about, default, half=one.short)
 
     def heading(self, name: str, label: str) -> None:

@@ -78,4 +78,4 @@ def _chance(share: float) -> dict[str, Any]:
 
 
 def _title(words: str) -> dict[str, Any]:
-    return {"text": words, "font": {"size": 12, "color": QUIET}, "standoff": 8}
+    return {"text": words, "font": {"size": 12, "color": None}, "standoff": 8}

@@ -14,6 +14,7 @@ from ..output.benchmark_plots import leading_scores, precision_recall
 from ..output.plain_text import plain
 from . import layout
 from .events import told
+from .folding import FoldingSections
 from .runs import headers
 
 #: Clicks of this section that change nothing in the panel
@@ -29,7 +30,7 @@ _CURVES = "The further up and to the right, the better; dotted is chance."
 _PLOT_WIDTH = 260
 
 
-class BenchmarkSection:
+class BenchmarkSection(FoldingSections):
     """The part of the panel that shows benchmarks; its methods are those of the panel."""
 
     plugin_name: str
@@ -78,13 +79,17 @@ class BenchmarkSection:
             # Where there are no scores yet either, the panel says what comes first
             if not headers(ctx.dataset):
                 return
-            block = layout.card(page, "trust", _TITLE, text.INVITATION, wide=True)
+            block = layout.section(page, "trust", _TITLE, text.INVITATION, self.folding(ctx), wide=True)
+            if block is None:
+                return
             layout.button(layout.row(block, "buttons"), "test", "Benchmark the scores…", self.test_scores, "science")
             return
         keys = [one.key for one in reversed(found)]
         chosen = ctx.panel.get_state(_KEY)
         record = load_benchmark(ctx.dataset, chosen if chosen in keys else keys[0])
-        block = layout.card(page, "trust", _TITLE, text.summary_line(record), wide=True)
+        block = layout.section(page, "trust", _TITLE, text.summary_line(record), self.folding(ctx), wide=True)
+        if block is None:
+            return
         measures = text.measures_of(record)
         self._controls(block, keys, measures)
         if record["status"] != COMPLETE:

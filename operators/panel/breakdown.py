@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import fiftyone.operators.types as types
+from bson import json_util
 
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.dataset.ownership import field_name
 from ...plugin.dataset.run_record import RunRecord
 from ...plugin.runs.breakdown import (
-    Part,
-    break_down,
     breakdown_columns,
     breakdown_fields,
     breakdown_rows,
+    count_parts,
     images_with,
 )
 from ...plugin.samples.slices import images_of
 from . import layout
 from .events import told
+from .folding import FoldingSections
+from .following import FollowingSwitch
 
 #: Where the panel's state has the chosen field, and what was counted for it
 _FIELD, _COUNTED = "page.cards.breakdown.field", "breakdown"
@@ -32,7 +34,7 @@ _COLUMNS = ("value", "images", "share", "expected")
 _WITHOUT_SUSPECTS = ("value", "images", "quality")
 
 
-class BreakdownSection:
+class BreakdownSection(FoldingSections, FollowingSwitch):
     """What a panel has to show a run by a field. It is counted when the field is chosen: a pass over the samples."""
 
     @told
@@ -47,10 +49,10 @@ class BreakdownSection:
         counted, row = ctx.panel.get_state(_COUNTED) or {}, ctx.params.get("row", -1)
         if row < 0 or not counted:
             return
-        # By its place in what is counted again: the page cannot keep every kind of value
-        part = self._parts(ctx, counted["key"], counted["field"])[row]
+        (value,) = json_util.loads(counted["values"][row])
         quality = field_name(counted["key"], "quality")
-        images = images_of(ctx.dataset).exists(quality).match(images_with(ctx.dataset, counted["field"], part.value))
+        images = images_of(self.samples_of(ctx)).exists(quality)
+        images = images.match(images_with(ctx.dataset, counted["field"], value))
         ctx.ops.set_view(view=images.sort_by(quality))
 
     @told
@@ -67,7 +69,7 @@ class BreakdownSection:
             ctx.panel.set_state({_FIELD: _NONE, _COUNTED: {}})
             return
         try:
-            found = break_down(ctx.dataset, field, key=key)
+            found = count_parts(self.samples_of(ctx), field, key, issues=False)
         except LabelQualityError:
             # A field that was deleted since
             ctx.panel.set_state(_FIELD, _NONE)
@@ -76,16 +78,20 @@ class BreakdownSection:
         wanted = _COLUMNS if found.has_suspects else _WITHOUT_SUSPECTS
         columns = {name: heading for name, heading in breakdown_columns(found).items() if name in wanted}
         rows = [{name: row[name] for name in columns} for row in breakdown_rows(found, _SHOWN)]
-        ctx.panel.set_state(
-            _COUNTED, {"key": key, "field": field, "columns": columns, "rows": rows, "parts": len(found.parts)}
-        )
+        # The page takes no dates, and no value that is a text of its own
+        values = [json_util.dumps([part.value]) for part in found.parts[:_SHOWN]]
+        counted = {"key": key, "field": field, "columns": columns, "rows": rows, "values": values}
+        ctx.panel.set_state(_COUNTED, {**counted, "parts": len(found.parts)})
 
     def render_breakdown(self, ctx: Any, cards: types.Object, record: RunRecord) -> None:
         """Adds the card, where the samples have a field to choose."""
         fields = breakdown_fields(ctx.dataset)
         if not fields:
             return
-        block = layout.card(cards, "breakdown", "Whose masks are worst", "By a field of the samples; click a row")
+        hint = "By a field of the samples; click a row"
+        block = layout.section(cards, "breakdown", "Whose masks are worst", hint, self.folding(ctx))
+        if block is None:
+            return
         labels = {_NONE: "Choose a field…", **{name: name for name in fields}}
         layout.choice(block, "field", labels, "Field", self.choose_field)
         counted = ctx.panel.get_state(_COUNTED) or {}
@@ -96,6 +102,3 @@ class BreakdownSection:
         others = counted["parts"] - len(counted["rows"])
         if others > 0:
             layout.button(block, "more", f"Show {others:,} more…", self.show_breakdown, "list")
-
-    def _parts(self, ctx: Any, key: str, field: str) -> tuple[Part, ...]:
-        return break_down(ctx.dataset, field, key=key).parts

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 from bson import ObjectId
@@ -14,7 +12,6 @@ from bson import ObjectId
 from ...plugin.base.database_errors import database_errors
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.dataset.ownership import field_name
-from ...plugin.dataset.run_record import RunRecord, load_record
 from ...plugin.dataset.sample_fields import SAMPLE
 from ...plugin.dataset.suspect_fields import SUSPECTS
 from ...plugin.dataset.verdicts import REJECTED, strength
@@ -25,7 +22,7 @@ from . import layout
 from . import text as words
 from .events import told
 from .region import region_card
-from .runs import Header, headers
+from .runs import Header, headers, record_of
 
 _HELP = (
     "The suspect that is open or selected: the image, the given mask and what is suggested. Below, what the latest run "
@@ -143,7 +140,7 @@ class ImageQualityPanel(foo.Panel):
     def _region(self, ctx: Any, page: types.Object, shown: Shown, region: Region) -> None:
         dataset, colors = ctx.dataset, ctx.panel.get_state(_COLORS)
         try:
-            record = _record(dataset.name, shown.header)
+            record = record_of(dataset.name, shown.header)
             found = progress(dataset, shown.header.key, [str(region["_id"])])
         except LabelQualityError as error:
             page.view("region", types.AlertView(severity="warning", label=plain(str(error))))
@@ -204,12 +201,6 @@ def _scored(dataset: Any, sample_id: str, key: str | None = None, patch: str | N
         if found.get(field_name(header.key, words.QUALITY)) is not None:
             return Shown(sample_id, header, found, None if key is None else patch)
     return None
-
-
-@lru_cache(maxsize=2)
-def _record(name: str, header: Header) -> RunRecord:
-    """A run's record: of many images it takes longer to read than a region takes to draw."""
-    return load_record(fo.load_dataset(name), header.key)
 
 
 def _chosen(ctx: Any, shown: Shown) -> Region | None:

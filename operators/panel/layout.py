@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import fiftyone.operators.types as types
@@ -44,6 +45,19 @@ _HEADER = {
 #: Of a panel's outermost view: its content takes the whole width
 _PAGE = {"grid": {"sx": {"display": "block"}}}
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "responsive": True}
+
+
+@dataclass(frozen=True)
+class Folding:
+    """Which sections are folded.
+
+    Args:
+        folded: their names
+        toggle: the panel's method that folds the one which ``ctx.params`` names as ``section``, or opens it
+    """
+
+    folded: frozenset[str]
+    toggle: Callable[..., Any]
 
 
 def page(fill: Callable[[types.Object], None]) -> types.Property:
@@ -100,6 +114,39 @@ def card(parent: types.Object, name: str, title: str, hint: str = "", wide: bool
     item = {"sx": {"gridColumn": "1 / -1"}} if wide else {"sx": {"minWidth": 0}}
     props = {"container": {"sx": _CARD}, "header": _HEADER, "grid": {"sx": {**_COLUMN, "gap": 1}}, "item": item}
     return parent.grid(name, label=plain(title), description=plain(hint) or None, componentsProps=props)
+
+
+def section(
+    parent: types.Object, name: str, title: str, hint: str, folding: Folding, *, wide: bool = False
+) -> types.Object | None:
+    """A card whose title folds it, and opens it again.
+
+    Args:
+        parent: what it is part of
+        name: of the property, and of the section
+        title: what it shows
+        hint: what can be done with it
+        folding: which are folded
+        wide: whether it takes the whole width
+
+    Returns:
+        the card, to be filled; None where it is folded
+    """
+    folded = name in folding.folded
+    item = {"gridColumn": "1 / -1"} if wide else {"minWidth": 0, **({"alignSelf": "start"} if folded else {})}
+    props = {"container": {"sx": _CARD}, "grid": {"sx": {**_COLUMN, "gap": 1}}, "item": {"sx": item}}
+    block = parent.grid(name, componentsProps=props)
+    # As wide as its words: of a wider one the tip would lie over what is below it
+    look = {"fontSize": "1rem", "fontWeight": 500, "color": "text.primary", "textTransform": "none", "p": 0}
+    plain_look = {"background": "none", "boxShadow": "none"}
+    parts = {"button": {"sx": {**look, **plain_look, "&:hover": plain_look}}, "item": {"sx": {"width": "auto"}}}
+    icon = "chevron_right" if folded else "expand_more"
+    block.btn("fold", label=title, icon=icon, on_click=folding.toggle, params={"section": name}, componentsProps=parts)
+    if folded:
+        return None
+    if hint:
+        text(block, "about", hint, color="text.secondary")
+    return block
 
 
 def figure(
@@ -184,6 +231,40 @@ def choice(
     parent.enum(name, view.values(), view=view, on_change=on_change)
 
 
+def slider(parent: types.Object, name: str, label: str, on_change: Callable[..., Any], step: float) -> None:
+    """A slider from 0 to 1; the panel's state holds where it is, at ``<name>_row.<name>``.
+
+    Args:
+        parent: what it is part of
+        name: of the property
+        label: what it sets, in front of it
+        on_change: what letting it go does
+        step: between its places
+    """
+    block = row(parent, f"{name}_row", gap=1.5)
+    text(block, "label", label, fit=True)
+    # FiftyOne's own margins are as high as three lines, and its label is cut
+    item = {"sx": {"width": 140, "ml": 1, "& .MuiBox-root": {"p": 0}}}
+    look = {"size": "small", "marks": False}
+    view = types.SliderView(
+        label="",
+        min=0,
+        max=1,
+        view_multiple_of=step,
+        value_label_display="auto",
+        value_precision=2,
+        componentsProps={"item": item, "slider": look},
+    )
+    block.float(name, min=0, max=1, view=view, on_change=on_change)
+
+
+def switch(parent: types.Object, name: str, label: str, on_change: Callable[..., Any]) -> None:
+    """A switch with its words; the panel's state holds whether it is on."""
+    parts = {"item": {"sx": {"width": "auto"}}, "container": {"sx": {"ml": -0.5}}, "switch": {"size": "small"}}
+    view = types.SwitchView(label=label, componentsProps=parts)
+    parent.bool(name, view=view, on_change=on_change)
+
+
 def table(
     parent: types.Object,
     name: str,
@@ -192,7 +273,6 @@ def table(
     on_click: Callable[..., Any] | None,
     *,
     numbers: int = 0,
-    tooltips: Sequence[str] = (),
     height: int = 280,
     style: Mapping[str, Any] | None = None,
 ) -> None:
@@ -205,7 +285,6 @@ def table(
         rows: the cells by column
         on_click: called with the index of the row; None where rows cannot be clicked
         numbers: how many of the last columns are numbers, which are aligned right
-        tooltips: of the first cell of each row
         height: in pixels, from which on it scrolls
         style: more of the table's style
     """
@@ -232,8 +311,6 @@ def table(
     view = types.TableView(componentsProps=props, **({"on_click_row": on_click} if clickable else {}))
     for key, heading in columns.items():
         view.add_column(key, label=heading)
-    for index, words in enumerate(tooltips):
-        view.add_tooltip(index, 0, words)
     parent.list(name, types.Object(), view=view, default=[{"id": str(i), **one} for i, one in enumerate(rows)])
 
 

@@ -37,7 +37,8 @@ from .comparison import ComparisonSection
 from .estimate import render_estimate
 from .events import told
 from .operations import render_operations
-from .runs import Header, Operation, any_running, headers, is_written, operations, under_way
+from .runs import Header, Operation, any_running, headers, is_written, operations, record_of, under_way
+from .threshold import ThresholdControl
 
 _TITLE = "Label quality"
 _HELP = "Which masks of this dataset are probably wrong, where and why. All numbers are those of the chosen run."
@@ -51,6 +52,7 @@ _OPEN_NEXT = "open_in_next_view"
 _LEADING_ELSEWHERE = (
     *("audit", "lint", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
     *("open_group", "open_class", "open_worst", "show_worst_first", "show_groups", "open_part", "show_breakdown"),
+    "choose_threshold",
     *LEADING_ELSEWHERE,
     *LEADING_TO_COMPARISONS,
 )
@@ -58,7 +60,7 @@ _LEADING_ELSEWHERE = (
 _POLL = 4000
 
 
-class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, foo.Panel):
+class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, ThresholdControl, foo.Panel):
     """Shows a run's record; clicks lead to samples, views and forms."""
 
     @property
@@ -77,10 +79,12 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
     def execute(self, ctx: Any) -> Any:
         """FiftyOne's entry. Draws the panel only where it looks different: drawing it again takes the page time.
 
-        For the same reason the panel does not follow the grid's view, of which FiftyOne would tell it up to four times
-        a change: it looks for runs made elsewhere whenever something in it is clicked.
+        For the same reason the panel follows the grid's view, of which FiftyOne tells it up to four times a change,
+        only if asked to: it looks for runs made elsewhere whenever something in it is clicked.
         """
         method = ctx.params.get("__method__")
+        if method == "on_change_view" and not self.follows(ctx):
+            return None
         if method not in _LEADING_ELSEWHERE:
             return super().execute(ctx)
         getattr(self, method)(ctx)
@@ -108,6 +112,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
             chosen = (new or keys)[-1] if keys else None
             ctx.panel.set_state({_RUN: chosen, _SCORE: words.QUALITY})
             _show_fields(ctx, chosen)
+        self.find_threshold(ctx, chosen)
         self.count_parts(ctx, chosen)
         self.refresh_benchmarks(ctx, known)
         ctx.panel.set_state(_KNOWN, [run.identity for run in runs] + self.identities(ctx))
@@ -126,6 +131,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
         """Shows another run; of its scores, the one to sort by; in the grid its fields, in place of the other's."""
         ctx.panel.set_state({_RUN: ctx.params.get("value"), _SCORE: words.QUALITY})
         _show_fields(ctx, ctx.params.get("value"))
+        self.find_threshold(ctx, ctx.params.get("value"))
         self.count_parts(ctx, ctx.params.get("value"))
 
     def choose_score(self, ctx: Any) -> None:
@@ -191,7 +197,8 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
         """Shows the images of a type of error, in the saved view where there is one."""
         record = self._record(ctx)
         kind = list(sections.types_of(record))[ctx.params["idx"]]
-        _show(ctx, record, TYPE_VIEWS.get(kind), lambda: suspect_view(ctx.dataset, record.key, kind))
+        samples = self.samples_of(ctx)
+        _show(ctx, record, TYPE_VIEWS.get(kind), samples, lambda: suspect_view(samples, record.key, kind))
 
     @told
     def open_pair(self, ctx: Any) -> None:
@@ -201,7 +208,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
         pair = tuple(names[place] for place in ctx.params["idx"])
         for group in record.issues:
             if (group.given_name, group.suggested_name) == pair:
-                _show_group(ctx, record, group)
+                _show_group(ctx, record, group, self.samples_of(ctx))
 
     @told
     def open_group(self, ctx: Any) -> None:
@@ -209,7 +216,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
         row = ctx.params.get("row", -1)
         if row >= 0:
             record = self._record(ctx)
-            _show_group(ctx, record, record.issues[row])
+            _show_group(ctx, record, record.issues[row], self.samples_of(ctx))
 
     @told
     def open_class(self, ctx: Any) -> None:
@@ -220,7 +227,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
         field = f"{record.key}_suspects"
         # Literally: in an expression, MongoDB reads a name that begins with "$" as a field
         of_class = F(f"{field}.{side}") == F.literal(one.name)
-        ctx.ops.set_view(view=suspect_regions(ctx.dataset, record.key).match(of_class))
+        ctx.ops.set_view(view=suspect_regions(self.samples_of(ctx), record.key).match(of_class))
 
     @told
     def open_worst(self, ctx: Any) -> None:
@@ -230,7 +237,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
             return
         record = self._record(ctx)
         sample_id, ranking = sections.overview_of(record).worst[row].id, worst_first(ctx.dataset, record.key)
-        if _same(ctx.view, ranking):
+        if self.samples_of(ctx) is not ctx.dataset or _same(ctx.view, ranking):
             ctx.ops.open_sample(id=sample_id)
         else:
             ctx.trigger(f"{self.plugin_name}/{_OPEN_NEXT}", params={"id": sample_id})
@@ -259,12 +266,17 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
             render_operations(page, found)
             self._render_first_steps(page, dataset, found)
         else:
-            record = load_record(dataset, key)
+            record = self._load(ctx, key, runs)
             written = is_written(record)
             busy = busy or written
             self._render_top(page, runs, record)
+            controls = layout.row(page, "controls", gap=3)
+            self.render_switch(controls)
+            self.render_threshold(ctx, controls, key)
             render_operations(page, found)
-            cards = sections.render(page, record, self._score(ctx, record), self, written)
+            score = self._score(ctx, record)
+            counted = record if written else self.counted_now(ctx, record, score)
+            cards = sections.render(page, counted, score, self, self.folding(ctx), written)
             if cards is not None:
                 render_estimate(cards, record)
                 self.render_comparison(ctx, cards, record, runs)
@@ -329,7 +341,12 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
         key = self._key(ctx)
         if key is None:
             raise LabelQualityError("No run is chosen. Run an audit first.")
-        return load_record(ctx.dataset, key)
+        return self.as_shown(ctx, self._load(ctx, key, headers(ctx.dataset)))
+
+    def _load(self, ctx: Any, key: str, runs: list[Header]) -> RunRecord:
+        """The record of a run; an error says which there are where it is gone."""
+        header = next((one for one in runs if one.key == key), None)
+        return load_record(ctx.dataset, key) if header is None else record_of(ctx.dataset.name, header)
 
     def _score(self, ctx: Any, record: RunRecord) -> str:
         chosen = ctx.panel.get_state(_SCORE)
@@ -342,7 +359,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
             raise LabelQualityError(f"The scores are no longer on the dataset: its field '{name}' was deleted.")
         low, high = bin_range(first, last)
         below = F(name) <= high if high >= 1 else F(name) < high
-        ctx.ops.set_view(view=images_of(ctx.dataset).match((F(name) >= low) & below).sort_by(name))
+        ctx.ops.set_view(view=images_of(self.samples_of(ctx)).match((F(name) >= low) & below).sort_by(name))
 
 
 def _show_fields(ctx: Any, key: str | None) -> None:
@@ -353,18 +370,18 @@ def _show_fields(ctx: Any, key: str | None) -> None:
         ctx.ops.set_active_fields(wanted)
 
 
-def _show(ctx: Any, record: RunRecord, title: str | None, view: Callable[[], Any]) -> None:
+def _show(ctx: Any, record: RunRecord, title: str | None, samples: Any, view: Callable[[], Any]) -> None:
     """Opens the run's saved view of that title, whose name the App then shows; where it has none, the same unsaved."""
     name = view_name(record.key, title) if title else None
-    if name in own_views(ctx.dataset, record.key):
+    if samples is ctx.dataset and name in own_views(ctx.dataset, record.key):
         ctx.ops.set_view(name=name)
     else:
         ctx.ops.set_view(view=view())
 
 
-def _show_group(ctx: Any, record: RunRecord, group: Group) -> None:
+def _show_group(ctx: Any, record: RunRecord, group: Group, samples: Any) -> None:
     pair = group.given_name, group.suggested_name
-    _show(ctx, record, group.title, lambda: group_view(ctx.dataset, record.key, *pair))
+    _show(ctx, record, group.title, samples, lambda: group_view(samples, record.key, *pair))
 
 
 def _same(view: Any, other: Any) -> bool:

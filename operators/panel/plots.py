@@ -8,7 +8,7 @@ from typing import Any
 from ...plugin.runs.overview import BINS, bin_range
 from ...plugin.suspects.class_effects import ClassEffect
 from ...plugin.suspects.issues import Group
-from .layout import ACCENT, FAINT, PALE_ACCENT, QUIET, TYPE_COLORS
+from .layout import ACCENT, FAINT, PALE_ACCENT, TYPE_COLORS
 from .text import TYPE_NAMES, count, in_plot, percent, short
 
 #: Classes at an axis: more would not be readable, and groups beyond are in the table
@@ -125,6 +125,7 @@ def matrix(groups: Sequence[Group], names: Sequence[str]) -> Plot:
         "hoverongaps": False,
         "colorscale": [[0, PALE_ACCENT], [1, ACCENT]],
         "zmin": 0,
+        "zmax": most,
         "showscale": False,
         "xgap": 1,
         "ygap": 1,
@@ -231,12 +232,13 @@ def growth(one: ClassEffect) -> float | None:
 
 
 def _cell_font(strength: float) -> dict[str, Any]:
-    """In the theme's colour, and in white where the cell's own colour is strong on any theme."""
-    return {"size": 12, "color": "#ffffff"} if strength > _STRONG else {"size": 12}
+    """In the theme's colour, and in black where the cell's own colour is strong on any theme."""
+    return {"size": 12, "color": "#000000"} if strength > _STRONG else {"size": 12}
 
 
 def _title(words: str) -> dict[str, Any]:
-    return {"text": words, "font": {"size": 12, "color": QUIET}, "standoff": 8}
+    # Not in the colour that the App has for titles, which is hard to read, but in that of the axis
+    return {"text": words, "font": {"size": 12, "color": None}, "standoff": 8}
 
 
 def _growth_range(values: Sequence[float]) -> list[float]:

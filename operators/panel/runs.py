@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import fiftyone as fo
 from fiftyone.factory import DelegatedOperationPagingParams
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState as State
 
 from ...plugin.dataset.custom_runs import AUDIT
 from ...plugin.dataset.record_parts import WRITING
-from ...plugin.dataset.run_record import RunRecord
+from ...plugin.dataset.run_record import RunRecord, load_record
 from ...plugin.dataset.saved_views import repair
 from ...plugin.samples.private_fiftyone import document_of, id_of
 from ...plugin.store.locks import is_locked
@@ -79,6 +81,15 @@ def headers(dataset: Any, method: str = AUDIT) -> list[Header]:
             created, label_field = (getattr(config, name, "") for name in ("created", "label_field"))
             found.append(Header(key, created, str(file), label_field))
     return sorted(found, key=lambda header: (header.created, header.key))
+
+
+@lru_cache(maxsize=4)
+def record_of(name: str, header: Header) -> RunRecord:
+    """The record of a run of the dataset of that name; it is not to be changed.
+
+    Of many issues it takes longer to read than a region takes to draw, or a click to be answered.
+    """
+    return load_record(fo.load_dataset(name), header.key)
 
 
 def operations(dataset: Any, plugin: str) -> list[Operation]:

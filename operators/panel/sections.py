@@ -69,7 +69,7 @@ def summary_line(record: RunRecord) -> str:
 
 
 def render(
-    parent: types.Object, record: RunRecord, score: str, events: Events, written: bool = False
+    parent: types.Object, record: RunRecord, score: str, events: Events, folding: layout.Folding, written: bool = False
 ) -> types.Object | None:
     """Adds all sections of a run, or why there are none.
 
@@ -78,6 +78,7 @@ def render(
         record: the run's
         score: the chosen distribution
         events: what clicks do
+        folding: which sections are folded
         written: whether a process is just writing the run's results
 
     Returns:
@@ -89,13 +90,14 @@ def render(
         return None
     _figures(parent, record)
     cards = layout.grid(parent, "cards", least=_CARD_WIDTH)
-    _distribution(cards, record, score, events)
-    _types(cards, record, events)
-    _worst(cards, record, events)
+    _distribution(cards, record, score, events, folding)
+    _types(cards, record, events, folding)
+    _worst(cards, record, events, folding)
     if record.issues:
-        _groups(cards, record, events)
-        _matrix(cards, record, events)
-        _classes(cards, record, events)
+        _groups(cards, record, events, folding)
+        _matrix(cards, record, events, folding)
+        if record.classes:
+            _classes(cards, record, events, folding)
     return cards
 
 
@@ -160,8 +162,11 @@ def _expected(suspects: SuspectPart) -> str:
     return f"about {words.count(round(suspects.expected))} of them are probably mistakes"
 
 
-def _distribution(cards: types.Object, record: RunRecord, score: str, events: Events) -> None:
-    block = layout.card(cards, "scores", "How good the masks are", "Click a bar or drag over some to see those images")
+def _distribution(cards: types.Object, record: RunRecord, score: str, events: Events, folding: layout.Folding) -> None:
+    hint = "Click a bar or drag over some to see those images"
+    block = layout.section(cards, "scores", "How good the masks are", hint, folding)
+    if block is None:
+        return
     labels = scores_of(record)
     if len(labels) > 1:
         layout.choice(block, "score", labels, "Score", events.choose_score)
@@ -171,10 +176,14 @@ def _distribution(cards: types.Object, record: RunRecord, score: str, events: Ev
     layout.plot(block, f"histogram_{record.key}_{score}", data, look, height, events.open_scores, events.select_scores)
 
 
-def _types(cards: types.Object, record: RunRecord, events: Events) -> None:
+def _types(cards: types.Object, record: RunRecord, events: Events, folding: layout.Folding) -> None:
     images = types_of(record)
+    found = "Images by their leading error; click one to see them"
+    hint = found if any(images.values()) else "Nothing was found: no image has a suspect" if images else ""
+    block = layout.section(cards, "types", "What is wrong", hint, folding)
+    if block is None:
+        return
     if not images:
-        block = layout.card(cards, "types", "What is wrong")
         notes = _suspect_notes(record) or ["No suspects were looked for yet."]
         for index, note in enumerate(notes):
             layout.text(block, f"note_{index}", note, color="text.secondary")
@@ -182,9 +191,7 @@ def _types(cards: types.Object, record: RunRecord, events: Events) -> None:
             layout.button(block, "find", "Find suspects…", events.find_suspects, "search", primary=True)
         return
     if not any(images.values()):
-        layout.card(cards, "types", "What is wrong", "Nothing was found: no image has a suspect")
         return
-    block = layout.card(cards, "types", "What is wrong", "Images by their leading error; click one to see them")
     data, look, height = plots.error_types(images)
     layout.plot(block, f"types_{record.key}", data, look, height, events.open_type)
     for index, note in enumerate(_suspect_notes(record)):
@@ -195,8 +202,10 @@ def _suspect_notes(record: RunRecord) -> list[str]:
     return record.suspects.notes if record.suspects is not None else []
 
 
-def _worst(cards: types.Object, record: RunRecord, events: Events) -> None:
-    block = layout.card(cards, "worst", "Worst images", "Click one to open it")
+def _worst(cards: types.Object, record: RunRecord, events: Events, folding: layout.Folding) -> None:
+    block = layout.section(cards, "worst", "Worst images", "Click one to open it", folding)
+    if block is None:
+        return
     worst = overview_of(record).worst[:SHOWN_WORST]
     rows = [_worst_row(image, types_of(record)) for image in worst]
     columns = {"image": "Image", "suspect": "Leading suspect", "quality": "Quality"}
@@ -211,8 +220,11 @@ def _worst_row(image: WorstImage, kinds: Mapping[str, int]) -> dict[str, str]:
     return row | ({"suspect": words.leading_suspect(image)} if kinds else {})
 
 
-def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
-    block = layout.card(cards, "groups", "Issues", "What is mistaken for what; click one to see its suspects")
+def _groups(cards: types.Object, record: RunRecord, events: Events, folding: layout.Folding) -> None:
+    hint = "What is mistaken for what; click one to see its suspects"
+    block = layout.section(cards, "groups", "Issues", hint, folding)
+    if block is None:
+        return
     groups = record.issues[:SHOWN_GROUPS]
     rows = [
         {
@@ -235,26 +247,35 @@ def _groups(cards: types.Object, record: RunRecord, events: Events) -> None:
         rows,
         events.open_group,
         numbers=len(columns) - 2,
-        tooltips=[group.text for group in groups],
         height=_TABLE_HEIGHT,
     )
+    # Not as tips: FiftyOne shows those of a row over the next ones
+    kinds = {group.kind for group in groups}
+    for kind, meaning in words.KIND_MEANINGS.items():
+        if kind in kinds:
+            line = f"{words.KIND_NAMES[kind]}: {meaning}"
+            layout.text(block, f"meaning_{kind}", line, color="text.secondary", fontSize="0.8125rem")
     others = len(record.issues) - len(groups)
     if others > 0:
         layout.button(block, "more", f"Show one of {words.count(others, 'other')}…", events.show_groups, "search")
 
 
-def _matrix(cards: types.Object, record: RunRecord, events: Events) -> None:
+def _matrix(cards: types.Object, record: RunRecord, events: Events, folding: layout.Folding) -> None:
+    hint = "In how many images; click a cell to see its suspects"
+    block = layout.section(cards, "matrix", "Which classes are confused", hint, folding)
+    if block is None:
+        return
     groups = record.issues
     names = plots.matrix_classes(groups)
-    hint = "In how many images; click a cell to see its suspects"
-    block = layout.card(cards, "matrix", "Which classes are confused", hint)
     data, look, height = plots.matrix(groups, names)
     layout.plot(block, f"matrix_{record.key}", data, look, height, events.open_pair)
 
 
-def _classes(cards: types.Object, record: RunRecord, events: Events) -> None:
-    classes = plots.leading_classes(record.classes)
+def _classes(cards: types.Object, record: RunRecord, events: Events, folding: layout.Folding) -> None:
     hint = "Of each class's pixels; click a bar to see the suspects given that class"
-    block = layout.card(cards, "classes", "Which classes are affected", hint)
+    block = layout.section(cards, "classes", "Which classes are affected", hint, folding)
+    if block is None:
+        return
+    classes = plots.leading_classes(record.classes)
     data, look, height = plots.class_bars(classes)
     layout.plot(block, f"classes_{record.key}", data, look, height, events.open_class)

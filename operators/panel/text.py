@@ -23,6 +23,7 @@ from ...plugin.dataset.annotation_schema import can_edit
 from ...plugin.dataset.record_parts import WorstImage
 
 __all__ = [
+    "KIND_MEANINGS",
     "KIND_NAMES",
     "SCORE_NAMES",
     "SOURCE_NAMES",
@@ -46,6 +47,13 @@ __all__ = [
 #: The ranking score's name among the choices of a distribution
 QUALITY = "quality"
 NO_SUSPECT = "No suspect"
+#: What a kind of issue says, in the order in which they are looked for
+KIND_MEANINGS = {
+    "ambiguous": "also mistaken the other way round; decide which of the two is meant.",
+    "false_negative": "a class that is missed so often that it would grow markedly.",
+    "systematic": "the same mistake in many images.",
+    "general": "no pattern yet.",
+}
 _TICK_LENGTH = 18
 
 

@@ -21,6 +21,8 @@ from .errors import LabelQualityError
 
 #: What a parameter's value is
 WHOLE, NUMBER, FLAG, LIST, MAPPING, TEXT = "whole", "number", "flag", "list", "mapping", "text"
+#: The unit of the path of a folder that is written to
+DIR = "DIR"
 _KINDS = {"int": WHOLE, "float": NUMBER, "bool": FLAG}
 _ENTRY = "parameter"
 

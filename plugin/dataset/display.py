@@ -175,7 +175,8 @@ def hide(
         app.active_fields.paths = [path for path in paths if path not in own]
     if app.color_scheme is not None:
         scheme = app.color_scheme
-        scheme.fields = [entry for entry in scheme.fields or [] if entry["path"] not in own] or None
+        for name in ("fields", "colorscales"):
+            scheme[name] = [entry for entry in scheme[name] or [] if entry["path"] not in own] or None
     _restore(dataset, own, before)
     dataset.save()
 

@@ -10,6 +10,7 @@ from fiftyone import ViewField as F
 from fiftyone.core.utils import to_slug
 
 from ..base.errors import LabelQualityError
+from ..samples.private_fiftyone import root_of
 from ..samples.slices import images_of
 from ..suspects.issues import Group, leading_first, shortened
 from . import saved_views
@@ -36,11 +37,11 @@ def view_name(key: str, title: str) -> str:
     return f"{key}: {title}"
 
 
-def worst_first(dataset: fo.Dataset, key: str | None = None) -> fo.Dataset | fo.DatasetView:
+def worst_first(dataset: fo.Dataset | fo.DatasetView, key: str | None = None) -> fo.Dataset | fo.DatasetView:
     """The samples that a run scored, by quality, worst first.
 
     Args:
-        dataset: the dataset
+        dataset: the dataset, or a view of whole samples of it
         key: the run's key, or None for the latest run that has a quality
 
     Returns:
@@ -99,11 +100,11 @@ def save_views(dataset: fo.Dataset, key: str, views: Sequence[tuple[str, fo.Data
     return names
 
 
-def suspect_view(dataset: fo.Dataset, key: str, kind: str) -> fo.DatasetView:
+def suspect_view(dataset: fo.Dataset | fo.DatasetView, key: str, kind: str) -> fo.DatasetView:
     """The images whose suspects are of a type of error, as `lq_error_type` has it, by quality, worst first.
 
     Args:
-        dataset: the dataset
+        dataset: the dataset, or a view of whole samples of it
         key: the run's key
         kind: ``drop``, ``swap``, ``shift`` or ``other``
 
@@ -114,27 +115,28 @@ def suspect_view(dataset: fo.Dataset, key: str, kind: str) -> fo.DatasetView:
     return worst_first(dataset, key).match(F(f"{key}_error_type") == kind)
 
 
-def suspect_regions(dataset: fo.Dataset, key: str) -> fo.DatasetView:
-    """One patch a suspect, the strongest first: the run's saved view, where it is still there.
+def suspect_regions(samples: fo.Dataset | fo.DatasetView, key: str) -> fo.DatasetView:
+    """One patch a suspect, the strongest first: of a dataset the run's saved view, where it is still there.
 
     Raises:
         LabelQualityError: the run has no suspects
     """
+    dataset = root_of(samples)
     _check_suspects(dataset, key)
     name = view_name(key, SUSPECT_REGIONS)
-    if name in own_views(dataset, key):
+    if samples is dataset and name in own_views(dataset, key):
         return dataset.load_saved_view(name)
     field = f"{key}_suspects"
     # With the index: the App sorts by indexed fields only. Without the masks: the App would show whole images then
-    patches = images_of(dataset).exists(field).to_patches(field, include_indexes=True)
+    patches = images_of(samples).exists(field).to_patches(field, include_indexes=True)
     return patches.sort_by(f"{field}.{strength_name(dataset, key)}", reverse=True)
 
 
-def group_view(dataset: fo.Dataset, key: str, given: str, suggested: str) -> fo.DatasetView:
+def group_view(samples: fo.Dataset | fo.DatasetView, key: str, given: str, suggested: str) -> fo.DatasetView:
     """One patch a suspect of a class pair, the strongest first.
 
     Args:
-        dataset: the dataset
+        samples: the dataset, or a view of whole samples of it
         key: the run's key
         given: name of the given class
         suggested: name of the suggested class
@@ -142,7 +144,7 @@ def group_view(dataset: fo.Dataset, key: str, given: str, suggested: str) -> fo.
     Raises:
         LabelQualityError: the run has no suspects
     """
-    return _of_group(suspect_regions(dataset, key), key, given, suggested)
+    return _of_group(suspect_regions(samples, key), key, given, suggested)
 
 
 def save_suspect_views(dataset: fo.Dataset, key: str, issues: Sequence[Group]) -> list[str]:
@@ -333,7 +335,7 @@ def _free_title(taken: Collection[str], key: str, group: Group) -> str:
     return next(one for one in chain((longer,), numbered) if to_slug(view_name(key, one)) not in taken)
 
 
-def _check_suspects(dataset: fo.Dataset, key: str) -> None:
+def _check_suspects(dataset: fo.Dataset | fo.DatasetView, key: str) -> None:
     if not dataset.has_sample_field(f"{key}_suspects"):
         raise LabelQualityError(
             f"Dataset '{dataset.name}' has no field '{key}_suspects': no run with key '{key}' has written suspects to "

@@ -21,6 +21,7 @@ from . import reasons
 from .config import LintConfig
 from .findings import GAP, HOLE, OUTLIER, SLIVER, STRAY, Finding
 from .usual import SHAPE, SIZE, Sizes, Spread, features, few_pixels
+from .usual_findings import without_usual
 
 #: A strip is so many times as long as wide
 _SLENDER = 6.0
@@ -88,7 +89,8 @@ def component_findings(data: Dataset, config: LintConfig) -> tuple[list[Finding]
     findings += _small_void(data, left & data.rows["void"], config, notes)
     findings += _small(data, left & ~data.rows["void"], config)
     findings += _outliers(data, ~strips & ~data.rows["void"] & (data.rows["area"] > few), config)
-    return sorted(findings, key=lambda one: one.sample), notes
+    masks = int((data.heights > 0).sum())
+    return sorted(without_usual(findings, masks, config.outlier, notes), key=lambda one: one.sample), notes
 
 
 def _strips(data: Dataset) -> np.ndarray:
@@ -245,4 +247,5 @@ def _finding(data: Dataset, place: int, kind: str, reason: str, strength: float)
         box=(left, top, width, height),
         centre=(float(row["centre"][0]), float(row["centre"][1])),
         strength=float(strength),
+        beside=data.name(row["host"]) if row["host"] >= IGNORED else "",
     )

@@ -39,6 +39,7 @@ class Finding:
         box: left, top, width and height in pixels of the mask; None for all of the image
         centre: mean column and row of its pixels; None where it has no place
         strength: the larger, the earlier among those of its kind
+        beside: name of the class that most of a component's outline is with; "" where there is none
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Finding:
     box: tuple[int, int, int, int] | None = None
     centre: tuple[float, float] | None = None
     strength: float = 0.0
+    beside: str = ""
 
     @property
     def order(self) -> tuple[int, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..base.config import Config
 from ..base.errors import LabelQualityError
 from ..base.foreign_files import check_path
-from ..base.parameters import parameter, require
+from ..base.parameters import DIR, parameter, require
 from ..runs.request import Request
 
 #: What becomes of suspects that nobody has reviewed
@@ -25,7 +25,7 @@ class CleanRequest(Config):
     """What the export of a clean dataset is asked."""
 
     key: str = parameter(Request.key, "Run", "The run whose suspects were reviewed")
-    export_dir: str = parameter("", "Folder", "A new or an empty folder, to export to", unit="DIR")
+    export_dir: str = parameter("", "Folder", "A new or an empty folder, to export to", unit=DIR)
     dataset_type: str = parameter(
         MASK_FOLDERS,
         "Format",

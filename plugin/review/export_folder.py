@@ -18,6 +18,7 @@ import fiftyone as fo
 from ..base.errors import LabelQualityError
 from ..store.containers import make_folder, write_bytes
 from ..store.locks import LOCK_NAME, locked
+from ..store.new_file import check_folder
 
 _UNFINISHED = ".unfinished"
 _CONTENT = "content"
@@ -35,14 +36,7 @@ def check_export_dir(export_dir: str | os.PathLike[str]) -> Path:
     Raises:
         LabelQualityError: it is a file, there are other files in it, or it cannot be written to
     """
-    root = Path(os.path.abspath(os.path.expanduser(export_dir)))
-    if root.exists() and not root.is_dir():
-        raise LabelQualityError(f"Expected parameter `export_dir` to be a folder, but {root} is a file.")
-    there = next(one for one in (root, *root.parents) if one.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise LabelQualityError(
-            f"Expected parameter `export_dir` to be a folder that can be written to, but got {root}."
-        )
+    root = check_folder(export_dir, "export_dir")
     if root.exists():
         _check_others(root)
     return root

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dataset.record_parts import Distribution, Overview, WorstImage
+from ..dataset.record_parts import MISSING, Distribution, Overview, WorstImage
 
 if TYPE_CHECKING:
     from ..dataset.run_record import RunRecord
@@ -173,7 +173,9 @@ def estimates(record: RunRecord) -> Estimates:
     found = record.scores
     flagged = (found.flagged_pixels or 0) / found.pooled_pixels if found.pooled_pixels else None
     if not record.classes:
-        return Estimates(record.scored, flagged_share=flagged)
+        known = record.suspects is not None and record.suspects.status != MISSING
+        suspect_images = record.suspects.images if known and record.suspects is not None else None
+        return Estimates(record.scored, suspect_images, flagged_share=flagged)
     pixels = sum(one.pixels_before for one in record.classes)
     suspected = sum(one.suspected_pixels for one in record.classes)
     return Estimates(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..base.config import Config
 from ..base.foreign_files import check_path
-from ..base.parameters import parameter, repeated, require
+from ..base.parameters import DIR, parameter, repeated, require
 from ..base.progress import Progress
 from ..models.config import ModelSource
 from ..predictions.config import FilesSource
@@ -75,7 +75,7 @@ class Request(Config):
         "Folder for heatmaps and predictions",
         "Where the run's files go",
         empty="the default, beside FiftyOne's datasets",
-        unit="DIR",
+        unit=DIR,
     )
 
     def validate(self) -> None:

@@ -89,6 +89,12 @@ def stages_of(view: Any) -> list[dict[str, Any]]:
     return stages
 
 
+def pipeline_of(view: Any) -> list[dict[str, Any]]:
+    """The stages of MongoDB that leave what a view shows: what is public counts one thing at a time."""
+    stages: list[dict[str, Any]] = view._pipeline()
+    return stages
+
+
 def is_generated(collection: Any) -> bool:
     """Whether its samples are patches, frames or clips, made of a dataset's."""
     return bool(collection._is_generated)

@@ -1,15 +1,40 @@
-"""A file that is taken out of the dataset: where it can be written, and written as a whole or not at all."""
+"""Files and folders that a user names: whether they can be written, and files as a whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import LabelQualityError
+from ..base.foreign_files import check_path
 from .containers import remove_half_written, write_bytes
+
+
+def check_folder(path: str | os.PathLike[str], name: str) -> Path:
+    """The absolute path of a folder that is there or can be made, if files can be written to it.
+
+    Args:
+        path: what was asked for; a leading ``~`` is the home folder
+        name: of the parameter, as errors have it
+
+    Raises:
+        LabelQualityError: no path, a file, or a folder that cannot be written to
+    """
+    check_path(path, name)
+    folder = Path(os.path.abspath(os.path.expanduser(path)))
+    there, reason = _writable(folder)
+    if not there.is_dir():
+        raise LabelQualityError(f"Expected parameter `{name}` to be a folder, but {there} is a file.")
+    if reason:
+        raise LabelQualityError(
+            f"Expected parameter `{name}` to be a folder that can be written to, but got {folder}: nothing can be "
+            f"written to {there} ({reason})."
+        )
+    return folder
 
 
 def check_new_file(path: Any, endings: Sequence[str], overwrite: bool = False) -> Path:
@@ -33,8 +58,7 @@ def check_new_file(path: Any, endings: Sequence[str], overwrite: bool = False) -
         raise LabelQualityError(
             f"There is a file {target} already. Give another `path`, or replace it with overwrite=True."
         )
-    folder = next(parent for parent in target.parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+    if _writable(target.parent)[1]:
         raise LabelQualityError(
             f"Expected parameter `path` to be in a folder that can be written to, but got {target}."
         )
@@ -60,3 +84,16 @@ def write_new_file(target: Path, text: str, what: str) -> None:
     # Of a folder that cannot be listed it stays
     with contextlib.suppress(OSError):
         remove_half_written(target.parent, {target.name})
+
+
+def _writable(folder: Path) -> tuple[Path, str]:
+    """The folder, or else the nearest above it that is there, and why no file can be written to it; "" if one can.
+
+    A file without a name is written: to root, permissions say nothing, and some file systems refuse what they allow.
+    """
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        return there, error.strerror or str(error)
+    return there, ""

@@ -86,6 +86,26 @@ def test_from_an_empty_panel_to_the_images_the_regions_and_a_sample(
     page.locator("[data-cy=modal]").wait_for(state="detached")
 
 
+def test_a_run_is_not_done_while_it_runs(
+    open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], predicted: Any
+) -> None:
+    page = open_app(predicted)
+    call = "([uri, params]) => window.__foo__.executeOperator(uri, params)"
+    page.evaluate(call, ["set_progress", {"label": "Finding suspects: 2 of 8", "progress": 0.25}])
+    dialog = page.locator("[data-cy=operators-prompt-view-modal]")
+    done = dialog.get_by_role("button", name="Done")
+    done.wait_for()
+    page.evaluate(call, ["@label-quality/segmentation/mark_progress", {}])
+    done.wait_for(state="hidden")
+    screenshot(page, "panel-running")
+    note = "getComputedStyle(document.querySelector('[role=dialog] .MuiDialogActions-root'), '::after').content"
+    assert "Still running." in page.evaluate(note)
+    output = {"type": {"name": "Object", "properties": {}}}
+    page.evaluate(call, ["show_output", {"outputs": output, "results": {}}])
+    done.click()
+    dialog.wait_for(state="detached")
+
+
 def test_one_run_is_drawn_at_a_time_and_the_sidebar_is_whole_after_patches(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], predicted: Any
 ) -> None:
@@ -133,3 +153,74 @@ def test_one_run_is_drawn_at_a_time_and_the_sidebar_is_whole_after_patches(
     wait_until(lambda: fields("two") == before)
     wait_until(lambda: drawn() == ["one_quality", "one_suspects", "one_heatmap"])
     screenshot(page, "panel-sidebar-after-patches")
+
+
+#: What of a panel sticks out of what it is in, and which words have too little contrast with what is behind them:
+#: colours of elements may be transparent, so that all of those around count
+_LOOK = """panel => {
+  const found = [];
+  const area = panel.getBoundingClientRect();
+  for (const one of panel.querySelectorAll("*")) {
+    const box = one.getBoundingClientRect();
+    const free = one.closest("svg") || getComputedStyle(one).position === "absolute";
+    if (!free && box.width && box.right > area.right + 1) found.push(`sticks out: ${one.tagName} ${one.innerText}`);
+    const cut = one.tagName === "TABLE" && box.width > one.parentElement.clientWidth + 1;
+    if (cut) found.push(`cut: ${one.innerText}`);
+  }
+  const parsed = text => { const n = text.match(/[\\d.]+/g).map(Number); return n.length > 3 ? n : [...n, 1]; };
+  const over = (top, below) => [0, 1, 2].map(i => top[3] * top[i] + (1 - top[3]) * below[i]);
+  const behind = one => {
+    const around = [];
+    for (let at = one; at; at = at.parentElement) around.unshift(parsed(getComputedStyle(at).backgroundColor));
+    return around.reduce((below, top) => over(top, below), [255, 255, 255]);
+  };
+  const light = color => color.map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const walker = document.createTreeWalker(panel, NodeFilter.SHOW_TEXT);
+  let words = 0;
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const one = node.parentElement;
+    // Numbers of cells lie on these, and not on what is around the plot; buttons to press first are the App's own
+    const skipped = one.closest("style, .annotation, .MuiButton-contained");
+    if (!node.data.trim() || !one.getBoundingClientRect().width || skipped) continue;
+    words += 1;
+    const style = getComputedStyle(one);
+    const ground = behind(one.closest("svg") ? one.closest("svg").parentElement : one);
+    const [a, b] = [light(over(parsed(one.closest("svg") ? style.fill : style.color), ground)), light(ground)];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) found.push(`contrast ${contrast.toFixed(1)}: ${node.data}`);
+  }
+  return { found, words };
+}"""
+
+
+def test_nothing_is_cut_in_either_theme_at_usual_widths(
+    open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], predicted: Any
+) -> None:
+    from label_quality import audit_labels
+
+    audit_labels(predicted, "ground_truth", source="files", field="probabilities")
+    predicted.set_values("annotator", ["a person with a rather long name"] * 4 + [None] * 4)
+    predicted.reload()
+    page = open_app(predicted)
+    page.locator("[data-cy=new-panel-btn]").first.click()
+    page.locator("[data-cy=new-panel-option-label_quality_panel]").click()
+    panel = page.locator("[data-cy=panel-content-label_quality_panel]")
+    for plots, section in ((2, "Which classes are confused"), (3, "Which classes are affected")):
+        panel.get_by_role("button", name=section).click()
+        panel.locator(".js-plotly-plot .main-svg").nth(2 * plots).wait_for()
+    panel.locator("[role=combobox]").last.click()
+    page.get_by_role("option", name="annotator").click()
+    panel.get_by_text("a person with a rather long name").wait_for()
+    for theme in ("light", "dark"):
+        switch = page.get_by_title(f"{theme.capitalize()} mode")
+        if switch.count():
+            switch.click()
+        for width in (1280, 1920):
+            # As high as all of it, so that the picture has it all
+            page.set_viewport_size({"width": width, "height": 3200 if width < 1900 else 2400})
+            page.wait_for_timeout(1000)
+            screenshot(page, f"panel-{theme}-{width}")
+            look = panel.evaluate(_LOOK)
+            assert look["found"] == [], (theme, width)
+            assert look["words"] > 100

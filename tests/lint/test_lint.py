@@ -103,7 +103,9 @@ def test_small_objects_are_not_strays_where_objects_are_small(tmp_path: Path) ->
             at(mask, int(x), int(y), int(rng.integers(1, 3)), int(rng.integers(1, 3)), 3)
     samples = written(tmp_path, masks)
     assert linted(samples).findings == []
-    assert sum(linted(samples, rare_share=1.0).counts.values()) > 200
+    # Without that rule they would be, if not all masks had them
+    usual = "Usual here: 100 % of the masks have findings of the kind 'hole'. Not reported are the 2"
+    assert any(note.startswith(usual) for note in linted(samples, rare_share=1.0).notes)
 
 
 def test_unlabelled_pixels_that_are_everywhere_are_told_once(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ def test_the_form_marks_what_cannot_be(dataset: Any, make_dataset: Any, tmp_path
     folder = Path(dataset.first().filepath).parent
     text = f"There are other files in {folder}. Give another “Folder”, such as an empty one."
     assert errors(CALLS.form(dataset, export_dir=str(folder))) == {"export_dir": text}
+    text = "Expected “Folder” to be a folder that can be written to, but got /proc/x: nothing can be written to /proc ("
+    assert errors(CALLS.form(dataset, export_dir="/proc/x"))["export_dir"].startswith(text)
     assert "one of keep, ignore, drop" in errors(CALLS.form(dataset, unreviewed="some"))["unreviewed"]
 
 

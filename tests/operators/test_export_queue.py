@@ -271,6 +271,11 @@ def test_the_form_marks_what_is_wrong(dataset: Any, tmp_path: Path) -> None:
     assert "to end in .csv or .json" in errors(form(dataset, path="queue.xml"))["path"]
     found = errors(form(dataset, path=str(tmp_path / "new.csv"), choose="tagged", tag="none"))
     assert found == {"choose": "There are none: the images tagged 'none'."}
+    assert "folder that can be written to, but got /proc/x.csv." in errors(form(dataset, path="/proc/x.csv"))["path"]
+    text = "Expected “Tag” to be a name that does not begin with '$', but got '$x'."
+    assert errors(form(dataset, path=str(tmp_path / "new.csv"), choose="tagged", tag="$x")) == {"tag": text}
+    # Left of another choice, where nothing shows it
+    assert errors(form(dataset, path=str(tmp_path / "new.csv"), choose="worst", tag="$x")) == {}
 
 
 def test_a_python_call_writes_the_queue(dataset: Any, tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ def test_a_choice_can_be_narrowed_to_the_view(dataset: Any) -> None:
         ({"choose": "group", "group": "x"}, "group", "Expected “Issue” to be one of 'car given as road'"),
         ({"choose": "best"}, "choose", "Expected “Images” to be one of view, worst, threshold, error_type"),
         ({"tag": " "}, "tag", "Expected “Tag” to be a name of up to 100 characters"),
+        ({"tag": "$x"}, "tag", "Expected “Tag” to be a name that does not begin with '$', but got '$x'."),
     ],
 )
 def test_invalid_input_is_marked_as_it_is_typed(dataset: Any, params: dict[str, Any], name: str, text: str) -> None:

@@ -140,7 +140,7 @@ def test_without_masks_it_asks_for_them(call: Call, dataset: Any) -> None:
 
 
 def test_it_opens_on_the_latest_run_with_everything_of_its_record(call: Call, audited: Any) -> None:
-    context = call("on_load")
+    context = call("on_load", {"folded": []})
     assert context.panel.get_state("page.top.run") == "lq"
     text = shown(context)
     for words in (
@@ -151,11 +151,25 @@ def test_it_opens_on_the_latest_run_with_everything_of_its_record(call: Call, au
         *("Quality (softmin)", "Correctly classified pixels"),
         *("Drop: an object left out", "2 images: click to see them", "A note on suspects."),
         *("Drop: car given as unlabelled", "002.png", "0.200"),
-        *("car given as road", "Systematic", "Systematic: the same mistake."),
+        *("car given as road", "Systematic", "Systematic: the same mistake in many images."),
         *("+32 %", "car: 50 pixels now, 66 corrected"),
     ):
         assert words in text, words
     assert "Class-pair evidence" not in text
+
+
+def test_sections_fold_and_stay_so(call: Call, audited: Any) -> None:
+    first = call("on_load")
+    # The title stays, what it is of is not even made
+    assert "Which classes are affected" in shown(first) and "car: 50 pixels now" not in shown(first)
+    assert "Systematic: the same mistake in many images." in shown(first)
+    opened = call("fold", first.panel.state._data, section="classes")
+    assert "car: 50 pixels now" in shown(opened)
+    folded = call("fold", opened.panel.state._data, section="groups")
+    again = call("choose_score", folded.panel.state._data, value="softmin")
+    for context in (folded, again):
+        assert "car: 50 pixels now" in shown(context) and "Issues" in shown(context)
+        assert "Systematic: the same mistake in many images." not in shown(context)
 
 
 @pytest.mark.parametrize(
@@ -322,10 +336,96 @@ def test_it_is_drawn_again_only_where_it_looks_different(call: Call, audited: An
     clicked = call("show_worst_first", known)
     assert requests(clicked, "set_view")
     assert "Run “next”" in shown(clicked)
-    # FiftyOne would have it follow the grid with up to four requests a change
-    import fiftyone.operators as foo
 
-    assert not hasattr(foo.get_operator(URI), "on_change_view")
+
+def stages(view: Any) -> list[dict[str, Any]]:
+    """A view as the App sends it."""
+    return view._serialize()
+
+
+def test_only_what_is_on_show(fiftyone: Any, call: Call, audited: Any) -> None:
+    on = {**state(), "folded": []}
+    on["page"]["controls"] = {"following": False}
+    some = stages(audited.match({"lq_quality": {"$lt": 0.35}}))
+    switched = call("follow_view", on, view=some, value=True)
+    known, text = switched.panel.state._data, shown(switched)
+    # Of the images with 0.3 and 0.2, the first has two suspects, and no probability of them is known
+    for words in ("1 image: click to see them", "50 % have a suspect to look at", "1 image from 0.30 to 0.32"):
+        assert words in text, words
+    assert "Correctly classified pixels" in text
+    assert "2 images from" not in text and "1 image from 0.40" not in text and "car: 50 pixels now" not in text
+    assert known["shown"]["worst"] == [audited.values("id")[place] for place in (2, 1)]
+    # Clicks stay in the view
+    assert view_of(fiftyone, audited, call("open_type", known, view=some, idx=0)).values("lq_quality") == [0.3]
+    assert len(view_of(fiftyone, audited, call("open_group", known, view=some, row=0))) == 1
+    scores = view_of(fiftyone, audited, call("open_scores", known, view=some, idx=20))
+    assert scores.values("lq_quality") == []
+    opened = call("open_worst", known, view=some, row=1)
+    assert requests(opened, "open_sample") == [{"id": audited.values("id")[1], "group_id": None}]
+    # It follows the view, patches among them, and does not where it is off
+    patches = stages(audited.match({"lq_quality": 0.4}).to_patches("lq_suspects"))
+    assert "1 image from 0.40" in shown(call("on_change_view", known, view=patches))
+    nothing = shown(call("on_change_view", known, view=stages(audited.match({"lq_quality": 7}))))
+    assert '"title": "0"' in nothing
+    assert not requests(call("on_change_view", state(), view=some), "show_panel_output")
+
+
+def test_all_on_show_is_the_whole_run(audited: Any) -> None:
+    from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.runs.on_show import on_show
+
+    record = load_record(audited, "lq")
+    for view in (audited, audited.view(), audited.sort_by("lq_ccp")):
+        found = on_show(view, record, "ccp")
+        assert found.overview.scores == {name: record.overview.scores[name] for name in ("softmin", "ccp")}
+        assert found.overview.worst == record.overview.worst
+        types = {name: number for name, number in found.overview.images_by_type.items() if name != "none"}
+        assert types == {"drop": 2}
+        assert (found.scored, found.suspects.images, found.suspects.regions) == (4, 2, 4)
+        assert [(one.title, one.images, one.regions) for one in found.issues] == [
+            (one.title, one.images, one.regions) for one in record.issues
+        ]
+
+
+def test_a_heatmap_from_a_value_on(fiftyone: Any, call: Call, audited: Any) -> None:
+    import fiftyone as fo
+    from label_quality.plugin.dataset.heatmap_scale import threshold
+
+    audited.add_sample_field("lq_heatmap", fo.EmbeddedDocumentField, embedded_doc_type=fo.Heatmap)
+    mine = {"path": "mine", "name": "hsv", "list": None}
+    audited.app_config.color_scheme = fo.ColorScheme(color_by="value", colorscales=[mine])
+    audited.save()
+    assert "Heatmap from" in shown(call("on_load"))
+    moved = call("choose_threshold", call("on_load").panel.state._data, value=0.5)
+    assert not requests(moved, "notify") and not requests(moved, "show_panel_output")
+    (scale,) = requests(moved, f"{PLUGIN}/set_heatmap_scale")
+    assert scale["path"] == "lq_heatmap" and len(scale["rgb"]) == 256
+    assert scale["rgb"][127] == [0, 0, 0] and scale["rgb"][128] != [0, 0, 0] and scale["rgb"][255] == [253, 231, 37]
+    audited.reload()
+    assert audited.app_config.color_scheme.colorscales == [
+        mine,
+        {"path": "lq_heatmap", "name": None, "list": scale["list"]},
+    ]
+    values = [one["value"] for one in scale["list"]]
+    assert values[:3] == [0.0, 0.5 - 1 / 256, 0.5] and values[-1] == 1.0 and values == sorted(values)
+    # Another page, and another day, finds the slider where it was
+    assert call("on_load").panel.get_state("page.controls.least_row.least") == 0.5
+    assert requests(call("choose_threshold", state(), value=0), f"{PLUGIN}/set_heatmap_scale") == [
+        {"path": "lq_heatmap", "list": None, "rgb": None}
+    ]
+    audited.reload()
+    assert audited.app_config.color_scheme.colorscales == [mine]
+    # A scale of the user's own stays
+    own = {"path": "lq_heatmap", "name": "hot", "list": None}
+    audited.app_config.color_scheme = fo.ColorScheme(color_by="field", colorscales=[own])
+    audited.save()
+    (told,) = requests(call("choose_threshold", state(), value=0.5), "notify")
+    assert told["message"].startswith("The colour scale of 'lq_heatmap' is one that you have set.")
+    audited.app_config.color_scheme = fo.ColorScheme(color_by="field")
+    audited.save()
+    (told,) = requests(call("choose_threshold", state(), value=0.5), "notify")
+    assert told["message"].startswith("This dataset's labels are coloured by field")
+    assert threshold(audited, "lq") == 0.5
 
 
 def test_what_goes_wrong_is_told_in_a_sentence(call: Call, audited: Any) -> None:

@@ -1,0 +1,82 @@
+"""Kinds of findings that most masks have: what of them stays, and what is said of the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from label_quality.plugin.lint.findings import GAP, HOLE, OUTLIER, STRAY, Finding
+from label_quality.plugin.lint.usual_findings import without_usual
+
+from .masks import clean_masks, linted, written
+
+#: More than half of them have a stray of sky in tree
+MASKS, USUAL = 40, 24
+
+
+def found(sample: int, given: str = "sky", beside: str = "tree", kind: str = STRAY, strength: float = 0.0) -> Finding:
+    return Finding(kind, sample, "A reason.", given, strength=strength, beside=beside)
+
+
+def test_what_most_masks_have_is_one_sentence() -> None:
+    usual = [found(sample) for sample in range(USUAL)]
+    # Four masks of 40 are a tenth
+    rare = [*(found(sample, "car") for sample in range(4)), found(5, "sky", "road")]
+    others = [found(3, kind=HOLE), found(4, kind=OUTLIER)]
+    notes: list[str] = []
+    left = without_usual([*usual, *rare, *others], MASKS, 5.0, notes)
+    assert sorted(left, key=str) == sorted([*rare, *others], key=str)
+    assert notes == [
+        "Usual here: 60 % of the masks have findings of the kind 'stray'. Not reported are the 24 of sorts that more "
+        "than 10 % of the masks have: 'sky' in 'tree'."
+    ]
+
+
+def test_strips_that_are_longer_than_usual_stay() -> None:
+    gaps = [found(sample, kind=GAP, strength=10.0 + sample) for sample in range(USUAL)]
+    notes: list[str] = []
+    # A tenth of the masks have one that is at least as long as the fourth longest
+    assert without_usual(gaps, MASKS, 5.0, notes) == gaps[-4:]
+    assert "'gap'. Not reported are the 20 of" in notes[0]
+
+
+def test_what_half_of_the_masks_have_stays() -> None:
+    notes: list[str] = []
+    half = [found(sample) for sample in range(MASKS // 2)]
+    assert without_usual(half, MASKS, 5.0, notes) == half and notes == []
+
+
+def test_of_few_masks_nothing_is_usual() -> None:
+    notes: list[str] = []
+    some = [found(sample) for sample in range(19)]
+    assert without_usual(some, 19, 5.0, notes) == some and notes == []
+    assert without_usual([*some, found(19)], 20, 5.0, notes) == [] and len(notes) == 1
+
+
+def test_a_mask_with_more_than_is_usual_has_its_strongest_beyond_that() -> None:
+    usual = [found(sample) for sample in range(USUAL)]
+    many = [found(30, strength=float(place)) for place in range(20)]
+    counts = [*[1] * USUAL, 20, *[0] * (MASKS - USUAL - 1)]
+    mean = sum(counts) / MASKS
+    deviation = (sum((one - mean) ** 2 for one in counts) / MASKS) ** 0.5
+    notes: list[str] = []
+    left = without_usual([*usual, *many], MASKS, 5.0, notes)
+    beyond = 20 - int(mean + 5.0 * deviation)
+    assert beyond == 4
+    assert [(one.sample, one.strength) for one in left] == [(30, 16.0), (30, 17.0), (30, 18.0), (30, 19.0)]
+    assert "the 40 of sorts" in notes[0]
+
+
+def test_masks_full_of_specks_of_one_class_leave_those_of_another(tmp_path: Path) -> None:
+    masks = clean_masks(30)
+    for index, mask in enumerate(masks):
+        # A speck of sky in the road, and in one mask one of a car as well
+        mask[112:114, 20:22] = 1
+        if index == 7:
+            mask[4:6, 60:62] = 4
+    result = linted(written(tmp_path, masks), few_pixels=9)
+    assert [(one.sample, one.given, one.box) for one in result.findings] == [(7, "car", (60, 4, 2, 2))]
+    (note,) = (one for one in result.notes if one.startswith("Usual here"))
+    assert note.startswith(
+        "Usual here: 100 % of the masks have findings of the kind 'hole'. Not reported are the 30 of"
+    )
+    assert note.endswith("'sky' in 'road'.")
