@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -17,7 +15,7 @@ import numpy as np
 import pytest
 
 from .. import suspect_run
-from ..conftest import COLORS, TARGETS, write_png
+from ..conftest import COLORS, TARGETS, Interrupt, write_png
 from ..snapshots import Snapshot
 
 VALUES = {name: value for value, name in TARGETS.items()}
@@ -440,24 +438,15 @@ def test_deleting_the_run_deletes_what_was_loaded_and_nothing_of_the_source(
 
 
 @pytest.fixture
-def killed(fiftyone: Any) -> Any:
+def killed(interrupt: Interrupt) -> Any:
     """``killed(dataset, kill_at, **parameters)``: loads in a process that is killed instead of a write; says if so."""
-    command = [sys.executable, str(Path(__file__).parents[1] / "interrupted_runs.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None and process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
 
-        def call(dataset: Any, kill_at: int | None, **parameters: Any) -> Any:
-            request = {"dataset": dataset.name, "function": "load_corrections", "parameters": parameters}
-            process.stdin.write(json.dumps({**request, "kill_at": kill_at}) + "\n")
-            process.stdin.flush()
-            answer = json.loads(process.stdout.readline())
-            assert answer["error"] is None
-            dataset.reload()
-            return answer["signal"] == signal.SIGKILL
+    def call(dataset: Any, kill_at: int | None, **parameters: Any) -> bool:
+        answer = interrupt(dataset, "load_corrections", kill_at=kill_at, **parameters)
+        assert answer["error"] is None
+        return bool(answer["signal"] == signal.SIGKILL)
 
-        yield call
-        process.stdin.close()
+    return call
 
 
 def test_a_load_that_was_killed_at_any_write_is_finished_by_the_next(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ..conftest import Interrupt
 from ..predicted_files import predict
 from ..snapshots import Snapshot
 
@@ -74,35 +73,6 @@ def model(tmp_path: Path) -> dict[str, Any]:
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 1))
     torch.jit.script(network).save(str(tmp_path / "model.ts"))
     return {"source": "model", "model": str(tmp_path / "model.ts"), "trust": True, "batch_size": 4}
-
-
-Interrupt = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def interrupt(fiftyone: Any) -> Iterator[Interrupt]:
-    """``interrupt(dataset, kill_at=None, largest_file=None, function="audit_labels", **parameters)``, in a process.
-
-    With ``keys``, for each of them at once, in as many processes, with a list of answers.
-    """
-    command = [sys.executable, str(TESTS / "interrupted_runs.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None and process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-
-        def ask(
-            dataset: Any, function: str = "audit_labels", kill_at: Any = None, largest_file: Any = None, **rest: Any
-        ):
-            several = {"keys": rest.pop("keys")} if "keys" in rest else {}
-            request = {"dataset": dataset.name, "function": function, "parameters": rest, **several}
-            process.stdin.write(json.dumps({**request, "kill_at": kill_at, "largest_file": largest_file}) + "\n")
-            process.stdin.flush()
-            answer = json.loads(process.stdout.readline())
-            dataset.reload()
-            return answer
-
-        yield ask
-        process.stdin.close()
 
 
 def outcome(dataset: Any, key: str) -> dict[str, Any]:
