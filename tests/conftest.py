@@ -183,11 +183,15 @@ def _suspect_runs(fiftyone: Any, tmp_path_factory: pytest.TempPathFactory) -> It
         yield snapshot
 
 
-@pytest.fixture(scope="module")
-def interrupt(fiftyone: Any) -> Iterator[Callable[..., Any]]:
-    """``interrupt(dataset, kill_at=None, largest_file=None, function="audit_labels", **parameters)``, in a process.
+Interrupt = Callable[..., Any]
 
-    With ``keys``, for each of them at once, in as many processes, with a list of answers; see `interrupted_runs`.
+
+@pytest.fixture(scope="session")
+def interrupt(fiftyone: Any) -> Iterator[Interrupt]:
+    """``interrupt(dataset, function="audit_labels", kill_at=None, largest_file=None, **parameters)``, in a process.
+
+    What ``interrupted_runs.py`` answers. With ``keys``, for each of them at once, in as many processes, with a list of
+    answers. The process that forks them is one for all tests, as it takes longer to start than they do.
     """
     command = [sys.executable, str(REPOSITORY / "tests" / "interrupted_runs.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -262,16 +266,21 @@ def _targets(targets: dict[int, str], rgb: bool) -> dict[Any, str]:
 
 
 #: Groups that take longest. They come first: at the end, one process would be at them long after the others
-LONGEST = ("app", "tests/runs/test_resume.py", "tests/test_audit.py")
+LONGEST = ("app", "interrupted", "tests/test_audit.py")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps a file's tests in one process, and all that drive a browser: two browsers at once starve each other."""
+    """Keeps a file's tests in one process, those that share one of their own too, and all that drive a browser.
+
+    Two browsers at once starve each other.
+    """
+    interrupted = {item.path for item in items if "interrupt" in getattr(item, "fixturenames", ())}
     places: dict[pytest.Item, int] = {}
     for item in items:
-        folder = item.path.parent
-        name = "app" if folder.name == "app" else str(item.path.relative_to(REPOSITORY))
+        path = item.path
+        name = "interrupted" if path in interrupted else str(path.relative_to(REPOSITORY))
+        name = "app" if path.parent.name == "app" else name
         item.add_marker(pytest.mark.xdist_group(name))
         places[item] = LONGEST.index(name) if name in LONGEST else len(LONGEST)
     items.sort(key=places.__getitem__)

@@ -1,4 +1,4 @@
-"""A process that forks calls which are killed, or run out of disk, on the way: ``test_resume.py`` starts it for audits.
+"""A process that forks calls which are killed, or run out of disk, on the way: the fixture `interrupt` starts it.
 
 It reads one JSON request a line, and answers each with a line of JSON::
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -17,6 +14,7 @@ import numpy as np
 import pytest
 from label_quality.plugin.base.errors import LabelQualityError
 
+from .conftest import Interrupt
 from .lint.masks import NAMES, clean_masks, written
 from .predicted_files import predict
 
@@ -226,35 +224,24 @@ def test_masks_that_ignore_everything_are_empty(dataset: Any, lint: Any) -> None
     assert found.counts == {"empty": 23, "rare_class": 1}
 
 
-def test_a_lint_that_was_killed_at_any_write_is_finished_by_the_next(dataset: Any, lint: Any, fiftyone: Any) -> None:
-    command = [sys.executable, str(Path(__file__).parent / "interrupted_runs.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None and process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-
-        def killed(kill_at: int, **parameters: Any) -> bool:
-            request = {"dataset": dataset.name, "function": "lint_masks", "parameters": parameters, "kill_at": kill_at}
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
-            answer = json.loads(process.stdout.readline())
+def test_a_lint_that_was_killed_at_any_write_is_finished_by_the_next(
+    dataset: Any, lint: Any, interrupt: Interrupt
+) -> None:
+    for parameters in ({}, {"clear": True}):
+        for number in count(1, 2):
+            answer = interrupt(dataset, "lint_masks", kill_at=number, **parameters)
             assert answer["error"] is None
-            dataset.reload()
-            return bool(answer["signal"] == signal.SIGKILL)
-
-        for parameters in ({}, {"clear": True}):
-            for number in count(1, 2):
-                if not killed(number, **parameters):
-                    break
-                if parameters:
-                    lint(dataset, "ground_truth", clear=True)
-                    dataset.reload()
-                    assert not [name for name in dataset.get_field_schema() if name.startswith("lq")], number
-                    assert dataset.list_saved_views() == [], number
-                lint(dataset, "ground_truth")
-                assert kinds_of(dataset) == FOUND, number
-                assert dataset.list_saved_views() == ["lq: lint"], number
-            assert number > 3
-        process.stdin.close()
+            if answer["signal"] != signal.SIGKILL:
+                break
+            if parameters:
+                lint(dataset, "ground_truth", clear=True)
+                dataset.reload()
+                assert not [name for name in dataset.get_field_schema() if name.startswith("lq")], number
+                assert dataset.list_saved_views() == [], number
+            lint(dataset, "ground_truth")
+            assert kinds_of(dataset) == FOUND, number
+            assert dataset.list_saved_views() == ["lq: lint"], number
+        assert number > 3
 
 
 def test_the_field_of_masks_may_have_colours(dataset: Any, lint: Any) -> None:

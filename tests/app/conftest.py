@@ -21,6 +21,12 @@ _ARGUMENTS = (
 )
 #: Seconds to wait for anything at all: a slow machine is no failure
 _PATIENCE = 120
+#: A page's animations draw it anew sixty times a second, which without a GPU takes more than all else that it does
+_STILL = """
+document.addEventListener('DOMContentLoaded', () => {
+    document.head.append(Object.assign(document.createElement('style'), {textContent: '* { animation: none !important }'}))
+})
+"""
 _FAILED = pytest.StashKey[bool]()
 #: Times that a page is opened within that patience
 _ATTEMPTS = 4
@@ -85,6 +91,7 @@ def open_app(request: pytest.FixtureRequest, browser: Any, app_session: Any) -> 
         context = browser.new_context(viewport={"width": 1400, "height": 900})
         contexts.append(context)
         context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
+        context.add_init_script(_STILL)
         page = context.new_page()
         pages.append(page)
         page.set_default_timeout(_PATIENCE * 1000)

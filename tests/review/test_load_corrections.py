@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from .. import suspect_run
-from ..conftest import COLORS, TARGETS, write_png
+from ..conftest import COLORS, TARGETS, Interrupt, write_png
 from ..snapshots import Snapshot
 
 VALUES = {name: value for value, name in TARGETS.items()}
@@ -438,13 +438,13 @@ def test_deleting_the_run_deletes_what_was_loaded_and_nothing_of_the_source(
 
 
 @pytest.fixture
-def killed(interrupt: Any) -> Any:
+def killed(interrupt: Interrupt) -> Any:
     """``killed(dataset, kill_at, **parameters)``: loads in a process that is killed instead of a write; says if so."""
 
-    def call(dataset: Any, kill_at: int | None, **parameters: Any) -> Any:
-        answer = interrupt(dataset, "load_corrections", kill_at, **parameters)
+    def call(dataset: Any, kill_at: int | None, **parameters: Any) -> bool:
+        answer = interrupt(dataset, "load_corrections", kill_at=kill_at, **parameters)
         assert answer["error"] is None
-        return answer["signal"] == signal.SIGKILL
+        return bool(answer["signal"] == signal.SIGKILL)
 
     return call
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ..conftest import Interrupt
 from ..predicted_files import predict
 from ..snapshots import Snapshot
 
@@ -73,9 +73,6 @@ def model(tmp_path: Path) -> dict[str, Any]:
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 1))
     torch.jit.script(network).save(str(tmp_path / "model.ts"))
     return {"source": "model", "model": str(tmp_path / "model.ts"), "trust": True, "batch_size": 4}
-
-
-Interrupt = Callable[..., dict[str, Any]]
 
 
 def outcome(dataset: Any, key: str) -> dict[str, Any]:
