@@ -92,10 +92,10 @@ def add_set_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=51, help="of all that is random (default 51)")
     parser.add_argument("--work", type=Path, help="folder to keep everything in; by default a temporary one")
     parser.add_argument(
-        "--least-steps",
+        "--steps",
         type=int,
         metavar="N",
-        help="train epochs of at least so many steps; needs a --work of its own (by default as the preset fast does)",
+        help="train for at least so many steps; needs a --work of its own (by default as many as the preset fast has)",
     )
 
 
@@ -276,11 +276,11 @@ def print_precisions(first: str, found: Mapping[str, Mapping[str, float | None]]
 
 def measured_sets(options: argparse.Namespace) -> dict[str, Suspects]:
     """Name to the suspects of each set, made and measured where that is not done."""
-    if options.least_steps is not None:
+    if options.steps is not None:
         # Only now: it imports PyTorch
         from label_quality.plugin.training.frozen_features import FrozenFeatures
 
-        FrozenFeatures.least_steps = options.least_steps
+        FrozenFeatures.enough_steps = options.steps
     start_database = cache(partial(database.start, options.work))
     work = start_database() if options.work is None else options.work.absolute()
     progress = TerminalProgress()

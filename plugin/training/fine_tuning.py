@@ -44,6 +44,11 @@ class FineTuning:
     #: See `frozen_features.FrozenFeatures`: a whole network can learn labels by heart in a few epochs
     unwatched_epochs = 0
 
+    @classmethod
+    def steps_at_least(cls, epochs: int) -> int:
+        """Steps an epoch has at least, however many epochs there are."""
+        return cls.least_steps
+
     def __init__(self, config: CrossValidation, classes: int, cache: SampleCache, device: torch.device) -> None:
         self.config, self.classes, self.cache, self.device = config, classes, cache, device
 

@@ -158,7 +158,7 @@ class FoldWork:
             self.config.epochs,
             self.config.batch_size,
             self.config.learning_rate,
-            self.preset.least_steps,
+            self.preset.steps_at_least(self.config.epochs),
             patience=max(3, self.config.epochs // 5),
             half_precision=half,
         )

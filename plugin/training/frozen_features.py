@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import zlib
 from collections.abc import Sequence
@@ -48,9 +49,13 @@ class FrozenFeatures:
     """
 
     stage = "Encoding images"
-    #: Steps an epoch has at least: with fewer in all than some 600, decoders of a few hundred images have not learnt
-    #: enough, see docs/suspects.md
-    least_steps = 100
+    #: Epochs that the preset trains, if no other number is asked for
+    usual_epochs = 6
+    #: Steps an epoch has at least: 40 batches of 8 windows show a decoder a few dozen images
+    least_steps = 40
+    #: Steps that a training of the usual number of epochs has at least: with 240, decoders of a few hundred images had
+    #: not learnt enough, see docs/suspects.md
+    enough_steps = 600
     #: Trainings of no more epochs have no samples held out to stop them by: wrong labels are not learnt by heart yet,
     #: and blocks of frames that are not trained on cost more than the best of a few epochs gains
     unwatched_epochs = 8
@@ -67,6 +72,11 @@ class FrozenFeatures:
         # Without weights an encoder is drawn by the seed, so that its features are those of no other seed
         self._shared = shared if config.weights is not None else None
         self._building = threading.Lock()
+
+    @classmethod
+    def steps_at_least(cls, epochs: int) -> int:
+        """Steps an epoch has at least; whoever asks for fewer epochs than usual gets a shorter training."""
+        return max(cls.least_steps, math.ceil(cls.enough_steps / epochs) if epochs >= cls.usual_epochs else 0)
 
     @cached_property
     def encoder(self) -> FrozenEncoder:

@@ -32,7 +32,7 @@ class Defaults:
 
 
 DEFAULTS = {
-    "fast": Defaults(None, LITE0, 384, 6, 8, 8e-3),
+    "fast": Defaults(None, LITE0, 384, FrozenFeatures.usual_epochs, 8, 8e-3),
     "paper": Defaults("DeepLabV3Plus", "se_resnext50_32x4d", None, 30, 8, 1e-3),
 }
 
@@ -140,10 +140,10 @@ def estimate_stages(
     megapixels = height * width / 1e6
     folds = len(resolved.only_folds) if resolved.only_folds is not None else resolved.folds
     kind: type[FrozenFeatures | FineTuning] = FrozenFeatures if resolved.preset == "fast" else FineTuning
-    least, epochs = kind.least_steps, resolved.epochs or 1
+    epochs = resolved.epochs or 1
     learnt_from = 1 - HELD_OUT if epochs > kind.unwatched_epochs else 1.0
     training = images * (1 - 1 / resolved.folds) * learnt_from
-    seen = max(training, least * (resolved.batch_size or 1)) * epochs
+    seen = max(training, kind.steps_at_least(epochs) * (resolved.batch_size or 1)) * epochs
     scale = megapixels / speed(torch_device(device))
     return {
         kind.stage: images * cost.prepare * scale,

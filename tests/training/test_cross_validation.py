@@ -16,6 +16,7 @@ from label_quality.plugin.training.cross_validation import cross_validate, estim
 from label_quality.plugin.training.fine_tuning import FineTuning
 from label_quality.plugin.training.folds import held_out_slice
 from label_quality.plugin.training.frozen_features import FrozenFeatures
+from label_quality.plugin.training.presets import estimate_stages
 
 FAST = CrossValidation(folds=2, preset="fast", input_size=64, epochs=2, device="cpu")
 PAPER = CrossValidation(
@@ -364,12 +365,35 @@ def test_presets_fill_in_what_is_not_given() -> None:
     assert resolve_preset(fast) == fast
 
 
+@pytest.mark.parametrize(("epochs", "steps"), [(1, 40), (5, 40), (6, 100), (12, 50), (40, 40)])
+def test_a_training_has_600_steps_at_least_unless_fewer_epochs_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, epochs: int, steps: int
+) -> None:
+    monkeypatch.setattr(FrozenFeatures, "least_steps", 40)
+    assert FrozenFeatures.steps_at_least(epochs) == steps
+    assert FineTuning.steps_at_least(epochs) == FineTuning.least_steps
+
+
+def test_few_images_are_trained_on_as_long_as_a_few_hundred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FrozenFeatures, "enough_steps", 12)
+    monkeypatch.setattr(FrozenFeatures, "least_steps", 1)
+    recorder = Recorder()
+    run(scenes(), dataclasses.replace(FAST, epochs=None), tmp_path, progress=recorder)
+    assert {total for stage, _, total in recorder.reports if stage == "Training 2 folds"} == {2 * 12}
+
+
+def test_few_images_are_expected_to_take_as_long_to_train_on_as_a_few_hundred() -> None:
+    stages = [estimate_stages(CrossValidation(preset="fast"), images, "cpu") for images in (40, 400)]
+    assert stages[0]["Training"] == stages[1]["Training"]
+    assert stages[0]["Predicting"] == pytest.approx(stages[1]["Predicting"] / 10)
+
+
 def test_estimates_grow_with_the_work() -> None:
-    small, large = (estimate_seconds(CrossValidation(preset="fast"), images, "cpu") for images in (500, 2000))
+    small, large = (estimate_seconds(CrossValidation(preset="fast"), images, "cpu") for images in (2000, 8000))
     assert 3 < large / small < 5
-    paper = estimate_seconds(CrossValidation(preset="paper"), 500, "cpu")
+    paper = estimate_seconds(CrossValidation(preset="paper"), 2000, "cpu")
     assert paper > 20 * small
-    assert estimate_seconds(CrossValidation(preset="fast", only_folds=(0,)), 500, "cpu") < small
+    assert estimate_seconds(CrossValidation(preset="fast", only_folds=(0,)), 2000, "cpu") < small
 
 
 def test_a_random_encoder_is_the_one_of_the_seed(tmp_path: Path) -> None:
