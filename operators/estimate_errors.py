@@ -11,6 +11,7 @@ from ..plugin.base.database_errors import database_errors
 from ..plugin.base.progress import Progress
 from ..plugin.dataset.judging_views import places_to_judge
 from ..plugin.dataset.run_record import RunRecord
+from ..plugin.dataset.views import worst_first
 from ..plugin.estimate.config import EstimateConfig
 from ..plugin.review.estimate_text import class_rows, estimate_rows, progress_sentence
 from ..plugin.runs.request import EstimateRequest
@@ -78,9 +79,11 @@ class EstimateErrors(ScoredRunOperator):
         return types.Property(shown, view=types.View(label=_LABEL))
 
     def shown(self, ctx: Any, summary: Mapping[str, Any]) -> Any:
-        """What is to be judged; nothing where all is."""
+        """What is to be judged; where all is, the images in place of a view that has no more of it."""
         left = places_to_judge(ctx.dataset, summary["key"])
-        return left if len(left) else None
+        if len(left):
+            return left
+        return None if len(ctx.view) else worst_first(ctx.dataset, summary["key"])
 
 
 _CLASS_COLUMNS = {"name": "Class", "pixels": "Pixels", "wrong": "Truly another class", "missed": "Missed"}

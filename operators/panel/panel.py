@@ -27,7 +27,7 @@ from ...plugin.samples.checks import label_fields
 from ...plugin.samples.private_fiftyone import stages_of
 from ...plugin.samples.slices import images_of
 from ...plugin.suspects.issues import Group
-from ..execution import colors_of
+from ..execution import MEND_SIDEBAR, colors_of, groups_of
 from . import layout, plots, sections
 from . import text as words
 from .benchmark import LEADING_ELSEWHERE, BenchmarkSection
@@ -122,9 +122,10 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, T
         if self._outdated(ctx):
             ctx.ops.reload_dataset()
             colors = colors_of(ctx.dataset)
+            # An open page keeps the colours and groups that it began with, also when it loads the dataset again
             if colors:
-                # An open page keeps the colours that it began with, also when it loads the dataset again
                 ctx.trigger("set_color_scheme", colors)
+            ctx.trigger(f"{self.plugin_name}/{MEND_SIDEBAR}", {"groups": groups_of(ctx.dataset)})
             self.refresh(ctx)
 
     def choose_run(self, ctx: Any) -> None:

@@ -295,6 +295,7 @@ def estimate(loop: Loop, screenshot: Callable[[Any, str], Path]) -> None:
     loop.output.get_by_text("By class, with 95 % intervals").wait_for()
     screenshot(loop.page, "loop-9-estimate")
     loop.done(f"Judged: {_PLACES} of {_PLACES} places, 1 of 1 images.")
+    loop.sees(f"{_IMAGES} samples")
     loop.panel.get_by_text("Wrong pixels not found yet", exact=True).wait_for()
     loop.panel.get_by_text(f"From {_PLACES + 1} verdicts, ").wait_for()
     loop.panel.get_by_text("Wrong pixels", exact=True).scroll_into_view_if_needed()

@@ -182,8 +182,9 @@ def test_the_panel_says_what_a_delegated_run_is_at(
     assert all("The results of this run are being written to the dataset." in text for text in written)
     assert "The first audit is on its way" in seen[0][2]
     assert "Images checked" in panel()
-    # An open page does not know of the run's fields yet
-    assert "reload_dataset" in call("follow", nothing_known)
+    # An open page does not know of the run's fields yet, nor of their group
+    followed = call("follow", nothing_known)
+    assert "reload_dataset" in followed and "@label-quality/segmentation/mend_sidebar" in followed
 
 
 def test_a_run_whose_worker_was_killed_is_interrupted(queue: Any, service: Any, panel: Any, predicted: Any) -> None:

@@ -87,6 +87,12 @@ def test_draws_is_judged_by_keys_and_estimates(audited: Any) -> None:
     low, high = result["wrong_pixels"]["low"], result["wrong_pixels"]["high"]
     assert 0 < low < result["wrong_pixels"]["value"] < high < 1
     assert {one["name"] for one in result["class_rows"]} <= {"unlabelled", "road", "car", "tree"}
+    # An empty view is left for the images, and no other is
+    judged = audited.load_saved_view("lq: places to judge")
+    assert CALLS.operator().shown(context(CALLS, audited, judged), result).values("id") == audited.sort_by(
+        "lq_quality"
+    ).values("id")
+    assert CALLS.operator().shown(context(CALLS, audited, audited.view()), result) is None
     # Undone, the place is there to be judged again
     undone = context(REVIEW, audited, view, decision="undo", by_key=True, region_ids=[patch], key="lq")
     REVIEW.operator().execute(undone)

@@ -65,10 +65,8 @@ def test_a_python_call_says_what_was_changed(dataset: Any, folder: Path) -> None
     )
     shown = CALLS.operator().output(result).type.properties
     assert "The given masks are as they were." in shown["message"].view.label
-    assert (
-        shown["changed_pixels"].default[0]["pixels"] == "48"
-        and "The run keeps no predictions" in shown["warning_0"].view.label
-    )
+    assert shown["changed_pixels"].default[0]["pixels"] == "48"
+    assert "The run keeps no predictions" in shown["warning_0"].view.label
     with pytest.raises(Exception, match="There is no folder, field, dataset or annotation run 'nothing'"):
         CALLS.operator()(dataset, "nothing", progress=False)
 
