@@ -376,7 +376,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
-  /** Draws a heatmap in another colour scale, or in the usual one: the page's own operator would replace those of others. */
+  /** Draws a heatmap in another colour scale: the page's own operator would replace those of other fields. */
   class SetHeatmapScale extends Operator {
     get config() {
       return new OperatorConfig({ name: "set_heatmap_scale", label: "Set a heatmap's scale", unlisted: true });
@@ -393,8 +393,8 @@ Where a suspect is open, a line below the image names the keys and how far the r
         const scales = before.colorscales || [];
         const others = scales.filter((one) => one.path !== path);
         const scale = { path, name: null, list, rgb };
-        const ours = list ? [scale, ...(scales.length === others.length + 1 ? [scale] : [])] : [];
-        return { ...before, colorscales: [...others, ...ours] };
+        const twice = scales.length === others.length + 1 ? [scale] : [];
+        return { ...before, colorscales: [...others, scale, ...twice] };
       });
     }
   }
