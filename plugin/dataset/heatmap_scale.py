@@ -5,7 +5,6 @@ The App draws every value of a scale opaque, and only 0 not at all, so that what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import fiftyone as fo
@@ -32,10 +31,7 @@ def threshold(dataset: fo.Dataset, key: str) -> float:
         dataset: the dataset
         key: the run's key
     """
-    entry = _entry(dataset, _path(key))
-    stops = (entry or {}).get("list") or []
-    found = next((one["value"] for one in stops if one["color"] != _text(_DARK)), 0.0)
-    return float(found) if stops and _is_ours(dataset, stops, found) else 0.0
+    return _ours(dataset, _path(key)) or 0.0
 
 
 def set_threshold(dataset: fo.Dataset, key: str, least: float) -> dict[str, Any]:
@@ -47,13 +43,14 @@ def set_threshold(dataset: fo.Dataset, key: str, least: float) -> dict[str, Any]
         least: in [0, 1]; 0 for all of it
 
     Returns:
-        ``path``, ``list`` and ``rgb`` of the scale as pages have it; the last two are None for all of the heatmap
+        ``path``, ``list`` and ``rgb`` of the scale, as an open page has it: also for all of the heatmap, as its grid
+        loses the masks of instances where a scale goes
 
     Raises:
         LabelQualityError: the user has set a scale of their own for this heatmap
     """
     path, app = _path(key), dataset.app_config
-    if _entry(dataset, path) is not None and not threshold(dataset, key):
+    if _entry(dataset, path) is not None and _ours(dataset, path) is None:
         raise LabelQualityError(
             f"The colour scale of '{path}' is one that you have set. Remove it in the App's colour settings to draw "
             "the heatmap from a value on."
@@ -61,11 +58,11 @@ def set_threshold(dataset: fo.Dataset, key: str, least: float) -> dict[str, Any]
     if app.color_scheme is None:
         app.color_scheme = fo.ColorScheme(color_by="value")
     others = [one for one in app.color_scheme.colorscales or [] if one["path"] != path]
-    stops = _stops(dataset, least) if least > 0 else None
-    entries = [*others, *([{"path": path, "name": None, "list": stops}] if stops else [])]
+    stops = _stops(dataset, least)
+    entries = [*others, *([{"path": path, "name": None, "list": stops}] if least > 0 else [])]
     app.color_scheme.colorscales = entries or None
     dataset.save()
-    return {"path": path, "list": stops, "rgb": _rgb(dataset, least) if stops else None}
+    return {"path": path, "list": stops, "rgb": _rgb(dataset, least)}
 
 
 def draws_by_value(dataset: fo.Dataset) -> bool:
@@ -84,8 +81,11 @@ def _entry(dataset: fo.Dataset, path: str) -> dict[str, Any] | None:
     return next((one for one in entries if one["path"] == path), None)
 
 
-def _is_ours(dataset: fo.Dataset, stops: Sequence[dict[str, Any]], least: float) -> bool:
-    return list(stops) == _stops(dataset, least)
+def _ours(dataset: fo.Dataset, path: str) -> float | None:
+    """The threshold of a scale that was set here; None where there is none, or the user's own."""
+    stops = (_entry(dataset, path) or {}).get("list") or []
+    least = next((float(one["value"]) for one in stops if one["color"] != _text(_DARK)), 0.0)
+    return least if stops and list(stops) == _stops(dataset, least) else None
 
 
 def _usual(dataset: fo.Dataset) -> list[Color]:
@@ -100,7 +100,8 @@ def _stops(dataset: fo.Dataset, least: float) -> list[dict[str, Any]]:
     """Dark up to just below the threshold, and from there on the usual colours."""
     usual = _usual(dataset)
     values = [least + (1 - least) * step / _STOPS for step in range(_STOPS + 1)] if least < 1 else [1.0]
-    dark = [{"value": value, "color": _text(_DARK)} for value in (0.0, max(0.0, least - 1 / _COLORS))]
+    below = (0.0, max(0.0, least - 1 / _COLORS)) if least > 0 else ()
+    dark = [{"value": value, "color": _text(_DARK)} for value in below]
     return [*dark, *({"value": value, "color": _text(usual[round(value * (_COLORS - 1))])} for value in values)]
 
 

@@ -15,6 +15,7 @@ from ..dataset.record_parts import Distribution, Overview, SuspectPart, WorstIma
 from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
 from ..samples.private_fiftyone import is_generated, pipeline_of, root_of, stored_samples
+from ..samples.slices import images_of
 from ..suspects.issues import Group
 from .overview import BINS, bin_range
 
@@ -110,7 +111,7 @@ def shown_stages(view: Any) -> list[dict[str, Any]]:
         return []
     if is_generated(view):
         return [{"$match": {"_id": {"$in": [ObjectId(one) for one in view.distinct("sample_id")]}}}]
-    return pipeline_of(view)
+    return pipeline_of(images_of(view))
 
 
 def _of_region() -> dict[str, Any]:

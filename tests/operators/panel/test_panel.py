@@ -410,9 +410,8 @@ def test_a_heatmap_from_a_value_on(fiftyone: Any, call: Call, audited: Any) -> N
     assert values[:3] == [0.0, 0.5 - 1 / 256, 0.5] and values[-1] == 1.0 and values == sorted(values)
     # Another page, and another day, finds the slider where it was
     assert call("on_load").panel.get_state("page.controls.least_row.least") == 0.5
-    assert requests(call("choose_threshold", state(), value=0), f"{PLUGIN}/set_heatmap_scale") == [
-        {"path": "lq_heatmap", "list": None, "rgb": None}
-    ]
+    (usual,) = requests(call("choose_threshold", state(), value=0), f"{PLUGIN}/set_heatmap_scale")
+    assert usual["rgb"][0] == [68, 1, 84] and usual["rgb"][128:] == scale["rgb"][128:]
     audited.reload()
     assert audited.app_config.color_scheme.colorscales == [mine]
     # A scale of the user's own stays
