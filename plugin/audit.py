@@ -27,7 +27,8 @@ from .dataset.views import check_object_view, check_views
 from .engine.config import Execution
 from .engine.engine import running_on
 from .objects.config import ObjectConfig
-from .predictions.config import PREDICTION_SOURCES, PredictionConfig
+from .passes.compile_ahead import compile_ahead
+from .predictions.config import PREDICTION_SOURCES, FilesSource, PredictionConfig
 from .runs.forecast import announce
 from .runs.housekeeping import remove, remove_begun
 from .runs.predict import predict, use_predictions
@@ -45,6 +46,7 @@ from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
 
 Collection: TypeAlias = "fo.Dataset | fo.DatasetView"
+_LOADING = "Loading PyTorch"
 
 
 def audit_labels(
@@ -85,7 +87,8 @@ def audit_labels(
     prediction_config: PredictionConfig = source_type.from_params(predicted)
     score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
     with database_errors(), running_on(Execution.asked(where)):
-        prediction_config.check()
+        compile_ahead()
+        _check(prediction_config, progress)
         with open_run(collection, label_field, Request(**request), progress) as run:
             announce(run, prediction_config, suspects=wanted is not None)
             predictions = predict(run, prediction_config, score_config)
@@ -123,7 +126,7 @@ def compute_predictions(
     request, predicted, where = _split(parameters, Request, source_type, Execution)
     prediction_config: PredictionConfig = source_type.from_params(predicted)
     with database_errors(), running_on(Execution.asked(where)):
-        prediction_config.check()
+        _check(prediction_config, progress)
         with open_run(collection, label_field, Request(**request), progress) as run:
             announce(run, prediction_config, scored=False)
             predictions = predict(run, prediction_config)
@@ -160,6 +163,7 @@ def score_label_quality(
     score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
     with database_errors(), running_on(Execution.asked(where)):
         record = load_record(root_of(collection), predictions or request.get("key", Request.key))
+        compile_ahead()
         with open_run(collection, label_field, Request(**request), progress) as run:
             announce(run, suspects=wanted is not None)
             scores = score(run, use_predictions(run, record), score_config)
@@ -256,6 +260,14 @@ def delete_run(dataset: fo.Dataset, key: str, *, break_clones: bool = False) -> 
         begun = remove_begun(dataset, key)
         left = remove(dataset, load_record(dataset, key), break_clones=break_clones) if begun is None else begun
         return [str(path) for path in left]
+
+
+def _check(config: PredictionConfig, progress: Progress) -> None:
+    """Raises `LabelQualityError` where predictions cannot be made so; models import PyTorch, which takes seconds."""
+    tell = silent if isinstance(config, FilesSource) else progress
+    tell(_LOADING, 0, 1)
+    config.check()
+    tell(_LOADING, 1, 1)
 
 
 def _source_type(source: str) -> Any:

@@ -33,6 +33,8 @@ wanted=$(cat pyproject.toml requirements.txt "$constraints" | sha256sum)
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
     echo "Installing packages into $venv (torch brings several GB; a few minutes)"
     "$venv/bin/pip" install --quiet --disable-pip-version-check -c "$constraints" -e ".[$extras]"
+    # Else the first audit would wait for it
+    "$venv/bin/python" -m label_quality.plugin.passes.compile_ahead
     echo "$wanted" >"$stamp"
 fi
 

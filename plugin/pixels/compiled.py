@@ -16,6 +16,8 @@ from numba.extending import intrinsic
 
 #: The part of a plane that `count_tile` counts in: rows and columns
 TILE_ROWS, TILE_COLUMNS = 4, 16
+#: The kernels of all modules that are imported, numba's dispatchers
+KERNELS: list[Any] = []
 #: The rooms that have kernels, and all that those may import: what a kernel is compiled from stands in their files
 _SOURCES = ("base", "pixels", "scores")
 
@@ -37,9 +39,18 @@ def kernel(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., Any]
 
     def compile_lazily(function: Callable[..., Any]) -> Callable[..., Any]:
         function.__qualname__ += f"_{_digest_of_sources()}"
-        return njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(as_cached(function))
+        compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(as_cached(function))
+        KERNELS.append(compiled)
+        return compiled
 
     return compile_lazily
+
+
+def is_kept(compiled: Any) -> bool:
+    """Whether a kernel is in numba's cache on disk, for some types of arguments."""
+    function = compiled.py_func
+    name = f"*.{function.__qualname__}-{function.__code__.co_firstlineno}.*.nbi"
+    return next(Path(compiled.stats.cache_path).glob(name), None) is not None
 
 
 def as_cached(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from ..dataset.fields import check_fields
 from ..dataset.record_parts import COMPLETE, WRITING
 from ..dataset.run_record import RunRecord
 from ..dataset.shown_files import missing_images
+from ..passes.compile_ahead import wait_for_kernels
 from ..passes.score_samples import Reduction, Scoring
 from ..predictions.masks import PredictionMasks
 from ..scores.config import ScoreConfig
@@ -69,6 +70,7 @@ def score(run: Run, predictions: Predictions, config: ScoreConfig) -> Scores:
     if is_published(run.dataset, run.existing, store):
         run.failures.recall(run.finished.failures)
         return Scores(predictions, config, digest, store, columns, published=True)
+    wait_for_kernels(run.times)
     scoring = Scoring(run.samples, predictions.reader, config, store, run.request.skip_failures)
     reduction = scoring.run(run.times)
     _leave_out(run, scoring)

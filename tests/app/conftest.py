@@ -24,7 +24,9 @@ _PATIENCE = 120
 #: A page's animations draw it anew sixty times a second, which without a GPU takes more than all else that it does
 _STILL = """
 document.addEventListener('DOMContentLoaded', () => {
-    document.head.append(Object.assign(document.createElement('style'), {textContent: '* { animation: none !important }'}))
+    const still = document.createElement('style')
+    still.textContent = '* { animation: none !important }'
+    document.head.append(still)
 })
 """
 _FAILED = pytest.StashKey[bool]()

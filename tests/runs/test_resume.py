@@ -459,7 +459,7 @@ def test_killed_while_training(make_dataset: Any, audit: Any, interrupt: Interru
         dataset, function="compute_predictions", kill_at=["Writing predicted masks", 8], **CROSS_VALIDATION
     )
     assert masks["signal"] == signal.SIGKILL
-    assert {stage for stage, _, _ in masks["reports"]} == {"Predicting", "Writing predicted masks"}
+    assert {stage for stage, _, _ in masks["reports"]} == {"Loading PyTorch", "Predicting", "Writing predicted masks"}
     audit.compute_predictions(dataset, "ground_truth", **CROSS_VALIDATION)
     assert outcome(dataset, "lq") == {name: expected[name] for name in ("fold", "prediction")}
     audit.audit_labels(dataset, "ground_truth", **CROSS_VALIDATION)

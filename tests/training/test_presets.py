@@ -1,0 +1,24 @@
+"""How long trainings are said to take, against what they have taken, and for sizes that are only calculated."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from label_quality.plugin.training.config import CrossValidation
+from label_quality.plugin.training.presets import estimate_stages, speed
+
+
+@pytest.mark.parametrize(("images", "folds", "seconds"), [(20, 5, 32), (40, 2, 12), (100, 5, 31)])
+def test_training_of_small_datasets_takes_what_was_estimated(images: int, folds: int, seconds: float) -> None:
+    """CPU seconds that training has taken on the demo's scenes of 240 × 320, with one thread a fold."""
+    config = CrossValidation(preset="fast", folds=folds)
+    estimated = estimate_stages(config, images, "cpu", (240, 320))["Training"] * speed(torch.device("cpu"))
+    assert seconds / 2 < estimated < 2 * seconds
+
+
+def test_training_is_estimated_by_the_least_steps_and_then_by_the_images() -> None:
+    config = CrossValidation(preset="fast")
+    *small, large = (estimate_stages(config, images, "cpu")["Training"] for images in (20, 40, 100, 200, 2000))
+    assert set(small) == {small[0]}
+    # Of 2,000 images each fold learns from 1,600, where the least are 40 batches of 8
+    assert large == pytest.approx(5 * small[0])
