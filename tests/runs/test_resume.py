@@ -17,7 +17,6 @@ from ..conftest import Interrupt
 from ..predicted_files import predict
 from ..snapshots import Snapshot
 
-TESTS = Path(__file__).resolve().parents[1]
 #: All suspects, whatever their probability: the pictures show nothing of what is contradicted
 WITH_FILES = {"source": "files", "field": "probabilities", "min_probability": 0.0}
 CROSS_VALIDATION = {"preset": "fast", "folds": 2, "epochs": 1, "weights": None, "input_size": 64, "device": "cpu"}
