@@ -21,7 +21,6 @@ Where a suspect is open, a line below the image names the keys and how far the r
   const WATCH_MS = 200;
   const DONE_MS = 10000;
   const VIEW_MS = 50;
-  const SCALE_MS = 2000;
 
   /** Verdicts given since the page was opened, the latest last: {ids, key, place} */
   const history = [];
@@ -29,8 +28,6 @@ Where a suspect is open, a line below the image names the keys and how far the r
   let place = null; // The sample that is open, null where none is
   let waitingSince = 0;
   let leaving = null; // The first tile of the grid's view that another one is to follow
-  let scaleTurn = 0; // Counts the changes of heatmaps' scales, of which the latest counts
-  let scaledAt = 0;
   let counted = ""; // What the grid counts: samples, patches, groups
   let changed = false; // Whether the grid behind the open sample shows what is no longer there
 
@@ -376,29 +373,6 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
-  /** Draws a heatmap in another colour scale: the page's own operator would replace those of other fields. */
-  class SetHeatmapScale extends Operator {
-    get config() {
-      return new OperatorConfig({ name: "set_heatmap_scale", label: "Set a heatmap's scale", unlisted: true });
-    }
-
-    async execute({ params: { path, list, rgb }, state: app }) {
-      // Of two changes at once the grid would lose the masks of instances: it still has those of the first in hand
-      const turn = ++scaleTurn;
-      await new Promise((done) => setTimeout(done, Math.max(0, scaledAt + SCALE_MS - Date.now())));
-      if (turn !== scaleTurn) return;
-      scaledAt = Date.now();
-      // The grid looks at how many scales there are, not at what they are: every other time, ours is there twice
-      app.set(window.__fos__.colorScheme, (before) => {
-        const scales = before.colorscales || [];
-        const others = scales.filter((one) => one.path !== path);
-        const scale = { path, name: null, list, rgb };
-        const twice = scales.length === others.length + 1 ? [scale] : [];
-        return { ...before, colorscales: [...others, scale, ...twice] };
-      });
-    }
-  }
-
   /** Says of a run's progress that it goes on, where FiftyOne's dialog has a button "Done" from the start.
 
   That button would only hide the dialog until there is more to say. */
@@ -427,7 +401,6 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
-  const operators = [ShowReview, OpenInNextView, RefreshPanel, TellMaskColors, ToggleLayer, MendSidebar, MarkProgress,
-    SetHeatmapScale];
+  const operators = [ShowReview, OpenInNextView, RefreshPanel, TellMaskColors, ToggleLayer, MendSidebar, MarkProgress];
   for (const operator of operators) registerOperator(operator, PLUGIN);
 })();

@@ -38,7 +38,6 @@ from .estimate import render_estimate
 from .events import told
 from .operations import render_operations
 from .runs import Header, Operation, any_running, headers, is_written, operations, record_of, under_way
-from .threshold import ThresholdControl
 
 _TITLE = "Label quality"
 _HELP = "Which masks of this dataset are probably wrong, where and why. All numbers are those of the chosen run."
@@ -52,7 +51,6 @@ _OPEN_NEXT = "open_in_next_view"
 _LEADING_ELSEWHERE = (
     *("audit", "lint", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
     *("open_group", "open_class", "open_worst", "show_worst_first", "show_groups", "open_part", "show_breakdown"),
-    "choose_threshold",
     *LEADING_ELSEWHERE,
     *LEADING_TO_COMPARISONS,
 )
@@ -60,7 +58,7 @@ _LEADING_ELSEWHERE = (
 _POLL = 4000
 
 
-class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, ThresholdControl, foo.Panel):
+class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, foo.Panel):
     """Shows a run's record; clicks lead to samples, views and forms."""
 
     @property
@@ -112,7 +110,6 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, T
             chosen = (new or keys)[-1] if keys else None
             ctx.panel.set_state({_RUN: chosen, _SCORE: words.QUALITY})
             _show_fields(ctx, chosen)
-        self.find_threshold(ctx, chosen)
         self.count_parts(ctx, chosen)
         self.refresh_benchmarks(ctx, known)
         ctx.panel.set_state(_KNOWN, [run.identity for run in runs] + self.identities(ctx))
@@ -132,7 +129,6 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, T
         """Shows another run; of its scores, the one to sort by; in the grid its fields, in place of the other's."""
         ctx.panel.set_state({_RUN: ctx.params.get("value"), _SCORE: words.QUALITY})
         _show_fields(ctx, ctx.params.get("value"))
-        self.find_threshold(ctx, ctx.params.get("value"))
         self.count_parts(ctx, ctx.params.get("value"))
 
     def choose_score(self, ctx: Any) -> None:
@@ -271,9 +267,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, T
             written = is_written(record)
             busy = busy or written
             self._render_top(page, runs, record)
-            controls = layout.row(page, "controls", gap=3)
-            self.render_switch(controls)
-            self.render_threshold(ctx, controls, key)
+            self.render_switch(layout.row(page, "controls", gap=3))
             render_operations(page, found)
             score = self._score(ctx, record)
             counted = record if written else self.counted_now(ctx, record, score)

@@ -387,46 +387,6 @@ def test_all_on_show_is_the_whole_run(audited: Any) -> None:
         ]
 
 
-def test_a_heatmap_from_a_value_on(fiftyone: Any, call: Call, audited: Any) -> None:
-    import fiftyone as fo
-    from label_quality.plugin.dataset.heatmap_scale import threshold
-
-    audited.add_sample_field("lq_heatmap", fo.EmbeddedDocumentField, embedded_doc_type=fo.Heatmap)
-    mine = {"path": "mine", "name": "hsv", "list": None}
-    audited.app_config.color_scheme = fo.ColorScheme(color_by="value", colorscales=[mine])
-    audited.save()
-    assert "Heatmap from" in shown(call("on_load"))
-    moved = call("choose_threshold", call("on_load").panel.state._data, value=0.5)
-    assert not requests(moved, "notify") and not requests(moved, "show_panel_output")
-    (scale,) = requests(moved, f"{PLUGIN}/set_heatmap_scale")
-    assert scale["path"] == "lq_heatmap" and len(scale["rgb"]) == 256
-    assert scale["rgb"][127] == [0, 0, 0] and scale["rgb"][128] != [0, 0, 0] and scale["rgb"][255] == [253, 231, 37]
-    audited.reload()
-    assert audited.app_config.color_scheme.colorscales == [
-        mine,
-        {"path": "lq_heatmap", "name": None, "list": scale["list"]},
-    ]
-    values = [one["value"] for one in scale["list"]]
-    assert values[:3] == [0.0, 0.5 - 1 / 256, 0.5] and values[-1] == 1.0 and values == sorted(values)
-    # Another page, and another day, finds the slider where it was
-    assert call("on_load").panel.get_state("page.controls.least_row.least") == 0.5
-    (usual,) = requests(call("choose_threshold", state(), value=0), f"{PLUGIN}/set_heatmap_scale")
-    assert usual["rgb"][0] == [68, 1, 84] and usual["rgb"][128:] == scale["rgb"][128:]
-    audited.reload()
-    assert audited.app_config.color_scheme.colorscales == [mine]
-    # A scale of the user's own stays
-    own = {"path": "lq_heatmap", "name": "hot", "list": None}
-    audited.app_config.color_scheme = fo.ColorScheme(color_by="field", colorscales=[own])
-    audited.save()
-    (told,) = requests(call("choose_threshold", state(), value=0.5), "notify")
-    assert told["message"].startswith("The colour scale of 'lq_heatmap' is one that you have set.")
-    audited.app_config.color_scheme = fo.ColorScheme(color_by="field")
-    audited.save()
-    (told,) = requests(call("choose_threshold", state(), value=0.5), "notify")
-    assert told["message"].startswith("This dataset's labels are coloured by field")
-    assert threshold(audited, "lq") == 0.5
-
-
 def test_what_goes_wrong_is_told_in_a_sentence(call: Call, audited: Any) -> None:
     audited.delete_sample_field("lq_softmin")
     chosen = state()
