@@ -45,8 +45,8 @@ class FineTuning:
     unwatched_epochs = 0
 
     @classmethod
-    def steps_at_least(cls, epochs: int) -> int:
-        """Steps an epoch has at least, however many epochs there are."""
+    def steps_at_least(cls, epochs: int, pass_steps: int) -> int:
+        """Steps an epoch has at least, however many epochs there are and however long a pass is."""
         return cls.least_steps
 
     def __init__(self, config: CrossValidation, classes: int, cache: SampleCache, device: torch.device) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -108,7 +109,8 @@ class FoldWork:
         job.model.to(self.device)
         state_file = self.directory / f"fold-{job.fold}.part.pt"
         seed = (self.config.seed, job.fold)
-        result = fit(job.model, self.preset, job.training, job.validation, self._schedule(), seed, state_file, report)
+        schedule = self._schedule(len(job.training))
+        result = fit(job.model, self.preset, job.training, job.validation, schedule, seed, state_file, report)
         meta = self._meta(job, result)
         save_tensors(self.checkpoint(job.fold), {"weights": job.model.state_dict(), "meta": json.dumps(meta)})
         state_file.unlink(missing_ok=True)
@@ -148,7 +150,7 @@ class FoldWork:
                 return [error]
             return [outcome for one in batch for outcome in self.predict(trained, [one])]
 
-    def _schedule(self) -> Schedule:
+    def _schedule(self, pieces: int) -> Schedule:
         half = None
         if self.device.type == "cuda" and self.config.preset == "paper" and self.config.mixed_precision:
             native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -158,7 +160,7 @@ class FoldWork:
             self.config.epochs,
             self.config.batch_size,
             self.config.learning_rate,
-            self.preset.steps_at_least(self.config.epochs),
+            self.preset.steps_at_least(self.config.epochs, math.ceil(pieces / self.config.batch_size)),
             patience=max(3, self.config.epochs // 5),
             half_precision=half,
         )

@@ -56,6 +56,8 @@ class FrozenFeatures:
     #: Steps that a training of the usual number of epochs has at least: with 240, decoders of a few hundred images had
     #: not learnt enough, see docs/suspects.md
     enough_steps = 600
+    #: To that end an epoch passes over the images so often at most: of a few dozen images more passes ranked no better
+    most_passes = 3
     #: Trainings of no more epochs have no samples held out to stop them by: wrong labels are not learnt by heart yet,
     #: and blocks of frames that are not trained on cost more than the best of a few epochs gains
     unwatched_epochs = 8
@@ -74,9 +76,16 @@ class FrozenFeatures:
         self._building = threading.Lock()
 
     @classmethod
-    def steps_at_least(cls, epochs: int) -> int:
-        """Steps an epoch has at least; whoever asks for fewer epochs than usual gets a shorter training."""
-        return max(cls.least_steps, math.ceil(cls.enough_steps / epochs) if epochs >= cls.usual_epochs else 0)
+    def steps_at_least(cls, epochs: int, pass_steps: int) -> int:
+        """Steps an epoch has at least; whoever asks for fewer epochs than usual gets a shorter training.
+
+        Args:
+            epochs: of the training
+            pass_steps: that one pass over what is learnt from takes
+        """
+        if epochs < cls.usual_epochs:
+            return cls.least_steps
+        return max(cls.least_steps, min(math.ceil(cls.enough_steps / epochs), cls.most_passes * pass_steps))
 
     @cached_property
     def encoder(self) -> FrozenEncoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import torch
@@ -143,7 +144,8 @@ def estimate_stages(
     epochs = resolved.epochs or 1
     learnt_from = 1 - HELD_OUT if epochs > kind.unwatched_epochs else 1.0
     training = images * (1 - 1 / resolved.folds) * learnt_from
-    seen = max(training, kind.steps_at_least(epochs) * (resolved.batch_size or 1)) * epochs
+    batch = resolved.batch_size or 1
+    seen = max(training, kind.steps_at_least(epochs, math.ceil(training / batch)) * batch) * epochs
     scale = megapixels / speed(torch_device(device))
     return {
         kind.stage: images * cost.prepare * scale,

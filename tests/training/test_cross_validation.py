@@ -16,7 +16,6 @@ from label_quality.plugin.training.cross_validation import cross_validate, estim
 from label_quality.plugin.training.fine_tuning import FineTuning
 from label_quality.plugin.training.folds import held_out_slice
 from label_quality.plugin.training.frozen_features import FrozenFeatures
-from label_quality.plugin.training.presets import estimate_stages
 
 FAST = CrossValidation(folds=2, preset="fast", input_size=64, epochs=2, device="cpu")
 PAPER = CrossValidation(
@@ -365,27 +364,24 @@ def test_presets_fill_in_what_is_not_given() -> None:
     assert resolve_preset(fast) == fast
 
 
-@pytest.mark.parametrize(("epochs", "steps"), [(1, 40), (5, 40), (6, 100), (12, 50), (40, 40)])
-def test_a_training_has_600_steps_at_least_unless_fewer_epochs_are_asked_for(
-    monkeypatch: pytest.MonkeyPatch, epochs: int, steps: int
+@pytest.mark.parametrize(
+    ("epochs", "pass_steps", "steps"),
+    [(1, 50, 40), (5, 50, 40), (6, 50, 100), (6, 34, 100), (6, 20, 60), (6, 5, 40), (12, 50, 50), (40, 50, 40)],
+)
+def test_a_few_hundred_images_are_trained_on_for_600_steps_unless_fewer_epochs_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, epochs: int, pass_steps: int, steps: int
 ) -> None:
     monkeypatch.setattr(FrozenFeatures, "least_steps", 40)
-    assert FrozenFeatures.steps_at_least(epochs) == steps
-    assert FineTuning.steps_at_least(epochs) == FineTuning.least_steps
+    assert FrozenFeatures.steps_at_least(epochs, pass_steps) == steps
+    assert FineTuning.steps_at_least(epochs, pass_steps) == FineTuning.least_steps
 
 
-def test_few_images_are_trained_on_as_long_as_a_few_hundred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FrozenFeatures, "enough_steps", 12)
+def test_an_epoch_passes_over_a_few_images_three_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FrozenFeatures, "least_steps", 1)
     recorder = Recorder()
-    run(scenes(), dataclasses.replace(FAST, epochs=None), tmp_path, progress=recorder)
-    assert {total for stage, _, total in recorder.reports if stage == "Training 2 folds"} == {2 * 12}
-
-
-def test_few_images_are_expected_to_take_as_long_to_train_on_as_a_few_hundred() -> None:
-    stages = [estimate_stages(CrossValidation(preset="fast"), images, "cpu") for images in (40, 400)]
-    assert stages[0]["Training"] == stages[1]["Training"]
-    assert stages[0]["Predicting"] == pytest.approx(stages[1]["Predicting"] / 10)
+    run(scenes(), dataclasses.replace(FAST, epochs=None, batch_size=2), tmp_path, progress=recorder)
+    # Two folds, each of four images and six epochs
+    assert {total for stage, _, total in recorder.reports if stage == "Training 2 folds"} == {2 * 6 * 3 * 2}
 
 
 def test_estimates_grow_with_the_work() -> None:

@@ -18,7 +18,9 @@ def test_training_of_small_datasets_takes_what_was_estimated(images: int, folds:
 
 def test_training_is_estimated_by_the_least_steps_and_then_by_the_images() -> None:
     config = CrossValidation(preset="fast")
-    *small, large = (estimate_stages(config, images, "cpu")["Training"] for images in (20, 40, 100, 200, 2000))
+    *small, some, more, many = (
+        estimate_stages(config, images, "cpu")["Training"] for images in (20, 40, 100, 200, 400, 2000)
+    )
     assert set(small) == {small[0]}
-    # Of 2,000 images each fold learns from 1,600, where the least are 40 batches of 8
-    assert large == pytest.approx(5 * small[0])
+    # Each fold learns from 160, 320 and 1,600 images: in epochs of three passes, of 100 batches of 8, and of one pass
+    assert [some, more, many] == pytest.approx([small[0] * steps / 40 for steps in (60, 100, 200)])
