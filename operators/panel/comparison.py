@@ -15,6 +15,7 @@ from ...plugin.dataset.run_record import RunRecord
 from . import layout
 from . import text as words
 from .events import told
+from .folding import FoldingSections
 from .runs import Header, headers
 
 #: Clicks of this card that change nothing in the panel
@@ -26,7 +27,7 @@ _OUTDATED = "One of the two runs is another one since: compare them again."
 _COLUMNS = {"name": "Class", "before": "Before", "after": "After"}
 
 
-class ComparisonSection:
+class ComparisonSection(FoldingSections):
     """What a panel has to compare runs; what was compared is read from the record of the run after."""
 
     plugin_name: str
@@ -60,7 +61,9 @@ class ComparisonSection:
         if found is None and before is None:
             return
         hint = "" if found is None else f"From run “{found.before}” to this one · compared {words.when(found.created)}"
-        block = layout.card(cards, "changes", "What has changed", hint)
+        block = layout.section(cards, "changes", "What has changed", hint, self.folding(ctx))
+        if block is None:
+            return
         if found is None:
             layout.text(block, "offer", _OFFER.format(before=before), color="text.secondary")
         else:

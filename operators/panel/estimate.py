@@ -21,10 +21,12 @@ _GO_ON = (
 )
 
 
-def render_estimate(cards: types.Object, record: RunRecord) -> None:
+def render_estimate(cards: types.Object, record: RunRecord, folding: layout.Folding) -> None:
     """Adds the card: the estimate that the run's record keeps, or in one line how to get one."""
-    sample = record.sample
-    block = layout.card(cards, "errors", "How many errors are left", "With 95 % intervals, from places drawn at random")
+    sample, hint = record.sample, "With 95 % intervals, from places drawn at random"
+    block = layout.section(cards, "errors", "How many errors are left", hint, folding)
+    if block is None:
+        return
     if sample is None:
         layout.text(block, "how", _HOW, color="text.secondary")
     elif sample.estimate is None:

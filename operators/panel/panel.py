@@ -273,7 +273,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
             counted = record if written else self.counted_now(ctx, record, score)
             cards = sections.render(page, counted, score, self, self.folding(ctx), written)
             if cards is not None:
-                render_estimate(cards, record)
+                render_estimate(cards, record, self.folding(ctx))
                 self.render_comparison(ctx, cards, record, runs)
                 self.render_breakdown(ctx, cards, record)
         self.render_benchmark(ctx, page)
