@@ -139,10 +139,10 @@ class WriteCorrectedMasks(EngineOperator):
 
 
 def _say(form: Form, key: str, regions: str, folder: str) -> None:
-    from ..plugin.review.corrected_masks import count
+    from ..plugin.review import corrected_masks
 
     try:
-        images, found = count(form.ctx.dataset, key, regions)
+        images, found = corrected_masks.count(form.ctx.dataset, key, regions)
     except LabelQualityError as error:
         form.fail_as(error, fallback="regions")
         return

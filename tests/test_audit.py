@@ -12,6 +12,7 @@ import pytest
 IDS = [0, 3, 7, 20]
 ALL_SCORES = ["ccp", "tccp", "cil", "clc", "iou", "coco", "softmin", "evidence"]
 WITH_FILES = {"source": "files", "field": "probabilities"}
+COMPILING = "Compiling (once)"
 #: What the default scores report while they are computed
 SCORING_STAGES = {"Scoring", "Counting label issues", "Finding the cut", "Flagging pixels"}
 #: What reports after them
@@ -111,7 +112,8 @@ def test_files_of_probabilities_give_every_field(predicted: Any, audit: Any) -> 
                 assert by_name[name].confidence == expected.per_class["softmin"][klass]
                 assert by_name[name].pixels == int((labels == klass).sum())
     assert predicted.load_saved_view("lq: worst first").values("id") == [one.sample_id for one in summary.worst]
-    assert {stage for stage, _, _ in reports} == SCORING_STAGES | LAST_STAGES
+    # Another process may have compiled what scoring needs, or not yet
+    assert {stage for stage, _, _ in reports} - {COMPILING} == SCORING_STAGES | LAST_STAGES
 
 
 def test_the_record_says_what_was_done(predicted: Any, audit: Any) -> None:
@@ -127,7 +129,7 @@ def test_the_record_says_what_was_done(predicted: Any, audit: Any) -> None:
     off_diagonal = joint.sum() - joint.trace()
     assert record.scores.flagged_pixels == off_diagonal
     assert record.scores.pooled_pixels == 3 * 6 * 8 + 3 * 6 * 9
-    assert set(record.timings) == {"Opening samples"} | SCORING_STAGES | LAST_STAGES
+    assert set(record.timings) - {COMPILING} == {"Opening samples"} | SCORING_STAGES | LAST_STAGES
     assert all(seconds >= 0 for seconds in record.timings.values())
     assert record.fields == [name for name in predicted.get_field_schema() if name.startswith("lq_")]
     assert record.views[0] == "lq: worst first" and set(record.views) == set(predicted.list_saved_views())

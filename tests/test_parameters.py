@@ -207,7 +207,7 @@ def test_an_operator_audits_with_thresholds_of_suspects(make_dataset: Any, tmp_p
         sample["probabilities"] = str(tmp_path / f"{index}.npy")
         sample.save()
     audit = foo.get_operator("@label-quality/segmentation/audit_labels")
-    source = {"source": "files", "field": "probabilities", "progress": False, "min_area": 0.0}
+    source = {"source": "files", "field": "probabilities", "progress": False, "min_area": 0.0, "min_probability": 0.0}
 
     def regions(**thresholds: Any) -> int:
         return audit(dataset, "ground_truth", overwrite=True, **source, **thresholds).result["suspects"]["regions"]

@@ -73,6 +73,7 @@ def test_nothing_in_a_name_is_run(
     page.locator("[data-cy=new-panel-option-label_quality_panel]").click()
     panel = page.locator("[data-cy=panel-content-label_quality_panel]")
     shows(panel, f"{LINK} given as {SCRIPT}", FILE)
+    panel.get_by_role("button", name="Which classes are confused").click()
     shows(panel.locator(".js-plotly-plot"), SCRIPT[:17], LINK[:17])
     screenshot(page, "injection-panel")
     nothing_ran(page)

@@ -166,7 +166,9 @@ def test_corrections_are_loaded_and_what_they_change_is_told(folder: Path, capsy
 
 
 def test_suspects_are_told_and_found_again_with_other_thresholds(folder: Path, capsys: Any, fiftyone: Any) -> None:
-    status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--worst", "0", "--max-regions", "1")
+    all_rated = ("--min-probability", "0")
+    chosen = ("--predictions", "soft", "--worst", "0", "--max-regions", "1")
+    status, out, _ = label_quality(capsys, *AUDIT, *chosen, *all_rated)
     assert status == 0
     lines = out.splitlines()
     assert lines[3].startswith("1 suspect in 1 image: 1 ")
@@ -177,7 +179,7 @@ def test_suspects_are_told_and_found_again_with_other_thresholds(folder: Path, c
     assert lines[10].split()[1:4:2] == ["1", "1"] and lines[10].split()[-3:-1] == ["given", "as"]
     for path in (folder / "soft").iterdir():
         path.unlink()
-    status, out, err = label_quality(capsys, "suspects", "street", "--max-regions", "all", "--workers", "1")
+    status, out, err = label_quality(capsys, "suspects", "street", "--max-regions", "all", "--workers", "1", *all_rated)
     assert status == 0 and "Finding suspects: 6 of 6" in err
     found = fiftyone.load_dataset("street").count("lq_suspects.detections")
     assert out.startswith(f"{found} suspects in 1 image: ") and found > 1

@@ -65,7 +65,8 @@ def test_a_call_on_a_view_deletes_what_is_there(dataset: Any) -> None:
     assert kinds_of(dataset).keys() == {0, 1, 2}
     context = CALLS.context(dataset, label_field="ground_truth", clear=True)
     messages = [json.loads(one.to_json_line())["body"] for one in CALLS.operator().execute(context)]
-    note, shown = (message["params"] for message in messages[-2:])
+    sent = {message["operator_uri"].rpartition("/")[2]: message["params"] for message in messages}
+    note, shown = sent["notify"], sent["show_output"]
     assert note["message"] == "What a lint has written as 'lq' is deleted."
     assert set(shown["outputs"]["type"]["properties"]) == {"message"}
     dataset.reload()
