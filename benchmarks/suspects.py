@@ -97,6 +97,12 @@ def add_set_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="train for at least so many steps; needs a --work of its own (by default as many as the preset fast has)",
     )
+    parser.add_argument(
+        "--passes",
+        type=int,
+        metavar="N",
+        help="to that end pass over the images up to so often an epoch; likewise needs a --work of its own",
+    )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -276,11 +282,7 @@ def print_precisions(first: str, found: Mapping[str, Mapping[str, float | None]]
 
 def measured_sets(options: argparse.Namespace) -> dict[str, Suspects]:
     """Name to the suspects of each set, made and measured where that is not done."""
-    if options.steps is not None:
-        # Only now: it imports PyTorch
-        from label_quality.plugin.training.frozen_features import FrozenFeatures
-
-        FrozenFeatures.enough_steps = options.steps
+    _train_for(options.steps, options.passes)
     start_database = cache(partial(database.start, options.work))
     work = start_database() if options.work is None else options.work.absolute()
     progress = TerminalProgress()
@@ -296,6 +298,16 @@ def measured_sets(options: argparse.Namespace) -> dict[str, Suspects]:
         raise SystemExit(f"error: {error}") from error
     finally:
         progress.close()
+
+
+def _train_for(steps: int | None, passes: int | None) -> None:
+    if steps is None and passes is None:
+        return
+    # Only now: it imports PyTorch
+    from label_quality.plugin.training.frozen_features import FrozenFeatures
+
+    FrozenFeatures.enough_steps = FrozenFeatures.enough_steps if steps is None else steps
+    FrozenFeatures.most_passes = FrozenFeatures.most_passes if passes is None else passes
 
 
 def _shipped() -> SuspectModel | None:

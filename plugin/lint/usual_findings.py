@@ -36,6 +36,9 @@ def without_usual(findings: Sequence[Finding], masks: int, outlier: float, notes
         masks: how many were looked at
         outlier: deviations from which on a mask has more than is usual
         notes: gets a sentence for each usual kind
+
+    Returns:
+        the findings that are left, in no order of their own
     """
     if masks < _FEWEST:
         return list(findings)

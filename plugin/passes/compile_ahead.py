@@ -20,6 +20,7 @@ from ..labels.given_masks import GivenMasks
 from ..pixels.compiled import KERNELS, is_kept
 from ..pixels.pooling import pool_labels
 from ..predictions.readers import StoredReader
+from ..scores.confident_kernels import flag_lowest
 from ..scores.config import ScoreConfig
 from ..store.run_folder import RunFolder
 from .score_samples import Scoring
@@ -81,8 +82,6 @@ def compile_kernels() -> None:
 
 
 def _is_done() -> bool:
-    from ..scores.confident_kernels import flag_lowest
-
     # Of the last pass that calls any
     return is_kept(flag_lowest)
 

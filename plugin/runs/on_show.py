@@ -14,16 +14,18 @@ from ..dataset.ownership import field_name
 from ..dataset.record_parts import Distribution, Overview, SuspectPart, WorstImage
 from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
+from ..dataset.verdicts import CONFIRMED
 from ..samples.private_fiftyone import is_generated, pipeline_of, root_of, stored_samples
 from ..samples.slices import images_of
 from ..suspects.issues import Group
 from .overview import BINS, bin_range
 
 _EDGES = [*(bin_range(place)[0] for place in range(BINS)), float("inf")]
-#: Of an image's suspects, what is counted
-_TAKEN = ("given", "suggested", "probability", "evidence", "verdict")
-#: How many of a suspect are mistakes: one that is confirmed, of another one its probability
-_REAL = {"$cond": [{"$eq": ["$$one.verdict", "confirmed"]}, 1.0, {"$ifNull": ["$$one.probability", 0.0]}]}
+#: Of an image's suspects, what is counted; ``real`` is how probably it is a mistake, 1 where it is confirmed
+_TAKEN = {
+    **{name: f"$$one.{name}" for name in ("given", "suggested", "probability", "evidence")},
+    "real": {"$cond": [{"$eq": ["$$one.verdict", CONFIRMED]}, 1.0, {"$ifNull": ["$$one.probability", 0.0]}]},
+}
 
 
 @database_errors()
@@ -38,6 +40,10 @@ def on_show(view: fo.DatasetView | fo.Dataset, record: RunRecord, score: str, wo
         record: the run's
         score: whose distribution is counted, beside that of the ranking score
         worst: how many of the worst images are named
+
+    Returns:
+        a copy of the record with the view's images, suspects, issues and distributions; the record itself where it has
+        no overview to count again
     """
     before = record.overview
     if before is None or before.quality is None:
@@ -69,37 +75,34 @@ def on_show(view: fo.DatasetView | fo.Dataset, record: RunRecord, score: str, wo
 def _pipeline(view: Any, record: RunRecord, names: list[str], worst: int) -> list[dict[str, Any]]:
     key = record.key
     quality, regions = field_name(key, "quality"), f"${field_name(key, SUSPECTS)}.detections"
-    taken = {name: f"$$one.{name}" for name in _TAKEN}
     wanted = {
         "filepath": True,
         "quality": f"${quality}",
         "type": f"${field_name(key, ERROR_TYPE)}",
-        "regions": {"$map": {"input": {"$ifNull": [regions, []]}, "as": "one", "in": taken}},
+        "regions": {"$map": {"input": {"$ifNull": [regions, []]}, "as": "one", "in": _TAKEN}},
         **{f"score_{place}": f"${field_name(key, name)}" for place, name in enumerate(names)},
     }
-    real = {"$sum": {"$map": {"input": "$regions", "as": "one", "in": _REAL}}}
     has = {"$cond": [{"$gt": [{"$size": "$regions"}, 0]}, 1, 0]}
     every = {
         "_id": None,
         "images": {"$sum": 1},
         "regions": {"$sum": {"$size": "$regions"}},
         "with_suspects": {"$sum": has},
-        "expected": {"$sum": real},
+        "expected": {"$sum": {"$sum": "$regions.real"}},
     }
     pair = {"given": "$regions.given", "suggested": "$regions.suggested"}
-    of_image = {"_id": {**pair, "image": "$_id"}, "regions": {"$sum": 1}, "expected": {"$sum": "$real"}}
+    of_image = {"_id": {**pair, "image": "$_id"}, "regions": {"$sum": 1}, "expected": {"$sum": "$regions.real"}}
     of_pair = {
         "_id": {"given": "$_id.given", "suggested": "$_id.suggested"},
         "images": {"$sum": 1},
         "regions": {"$sum": "$regions"},
         "expected": {"$sum": "$expected"},
     }
-    one = {"$set": {"real": _of_region()}}
     facets: dict[str, Any] = {
         "all": [{"$group": every}],
         "types": [{"$group": {"_id": "$type", "n": {"$sum": 1}}}],
         "worst": [{"$sort": {"quality": 1, "_id": 1}}, {"$limit": worst}],
-        "pairs": [{"$unwind": "$regions"}, one, {"$group": of_image}, {"$group": of_pair}],
+        "pairs": [{"$unwind": "$regions"}, {"$group": of_image}, {"$group": of_pair}],
         **{f"score_{place}": _histogram(f"score_{place}") for place in range(len(names))},
     }
     return [*shown_stages(view), {"$match": {quality: {"$ne": None}}}, {"$project": wanted}, {"$facet": facets}]
@@ -112,11 +115,6 @@ def shown_stages(view: Any) -> list[dict[str, Any]]:
     if is_generated(view):
         return [{"$match": {"_id": {"$in": [ObjectId(one) for one in view.distinct("sample_id")]}}}]
     return pipeline_of(images_of(view))
-
-
-def _of_region() -> dict[str, Any]:
-    confirmed = {"$eq": ["$regions.verdict", "confirmed"]}
-    return {"$cond": [confirmed, 1.0, {"$ifNull": ["$regions.probability", 0.0]}]}
 
 
 def _histogram(name: str) -> list[dict[str, Any]]:

@@ -114,6 +114,21 @@ def made_source(folder: Path, domain: str = "rooms", images: int = 3) -> Source:
     return Source(domain, folder, "unlabelled")
 
 
+def test_decoders_are_trained_for_what_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from label_quality.plugin.training.frozen_features import FrozenFeatures
+
+    usual = FrozenFeatures.enough_steps, FrozenFeatures.most_passes
+    # Undone at the end, whatever the benchmark sets
+    monkeypatch.setattr(FrozenFeatures, "enough_steps", usual[0])
+    monkeypatch.setattr(FrozenFeatures, "most_passes", usual[1])
+    parser = argparse.ArgumentParser()
+    suspects.add_set_arguments(parser)
+    nothing = ["--images", "0", "--work", str(tmp_path)]
+    for options, expected in (([], usual), (["--steps", "300"], (300, 3)), (["--passes", "9"], (300, 9))):
+        assert suspects.measured_sets(parser.parse_args([*nothing, *options])) == {}
+        assert (FrozenFeatures.enough_steps, FrozenFeatures.most_passes) == expected
+
+
 def test_sets_are_of_the_domains_and_of_what_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def render(seed: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros((*size, 3), np.uint8), np.maximum(rooms(), 0).astype(np.uint8)
