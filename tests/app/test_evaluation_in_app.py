@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from ..predicted import add_swapped_predictions
+from .clicks import click_until
 
 pytestmark = pytest.mark.app
 
 _PANEL = "model_evaluation_panel_builtin"
-_CLICKS = 10
 
 
 @pytest.fixture
@@ -46,17 +46,10 @@ def test_the_panel_lists_the_evaluation_and_opens_it(
     panel = page.locator(f"[data-cy=panel-content-{_PANEL}]")
     panel.get_by_text("lq_evaluation").first.wait_for()
     screenshot(page, "evaluation-listed")
-    # A click that comes while the panel draws itself anew is lost, on a busy machine also after seconds
-    listed = panel.get_by_text("1 Model Evaluations")
-    for _ in range(_CLICKS):
-        page.wait_for_timeout(3000)
-        if not listed.is_visible():
-            break
-        panel.get_by_text("lq_evaluation").first.click()
     # FiftyOne leaves its background out, here the class unlabelled: of the other pixels, those of one image are swapped
     audited.reload()
     matrix = audited.load_evaluation_results("lq_evaluation").pixel_confusion_matrix
-    panel.get_by_text(str(matrix[1:].sum()), exact=True).wait_for()
+    click_until(panel.get_by_text("lq_evaluation").first, panel.get_by_text(str(matrix[1:].sum()), exact=True))
     panel.get_by_text("Confusion Matrices").click()
     panel.locator(".js-plotly-plot:visible").first.wait_for()
     page.wait_for_timeout(2000)

@@ -10,6 +10,7 @@ import pytest
 
 from ..deletion import drop_datasets
 from ..test_lint_masks import street
+from .clicks import click_until
 
 pytestmark = pytest.mark.app
 
@@ -44,8 +45,8 @@ def test_findings_are_shown_and_filtered_by_kind(
     page.wait_for_timeout(2000)
     screenshot(page, "lint-findings")
     page.locator("[data-cy=sidebar-field-arrow-enabled-lq_lint_kinds]").click()
-    page.locator("[data-cy=sidebar]").get_by_text("rare_class", exact=True).first.click()
-    count.get_by_text("1 of 3 samples", exact=True).wait_for()
+    kind = page.locator("[data-cy=sidebar]").get_by_text("rare_class", exact=True).first
+    click_until(kind, count.get_by_text("1 of 3 samples", exact=True))
     page.locator("[data-cy=fo-grid] canvas[canvas-loaded=true]").first.click(position={"x": 60, "y": 60})
     modal = page.locator("[data-cy=modal]")
     modal.locator("[data-cy=modal-looker-container] canvas[canvas-loaded=true]").wait_for()

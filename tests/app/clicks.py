@@ -1,0 +1,29 @@
+"""Clicks on parts of a page that it may draw anew at that moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_CLICKS = 8
+#: Milliseconds in which a click that was not lost shows
+_SHOWS = 15_000
+
+
+def click_until(target: Any, shown: Any) -> None:
+    """Clicks until something is there: a click that comes while a busy page draws its target anew is lost.
+
+    Args:
+        target: Playwright's locator of what is clicked
+        shown: of what the click leads to; its own error is raised where that never comes
+    """
+    from playwright.sync_api import TimeoutError as NotShown
+
+    for _ in range(_CLICKS - 1):
+        target.click()
+        try:
+            shown.wait_for(timeout=_SHOWS)
+            return
+        except NotShown:
+            continue
+    target.click()
+    shown.wait_for()
