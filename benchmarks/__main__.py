@@ -22,6 +22,7 @@ BENCHMARKS = {
     "error-types": "error_types",
     "displaced-edges": "displaced_edges",
     "suspects": "suspects",
+    "pair-evidence": "pair_evidence",
     "review": "review",
     "estimate": "estimate",
     "objects": "objects",

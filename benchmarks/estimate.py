@@ -14,25 +14,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
 from typing import Any
 
 import numpy as np
-from label_quality.plugin.base.console import TerminalProgress
-from label_quality.plugin.base.errors import LabelQualityError
 from label_quality.plugin.estimate.allotment import allotment
 from label_quality.plugin.estimate.config import EstimateConfig
 from label_quality.plugin.estimate.estimates import PixelEstimates, judged_number
 from label_quality.plugin.estimate.levels import DOUBTED, IMAGE_LEVELS, PLACE_LEVELS, SURE
 from label_quality.plugin.estimate.replicates import Interval, Judged
 
-from . import database
+from .audited_sets import add_set_arguments, of_each_set
 from .estimate_populations import SYNTHETIC, Population, audited_population, synthetic_population
 from .processes import print_table
 from .suspect_judging import REAL
-from .suspect_measures import audit
-from .suspect_sets import noisy_sets
-from .suspects import add_set_arguments
 
 #: What is estimated: name to its heading
 ESTIMANDS = {
@@ -224,21 +218,9 @@ def _miou(pixels: np.ndarray) -> float:
 
 
 def _audited(options: argparse.Namespace) -> dict[str, Population]:
-    start_database = cache(partial(database.start, options.work))
-    work = start_database() if options.work is None else options.work.absolute()
-    progress = TerminalProgress()
-    try:
-        made = noisy_sets(work, options.images, options.camvid, options.nuclei, options.seed, progress)
-        return {
-            one.name: audited_population(
-                one, audit(one, work, start_database, progress), work / "populations", progress
-            )
-            for one in made
-        }
-    except LabelQualityError as error:
-        raise SystemExit(f"error: {error}") from error
-    finally:
-        progress.close()
+    return of_each_set(
+        options, lambda one, audited, work, tell: audited_population(one, audited, work / "populations", tell)
+    )
 
 
 def _print(populations: Mapping[str, Any]) -> None:

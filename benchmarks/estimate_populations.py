@@ -31,7 +31,8 @@ from label_quality.plugin.suspects.config import SuspectConfig
 from label_quality.plugin.suspects.probability import RateEstimate, probabilities, shipped_model
 from label_quality.plugin.suspects.regions import Region
 
-from .suspect_measures import Audited, ImageSearch, image_qualities, region_box
+from .audited_sets import Audited
+from .suspect_measures import ImageSearch, image_qualities, region_box
 from .suspect_sets import NoisySet, read_labels
 
 

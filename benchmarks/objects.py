@@ -14,13 +14,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from label_quality.plugin.base.console import TerminalProgress
-from label_quality.plugin.base.errors import LabelQualityError
+from label_quality.plugin.base.progress import Progress
 from label_quality.plugin.benchmark.ranking_metrics import auroc, average_precision
 from label_quality.plugin.labels.class_table import ClassTable
 from label_quality.plugin.objects.config import ObjectConfig
@@ -28,10 +25,9 @@ from label_quality.plugin.objects.object_scores import Objects, find_objects, sc
 from label_quality.plugin.pixels.overlaps import block_overlaps
 from skimage.measure import label as connected_components
 
-from . import database
+from .audited_sets import Audited, add_set_arguments, of_each_set
 from .processes import print_table
-from .suspect_measures import Audited, audit
-from .suspect_sets import NoisySet, noisy_sets, read_labels
+from .suspect_sets import NoisySet, read_labels
 
 OTHER_CLASS, WRONG = "of another class", "wrong"
 CONFIDENCE, SOFTMIN, QUALITY = "mean probability", "softmin", "quality"
@@ -77,12 +73,7 @@ class Judged:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the benchmark."""
-    parser.add_argument("--camvid", type=Path, metavar="DIR", help="CamVid: images/, masks/ and classes.json")
-    parser.add_argument(
-        "--nuclei", type=Path, metavar="DIR", help="corrected masks: images/, masks/, corrected/ and classes.json"
-    )
-    parser.add_argument("--images", type=int, default=360, help="of each generated domain (default 360)")
-    parser.add_argument("--seed", type=int, default=51, help="of errors and bootstrap (default 51)")
+    add_set_arguments(parser)
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default 1000)")
     parser.add_argument(
         "--powers",
@@ -95,7 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-area", type=float, default=ObjectConfig().min_area, help="least share of an object (default %(default)g)"
     )
-    parser.add_argument("--work", type=Path, help="folder to keep everything in; by default a temporary one")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -106,7 +96,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         like its true one) and, for each of the two ways to be wrong, their ``number`` and ``orders``: name to what
         `judge` gives
     """
-    found = {one.name: _judged_set(one, options) for one in _audited(options)}
+    found = of_each_set(options, lambda one, audited, _, progress: _judged_set(one, audited, progress, options))
     for error in (OTHER_CLASS, WRONG):
         for measure, title in (("ap", "Average precision"), ("ap_in_class", "Average precision in a class")):
             print(f"\n{title} of objects that are {error}\n")
@@ -225,26 +215,8 @@ def _in_class(wrong: np.ndarray, score: np.ndarray, given: np.ndarray) -> float 
     return float(np.mean(found)) if found else None
 
 
-def _audited(options: argparse.Namespace) -> list[NoisySet]:
-    progress = TerminalProgress()
-    try:
-        options.start_database = cache(partial(database.start, options.work))
-        options.work = options.start_database() if options.work is None else options.work.absolute()
-        return noisy_sets(options.work, options.images, options.camvid, options.nuclei, options.seed, progress)
-    except LabelQualityError as error:
-        raise SystemExit(f"error: {error}") from error
-    finally:
-        progress.close()
-
-
-def _judged_set(one: NoisySet, options: argparse.Namespace) -> dict[str, Any]:
-    progress = TerminalProgress()
-    try:
-        judged = _measured(one, audit(one, options.work, options.start_database, progress), options.min_area, progress)
-    except LabelQualityError as error:
-        raise SystemExit(f"error: {error}") from error
-    finally:
-        progress.close()
+def _judged_set(one: NoisySet, audited: Audited, progress: Progress, options: argparse.Namespace) -> dict[str, Any]:
+    judged = _measured(one, audited, options.min_area, progress)
     rng = np.random.default_rng(options.seed)
     draws = rng.multinomial(judged.images, np.full(judged.images, 1 / judged.images), options.resamples)
     misnamed = judged.errors[OTHER_CLASS]
@@ -266,7 +238,7 @@ def _judged_set(one: NoisySet, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _measured(one: NoisySet, audited: Audited, min_area: float, progress: TerminalProgress) -> Judged:
+def _measured(one: NoisySet, audited: Audited, min_area: float, progress: Progress) -> Judged:
     store = audited.store
     table = ClassTable.from_dict(store.content["class_table"])
     classes = [index for index in range(table.size) if index != table.unlabelled]

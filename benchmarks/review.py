@@ -20,10 +20,11 @@ from label_quality.plugin.benchmark.ranking_metrics import average_precision
 from label_quality.plugin.suspects.probability import INVERSE_PENALTY, RateEstimate, SuspectModel
 from label_quality.plugin.suspects.verdict_model import DOUBT, Candidates, Moments, VerdictModel
 
+from .audited_sets import add_set_arguments
 from .processes import print_table
 from .suspect_judging import domain_of, is_real, learn, log_odds
 from .suspect_measures import Suspects
-from .suspects import add_set_arguments, measured_sets
+from .suspects import measured_sets
 
 EVIDENCE, PROBABILITY, LEARNING = "evidence", "probability", "learning"
 #: Verdicts after which what is left is judged

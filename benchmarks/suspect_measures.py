@@ -7,8 +7,7 @@ predictions of the set's audit are those of the copies as well.
 from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,12 @@ from typing import Any
 import cv2
 import numpy as np
 from label_quality.plugin.base.progress import Progress
-from label_quality.plugin.labels.class_files import load_classes
 from label_quality.plugin.labels.class_table import ClassTable
 from label_quality.plugin.passes.kept import read_bank, scored_shards, unpack_pairs
 from label_quality.plugin.pixels.pooling import pool_labels
 from label_quality.plugin.scores.class_pair_evidence import Usual, evidence_score
 from label_quality.plugin.store.run_folder import content_digest
-from label_quality.plugin.store.sets import ScoreSet, load_set
+from label_quality.plugin.store.sets import ScoreSet
 from label_quality.plugin.suspects import (
     appearance,
     picture,
@@ -35,6 +33,7 @@ from label_quality.plugin.suspects import (
 )
 from label_quality.plugin.suspects.config import SuspectConfig
 
+from .audited_sets import Audited
 from .suspect_sets import NoisySet, read_labels
 
 #: The column after those of the features, where columns are chosen
@@ -93,69 +92,6 @@ class Suspects:
             similarity=np.full_like(self.similarity, np.nan),
             planted_similarity=np.full_like(self.planted_similarity, np.nan),
         )
-
-
-@dataclass(frozen=True)
-class Audited:
-    """A finished audit.
-
-    Args:
-        store: what it keeps
-        samples: id, name of the image's file and name of the mask's file of each sample
-    """
-
-    store: ScoreSet
-    samples: Sequence[tuple[str, str, str]]
-
-
-def audit(one: NoisySet, work: Path, start_database: Callable[[], object], progress: Progress) -> Audited:
-    """Audits a set with the fast preset, in a database of the benchmark's own, unless that is done.
-
-    Args:
-        one: the set
-        work: folder of the runs' files, and of a file for each audit that is finished
-        start_database: starts the database; it is called where an audit is to be done, for each
-        progress: told how far each stage is
-    """
-    finished = work / "audits" / f"{one.key}.json"
-    if not finished.exists():
-        start_database()
-        content = _audit(one, work, progress)
-        finished.parent.mkdir(exist_ok=True)
-        finished.write_text(json.dumps(content))
-    content = json.loads(finished.read_text())
-    store = load_set(work / content["store"])
-    if not isinstance(store, ScoreSet):
-        raise SystemExit(f"error: the files of the audit of {one.name} are gone. Remove {finished} to audit anew.")
-    return Audited(store, [(sample_id, image, mask) for sample_id, image, mask in content["samples"]])
-
-
-def _audit(one: NoisySet, work: Path, progress: Progress) -> dict[str, Any]:
-    """Audits a set; a run that was stopped goes on. Returns ``store``, below the work folder, and ``samples``."""
-    # Only now: FiftyOne reads its settings when it is imported
-    from label_quality.plugin.audit import audit_labels, list_runs
-    from label_quality.plugin.samples.folders import LABEL_FIELD, dataset_from_folders
-
-    folder = one.source.folder
-    name = content_digest(one.key, str(folder.resolve()), str(one.given.resolve()))
-    classes = load_classes(folder / "classes.json")
-    dataset = dataset_from_folders(f"{one.key}-{name}", folder / "images", one.given, classes)
-    audit_labels(
-        dataset,
-        LABEL_FIELD,
-        key=_KEY,
-        preset="fast",
-        suspects=False,
-        unlabelled=one.source.unlabelled,
-        blocks=one.source.blocks,
-        output_dir=str(work / "runs"),
-        progress=progress,
-    )
-    (record,) = (record for record in list_runs(dataset) if record.key == _KEY)
-    files = zip(*dataset.values(["id", "filepath", f"{LABEL_FIELD}.mask_path"]), strict=True)
-    samples = [[sample_id, Path(image).name, Path(mask).name] for sample_id, image, mask in files]
-    store = Path(str(record.folder)) / str(record.scores.set)
-    return {"store": str(store.relative_to(work)), "samples": sorted(samples, key=lambda sample: sample[1])}
 
 
 def measure(one: NoisySet, audited: Audited, folder: Path, seed: int, progress: Progress) -> Suspects:

@@ -18,18 +18,15 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from label_quality.plugin.base.console import TerminalProgress
-from label_quality.plugin.base.errors import LabelQualityError
 from label_quality.plugin.suspects import probability
 from label_quality.plugin.suspects.probability import INVERSE_PENALTY, SuspectModel
 from label_quality.plugin.suspects.region_features import FEATURES
 
-from . import database
+from .audited_sets import add_set_arguments, of_each_set
 from .processes import print_table
 from .suspect_judging import (
     COLUMNS,
@@ -46,8 +43,7 @@ from .suspect_judging import (
     log_odds,
     teaches,
 )
-from .suspect_measures import Suspects, audit, measure
-from .suspect_sets import noisy_sets
+from .suspect_measures import Suspects, measure
 
 EVIDENCE, PROBABILITY, SHIPPED = "evidence", "probability", "shipped weights"
 _WEIGHTS = Path(probability.__file__).with_name("weights.json")
@@ -80,29 +76,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ablate", action="store_true", help="also leave each group of features out in turn")
     parser.add_argument("--write", action="store_true", help="learn from all sets and write the package's weights")
-
-
-def add_set_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `measured_sets`."""
-    parser.add_argument("--camvid", type=Path, metavar="DIR", help="CamVid: images/, masks/ and classes.json")
-    parser.add_argument(
-        "--nuclei", type=Path, metavar="DIR", help="corrected masks: images/, masks/, corrected/ and classes.json"
-    )
-    parser.add_argument("--images", type=int, default=360, help="of each generated domain (default 360)")
-    parser.add_argument("--seed", type=int, default=51, help="of all that is random (default 51)")
-    parser.add_argument("--work", type=Path, help="folder to keep everything in; by default a temporary one")
-    parser.add_argument(
-        "--steps",
-        type=int,
-        metavar="N",
-        help="train for at least so many steps; needs a --work of its own (by default as many as the preset fast has)",
-    )
-    parser.add_argument(
-        "--passes",
-        type=int,
-        metavar="N",
-        help="to that end pass over the images up to so often an epoch; likewise needs a --work of its own",
-    )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -282,32 +255,9 @@ def print_precisions(first: str, found: Mapping[str, Mapping[str, float | None]]
 
 def measured_sets(options: argparse.Namespace) -> dict[str, Suspects]:
     """Name to the suspects of each set, made and measured where that is not done."""
-    _train_for(options.steps, options.passes)
-    start_database = cache(partial(database.start, options.work))
-    work = start_database() if options.work is None else options.work.absolute()
-    progress = TerminalProgress()
-    try:
-        made = noisy_sets(work, options.images, options.camvid, options.nuclei, options.seed, progress)
-        return {
-            one.name: measure(
-                one, audit(one, work, start_database, progress), work / "measures", options.seed, progress
-            )
-            for one in made
-        }
-    except LabelQualityError as error:
-        raise SystemExit(f"error: {error}") from error
-    finally:
-        progress.close()
-
-
-def _train_for(steps: int | None, passes: int | None) -> None:
-    if steps is None and passes is None:
-        return
-    # Only now: it imports PyTorch
-    from label_quality.plugin.training.frozen_features import FrozenFeatures
-
-    FrozenFeatures.enough_steps = FrozenFeatures.enough_steps if steps is None else steps
-    FrozenFeatures.most_passes = FrozenFeatures.most_passes if passes is None else passes
+    return of_each_set(
+        options, lambda one, audited, work, tell: measure(one, audited, work / "measures", options.seed, tell)
+    )
 
 
 def _shipped() -> SuspectModel | None:

@@ -17,7 +17,7 @@ from label_quality.plugin.store.run_folder import RunFolder
 from label_quality.plugin.suspects.probability import Lesson, SuspectModel
 from label_quality.plugin.suspects.region_features import FEATURES
 
-from benchmarks import suspect_judging, suspect_measures, suspect_sets, suspects
+from benchmarks import audited_sets, suspect_judging, suspect_measures, suspect_sets, suspects
 from benchmarks.domains import DOMAINS, Domain
 from benchmarks.suspect_measures import Suspects
 from benchmarks.suspect_sets import Habit, NoisySet, Source
@@ -122,7 +122,7 @@ def test_decoders_are_trained_for_what_is_asked_for(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(FrozenFeatures, "enough_steps", usual[0])
     monkeypatch.setattr(FrozenFeatures, "most_passes", usual[1])
     parser = argparse.ArgumentParser()
-    suspects.add_set_arguments(parser)
+    audited_sets.add_set_arguments(parser)
     nothing = ["--images", "0", "--work", str(tmp_path)]
     for options, expected in (([], usual), (["--steps", "300"], (300, 3)), (["--passes", "9"], (300, 9))):
         assert suspects.measured_sets(parser.parse_args([*nothing, *options])) == {}
@@ -155,7 +155,7 @@ def test_sets_are_of_the_domains_and_of_what_is_given(tmp_path: Path, monkeypatc
     assert first.stat().st_mtime_ns == stamp
 
 
-def made_audit(folder: Path) -> tuple[NoisySet, suspect_measures.Audited]:
+def made_audit(folder: Path) -> tuple[NoisySet, audited_sets.Audited]:
     """Three images whose model sees what is right; in the first the leftmost door is given as wall."""
     source = made_source(folder / "rooms")
     given = folder / "given"
@@ -178,7 +178,7 @@ def made_audit(folder: Path) -> tuple[NoisySet, suspect_measures.Audited]:
     store.write_shard("scores", 0, scored)
     samples = [(sample_id, f"{number}.png", f"{number}.png") for number, sample_id in enumerate("abc")]
     made = NoisySet(source, "sparse", given, source.folder / "masks")
-    return made, suspect_measures.Audited(store, samples)
+    return made, audited_sets.Audited(store, samples)
 
 
 def test_suspects_are_measured_with_what_is_wrong_and_once(tmp_path: Path) -> None:
@@ -215,12 +215,12 @@ def test_a_finished_audit_needs_no_database(tmp_path: Path) -> None:
     (tmp_path / "audits").mkdir()
     content = {"store": str(audited.store.path.relative_to(tmp_path)), "samples": list(audited.samples)}
     (tmp_path / "audits" / "rooms-sparse.json").write_text(json.dumps(content))
-    found = suspect_measures.audit(one, tmp_path, lambda: pytest.fail("the database was started"), silent)
+    found = audited_sets.audit(one, tmp_path, lambda: pytest.fail("the database was started"), silent)
     assert found.samples == audited.samples and found.store.path == audited.store.path
     content["store"] = "nowhere"
     (tmp_path / "audits" / "rooms-sparse.json").write_text(json.dumps(content))
     with pytest.raises(SystemExit, match="the files of the audit of rooms sparse are gone"):
-        suspect_measures.audit(one, tmp_path, lambda: None, silent)
+        audited_sets.audit(one, tmp_path, lambda: None, silent)
 
 
 def made_suspects(wrong: list[float], feature: list[float] | None = None, images: int = 0, **columns: list) -> Suspects:
