@@ -120,6 +120,10 @@ def test_the_objects_of_a_mask_by_hand() -> None:
     assert found.fold.tolist() == [3] * 3 and len(set(found.image.tolist())) == 1
     assert ((found.rank >= 0) & (found.rank < 1)).all() and len(set(found.rank.tolist())) == 3
     assert len(given_objects(looks, np.full((48, 48), -1, np.int16), (48, 48), Origin("a"))) == 0
+    # The sample of objects is the same in every database
+    assert given_objects(looks, labels, (48, 48), Origin("b", 3)).rank.tolist() == found.rank.tolist()
+    looks.values[0, 0, 0] = 9
+    assert given_objects(looks, labels, (48, 48), Origin("a", 3)).rank.tolist() != found.rank.tolist()
 
 
 def test_the_objects_kept_do_not_depend_on_the_parts_they_come_in() -> None:
