@@ -28,8 +28,8 @@ from label_quality.plugin.passes.kept import read_bank
 from label_quality.plugin.scores.class_pair_evidence import Usual
 from label_quality.plugin.store.run_folder import content_digest
 from label_quality.plugin.suspects.config import SuspectConfig
-from label_quality.plugin.suspects.probability import RateEstimate, probabilities, shipped_model
-from label_quality.plugin.suspects.regions import Region
+from label_quality.plugin.suspects.probability import RateEstimate, shipped_model
+from label_quality.plugin.suspects.regions import DROP, Region
 
 from .audited_sets import Audited
 from .suspect_measures import ImageSearch, image_qualities, region_box
@@ -86,9 +86,9 @@ def _counted(one: NoisySet, audited: Audited, progress: Progress) -> Population:
     store, table = audited.store, ClassTable.from_dict(audited.store.content["class_table"])
     images = list(_searched(one, audited, table, progress))
     estimate = RateEstimate()
-    for _, log_odds in images:
-        estimate.update(log_odds)
-    rate, least = estimate.rate(), SuspectConfig().min_probability
+    for found, log_odds in images:
+        estimate.update(log_odds, _drops(found))
+    rates, least = estimate.rates(), SuspectConfig().min_probability
     pixels = np.zeros((len(PLACE_LEVELS), table.size, table.size), np.int64)
     rows: list[tuple[int, int, float]] = []
     image_level, image_wrong = np.full(len(images), -1), np.zeros(len(images))
@@ -96,7 +96,7 @@ def _counted(one: NoisySet, audited: Audited, progress: Progress) -> Population:
         sample_id, _, mask_file = audited.samples[number]
         given, true = (read_labels(folder / mask_file, table) for folder in (one.given, one.true))
         heatmap = np.asarray(cv2.imread(str(store.file("heatmaps", sample_id)), cv2.IMREAD_UNCHANGED))
-        rated = probabilities(log_odds, rate)
+        rated = rates.probabilities(log_odds, _drops(found))
         regions = [
             (suspect_level(float(each)), _whole(region, given.shape))
             for region, each in zip(found, rated, strict=True)
@@ -142,6 +142,10 @@ def _image_levels(of_suspects: np.ndarray, one: NoisySet, audited: Audited) -> n
     without = of_suspects < 0
     low = quality <= (np.median(quality[without]) if without.any() else 0)
     return np.where(without, np.where(low, IMAGE_DOUBTED, IMAGE_SURE), of_suspects)
+
+
+def _drops(found: Sequence[Region]) -> np.ndarray:
+    return np.array([region.kind == DROP for region in found], bool)
 
 
 def _whole(region: Region, size: tuple[int, ...]) -> np.ndarray:

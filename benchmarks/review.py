@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 from label_quality.plugin.benchmark.ranking_metrics import average_precision
-from label_quality.plugin.suspects.probability import INVERSE_PENALTY, RateEstimate, SuspectModel
+from label_quality.plugin.suspects.probability import INVERSE_PENALTY, SuspectModel
 from label_quality.plugin.suspects.verdict_model import DOUBT, Candidates, Moments, VerdictModel
 
 from .audited_sets import add_set_arguments
 from .processes import print_table
-from .suspect_judging import domain_of, is_real, learn, log_odds
+from .suspect_judging import at_rates, domain_of, is_real, learn, log_odds
 from .suspect_measures import Suspects
 from .suspects import measured_sets
 
@@ -81,10 +81,7 @@ def judge_set(suspects: Suspects, model: SuspectModel, doubt: float) -> dict[str
     Returns:
         ``suspects``, ``real`` (how many), and ``orders``: name to what `review` gives
     """
-    scores = log_odds(model, suspects)
-    estimate = RateEstimate()
-    estimate.update(scores)
-    prior = scores + np.log(estimate.rate() / (1 - estimate.rate()))
+    prior = at_rates(suspects.features, log_odds(model, suspects))
     real = is_real(suspects)
     orders = {
         EVIDENCE: review(real, suspects.features[:, 0]),

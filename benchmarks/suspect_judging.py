@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 from label_quality.plugin.benchmark.ranking_metrics import auroc, average_precision, bootstrap, lift_at
-from label_quality.plugin.suspects.probability import Lesson, RateEstimate, SuspectModel, fit_model, probabilities
+from label_quality.plugin.suspects.probability import (
+    Lesson,
+    RateEstimate,
+    Rates,
+    SuspectModel,
+    fit_model,
+    probabilities,
+)
 from label_quality.plugin.suspects.region_features import FEATURES
 
 from .suspect_measures import Suspects
@@ -26,7 +33,7 @@ LEAST_FALSE = 10
 #: How many of the first are looked at
 TOPS = (20, 50, 100)
 #: From this probability on a suspect counts as one
-_PROBABLE = 0.5
+PROBABLE = 0.5
 _BINS = 10
 
 #: Of what suspects are ordered by
@@ -172,16 +179,15 @@ def judge_probability(suspects: Suspects, scores: np.ndarray) -> dict[str, Any]:
         ``reliability``, see `reliability`, and ``ece``. A share of none is None
     """
     real = is_real(suspects)
-    rate = _rate(scores)
-    probability = probabilities(scores, rate)
-    listed = probability >= _PROBABLE
+    probability = probabilities(at_rates(suspects.features, scores))
+    listed = probability >= PROBABLE
     bins = reliability(probability, real)
     return {
         "number": int(listed.sum()),
         "precision": _share(real[listed]),
         "recall": _share(listed[real]),
         "right_class": _share(suspects.right[listed & real] >= REAL),
-        "rate": rate,
+        "rate": _rates(suspects.features, scores).all,
         "true_rate": _share(real),
         "ece": calibration_error(bins),
         "reliability": bins,
@@ -207,7 +213,7 @@ def judge_images(suspects: Suspects, scores: np.ndarray | None, resamples: int, 
         return {}
     qualities = {"evidence": suspects.evidence, "softmin": suspects.softmin}
     if scores is not None:
-        log_right = np.log1p(-np.minimum(probabilities(scores, _rate(scores)), 1 - 1e-9))
+        log_right = np.log1p(-np.minimum(probabilities(at_rates(suspects.features, scores)), 1 - 1e-9))
         right = np.exp(np.bincount(suspects.image, log_right, suspects.images))
         qualities |= {"suspects": right, "evidence and suspects": (right + suspects.evidence) / 2}
     return {name: _ranking(wrong, quality, resamples, seed) for name, quality in qualities.items()}
@@ -223,10 +229,27 @@ def _ranking(wrong: np.ndarray, quality: np.ndarray, resamples: int, seed: int) 
     }
 
 
-def _rate(scores: np.ndarray) -> float:
+def at_rates(features: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Log-odds of a set's suspects at the rates of mistakes that are estimated from them.
+
+    Args:
+        features: (n, F)
+        scores: (n,) log-odds by a model, at as many mistakes as false alarms
+
+    Returns:
+        (n,) float64
+    """
+    return scores + _rates(features, scores).prior(_is_drop(features))
+
+
+def _rates(features: np.ndarray, scores: np.ndarray) -> Rates:
     estimate = RateEstimate()
-    estimate.update(scores)
-    return estimate.rate()
+    estimate.update(scores, _is_drop(features))
+    return estimate.rates()
+
+
+def _is_drop(features: np.ndarray) -> np.ndarray:
+    return features[:, FEATURES.index("drop")] > 0
 
 
 def reliability(probability: np.ndarray, real: np.ndarray) -> list[dict[str, Any]]:

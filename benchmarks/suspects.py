@@ -33,6 +33,7 @@ from .suspect_judging import (
     GROUPS,
     TOPS,
     TRUSTED,
+    at_rates,
     columns_without,
     domain_of,
     is_real,
@@ -130,17 +131,17 @@ def judge_set(
         as the values of ``sets`` that `run` returns
     """
     suspects = sets[name]
-    scores = {EVIDENCE: suspects.features[:, FEATURES.index("evidence")]}
+    scores: dict[str, np.ndarray] = {}
     model = learn(sets, penalty, domain_of(name), columns)
     if model is not None:
         scores[PROBABILITY] = log_odds(model, suspects, columns)
     shipped = _shipped()
     if shipped is not None:
         scores[SHIPPED] = log_odds(shipped, suspects)
-    orders = {one: judge_order(suspects, score, resamples, seed) for one, score in scores.items()}
-    for one in (PROBABILITY, SHIPPED):
-        if one in orders:
-            orders[one] |= judge_probability(suspects, scores[one])
+    orders = {EVIDENCE: judge_order(suspects, suspects.features[:, FEATURES.index("evidence")], resamples, seed)}
+    for one, score in scores.items():
+        orders[one] = judge_order(suspects, at_rates(suspects.features, score), resamples, seed)
+        orders[one] |= judge_probability(suspects, score)
     real = is_real(suspects)
     return {
         "images": suspects.images,
@@ -161,8 +162,12 @@ def precisions(
         model = learn(sets, penalty, domain_of(name), columns, trusted)
         found[name] = None
         if model is not None:
-            found[name] = judge_order(suspects, log_odds(model, suspects, columns), 1, 0)["ap"]
+            found[name] = _precision(suspects, log_odds(model, suspects, columns))
     return found
+
+
+def _precision(suspects: Suspects, scores: np.ndarray) -> float | None:
+    return judge_order(suspects, at_rates(suspects.features, scores), 1, 0)["ap"]
 
 
 def ablation(sets: Mapping[str, Suspects], penalty: float) -> dict[str, dict[str, float | None]]:
@@ -277,8 +282,7 @@ def _write(sets: Mapping[str, Suspects], penalty: float) -> dict[str, dict[str, 
     _WEIGHTS.write_text(weights_text(model))
     models = {"written": model} if before is None else {"before": before, "written": model}
     found = {
-        name: {key: judge_order(one, log_odds(each, one), 1, 0)["ap"] for key, one in sets.items()}
-        for name, each in models.items()
+        name: {key: _precision(one, log_odds(each, one)) for key, one in sets.items()} for name, each in models.items()
     }
     print(f"\nWrote {_WEIGHTS}. Average precision on what the weights were learnt from\n")
     print_precisions("weights", found)

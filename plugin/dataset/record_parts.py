@@ -67,6 +67,7 @@ class SuspectPart:
         status: `COMPLETE`, `WRITING`, or `MISSING` where none could be looked for
         candidates: regions before those were left out that are improbable; None where they were not counted
         rate: of mistakes among the candidates, as estimated, in (0, 1); None where suspects are not rated
+        drop_rate: of mistakes among the drops of them, likewise; None also where a version up to 0.2.0 has rated them
         expected: how many of the regions are wrong, the sum of their probabilities; None where they have none
     """
 
@@ -81,6 +82,7 @@ class SuspectPart:
     status: str = COMPLETE
     candidates: int | None = None
     rate: float | None = None
+    drop_rate: float | None = None
     expected: float | None = None
 
 

@@ -12,8 +12,8 @@ from ..labels.class_table import ClassTable
 from ..samples.failures import LeftOut
 from ..suspects.class_effects import ClassEffect, class_effects
 from ..suspects.issues import Group, GroupTally, find_groups
-from ..suspects.probability import probabilities
-from ..suspects.regions import KINDS
+from ..suspects.probability import Rates
+from ..suspects.regions import DROP, KINDS
 
 #: What is kept of each region in an array; its kind is in a list
 _ARRAYS = (
@@ -41,18 +41,23 @@ def each_id(row: dict[str, Any]) -> list[str]:
     return np.repeat(np.array(row["ids"], object), row["counts"]).tolist()
 
 
-def rated(row: dict[str, Any], rate: float, least: float) -> dict[str, Any]:
+def drops(row: dict[str, Any]) -> np.ndarray:
+    """(n,) bool, which regions of a shard's results are drops."""
+    return np.array([kind == DROP for kind in row["kind"]], bool)
+
+
+def rated(row: dict[str, Any], rates: Rates, least: float) -> dict[str, Any]:
     """A shard's results with the probability of each region, without those that are less probable than ``least``.
 
     Args:
         row: as `numbered` gives it
-        rate: of mistakes among all suspects
+        rates: of mistakes among the dataset's suspects
         least: probability, in [0, 1]
 
     Returns:
         the results, in each image the most probable region first
     """
-    probability = probabilities(row["log_odds"], rate)
+    probability = rates.probabilities(row["log_odds"], drops(row))
     image = np.repeat(np.arange(len(row["counts"])), row["counts"])
     order = np.lexsort((-row["evidence"], -probability, image))
     order = order[probability[order] >= least]

@@ -28,12 +28,12 @@ from ..suspects.config import SuspectConfig
 from ..suspects.image_suspects import ImageSuspects
 from ..suspects.issues import GroupTally
 from ..suspects.picture import Picture
-from ..suspects.probability import RateEstimate, shipped_model
+from ..suspects.probability import RateEstimate, Rates, shipped_model
 from ..suspects.region_features import FEATURES, region_features
 from ..suspects.regions import Region, find_regions
 from ..suspects.seen_image import SeenImage
 from ..suspects.similarity import ObjectBank, Origin, describe_suspects
-from .findings import Findings, each_id, numbered, packed, rated, unpacked
+from .findings import Findings, drops, each_id, numbered, packed, rated, unpacked
 from .kept import read_bank, read_kept, read_usual
 
 _STAGE, _RATE = "regions", "rate"
@@ -100,27 +100,24 @@ class SuspectSearch:
         """Finds how frequent mistakes are among all suspects, and writes the masks of those that are probable."""
         estimate = RateEstimate()
         for shard in shards_of(len(self.samples)):
-            estimate.update(self.store.read_shard(_STAGE, shard)["log_odds"])
-        rate = estimate.rate()
-        self.store.write_shard(_RATE, 0, {"rate": rate})
+            row = self.store.read_shard(_STAGE, shard)
+            estimate.update(row["log_odds"], drops(row))
+        rates = estimate.rates()
+        self.store.write_shard(_RATE, 0, {"rate": rates.all, "drops": rates.drops, "others": rates.others})
         for shard in shards_of(len(self.samples)):
             row = numbered(self.store.read_shard(_STAGE, shard))
-            kept = rated(row, rate, self.config.min_probability)
+            kept = rated(row, rates, self.config.min_probability)
             shown = set(zip(each_id(kept), kept["numbers"].tolist(), strict=True))
             regions = zip(each_id(row), row["numbers"].tolist(), unpacked(row["masks"], row["box"]), strict=True)
             for sample_id, number, mask in regions:
                 if (sample_id, number) in shown:
                     self.store.write_region(sample_id, number, mask)
 
-    def found_rate(self) -> float | None:
-        """The rate of mistakes among all suspects; None where suspects are not rated."""
-        return self.store.read_shard(_RATE, 0)["rate"] if self.store.shard_done(_RATE, 0) else None
-
     def _rows(self) -> Iterator[dict[str, Any]]:
-        rate = self.found_rate()
+        rates = found_rates(self.store)
         for shard in shards_of(len(self.samples)):
             row = numbered(self.store.read_shard(_STAGE, shard))
-            yield row if rate is None else rated(row, rate, self.config.min_probability)
+            yield row if rates is None else rated(row, rates, self.config.min_probability)
 
     def window(self, positions: range) -> SuspectSearch:
         """The search of these samples alone, as of `engine.Job`."""
@@ -203,6 +200,15 @@ class SuspectSearch:
         return bank.compare(descriptors, fill, given, suggested, Origin(sample_id, kept[1])), descriptors
 
 
+def found_rates(store: SuspectSet) -> Rates | None:
+    """The rates of mistakes that a finished search has found; None where suspects are not rated."""
+    if not store.shard_done(_RATE, 0):
+        return None
+    kept = store.read_shard(_RATE, 0)
+    # Up to version 0.2.0 there was one for all
+    return Rates(kept.get("drops", kept["rate"]), kept.get("others", kept["rate"]), kept["rate"])
+
+
 def image_suspects(store: SuspectSet, rows: Iterable[dict[str, Any]]) -> Iterator[ImageSuspects]:
     """The regions of each sample, in order, of a search's results shard by shard."""
     for row in rows:
@@ -227,10 +233,10 @@ def shown_rows(store: SuspectSet, least: float) -> Iterator[dict[str, Any]]:
         store: the run's suspects
         least: probability of those that are shown, where they are rated
     """
-    rate = store.read_shard(_RATE, 0)["rate"] if store.shard_done(_RATE, 0) else None
+    rates = found_rates(store)
     for shard in takewhile(lambda index: store.shard_done(_STAGE, index), count()):
         row = numbered(store.read_shard(_STAGE, shard))
-        yield row if rate is None else rated(row, rate, least)
+        yield row if rates is None else rated(row, rates, least)
 
 
 def found_masks(store: SuspectSet, sample_ids: Collection[str]) -> dict[tuple[str, float], tuple[list[int], Path]]:
@@ -263,14 +269,16 @@ def rated_rows(store: SuspectSet, least: float) -> Iterator[dict[str, Any]]:
         least: probability of those that are shown
 
     Yields:
-        the results, and ``rate``; nothing where suspects are not rated, or were by a version that kept no measures
+        the results, and ``prior``, (n,) log-odds by the rates of mistakes; nothing where suspects are not rated, or
+        were by a version that kept no measures
     """
-    if not store.shard_done(_RATE, 0):
+    rates = found_rates(store)
+    if rates is None:
         return
-    rate = store.read_shard(_RATE, 0)["rate"]
     for shard in takewhile(lambda index: store.shard_done(_STAGE, index), count()):
         row = numbered(store.read_shard(_STAGE, shard))
-        yield {**rated(row, rate, least), "rate": rate}
+        kept = rated(row, rates, least)
+        yield {**kept, "prior": rates.prior(drops(kept))}
 
 
 def _columns(regions: Sequence[Region]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ..engine.engine import Whole
 from ..labels.class_table import LARGEST_ID
 from ..labels.mask_changes import MOST, changed_pairs, region_change
 from ..passes.kept import check_unchanged, has_usual, read_bank, read_usual, scored_states
-from ..passes.search_suspects import SuspectSearch
+from ..passes.search_suspects import SuspectSearch, found_rates
 from ..runs.rescore import Rescoring
 from ..samples.failures import LeftOut, as_dict
 from ..scores.class_pair_evidence import Usual
@@ -27,8 +27,8 @@ from ..store.passes import run_pass, shards_of
 from ..store.sets import CorrectionSet, ScoreSet, SuspectSet
 from ..suspects.config import SuspectConfig
 from ..suspects.image_suspects import ImageSuspects
-from ..suspects.probability import probabilities, shipped_model
-from ..suspects.regions import Region
+from ..suspects.probability import Rates, shipped_model
+from ..suspects.regions import DROP, Region
 from ..suspects.similarity import ObjectBank
 from .correction_sources import CorrectedSamples
 from .corrections import Regions, as_png, given_mask, is_drawn, pixels_of
@@ -44,14 +44,14 @@ class Searcher:
         search: of the run, over the samples with the given masks
         usual: what evidence is usual in the run
         bank: the given objects to compare with; None where the run's suspects are not rated
-        rate: of mistakes in the run; None likewise
+        rates: of mistakes in the run; None likewise
         scored: ids of the samples of which predictions are kept
     """
 
     search: SuspectSearch
     usual: Usual
     bank: ObjectBank | None
-    rate: float | None
+    rates: Rates | None
     scored: frozenset[str]
 
     @classmethod
@@ -65,8 +65,9 @@ class Searcher:
         config, states = SuspectConfig.from_params(part.config), scored_states(scores)
         pooling = record.config["scores"]["pooling"]
         search = SuspectSearch(corrected.given, scores, pooling, config, suspects, corrected.failures)
-        bank = read_bank(scores, len(states)) if part.rate is not None else None
-        return cls(search, read_usual(scores), bank, part.rate, frozenset(states))
+        rates = found_rates(suspects)
+        bank = None if rates is None else read_bank(scores, len(states))
+        return cls(search, read_usual(scores), bank, rates, frozenset(states))
 
     def new_suspects(
         self, index: int, labels: np.ndarray, changed: np.ndarray
@@ -83,10 +84,11 @@ class Searcher:
         """
         regions, measures = self.search.search_image(index, labels, self.usual, self.bank, corrected=True)
         kept = np.array([_share(one, changed) >= MOST for one in regions], bool)
-        if self.rate is None or not regions:
+        if self.rates is None or not regions:
             return [one for one, keep in zip(regions, kept, strict=True) if keep], None
         features, similarity, _ = measures
-        probability = probabilities(shipped_model().log_odds(features, similarity), self.rate)
+        drop = np.array([one.kind == DROP for one in regions])
+        probability = self.rates.probabilities(shipped_model().log_odds(features, similarity), drop)
         kept &= probability >= self.search.config.min_probability
         return [one for one, keep in zip(regions, kept, strict=True) if keep], probability[kept]
 

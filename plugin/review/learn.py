@@ -137,8 +137,7 @@ def _write(
     for row in rated_rows(store, least):
         candidates = _candidates(row)
         log_odds = candidates.log_odds if model is None else model.log_odds(candidates)
-        # The rate of mistakes is in the log-odds already
-        values = probabilities(log_odds, 0.5).tolist()
+        values = probabilities(log_odds).tolist()
         for sample_id, path, value in zip(each_id(row), _files(store, row), values, strict=True):
             if path not in verdicts:
                 found[sample_id][path] = value
@@ -152,7 +151,7 @@ def _write(
 
 def _candidates(row: dict[str, Any]) -> Candidates:
     names = ("features", "similarity", "descriptors", "given", "suggested")
-    return Candidates(row["log_odds"] + np.log(row["rate"] / (1 - row["rate"])), *(row[name] for name in names))
+    return Candidates(row["log_odds"] + row["prior"], *(row[name] for name in names))
 
 
 def _files(store: SuspectSet, row: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import math
 
 from ..dataset.record_parts import SuspectPart
 from ..dataset.run_record import RunRecord
-from ..passes.search_suspects import SuspectSearch
+from ..passes.search_suspects import SuspectSearch, found_rates
 from ..suspects.class_effects import label_miou
 
 #: Issues in the run's record, the leading ones: there may be one for every two classes
@@ -20,6 +20,7 @@ def record_findings(search: SuspectSearch, record: RunRecord) -> SuspectPart:
     record.issues, record.classes = issues[:_KEPT_ISSUES], total.classes()
     quality = label_miou(record.classes)
     record.label_miou = quality if math.isfinite(quality) else None
+    rates = found_rates(search.store)
     record.suspects = SuspectPart(
         regions=total.regions,
         images=total.images,
@@ -30,7 +31,8 @@ def record_findings(search: SuspectSearch, record: RunRecord) -> SuspectPart:
         config=search.config.to_dict(),
         set=search.store.path.name,
         candidates=total.candidates,
-        rate=search.found_rate(),
+        rate=rates and rates.all,
+        drop_rate=rates and rates.drops,
         expected=total.expected,
     )
     return record.suspects

@@ -14,7 +14,9 @@ false alarms, its probability is
 
     p = 1 / (1 + exp(-l - ln(r / (1 - r))))
 
-and r is such that it is the mean of p over the dataset's suspects, which expectation maximisation finds.
+and r is such that it is the mean of p over the dataset's suspects, which expectation maximisation finds. Drops have a
+rate of their own, apart from all other suspects: to leave an object out is another mistake than to misname it or to
+draw its edge badly, and one may be many times as frequent as the other.
 
 References:
     Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities: a simple
@@ -24,6 +26,7 @@ References:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -169,29 +172,78 @@ def _fit_similarity(lesson: Lesson, importance: np.ndarray) -> tuple[float, floa
     return float(solver.coef_[0, 0]), float(solver.intercept_[0])
 
 
+@dataclass(frozen=True)
+class Rates:
+    """How frequent mistakes are among a dataset's suspects.
+
+    Args:
+        drops: among drops, in (0, 1)
+        others: among all others, likewise
+        all: among both
+    """
+
+    drops: float
+    others: float
+    all: float
+
+    def prior(self, drop: np.ndarray) -> np.ndarray:
+        """(n,) float64 log-odds of suspects of which nothing is known but whether each is a drop, (n,) bool."""
+        return np.where(drop, _log_odds(self.drops), _log_odds(self.others))
+
+    def probabilities(self, log_odds: np.ndarray, drop: np.ndarray) -> np.ndarray:
+        """The probabilities of suspects.
+
+        Args:
+            log_odds: (n,) of each, at as many mistakes as false alarms
+            drop: (n,) bool, which of them are drops
+
+        Returns:
+            (n,) float64 in [0, 1]
+        """
+        return probabilities(log_odds + self.prior(drop))
+
+
 class RateEstimate:
-    """Finds the rate of mistakes among a dataset's suspects, in memory that does not grow with them."""
+    """Finds the rates of mistakes among a dataset's suspects, in memory that does not grow with them."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros(2 * _LARGEST * _STEPS_A_UNIT + 1, np.int64)
+        # Of the others, then of drops
+        self._counts = np.zeros((2, 2 * _LARGEST * _STEPS_A_UNIT + 1), np.int64)
 
-    def update(self, log_odds: np.ndarray) -> None:
-        """Adds (n,) log-odds of suspects."""
+    def update(self, log_odds: np.ndarray, drop: np.ndarray) -> None:
+        """Adds suspects.
+
+        Args:
+            log_odds: (n,) of each, at as many mistakes as false alarms
+            drop: (n,) bool, which of them are drops
+        """
         steps = np.rint(np.clip(log_odds, -_LARGEST, _LARGEST) * _STEPS_A_UNIT).astype(np.int64)
-        self._counts += np.bincount(steps + _LARGEST * _STEPS_A_UNIT, minlength=self._counts.size)
+        np.add.at(self._counts, (drop.astype(np.int64), steps + _LARGEST * _STEPS_A_UNIT), 1)
 
-    def rate(self) -> float:
-        """The rate in (0, 1), that of most suspects' sum of probabilities; the believed one where there is none."""
-        steps = np.flatnonzero(self._counts)
-        log_odds, counts = steps / _STEPS_A_UNIT - _LARGEST, self._counts[steps]
-        total, rate, change = counts.sum() + _BELIEF, _BELIEVED_RATE, 1.0
-        while change > _PRECISION:
-            before = rate
-            rate = float((probabilities(log_odds, before) @ counts + _BELIEF * _BELIEVED_RATE) / total)
-            change = abs(rate - before)
-        return rate
+    def rates(self) -> Rates:
+        """The rates, each that of most suspects' sum of probabilities; the believed one where there are none."""
+        others, drops = (_rate(counts) for counts in self._counts)
+        number = self._counts.sum(axis=1)
+        share = number[1] / number.sum() if number.any() else 0.5
+        return Rates(drops, others, float(share * drops + (1 - share) * others))
 
 
-def probabilities(log_odds: np.ndarray, rate: float) -> np.ndarray:
-    """(n,) float64 in [0, 1], the probabilities of suspects with (n,) log-odds where mistakes have a rate in (0, 1)."""
-    return 1 / (1 + np.exp(-np.clip(log_odds + np.log(rate / (1 - rate)), -500, 500)))
+def _rate(histogram: np.ndarray) -> float:
+    """The rate in (0, 1) among suspects that are counted by their log-odds."""
+    steps = np.flatnonzero(histogram)
+    log_odds, counts = steps / _STEPS_A_UNIT - _LARGEST, histogram[steps]
+    total, rate, change = counts.sum() + _BELIEF, _BELIEVED_RATE, 1.0
+    while change > _PRECISION:
+        before = rate
+        rate = float((probabilities(log_odds + _log_odds(before)) @ counts + _BELIEF * _BELIEVED_RATE) / total)
+        change = abs(rate - before)
+    return rate
+
+
+def _log_odds(rate: float) -> float:
+    return math.log(rate / (1 - rate))
+
+
+def probabilities(log_odds: np.ndarray) -> np.ndarray:
+    """(n,) float64 in [0, 1], the probabilities that (n,) log-odds stand for, all that is known in them."""
+    return 1 / (1 + np.exp(-np.clip(log_odds, -500, 500)))

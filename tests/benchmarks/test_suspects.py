@@ -279,7 +279,7 @@ def test_intervals_are_over_images() -> None:
 
 def test_probable_suspects_are_judged_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     probable = np.array([0.95, 0.85, 0.5, 0.3, 0.05])
-    monkeypatch.setattr(suspect_judging, "probabilities", lambda scores, rate: probable)
+    monkeypatch.setattr(suspect_judging, "probabilities", lambda scores: probable)
     found = made_suspects([1.0, 0.0, 0.6, 1.0, 0.0], right=[1.0, 1.0, 0.4, 1.0, 0.0])
     judged = suspect_judging.judge_probability(found, np.zeros(5))
     assert (judged["number"], judged["precision"], judged["recall"]) == (3, 2 / 3, 2 / 3)
@@ -291,7 +291,7 @@ def test_probable_suspects_are_judged_by_hand(monkeypatch: pytest.MonkeyPatch) -
 
 def test_images_are_judged_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four images, two suspects in the first, none in the last; the first and the third are mislabelled."""
-    monkeypatch.setattr(suspect_judging, "probabilities", lambda scores, rate: np.array([0.5, 0.5, 0.6, 0.9]))
+    monkeypatch.setattr(suspect_judging, "probabilities", lambda scores: np.array([0.5, 0.5, 0.6, 0.9]))
     found = made_suspects([1.0] * 4, images=4, mislabelled=[1, 0, 1, 0], evidence=[0.9, 0.4, 0.1, 0.5])
     found = Suspects(**{**vars(found), "image": np.array([0, 0, 1, 2])})
     judged = suspect_judging.judge_images(found, np.zeros(4), 50, 0)

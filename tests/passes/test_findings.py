@@ -10,8 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from label_quality.plugin.labels.class_table import ClassTable
-from label_quality.plugin.passes.findings import Findings, numbered, packed, rated, unpacked
+from label_quality.plugin.passes.findings import Findings, drops, numbered, packed, rated, unpacked
 from label_quality.plugin.suspects.issues import GroupTally
+from label_quality.plugin.suspects.probability import Rates
+from label_quality.plugin.suspects.regions import DROP
+
+#: As many mistakes as false alarms
+EVEN = Rates(0.5, 0.5, 0.5)
 
 
 @given(st.lists(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12)), max_size=5))
@@ -47,15 +52,23 @@ def test_improbable_regions_are_left_out_and_the_rest_sorted() -> None:
     """At a rate of one half the probability is that of the log-odds alone: .12, .88, .5, none, .88 and .88."""
     row = numbered(row_of([3, 0, 2], [-2.0, 2.0, 0.0, 2.0, 2.0]))
     assert row["numbers"].tolist() == [0, 1, 2, 0, 1]
-    found = rated(row, 0.5, 0.5)
+    found = rated(row, EVEN, 0.5)
     assert found["counts"].tolist() == [2, 0, 2] and found["candidates"] == 5
     # Of equally probable ones that of the most evidence first; masks are filed by the numbers of before
     assert found["numbers"].tolist() == [1, 2, 1, 0]
     assert found["kind"] == ["kind 1", "kind 2", "kind 4", "kind 3"]
     assert found["descriptors"].tolist() == [[1] * 3, [2] * 3, [4] * 3, [3] * 3]
     np.testing.assert_allclose(found["probability"], [0.8808, 0.5, 0.8808, 0.8808], atol=1e-4)
-    nothing = rated(row, 0.5, 1.0)
+    nothing = rated(row, EVEN, 1.0)
     assert nothing["counts"].tolist() == [0, 0, 0] and nothing["kind"] == [] and nothing["candidates"] == 5
+
+
+def test_drops_are_rated_by_their_own_rate() -> None:
+    row = numbered(row_of([2, 1], [0.0, 0.0, 0.0])) | {"kind": ["swap", DROP, DROP]}
+    assert drops(row).tolist() == [False, True, True]
+    found = rated(row, Rates(drops=0.75, others=0.1, all=0.3), 0.2)
+    assert found["kind"] == [DROP, DROP] and found["probability"] == pytest.approx([0.75, 0.75])
+    assert rated(row, Rates(0.75, 0.1, 0.3), 0.0)["probability"] == pytest.approx([0.75, 0.1, 0.75])
 
 
 def test_the_number_of_mistakes_that_is_expected_is_the_sum_of_the_probabilities() -> None:
@@ -68,5 +81,5 @@ def test_the_number_of_mistakes_that_is_expected_is_the_sum_of_the_probabilities
     assert found.expected is None
     for least, sum_of_shown in ((0.0, 3.2616), (0.6, 2.6424)):
         found.expected = None
-        found.add(rated(row, 0.5, least))
+        found.add(rated(row, EVEN, least))
         assert found.expected == pytest.approx(sum_of_shown, abs=1e-4)

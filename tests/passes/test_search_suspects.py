@@ -165,7 +165,10 @@ def test_suspects_are_rated_and_the_improbable_left_out(scenes: Any, audit: Any)
     assert len(probable) == 3 and 0.5 < drop < 1 and 0.5 < swap < 1 and shift < min(drop, swap)
     found = record_of(scenes).suspects
     assert (found.regions, found.candidates) == (3, 3)
-    assert found.rate == pytest.approx((sum(probable) + 50 * 0.2) / (3 + 50), abs=0.01)
+    # Each near the one that is believed, of fifty suspects
+    assert found.drop_rate == pytest.approx((drop + 50 * 0.2) / (1 + 50), abs=0.001)
+    others = (swap + shift + 50 * 0.2) / (2 + 50)
+    assert found.rate == pytest.approx((found.drop_rate + 2 * others) / 3, abs=0.001)
     patches = scenes.load_saved_view("lq: suspect regions").values("lq_suspects.probability")
     assert patches == sorted(probable, reverse=True)
     masks = [one for path in folder_of(scenes).glob("suspects-*/masks") for one in path.rglob("*.png")]
@@ -190,7 +193,7 @@ def test_suspects_without_a_rating_are_those_of_the_most_evidence(scenes: Any, a
     audit.find_suspects(scenes, probability=False)
     assert scenes.values("lq_error_type") == ["drop", "swap", "shift"] + ["none"] * 17
     found = record_of(scenes).suspects
-    assert (found.regions, found.candidates, found.rate) == (3, 3, None)
+    assert (found.regions, found.candidates, found.rate, found.drop_rate) == (3, 3, None, None)
     assert scenes.get_field("lq_suspects.detections.probability") is None
     evidence = scenes.load_saved_view("lq: suspect regions").values("lq_suspects.evidence")
     assert evidence == sorted(evidence, reverse=True) and len(evidence) == 3

@@ -15,6 +15,7 @@ from label_quality.plugin.suspects.probability import (
     INVERSE_PENALTY,
     Lesson,
     RateEstimate,
+    Rates,
     SuspectModel,
     fit_model,
     probabilities,
@@ -36,8 +37,13 @@ def simulated(rate: float, count: int, apart: float = 3.0, seed: int = 0) -> tup
 def rate_of(*log_odds: np.ndarray) -> float:
     estimate = RateEstimate()
     for part in log_odds:
-        estimate.update(part)
-    return estimate.rate()
+        estimate.update(part, np.zeros(len(part), bool))
+    return estimate.rates().others
+
+
+def at(rate: float, log_odds: np.ndarray) -> np.ndarray:
+    """Probabilities (n,) of suspects of any type, at a rate."""
+    return Rates(rate, rate, rate).probabilities(log_odds, np.arange(len(log_odds)) % 2 == 0)
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.1, 0.3, 0.5, 0.9])
@@ -49,7 +55,7 @@ def test_the_rate_of_simulated_suspects_is_found(rate: float) -> None:
 @pytest.mark.parametrize("rate", [0.1, 0.5])
 def test_probabilities_with_the_rate_found_are_calibrated(rate: float) -> None:
     log_odds, real = simulated(rate, 20_000)
-    probable = probabilities(log_odds, rate_of(log_odds))
+    probable = at(rate_of(log_odds), log_odds)
     for low in np.arange(0, 1, 0.2):
         there = (probable >= low) & (probable < low + 0.2)
         assert real[there].mean() == pytest.approx(probable[there].mean(), abs=0.05)
@@ -67,7 +73,7 @@ def test_of_a_few_suspects_the_believed_rate_stays() -> None:
 def test_the_rate_is_the_mean_probability_of_many_suspects() -> None:
     log_odds, _ = simulated(0.3, 50_000, apart=1.0)
     rate = rate_of(log_odds)
-    assert probabilities(log_odds, rate).mean() == pytest.approx(rate, abs=0.002)
+    assert at(rate, log_odds).mean() == pytest.approx(rate, abs=0.002)
 
 
 @given(LOG_ODDS, st.randoms())
@@ -89,25 +95,52 @@ def test_memory_does_not_grow_with_suspects() -> None:
     estimate = RateEstimate()
     before = sum(value.nbytes for value in vars(estimate).values())
     for seed in range(20):
-        estimate.update(simulated(0.2, 5000, seed=seed)[0])
+        estimate.update(simulated(0.2, 5000, seed=seed)[0], np.arange(5000) < 2000)
     assert sum(value.nbytes for value in vars(estimate).values()) == before
-    assert estimate.rate() == pytest.approx(0.2, abs=0.02)
+    assert estimate.rates() == Rates(*[pytest.approx(0.2, abs=0.02)] * 3)
+
+
+@pytest.mark.parametrize(("of_drops", "of_others"), [(0.6, 0.03), (0.05, 0.3)])
+def test_drops_have_a_rate_of_their_own(of_drops: float, of_others: float) -> None:
+    (drops, real_drops), (others, real_others) = simulated(of_drops, 5000), simulated(of_others, 20_000, seed=1)
+    estimate, drop = RateEstimate(), np.arange(25_000) < 5000
+    log_odds, real = np.concatenate([drops, others]), np.concatenate([real_drops, real_others])
+    order = np.random.default_rng(0).permutation(25_000)
+    for part in np.array_split(order, 7):
+        estimate.update(log_odds[part], drop[part])
+    rates = estimate.rates()
+    expected = Rates(real_drops.mean(), real_others.mean(), real.mean())
+    assert vars(rates) == pytest.approx(vars(expected), abs=0.015)
+    # Together they are calibrated, which one rate for both would not be
+    probable = rates.probabilities(log_odds, drop)
+    for which in (drop, ~drop):
+        for low in (0.0, 0.5):
+            there = which & (probable >= low) & (probable <= low + 0.5)
+            assert real[there].mean() == pytest.approx(probable[there].mean(), abs=0.05)
+    together = at(rates.all, log_odds)
+    assert abs(together[drop].mean() - real[drop].mean()) > 0.02
+
+
+def test_without_a_suspect_all_rates_are_the_believed_one() -> None:
+    rates = RateEstimate().rates()
+    assert rates.drops == rates.others == rates.all == pytest.approx(0.2)
 
 
 def test_probabilities_by_hand() -> None:
-    assert probabilities(np.array([0.0, math.log(3)]), 0.5) == pytest.approx([0.5, 0.75])
-    # Odds of 3 to 1, at a rate of 1 in 5 odds of 3 to 4
-    assert probabilities(np.array([math.log(3)]), 0.2) == pytest.approx([3 / 7])
-    assert probabilities(np.array([-1e9, 1e9]), 0.2) == pytest.approx([0, 1])
+    assert probabilities(np.array([0.0, math.log(3)])) == pytest.approx([0.5, 0.75])
+    assert probabilities(np.array([-1e9, 1e9])) == pytest.approx([0, 1])
+    # Odds of 3 to 1, at a rate of 1 in 5 odds of 3 to 4, and at one of 1 in 2 as they are
+    found = Rates(0.2, 0.5, 0.3).probabilities(np.full(2, math.log(3)), np.array([True, False]))
+    assert found == pytest.approx([3 / 7, 3 / 4])
 
 
 @given(LOG_ODDS, st.floats(0.001, 0.999), st.floats(0.001, 0.999))
 def test_probabilities_ascend_with_log_odds_and_rate(log_odds: np.ndarray, one: float, other: float) -> None:
-    ascending = probabilities(np.sort(log_odds), one)
+    ascending = Rates(one, one, one).probabilities(np.sort(log_odds), np.zeros(len(log_odds), bool))
     assert ((ascending >= 0) & (ascending <= 1)).all()
     assert (np.diff(ascending) >= 0).all()
     lower, higher = sorted((one, other))
-    assert (probabilities(log_odds, lower) <= probabilities(log_odds, higher)).all()
+    assert (at(lower, log_odds) <= at(higher, log_odds)).all()
 
 
 def lessons(count: int, weights: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
