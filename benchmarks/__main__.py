@@ -23,6 +23,7 @@ BENCHMARKS = {
     "displaced-edges": "displaced_edges",
     "suspects": "suspects",
     "pair-evidence": "pair_evidence",
+    "own-labels": "own_labels",
     "review": "review",
     "estimate": "estimate",
     "objects": "objects",

@@ -61,13 +61,14 @@ def add_set_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def of_each_set(
-    options: argparse.Namespace, look: Callable[[NoisySet, Audited, Path, Progress], Found]
+    options: argparse.Namespace, look: Callable[[NoisySet, Audited, Path, Progress], Found], *, own: bool = False
 ) -> dict[str, Found]:
     """What is found in each set, which is made and audited where that is not done.
 
     Args:
         options: of `add_set_arguments`
         look: given a set, its audit, the folder where everything is kept, and whom to tell how far it is
+        own: whether CamVid's masks as they are make a set too
 
     Returns:
         name of each set to what was found there
@@ -80,7 +81,7 @@ def of_each_set(
     work = start_database() if options.work is None else options.work.absolute()
     progress = TerminalProgress()
     try:
-        made = noisy_sets(work, options.images, options.camvid, options.nuclei, options.seed, progress)
+        made = noisy_sets(work, options.images, options.camvid, options.nuclei, options.seed, progress, own)
         return {one.name: look(one, audit(one, work, start_database, progress), work, progress) for one in made}
     except LabelQualityError as error:
         raise SystemExit(f"error: {error}") from error

@@ -21,7 +21,7 @@ from label_quality.plugin.suspects.planted_objects import ObjectErrorRules, plan
 
 from .domains import DOMAINS
 
-SPARSE, SYSTEMATIC, CORRECTED = "sparse", "systematic", "corrected"
+SPARSE, SYSTEMATIC, CORRECTED, OWN = "sparse", "systematic", "corrected", "own"
 #: Share of the images that have a sparse error
 _SPARSE_SHARE = 0.15
 #: Smaller objects, by share of the image, have no systematic error
@@ -80,7 +80,7 @@ class NoisySet:
 
     Args:
         source: the images and their classes
-        kind: of errors: sparse, systematic or corrected
+        kind: of errors: sparse, systematic, corrected, or its own, of which nothing is known
         given: folder of the masks with errors
         true: folder of the right masks, with the same names
     """
@@ -107,7 +107,13 @@ def read_labels(path: Path, table: ClassTable) -> np.ndarray:
 
 
 def noisy_sets(
-    work: Path, images: int, camvid: Path | None, nuclei: Path | None, seed: int, progress: Progress
+    work: Path,
+    images: int,
+    camvid: Path | None,
+    nuclei: Path | None,
+    seed: int,
+    progress: Progress,
+    own: bool = False,
 ) -> list[NoisySet]:
     """Writes all sets that are not there yet.
 
@@ -118,6 +124,7 @@ def noisy_sets(
         nuclei: folder of masks that people have corrected, with ``corrected/``, or None
         seed: of the errors
         progress: told how many images are written
+        own: whether CamVid's masks as they are make a set too
 
     Returns:
         the sets, those of a domain one after another
@@ -132,6 +139,7 @@ def noisy_sets(
     sets = [_planted(source, kind, work, seed, progress) for source in sources for kind in (SPARSE, SYSTEMATIC)]
     if nuclei:
         sets.append(NoisySet(Source("nuclei", nuclei, "background"), CORRECTED, nuclei / "masks", nuclei / "corrected"))
+    sets += [NoisySet(one, OWN, one.folder / "masks", one.folder / "masks") for one in sources if own and one.blocks]
     return sets
 
 
