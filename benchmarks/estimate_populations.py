@@ -24,7 +24,6 @@ from label_quality.plugin.estimate.levels import (
     suspect_level,
 )
 from label_quality.plugin.labels.class_table import ClassTable
-from label_quality.plugin.passes.kept import read_bank
 from label_quality.plugin.scores.class_pair_evidence import Usual
 from label_quality.plugin.store.run_folder import content_digest
 from label_quality.plugin.suspects.config import SuspectConfig
@@ -32,7 +31,7 @@ from label_quality.plugin.suspects.probability import RateEstimate, shipped_mode
 from label_quality.plugin.suspects.regions import DROP, Region
 
 from .audited_sets import Audited
-from .suspect_measures import ImageSearch, image_qualities, region_box
+from .suspect_measures import find_suspects, image_qualities, opened, region_box
 from .suspect_sets import NoisySet, read_labels
 
 
@@ -124,14 +123,11 @@ def _searched(
     one: NoisySet, audited: Audited, table: ClassTable, progress: Progress
 ) -> Iterator[tuple[Sequence[Region], np.ndarray]]:
     """The regions of each image, and their log-odds to be mistakes."""
-    store = audited.store
-    usual, factor = Usual.from_dict(store.read_shard("usual", 0)), store.content["config"]["pooling"]
-    bank = read_bank(store, len(audited.samples))
+    search = opened(audited)
     for number, (sample_id, image_file, mask_file) in enumerate(audited.samples):
-        image = one.source.folder / "images" / image_file
-        search = ImageSearch(store, sample_id, image, factor, usual, table, bank)
-        found, features, likeness, _ = search.suspects(read_labels(one.given / mask_file, table))
-        yield found, shipped_model().log_odds(features, likeness)
+        image, given = one.source.folder / "images" / image_file, read_labels(one.given / mask_file, table)
+        found, measured = find_suspects(search, audited.store, sample_id, image, given)
+        yield found, shipped_model().log_odds(measured.features, measured.similarity)
         progress(f"Finding suspects of {one.name}", number + 1, len(audited.samples))
 
 

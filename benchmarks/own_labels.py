@@ -16,21 +16,30 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from label_quality.plugin.base.progress import Progress
 from label_quality.plugin.labels.class_table import ClassTable
-from label_quality.plugin.passes.kept import read_bank, read_usual
 from label_quality.plugin.suspects.probability import INVERSE_PENALTY, SuspectModel, probabilities, shipped_model
 from label_quality.plugin.suspects.region_features import FEATURES
 
 from .audited_sets import Audited, add_set_arguments, of_each_set
 from .processes import print_table
-from .suspect_judging import PROBABLE, TOPS, at_rates, domain_of, learn
-from .suspect_measures import ImageSearch, Suspects, measure
+from .suspect_judging import (
+    PROBABLE,
+    TOPS,
+    at_rates,
+    domain_of,
+    is_real,
+    judge_order,
+    judge_probability,
+    learn,
+    log_odds,
+)
+from .suspect_measures import Suspects, find_suspects, measure, opened
 from .suspect_sets import OWN, NoisySet, read_labels
 from .suspects import EVIDENCE, PROBABILITY, SHIPPED
 
@@ -58,18 +67,16 @@ class Place:
 
 
 @dataclass(frozen=True)
-class OwnSuspects:
-    """The n suspects in masks as they are.
+class Located:
+    """The n suspects of a set, measured, and where they are.
 
     Args:
-        places: of each
-        features: (n, F) float64, see `region_features.FEATURES`
-        similarity: (n,) float64, see `similarity`
+        measured: what they are rated by
+        places: of each; none where nobody has looked at the set
     """
 
+    measured: Suspects
     places: Sequence[Place]
-    features: np.ndarray
-    similarity: np.ndarray
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,25 +85,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Rates CamVid's own suspects, compares them with the verdicts, and prints the table.
+    """Rates CamVid's suspects, compares them with the verdicts, and prints the tables.
 
     Returns:
-        ``suspects``: how many there are; ``orders``: name to what `judge` gives
+        ``own``: of the masks as they are, name of each order to what `judge` gives; ``sets``: of the masks with planted
+        errors, name to what `judge_planted` gives
     """
     if options.camvid is None:
         raise SystemExit("error: the verdicts are on CamVid. Give --camvid.")
-    sets: dict[str, Suspects] = {}
     found = of_each_set(
-        options, lambda one, audited, work, progress: _look(one, audited, work, options.seed, sets, progress), own=True
+        options, lambda one, audited, work, progress: _look(one, audited, work, options.seed, progress), own=True
     )
-    own = next(one for one in found.values() if one is not None)
-    models = {PROBABILITY: learn(sets, INVERSE_PENALTY, "camvid"), SHIPPED: shipped_model()}
-    scores = {EVIDENCE: own.features[:, FEATURES.index("evidence")]}
-    scores |= {name: _rated(own, model) for name, model in models.items() if model is not None}
-    verdicts = [verdict_on(place, read_verdicts(VERDICTS)) for place in own.places]
-    orders = {name: judge(verdicts, score, rated=name != EVIDENCE) for name, score in scores.items()}
-    _print(orders)
-    return {"suspects": len(own.places), "orders": orders}
+    of_camvid = {name: one for name, one in found.items() if domain_of(name) == "camvid"}
+    sets = {name: one.measured for name, one in found.items() if name not in of_camvid}
+    models = {PROBABILITY: learn(sets, INVERSE_PENALTY), SHIPPED: shipped_model()}
+    known = {name: model for name, model in models.items() if model is not None}
+    verdicts = read_verdicts(VERDICTS)
+    figures: dict[str, Any] = {"own": {}, "sets": {}}
+    for name, one in of_camvid.items():
+        seen = [verdict_on(place, verdicts) for place in one.places]
+        if name.endswith(OWN):
+            scores = _scores(one.measured, known)
+            figures["own"] = {order: judge(seen, score, rated=order != EVIDENCE) for order, score in scores.items()}
+        else:
+            figures["sets"][name] = judge_planted(with_verdicts(one.measured, seen), known)
+    _print_own(figures["own"])
+    _print_planted(figures["sets"])
+    return figures
+
+
+def judge_planted(suspects: Suspects, models: Mapping[str, SuspectModel]) -> dict[str, Any]:
+    """How far in front real suspects are, and how right probabilities are.
+
+    Args:
+        suspects: of a set with planted errors, as `with_verdicts` gives them
+        models: name to model
+
+    Returns:
+        name of each order to what `judge_order` gives and, of a model, `judge_probability`
+    """
+    found = {}
+    for name, scores in _scores(suspects, models).items():
+        found[name] = judge_order(suspects, scores, 1, 0)
+        if name in models:
+            found[name] |= judge_probability(suspects, log_odds(models[name], suspects))
+    return found
+
+
+def with_verdicts(suspects: Suspects, verdicts: Sequence[str | None]) -> Suspects:
+    """A set with planted errors in which what a person has found real is, too, and what is a convention is left out."""
+    planted = is_real(suspects)
+    seen = np.array([verdict or "" for verdict in verdicts], object)
+    kept = planted | (seen != CONVENTION)
+    columns = ("features", "similarity", "descriptors", "given", "suggested", "image", "right")
+    chosen = {name: getattr(suspects, name)[kept] for name in columns}
+    return replace(suspects, **chosen, wrong=np.where(planted | (seen == REAL), 1.0, 0.0)[kept])
 
 
 def judge(verdicts: Sequence[str | None], scores: np.ndarray, *, rated: bool) -> dict[str, Any]:
@@ -137,34 +180,26 @@ def verdict_on(place: Place, verdicts: Mapping[tuple[str, str, str], Sequence[tu
     return verdict if shared >= _LEAST_IOU else None
 
 
-def _look(
-    one: NoisySet, audited: Audited, work: Path, seed: int, sets: dict[str, Suspects], progress: Progress
-) -> OwnSuspects | None:
-    """Measures a set to learn from, into ``sets``; or the suspects of the masks as they are."""
-    if one.kind == OWN:
-        return _own_suspects(one, audited, progress)
-    if domain_of(one.name) != "camvid":
-        sets[one.name] = measure(one, audited, work / "measures", seed, progress)
-    return None
+def _look(one: NoisySet, audited: Audited, work: Path, seed: int, progress: Progress) -> Located:
+    measured = measure(one, audited, work / "measures", seed, progress)
+    return Located(measured, _places(one, audited, progress) if one.source.domain == "camvid" else ())
 
 
-def _own_suspects(one: NoisySet, audited: Audited, progress: Progress) -> OwnSuspects:
-    store = audited.store
-    table, factor = ClassTable.from_dict(store.content["class_table"]), store.content["config"]["pooling"]
-    usual, bank = read_usual(store), read_bank(store, len(audited.samples))
-    places, features, similarity = [], [np.zeros((0, len(FEATURES)))], [np.zeros(0)]
+def _scores(suspects: Suspects, models: Mapping[str, SuspectModel]) -> dict[str, np.ndarray]:
+    """Name of each order to (n,) scores, high = first."""
+    rated = {name: at_rates(suspects.features, log_odds(model, suspects)) for name, model in models.items()}
+    return {EVIDENCE: suspects.features[:, FEATURES.index("evidence")], **rated}
+
+
+def _places(one: NoisySet, audited: Audited, progress: Progress) -> list[Place]:
+    table, search = ClassTable.from_dict(audited.store.content["class_table"]), opened(audited)
+    places: list[Place] = []
     for number, (sample_id, image, mask) in enumerate(audited.samples):
-        search = ImageSearch(store, sample_id, one.source.folder / "images" / image, factor, usual, table, bank)
-        found, measured, likeness, _ = search.suspects(read_labels(one.given / mask, table))
+        file = one.source.folder / "images" / image
+        found, _ = find_suspects(search, audited.store, sample_id, file, read_labels(one.given / mask, table))
         places += [Place(image, each.box, table.names[each.given], table.names[each.suggested]) for each in found]
-        features.append(measured)
-        similarity.append(likeness)
-        progress(f"Measuring suspects of {one.name}", number + 1, len(audited.samples))
-    return OwnSuspects(places, np.concatenate(features), np.concatenate(similarity))
-
-
-def _rated(own: OwnSuspects, model: SuspectModel) -> np.ndarray:
-    return at_rates(own.features, model.log_odds(own.features, own.similarity))
+        progress(f"Finding suspects of {one.name}", number + 1, len(audited.samples))
+    return places
 
 
 def _counted(verdicts: Sequence[str | None]) -> dict[str, int]:
@@ -182,7 +217,7 @@ def _iou(one: Sequence[int], other: Sequence[int]) -> float:
     return shared / (one[2] * one[3] + other[2] * other[3] - shared)
 
 
-def _print(orders: Mapping[str, Mapping[str, Any]]) -> None:
+def _print_own(orders: Mapping[str, Mapping[str, Any]]) -> None:
     print("\nReal suspects among the first, and among those that are at least 0.5 probable: a person's verdicts\n")
     header = ["order", *(f"of {top}" for top in TOPS), "probable", "looked at", "real", "convention"]
     rows = []
@@ -191,6 +226,22 @@ def _print(orders: Mapping[str, Mapping[str, Any]]) -> None:
         listed = [str(probable[each]) for each in ("number", "looked at", REAL, CONVENTION)] if probable else ["–"] * 4
         rows.append([name, *(_share(one["top"][str(top)]) for top in TOPS), *listed])
     print_table(header, rows)
+
+
+def _print_planted(sets: Mapping[str, Mapping[str, Any]]) -> None:
+    print("\nMasks with planted errors, where what a person has found real counts as real, too\n")
+    header = ["set", "order", "AP", *(f"P@{top}" for top in TOPS), "probable", "precision", "recall", "ECE"]
+    rows = []
+    for name, orders in sets.items():
+        for order, one in orders.items():
+            listed = [one.get(each) for each in ("number", "precision", "recall", "ece")]
+            precision = [one["ap"], *one["top"].values()]
+            rows.append([name, order, *map(_number, precision), *map(_number, listed)])
+    print_table(header, rows)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
 def _share(counted: Mapping[str, int]) -> str:

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from label_quality.plugin.base.progress import Progress
 from label_quality.plugin.labels.class_table import ClassTable
-from label_quality.plugin.passes.kept import read_bank, scored_shards, unpack_pairs
+from label_quality.plugin.labels.images import read_image
+from label_quality.plugin.passes.kept import read_bank, read_usual, scored_shards, unpack_pairs
 from label_quality.plugin.pixels.pooling import pool_labels
 from label_quality.plugin.scores.class_pair_evidence import Usual, evidence_score
 from label_quality.plugin.store.run_folder import content_digest
@@ -32,13 +32,13 @@ from label_quality.plugin.suspects import (
     similarity,
 )
 from label_quality.plugin.suspects.config import SuspectConfig
+from label_quality.plugin.suspects.image_search import ImageSearch, Measures, Search
 
 from .audited_sets import Audited
 from .suspect_sets import NoisySet, read_labels
 
 #: The column after those of the features, where columns are chosen
 SIMILARITY = len(region_features.FEATURES)
-_KEY = "lq"
 #: Errors that a copy of each mask gets
 _PLANTED = 2
 
@@ -121,10 +121,9 @@ def _digest(store: ScoreSet, seed: int) -> str:
 
 
 def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) -> Suspects:
-    store = audited.store
+    store, search = audited.store, opened(audited)
     table = ClassTable.from_dict(store.content["class_table"])
-    usual, factor = Usual.from_dict(store.read_shard("usual", 0)), store.content["config"]["pooling"]
-    rng, bank = np.random.default_rng([seed, *one.key.encode()]), read_bank(store, len(audited.samples))
+    rng = np.random.default_rng([seed, *one.key.encode()])
     width = len(region_features.FEATURES)
     parts: dict[str, list[np.ndarray]] = {
         **{name: [np.zeros((0, width))] for name in ("features", "planted_features")},
@@ -136,12 +135,10 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
     for number, (sample_id, image_file, mask_file) in enumerate(audited.samples):
         given, true = (read_labels(folder / mask_file, table) for folder in (one.given, one.true))
         mislabelled[number] = (true != given).any()
-        image = one.source.folder / "images" / image_file
-        search = ImageSearch(store, sample_id, image, factor, usual, table, bank)
-        found, features, likeness, descriptors = search.suspects(given)
-        parts["features"].append(features)
-        parts["similarity"].append(likeness)
-        parts["descriptors"].append(descriptors)
+        image = image_search(search, store, sample_id, one.source.folder / "images" / image_file, given)
+        found, measured = image.suspects(given, pool_labels(given, search.pooling, table.size))
+        for name, column in vars(measured).items():
+            parts[name].append(column)
         for name in ("given", "suggested"):
             parts[name].append(np.array([getattr(one, name) for one in found], np.int64))
         parts["image"].append(np.full(len(found), number))
@@ -150,12 +147,12 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
         parts["right"].append(np.array(right))
         changed = _plant(given, rng, table)
         if changed is not None:
-            found, features, likeness, _ = search.suspects(changed)
-            parts["planted_features"].append(features)
-            parts["planted_similarity"].append(likeness)
+            found, measured = image.suspects(changed, pool_labels(changed, search.pooling, table.size))
+            parts["planted_features"].append(measured.features)
+            parts["planted_similarity"].append(measured.similarity)
             parts["planted_wrong"].append(_shares(found, changed != given))
         progress(f"Measuring suspects of {one.name}", number + 1, len(audited.samples))
-    quality = image_qualities(store, usual)
+    quality = image_qualities(store, search.usual)
     evidence, softmin = np.array([quality[sample_id] for sample_id, _, _ in audited.samples]).T
     return Suspects(
         **{name: np.concatenate(part) for name, part in parts.items()},
@@ -177,63 +174,28 @@ def image_qualities(store: ScoreSet, usual: Usual) -> dict[str, tuple[float, flo
     return found
 
 
-class ImageSearch:
-    """Finds and measures suspects in masks of one image.
+def opened(audited: Audited) -> Search:
+    """What suspects are in an audit, with the default thresholds."""
+    store = audited.store
+    table, pooling = ClassTable.from_dict(store.content["class_table"]), store.content["config"]["pooling"]
+    bank = read_bank(store, len(audited.samples))
+    return Search(SuspectConfig(), read_usual(store), pooling, table.unlabelled, bank)
 
-    Args:
-        store: what the audit keeps
-        sample_id: the image's sample
-        image_file: the image
-        factor: side of a block in pixels
-        usual: what is usual for each pair of classes
-        table: the classes
-        bank: what suspects are compared with
-    """
 
-    def __init__(
-        self,
-        store: ScoreSet,
-        sample_id: str,
-        image_file: Path,
-        factor: int,
-        usual: Usual,
-        table: ClassTable,
-        bank: similarity.ObjectBank,
-    ) -> None:
-        self.probabilities, _ = store.read_compact(sample_id)
-        self.appearance = store.read_appearance(sample_id)
-        self.sample_id = sample_id
-        self.image_file = image_file
-        self.factor = factor
-        self.usual = usual
-        self.table = table
-        self.bank = bank
-        self._picture: picture.Picture | None = None
+def find_suspects(
+    search: Search, store: ScoreSet, sample_id: str, image_file: Path, given: np.ndarray
+) -> tuple[list[regions.Region], Measures]:
+    """The suspects in a mask of one image, (H, W) int16 class indices, and what they are rated by."""
+    image = image_search(search, store, sample_id, image_file, given)
+    return image.suspects(given, pool_labels(given, search.pooling, len(image.probabilities)))
 
-    def suspects(self, given: np.ndarray) -> tuple[list[regions.Region], np.ndarray, np.ndarray, np.ndarray]:
-        """The suspects of (H, W) int16 class indices, their (n, F) features, (n,) similarity, (n, C) descriptors."""
-        pooled, size = pool_labels(given, self.factor, len(self.probabilities)), (given.shape[0], given.shape[1])
-        image = seen_image.SeenImage(self.probabilities, pooled, self.factor)
-        found = regions.find_regions(image, given, SuspectConfig(), self.usual, self.table.unlabelled)
-        if not found:
-            return found, np.zeros((0, len(region_features.FEATURES))), np.zeros(0), np.zeros((0, appearance.CHANNELS))
-        if self._picture is None:
-            pixels = cv2.cvtColor(np.asarray(cv2.imread(str(self.image_file))), cv2.COLOR_BGR2RGB)
-            self._picture = picture.Picture(pixels, size)
-        features = region_features.region_features(image, found, given, self._picture, self.table.unlabelled)
-        return found, features, *self._likeness(image, found, size)
 
-    def _likeness(
-        self, image: seen_image.SeenImage, found: Sequence[regions.Region], size: tuple[int, int]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) similarity and (n, C) descriptors."""
-        if self.appearance is None:
-            return np.full(len(found), np.nan), np.full((len(found), appearance.CHANNELS), np.nan)
-        looks, fold = self.appearance
-        descriptors, fill = similarity.describe_suspects(looks, image, found, size)
-        given, suggested = (np.array([getattr(one, of) for one in found]) for of in ("given", "suggested"))
-        origin = similarity.Origin(self.sample_id, fold)
-        return self.bank.compare(descriptors, fill, given, suggested, origin), descriptors
+def image_search(search: Search, store: ScoreSet, sample_id: str, image_file: Path, given: np.ndarray) -> ImageSearch:
+    """Finds suspects in masks of one image, as large as (H, W) class indices."""
+    probabilities, _ = store.read_compact(sample_id)
+    looks, fold = store.read_appearance(sample_id) or (None, None)
+    origin, size = similarity.Origin(sample_id, fold), (given.shape[0], given.shape[1])
+    return ImageSearch(search, size, probabilities, looks, origin, lambda: read_image(image_file))
 
 
 def _plant(given: np.ndarray, rng: np.random.Generator, table: ClassTable) -> np.ndarray | None:
@@ -259,7 +221,7 @@ def region_box(region: regions.Region) -> tuple[slice, slice]:
 
 
 #: Changing any of these changes what is measured. Read here, so that it is the code that runs
-_MEASURING: tuple[Any, ...] = (_measured, image_qualities, ImageSearch, _plant, _shares)
+_MEASURING: tuple[Any, ...] = (ImageSearch, _measured, image_qualities, image_search, opened, _plant, _shares)
 _CODE = tuple(
     inspect.getsource(part)
     for part in (

@@ -11,34 +11,27 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from ..base.errors import SampleError
 from ..base.progress import Progress
 from ..labels.given_masks import GivenMasks
-from ..pixels.pooling import pool_labels
 from ..samples.failures import Failures, LeftOut, as_dict
-from ..scores.class_pair_evidence import Usual
 from ..store.passes import run_pass, shards_of
 from ..store.sets import ScoreSet, SuspectSet
-from ..suspects.appearance import CHANNELS
 from ..suspects.config import SuspectConfig
+from ..suspects.image_search import ImageSearch, Measures, Search
 from ..suspects.image_suspects import ImageSuspects
 from ..suspects.issues import GroupTally
-from ..suspects.picture import Picture
 from ..suspects.probability import RateEstimate, Rates, shipped_model
-from ..suspects.region_features import FEATURES, region_features
-from ..suspects.regions import Region, find_regions
-from ..suspects.seen_image import SeenImage
-from ..suspects.similarity import ObjectBank, Origin, describe_suspects
+from ..suspects.regions import Region
+from ..suspects.similarity import Origin
 from .findings import Findings, drops, each_id, numbered, packed, rated, unpacked
 from .kept import read_bank, read_kept, read_usual
 
 _STAGE, _RATE = "regions", "rate"
-#: Of n regions: features (n, F), similarity (n,) and descriptors (n, C)
-_Measures: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -68,15 +61,20 @@ class SuspectSearch:
             SampleError: a mask or a file of the run cannot be read, unless bad samples are skipped
         """
         if not self.store.complete:
-            bank = read_bank(self.scores, len(self.samples)) if self.config.probability else None
-            work = partial(SuspectSearch.search_shard, usual=read_usual(self.scores), bank=bank)
             total, workers = len(self.samples), self.config.workers
+            work = partial(SuspectSearch.search_shard, search=self.opened(total))
             run_pass(self.store, _STAGE, total, self, work, "Finding suspects", progress, workers)
             if self.config.probability:
                 self._rate()
             self.store.finish()
         for row in self._rows():
             self.failures.recall(row["failures"])
+
+    def opened(self, scored: int) -> Search:
+        """What suspects are, of a run with so many scored samples."""
+        bank = read_bank(self.scores, scored) if self.config.probability else None
+        unlabelled = self.samples.class_table.unlabelled
+        return Search(self.config, read_usual(self.scores), self.pooling, unlabelled, bank)
 
     def images(self) -> Iterator[ImageSuspects]:
         """The regions of each sample, in order, some samples at a time in memory."""
@@ -127,18 +125,19 @@ class SuspectSearch:
         """The search that refuses these samples, as of `engine.Job`."""
         return replace(self, samples=self.samples.refused(reasons))
 
-    def search_shard(self, positions: range, *, usual: Usual, bank: ObjectBank | None) -> dict[str, Any]:
+    def search_shard(self, positions: range, *, search: Search) -> dict[str, Any]:
         """Searches some samples, and keeps the masks of what it finds where it is not rated."""
         found: list[tuple[int, tuple[int, ...], list[Region]]] = []
-        measures = [_unmeasured(0)]
+        measures: list[Measures] = []
         failures: list[LeftOut] = []
         classes = self.samples.class_table.size
         pixels = np.zeros((len(positions), classes), np.int64)
         for row, index in enumerate(positions):
             try:
                 labels = self.samples.load_labels(index)
-                regions, measured = self.search_image(index, labels, usual, bank)
-                if bank is None:
+                image, pooled = self.image_search(search, index, (labels.shape[0], labels.shape[1]))
+                regions, measured = image.suspects(labels, pooled)
+                if search.bank is None:
                     # Of rated ones, those that are probable are written when it is known how probable they are
                     for number, region in enumerate(regions):
                         self.store.write_region(self.samples.ids[index], number, region.mask)
@@ -163,41 +162,22 @@ class SuspectSearch:
             "class_images": (pixels > 0).sum(axis=0),
         }
 
-    def search_image(
-        self, index: int, labels: np.ndarray, usual: Usual, bank: ObjectBank | None, *, corrected: bool = False
-    ) -> tuple[list[Region], _Measures]:
-        """The regions of one sample, and what they are rated by; all of them, however probable.
+    def image_search(self, search: Search, index: int, size: tuple[int, int]) -> tuple[ImageSearch, np.ndarray]:
+        """What finds suspects in masks of one sample.
 
         Args:
+            search: what they are
             index: position of the sample
-            labels: (H, W) int16 class indices of its mask
-            usual: evidence for each pair of classes, as `kept.read_usual` gives it
-            bank: the given objects to compare with; None where suspects are not rated
-            corrected: whether the mask is not the given one that was scored
-        """
-        sample_id, size = self.samples.ids[index], (labels.shape[0], labels.shape[1])
-        probabilities, pooled = read_kept(self.scores, sample_id)
-        if corrected:
-            pooled = pool_labels(labels, self.pooling, self.samples.class_table.size)
-        unlabelled = self.samples.class_table.unlabelled
-        image = SeenImage(probabilities, pooled, self.pooling)
-        regions = find_regions(image, labels, self.config, usual, unlabelled)
-        if not regions or bank is None:
-            return regions, _unmeasured(0)
-        picture = Picture(self.samples[index].load_image(), size)
-        features = region_features(image, regions, labels, picture, unlabelled)
-        return regions, (features, *self._likeness(sample_id, image, regions, size, bank))
+            size: (height, width) of its masks in pixels
 
-    def _likeness(
-        self, sample_id: str, image: SeenImage, regions: Sequence[Region], size: tuple[int, int], bank: ObjectBank
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Similarity and descriptors, NaN where the run has not kept what its images look like."""
-        kept = self.scores.read_appearance(sample_id)
-        if kept is None:
-            return _unmeasured(len(regions))[1:]
-        descriptors, fill = describe_suspects(kept[0], image, regions, size)
-        given, suggested = (np.array([getattr(one, of) for one in regions]) for of in ("given", "suggested"))
-        return bank.compare(descriptors, fill, given, suggested, Origin(sample_id, kept[1])), descriptors
+        Returns:
+            it, and (h, w) int16, the given mask in blocks
+        """
+        sample_id = self.samples.ids[index]
+        probabilities, pooled = read_kept(self.scores, sample_id)
+        appearance, fold = (self.scores.read_appearance(sample_id) if search.bank is not None else None) or (None, None)
+        load_image = self.samples[index].load_image
+        return ImageSearch(search, size, probabilities, appearance, Origin(sample_id, fold), load_image), pooled
 
 
 def found_rates(store: SuspectSet) -> Rates | None:
@@ -294,18 +274,13 @@ def _columns(regions: Sequence[Region]) -> dict[str, Any]:
     }
 
 
-def _unmeasured(count: int) -> _Measures:
-    """Of regions of which nothing is known."""
-    return np.full((count, len(FEATURES)), np.nan), np.full(count, np.nan), np.full((count, CHANNELS), np.nan)
-
-
-def _rating(regions: Sequence[Region], measures: Sequence[_Measures]) -> dict[str, np.ndarray]:
+def _rating(regions: Sequence[Region], measures: Sequence[Measures]) -> dict[str, np.ndarray]:
     """What is kept of m regions until they are rated: log-odds (m,), the measures that they come from, and masks."""
-    features, similarity, descriptors = (np.concatenate(parts) for parts in zip(*measures, strict=True))
+    joined = Measures.joined(measures)
     return {
-        "log_odds": shipped_model().log_odds(features, similarity),
-        "features": features.astype(np.float32),
-        "similarity": similarity.astype(np.float32),
-        "descriptors": descriptors.astype(np.float16),
+        "log_odds": shipped_model().log_odds(joined.features, joined.similarity),
+        "features": joined.features.astype(np.float32),
+        "similarity": joined.similarity.astype(np.float32),
+        "descriptors": joined.descriptors.astype(np.float16),
         "masks": packed([region.mask for region in regions]),
     }

@@ -18,18 +18,18 @@ from ..dataset.run_record import RunRecord
 from ..engine.engine import Whole
 from ..labels.class_table import LARGEST_ID
 from ..labels.mask_changes import MOST, changed_pairs, region_change
-from ..passes.kept import check_unchanged, has_usual, read_bank, read_usual, scored_states
+from ..passes.kept import check_unchanged, has_usual, scored_states
 from ..passes.search_suspects import SuspectSearch, found_rates
+from ..pixels.pooling import pool_labels
 from ..runs.rescore import Rescoring
 from ..samples.failures import LeftOut, as_dict
-from ..scores.class_pair_evidence import Usual
 from ..store.passes import run_pass, shards_of
 from ..store.sets import CorrectionSet, ScoreSet, SuspectSet
 from ..suspects.config import SuspectConfig
+from ..suspects.image_search import Search
 from ..suspects.image_suspects import ImageSuspects
 from ..suspects.probability import Rates, shipped_model
 from ..suspects.regions import DROP, Region
-from ..suspects.similarity import ObjectBank
 from .correction_sources import CorrectedSamples
 from .corrections import Regions, as_png, given_mask, is_drawn, pixels_of
 
@@ -41,16 +41,14 @@ class Searcher:
     """Finds suspects in corrected masks, as the run found those in the given ones.
 
     Args:
-        search: of the run, over the samples with the given masks
-        usual: what evidence is usual in the run
-        bank: the given objects to compare with; None where the run's suspects are not rated
-        rates: of mistakes in the run; None likewise
+        of_run: the search of the run, over the samples with the given masks
+        search: what suspects are in the run
+        rates: of mistakes in the run; None where its suspects are not rated
         scored: ids of the samples of which predictions are kept
     """
 
-    search: SuspectSearch
-    usual: Usual
-    bank: ObjectBank | None
+    of_run: SuspectSearch
+    search: Search
     rates: Rates | None
     scored: frozenset[str]
 
@@ -65,9 +63,7 @@ class Searcher:
         config, states = SuspectConfig.from_params(part.config), scored_states(scores)
         pooling = record.config["scores"]["pooling"]
         search = SuspectSearch(corrected.given, scores, pooling, config, suspects, corrected.failures)
-        rates = found_rates(suspects)
-        bank = None if rates is None else read_bank(scores, len(states))
-        return cls(search, read_usual(scores), bank, rates, frozenset(states))
+        return cls(search, search.opened(len(states)), found_rates(suspects), frozenset(states))
 
     def new_suspects(
         self, index: int, labels: np.ndarray, changed: np.ndarray
@@ -82,13 +78,15 @@ class Searcher:
         Returns:
             the regions, and their probabilities (n,); None where suspects are not rated
         """
-        regions, measures = self.search.search_image(index, labels, self.usual, self.bank, corrected=True)
+        image, _ = self.of_run.image_search(self.search, index, (labels.shape[0], labels.shape[1]))
+        pooled = pool_labels(labels, self.search.pooling, self.of_run.samples.class_table.size)
+        regions, measures = image.suspects(labels, pooled)
         kept = np.array([_share(one, changed) >= MOST for one in regions], bool)
         if self.rates is None or not regions:
             return [one for one, keep in zip(regions, kept, strict=True) if keep], None
-        features, similarity, _ = measures
         drop = np.array([one.kind == DROP for one in regions])
-        probability = self.rates.probabilities(shipped_model().log_odds(features, similarity), drop)
+        log_odds = shipped_model().log_odds(measures.features, measures.similarity)
+        probability = self.rates.probabilities(log_odds, drop)
         kept &= probability >= self.search.config.min_probability
         return [one for one, keep in zip(regions, kept, strict=True) if keep], probability[kept]
 

@@ -31,8 +31,8 @@ def record_findings(search: SuspectSearch, record: RunRecord) -> SuspectPart:
         config=search.config.to_dict(),
         set=search.store.path.name,
         candidates=total.candidates,
-        rate=rates and rates.all,
-        drop_rate=rates and rates.drops,
+        rate=None if rates is None else rates.all,
+        drop_rate=None if rates is None else rates.drops,
         expected=total.expected,
     )
     return record.suspects

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from label_quality.plugin.base.progress import silent
-from label_quality.plugin.suspects.region_features import FEATURES
+from label_quality.plugin.suspects.probability import shipped_model
 
 from benchmarks import own_labels, suspect_sets
-from benchmarks.own_labels import CONVENTION, FALSE, REAL, OwnSuspects, Place
+from benchmarks.own_labels import CONVENTION, FALSE, REAL, Place
 from benchmarks.suspect_sets import OWN, NoisySet
 
-from .test_suspects import made_audit, made_source
+from .test_suspects import made_audit, made_source, made_suspects
 
 HEADER = "image,left,top,width,height,given,suggested,verdict\n"
 
@@ -69,27 +70,40 @@ def test_masks_as_they_are_make_a_set_where_asked_for(tmp_path: Path, monkeypatc
     assert sets[-1].given == sets[-1].true == camvid / "masks" and sets[-1].source.blocks
 
 
-def test_own_suspects_are_found_rated_and_printed(
+def test_suspects_are_located_rated_and_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one, audited = made_audit(tmp_path)
-    given = NoisySet(one.source, OWN, one.given, one.given)
-    sets: dict = {}
-    own = own_labels._look(given, audited, tmp_path, 51, sets, silent)
-    assert isinstance(own, OwnSuspects) and not sets
-    assert own.places == [Place("0.png", (5, 10, 3, 20), "wall", "door")]
-    assert own.features.shape == (1, len(FEATURES)) and own.similarity.shape == (1,)
-    assert own_labels._look(one, audited, tmp_path, 51, sets, silent) is None and list(sets) == ["rooms sparse"]
+    camvid = replace(one.source, domain="camvid")
+    planted = own_labels._look(replace(one, source=camvid), audited, tmp_path, 51, silent)
+    given = NoisySet(camvid, OWN, one.given, one.given)
+    own = own_labels._look(given, audited, tmp_path, 51, silent)
+    assert own.places == planted.places == [Place("0.png", (5, 10, 3, 20), "wall", "door")]
+    assert own.measured.wrong.tolist() == [0] and planted.measured.wrong.tolist() == [1]
+    other = own_labels._look(one, audited, tmp_path, 51, silent)
+    assert other.places == ()
     file = tmp_path / "verdicts.csv"
     file.write_text(HEADER + "0.png,5,10,3,20,wall,door,real\n")
     monkeypatch.setattr(own_labels, "VERDICTS", file)
-    found = {"c sparse": None, "c own": own}
+    found = {"rooms sparse": other, "camvid sparse": planted, "camvid own": own}
     monkeypatch.setattr(own_labels, "of_each_set", lambda options, look, own: found)
     figures = own_labels.run(argparse.Namespace(camvid=tmp_path, seed=51))
-    assert figures["suspects"] == 1 and set(figures["orders"]) == {"evidence", "shipped weights"}
-    assert figures["orders"]["evidence"]["top"]["20"] == {"looked at": 1, REAL: 1, CONVENTION: 0}
-    assert figures["orders"]["shipped weights"]["probable"]["number"] in (0, 1)
-    assert "1 of 1" in capsys.readouterr().out
+    assert set(figures["own"]) == {"evidence", "shipped weights"} == set(figures["sets"]["camvid sparse"])
+    assert figures["own"]["evidence"]["top"]["20"] == {"looked at": 1, REAL: 1, CONVENTION: 0}
+    assert figures["own"]["shipped weights"]["probable"]["number"] in (0, 1)
+    assert set(figures["sets"]) == {"camvid sparse"}
+    printed = capsys.readouterr().out
+    assert "1 of 1" in printed and "| camvid sparse | evidence " in printed
+
+
+def test_verdicts_count_beside_planted_errors() -> None:
+    suspects = made_suspects([1.0, 0.0, 0.0, 1.0, 0.0], feature=[5.0, 4.0, 3.0, 2.0, 1.0])
+    found = own_labels.with_verdicts(suspects, [None, REAL, CONVENTION, CONVENTION, FALSE])
+    # A planted error that is on a convention is an error all the same
+    assert found.wrong.tolist() == [1, 1, 1, 0] and found.features[:, 0].tolist() == [5, 4, 2, 1]
+    judged = own_labels.judge_planted(found, {"model": shipped_model()})
+    assert judged["evidence"]["top"]["20"] == 0.75 and "ece" not in judged["evidence"]
+    assert {"number", "precision", "recall", "ece"} <= set(judged["model"])
 
 
 def test_it_needs_camvid() -> None:
