@@ -132,6 +132,11 @@ def test_an_estimate_is_told_with_its_intervals_or_how_to_get_one(call: Call, da
         f"From {len(units)} verdicts, ",
     ):
         assert words in text, words
+    issues = [one for one in found.issues if one.judged and one.suspects]
+    assert issues
+    for one in issues:
+        assert f"{one.suggested} given as {one.given}" in text
+        assert f"{one.real.value:,.0f} ({one.real.low:,.0f} to {one.real.high:,.0f}) of {one.suspects}" in text
     # Asked again it says the same, and what is kept stays as it is; taken back, there is none any more
     kept = load_record(dataset, "two").sample.estimate
     estimate_errors(dataset, key="two", verdicts=60, suspects=4, images=2)
