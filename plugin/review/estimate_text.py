@@ -81,4 +81,6 @@ def _number(one: Interval | None, form: str) -> str | None:
 
 def _percent(share: float) -> str:
     percent = 100 * share
+    if 0 < percent < 0.01:
+        return "< 0.01 %"
     return f"{percent:.0f} %" if percent in (0, 100) else f"{percent:.1f} %" if percent >= 10 else f"{percent:.2f} %"

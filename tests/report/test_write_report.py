@@ -154,7 +154,7 @@ def test_a_gain_that_was_measured_is_in_it(audited: Any, tmp_path: Path) -> None
         "Trained on the clean masks, mIoU is 0.750 instead of 0.500 (+0.250, 95 % interval +0.200 to +0.300)."
         in page.text
     )
-    assert "Clean 2.00% 0.750 (0.700 to 0.800) +0.250 (+0.200 to +0.300)" in page.text
+    assert "Clean 2.0 % 0.750 (0.700 to 0.800) +0.250 (+0.200 to +0.300)" in page.text
     assert "car 0.500 0.500 0.750 +0.250 (+0.200 to +0.300)" in page.text and "A note on it." in page.text
 
 
