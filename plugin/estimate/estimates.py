@@ -161,7 +161,7 @@ def judged_by_group(
     Args:
         sizes: (H, G) int64 units of each stratum and group; at least one of each stratum that has some is judged
         stratum: (n,) int64 of each judged unit
-        group: (n,) int64 of each
+        group: (n,) int64 of each; negative where it is of none
         wrong: (n,) bool, whether it is wrong
         seed: of the draws
 

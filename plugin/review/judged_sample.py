@@ -300,8 +300,9 @@ def _issues(sample: SamplePart, suspects: _Units, review: Review) -> list[IssueE
     for row, stratum in zip(sizes, strata, strict=True):
         for one in stratum.issues:
             row[number[one.given, one.suggested]] = one.size
-    group = np.array([number[str(one["given"]), str(one["suggested"])] for one in suspects.units])
-    judged = np.bincount(group, minlength=len(names)).tolist()
+    # -1 where the attributes of what was drawn have been changed by hand
+    group = np.array([number.get((one.get("given", ""), one.get("suggested", "")), -1) for one in suspects.units])
+    judged = np.bincount(group[group >= 0], minlength=len(names)).tolist()
     real = judged_by_group(sizes, suspects.stratum, group, suspects.wrong, sample.seed)
     now, made = review.issues(), []
     for name, place in number.items():

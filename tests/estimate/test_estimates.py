@@ -107,6 +107,9 @@ def test_suspects_of_each_issue_that_are_real() -> None:
     # None is judged: as the whole level in the value, and all or none in the interval
     assert third.value == pytest.approx(3 * 4 / 6 + 2 * 1 / 4)
     assert (third.low, third.high) == (0, 5)
+    # One of no issue counts for its level alone
+    beside = judged_by_group(sizes, np.append(level, 1), np.append(issue, -1), np.append(wrong, True))
+    assert beside[:2] == [first, second] and beside[2].value == pytest.approx(3 * 4 / 6 + 2 * 2 / 5)
     alone = judged_number(np.array([20, 40]), np.repeat([0, 1], [4, 4]), wrong[[0, 1, 2, 3, 6, 7, 8, 9]])
     assert first == alone
 
