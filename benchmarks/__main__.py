@@ -31,6 +31,7 @@ BENCHMARKS = {
     "gain": "gain",
     "cluster": "cluster",
     "scale": "scale",
+    "many-suspects": "many_suspects",
     "gpu": "gpu",
     "camvid-page": "camvid_page",
     "faults": "faults",

@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from label_quality.plugin.estimate.allotment import allotment
 from label_quality.plugin.estimate.config import EstimateConfig
-from label_quality.plugin.estimate.estimates import PixelEstimates, judged_number
+from label_quality.plugin.estimate.estimates import PixelEstimates, judged_by_group, judged_number
 from label_quality.plugin.estimate.levels import DOUBTED, IMAGE_LEVELS, PLACE_LEVELS, SURE
 from label_quality.plugin.estimate.replicates import Interval, Judged
+from label_quality.plugin.estimate.spread import spread_order
 
 from .audited_sets import add_set_arguments, of_each_set
 from .estimate_populations import SYNTHETIC, Population, audited_population, synthetic_population
@@ -36,6 +38,7 @@ ESTIMANDS = {
     "wrong": "wrong pixels of a class",
     "missed": "missed pixels of a class",
     "real": "real suspects",
+    "issue": "real suspects of an issue",
     "images": "wrong images",
 }
 #: Pixels that are in no suspect
@@ -142,10 +145,8 @@ def simulate(
     everything = population.pixels.sum(axis=0, keepdims=True)
     real, config = population.region_wrong >= REAL, EstimateConfig()
     mislabelled, image_rates = population.image_wrong >= config.min_error, [level.rate for level in IMAGE_LEVELS]
-    units = {
-        "real": (population.region_level, real, [level.rate for level in PLACE_LEVELS], config.suspects),
-        "images": (population.image_level, mislabelled, image_rates, config.images),
-    }
+    suspects = population.region_level, population.region_issue, real
+    image_units = population.image_level, np.zeros_like(population.image_level), mislabelled
     for repetition in range(repetitions):
         estimates = _estimates(population.pixels, verdicts, rates, rng, repetition)
         _judge_pixels(population, estimates, estimands, tallies)
@@ -153,10 +154,15 @@ def simulate(
         tallies["random_share"].add(random.share(), population.share)
         if "miou" in estimands:
             tallies["random_miou"].add(random.label_miou(), _miou(everything[0]))
-        for name, (levels, wrong, level_rates, number) in units.items():
-            if name in estimands and levels.size:
-                found = _judge_units(levels, wrong, level_rates, number, rng, repetition)
-                tallies[name].add(found.scaled(1 / levels.size), float(wrong.mean()))
+        if "images" in estimands:
+            drawn = _draw_units(*image_units, image_rates, config.images, rng)
+            found = judged_number(drawn.sizes.sum(axis=1), drawn.stratum, drawn.wrong, repetition)
+            tallies["images"].add(found.scaled(1 / mislabelled.size), float(mislabelled.mean()))
+        if "real" in estimands and real.size:
+            drawn = _draw_units(*suspects, [level.rate for level in PLACE_LEVELS], config.suspects, rng)
+            found = judged_number(drawn.sizes.sum(axis=1), drawn.stratum, drawn.wrong, repetition)
+            tallies["real"].add(found.scaled(1 / real.size), float(real.mean()))
+            _judge_issues(drawn, population.region_issue, real, repetition, tallies["issue"])
     return {"true_share": population.share, **{name: tally.figures() for name, tally in tallies.items()}}
 
 
@@ -198,17 +204,42 @@ def _judge_pixels(
                 tallies["missed"].add(errors.missed, float(1 - right[index] / true[index]))
 
 
-def _judge_units(
-    levels: np.ndarray, wrong: np.ndarray, rates: Sequence[float], number: int, rng: np.random.Generator, seed: int
-) -> Interval:
-    """How many units are wrong, by a number of them that are drawn: (n,) levels, and (n,) bool."""
-    sizes = np.bincount(levels, minlength=len(rates))
-    drawn = np.bincount(allotment(sizes, rates, number), minlength=sizes.size)
-    chosen = [
-        rng.choice(np.flatnonzero(levels == level), count, replace=False) for level, count in enumerate(drawn) if count
-    ]
-    places = np.concatenate(chosen)
-    return judged_number(sizes, levels[places], wrong[places], seed)
+@dataclass(frozen=True)
+class _Drawn:
+    """Units that were drawn: (H, G) sizes of each stratum and group, and (n,) stratum, group and wrong of each."""
+
+    sizes: np.ndarray
+    stratum: np.ndarray
+    group: np.ndarray
+    wrong: np.ndarray
+
+
+def _draw_units(
+    levels: np.ndarray,
+    groups: np.ndarray,
+    wrong: np.ndarray,
+    rates: Sequence[float],
+    number: int,
+    rng: np.random.Generator,
+) -> _Drawn:
+    """Draws a number of units, those of each level spread over the groups: (n,) levels and groups, and (n,) bool."""
+    sizes = np.zeros((len(rates), int(groups.max()) + 1), np.int64)
+    np.add.at(sizes, (levels, groups), 1)
+    chosen: list[int] = []
+    drawn = np.bincount(allotment(sizes.sum(axis=1), rates, number), minlength=len(rates))
+    for level in np.flatnonzero(drawn).tolist():
+        units = rng.permutation(np.flatnonzero(levels == level)).tolist()
+        order = spread_order([int(groups[unit]) for unit in units], float(rng.random()))
+        chosen += [units[place] for place in order[: drawn[level]]]
+    return _Drawn(sizes, levels[chosen], groups[chosen], wrong[chosen])
+
+
+def _judge_issues(drawn: _Drawn, issues: np.ndarray, real: np.ndarray, seed: int, tally: Tally) -> None:
+    """Of each issue of which a suspect is judged, how many are real, as a share."""
+    found = judged_by_group(drawn.sizes, drawn.stratum, drawn.group, drawn.wrong, seed)
+    for issue in np.unique(drawn.group).tolist():
+        here = real[issues == issue]
+        tally.add(found[issue].scaled(1 / here.size), float(here.mean()))
 
 
 def _miou(pixels: np.ndarray) -> float:
@@ -231,9 +262,9 @@ def _print(populations: Mapping[str, Any]) -> None:
     ]
     print_table(["population, verdicts", "wrong", *ESTIMANDS.values()], rows)
     print("\nMean width of the interval, beside that of a simple random sample of as many pixels\n")
-    names = ("share", "random_share", "miou", "random_miou", "real", "images")
+    names = ("share", "random_share", "miou", "random_miou", "real", "issue", "images")
     rows = [[name, *(_number(one[part]["width"], 4) for part in names)] for name, one in populations.items()]
-    headings = ["wrong pixels", "random", "label mIoU", "random", "real suspects", "wrong images"]
+    headings = ["wrong pixels", "random", "label mIoU", "random", "real suspects", "of an issue", "wrong images"]
     print_table(["population, verdicts", *headings], rows)
 
 

@@ -44,6 +44,7 @@ class Population:
         region_level: (R,) int64 level of each suspect
         region_area: (R,) int64 pixels of each
         region_wrong: (R,) float64 share of them that is wrong
+        region_issue: (R,) int64 number of the issue of each
         image_level: (I,) int64 level of each image
         image_wrong: (I,) float64 share of its pixels that is wrong
     """
@@ -52,6 +53,7 @@ class Population:
     region_level: np.ndarray
     region_area: np.ndarray
     region_wrong: np.ndarray
+    region_issue: np.ndarray
     image_level: np.ndarray
     image_wrong: np.ndarray
 
@@ -71,14 +73,15 @@ def audited_population(one: NoisySet, audited: Audited, folder: Path, progress: 
         progress: told how many images are done
     """
     levels = [asdict(level) for level in (*PLACE_LEVELS, *IMAGE_LEVELS)]
-    file = folder / f"{one.key}-{content_digest(audited.store.path.name, audited.store.created, levels)}.npz"
+    parts = [part.name for part in fields(Population)]
+    file = folder / f"{one.key}-{content_digest(audited.store.path.name, audited.store.created, levels, parts)}.npz"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(".part.npz")
         np.savez_compressed(unfinished, **asdict(_counted(one, audited, progress)))
         unfinished.replace(file)
     with np.load(file) as content:
-        return Population(**{part.name: content[part.name] for part in fields(Population)})
+        return Population(**{part: content[part] for part in parts})
 
 
 def _counted(one: NoisySet, audited: Audited, progress: Progress) -> Population:
@@ -89,7 +92,7 @@ def _counted(one: NoisySet, audited: Audited, progress: Progress) -> Population:
         estimate.update(log_odds, _drops(found))
     rates, least = estimate.rates(), SuspectConfig().min_probability
     pixels = np.zeros((len(PLACE_LEVELS), table.size, table.size), np.int64)
-    rows: list[tuple[int, int, float]] = []
+    rows: list[tuple[int, int, float, int]] = []
     image_level, image_wrong = np.full(len(images), -1), np.zeros(len(images))
     for number, (found, log_odds) in enumerate(images):
         sample_id, _, mask_file = audited.samples[number]
@@ -97,23 +100,25 @@ def _counted(one: NoisySet, audited: Audited, progress: Progress) -> Population:
         heatmap = np.asarray(cv2.imread(str(store.file("heatmaps", sample_id)), cv2.IMREAD_UNCHANGED))
         rated = rates.probabilities(log_odds, _drops(found))
         regions = [
-            (suspect_level(float(each)), _whole(region, given.shape))
+            (suspect_level(float(each)), _whole(region, given.shape), region.given * table.size + region.suggested)
             for region, each in zip(found, rated, strict=True)
             if each >= least
         ]
-        levels, _ = place_levels(heatmap, regions)
+        levels, _ = place_levels(heatmap, [(level, inside) for level, inside, _ in regions])
         part = given >= 0
         np.add.at(pixels, (levels[part], given[part], true[part]), 1)
-        rows += [(level, int(inside.sum()), float((true != given)[inside].mean())) for level, inside in regions]
-        image_level[number] = min((level for level, _ in regions), default=-1)
-        image_wrong[number] = float((true != given)[part].mean())
+        wrong = true != given
+        rows += [(level, int(inside.sum()), float(wrong[inside].mean()), issue) for level, inside, issue in regions]
+        image_level[number] = min((level for level, _, _ in regions), default=-1)
+        image_wrong[number] = float(wrong[part].mean())
         progress(f"Counting pixels of {one.name}", number + 1, len(images))
-    level, area, wrong = np.array(rows, float).reshape(-1, 3).T
+    level, area, shares, issue = np.array(rows, float).reshape(-1, 4).T
     return Population(
         pixels,
         level.astype(np.int64),
         area.astype(np.int64),
-        wrong,
+        shares,
+        issue.astype(np.int64),
         _image_levels(image_level, one, audited),
         image_wrong,
     )
@@ -175,9 +180,13 @@ def synthetic_population(rates: Sequence[float], seed: int) -> Population:
     rng = np.random.default_rng(seed)
     level = np.repeat([1, POSSIBLE], 100)
     area = rng.lognormal(6, 1, level.size).astype(np.int64) + 1
-    wrong = (rng.random(level.size) < np.array(rates)[level - 1]).astype(float)
+    # Of the issues a large one is wrong as often as its level says, and of smaller ones some are wrong and others not
+    issue = rng.choice(8, level.size, p=[0.4, 0.2, 0.1, 0.1, 0.08, 0.06, 0.04, 0.02])
+    rate = np.array(rates)[level - 1]
+    rate = np.where(issue == 0, rate, np.where(issue % 2, (1 + rate) / 2 * (rate > 0), rate / 2))
+    wrong = (rng.random(level.size) < rate).astype(float)
     image_level = np.repeat([1, POSSIBLE, IMAGE_DOUBTED, IMAGE_SURE], [50, 50, 150, 250])
     image_rate = np.array([0.0, 0.9 * (rates[0] > 0), 0.5 * (rates[1] > 0), 20 * rates[-1], 5 * rates[-1]])
     image_wrong = (rng.random(image_level.size) < image_rate[image_level]) * 0.01
     assert len(PLACE_LEVELS) - 1 == SURE
-    return Population(pixels, level, area, wrong, image_level, image_wrong)
+    return Population(pixels, level, area, wrong, issue, image_level, image_wrong)

@@ -277,7 +277,10 @@ def _fill(ballast: Path) -> None:
                     file.write(bytes(size))
 
 
-_WRITES_FILES = ("audit", "audit-training", "audit-overwriting", "score", "suspects", "correct", "benchmark")
+_WRITES_FILES = (
+    *("audit", "audit-training", "audit-overwriting", "score", "suspects", "correct", "benchmark"),
+    *("corrections", "export", "report"),
+)
 _AUDITS = ("audit", "benchmark")
 
 
@@ -285,14 +288,16 @@ def _writes_files(operation: Operation) -> bool:
     return operation.name in _WRITES_FILES
 
 
+#: Of a run's folder, and of one that is a parameter
+_NOT_WRITABLE = ("Make it writable", "a folder that can be written to")
 _LOST = "The connection to FiftyOne's database (MongoDB) was lost"
 CASES = (
     Case("database killed", database_killed, (_LOST,)),
     Case("database restarted", database_restarted, (_LOST,)),
     Case("database read-only", database_read_only, ("Give that user the role readWrite",)),
     Case("database's disk full", database_full, (_LOST, "The disk of FiftyOne's database (MongoDB) is full")),
-    Case("folder's disk full", folder_full, ("The disk is full",), _writes_files),
-    Case("folder read-only", folder_read_only, ("Make it writable",), _writes_files),
-    Case("folder forbidden", folder_forbidden, ("Make it writable",), _writes_files),
+    Case("folder's disk full", folder_full, ("The disk is full", "Free some space"), _writes_files),
+    Case("folder read-only", folder_read_only, _NOT_WRITABLE, _writes_files),
+    Case("folder forbidden", folder_forbidden, _NOT_WRITABLE, _writes_files),
     Case("mask forbidden", mask_forbidden, ("/masks/003.png",), lambda operation: operation.name in _AUDITS),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .faults_world import LABELS, LARGE, PROBABILITIES, SMALL
@@ -184,6 +185,60 @@ def _compare(dataset: Any) -> None:
     compare_runs(dataset, "lq_first", "lq")
 
 
+def _judged(dataset: Any) -> None:
+    """A review, and a sample that was drawn and judged, of which as much as half was wrong."""
+    from label_quality.plugin.review.decide import set_verdict
+    from label_quality.plugin.review.estimate_errors import estimate_errors
+
+    _reviewed(dataset)
+    estimate_errors(dataset, "lq", verdicts=30, suspects=6, images=6)
+    dataset.reload()
+    units = [one for one in dataset.values("lq_sample.detections.id", unwind=True) if one]
+    set_verdict(dataset, "lq", units[::2], "confirmed", reviewer="me")
+    set_verdict(dataset, "lq", units[1::2], "rejected", reviewer="me")
+
+
+def _estimate(dataset: Any) -> None:
+    from label_quality.plugin.review.estimate_errors import estimate_errors
+
+    estimate_errors(dataset, "lq", verdicts=60, suspects=12, images=12)
+
+
+def _report(dataset: Any) -> None:
+    from label_quality.plugin.report.write import write_report
+
+    write_report(dataset, "lq", _written("report.html"), images=5, issues=3)
+
+
+def _export(dataset: Any) -> None:
+    from label_quality.plugin.review.clean_dataset import export_clean_dataset
+
+    export_clean_dataset(dataset, "lq", export_dir=_written("clean"), unreviewed="ignore")
+
+
+def _written(name: str) -> str:
+    """A path beside the runs' files, which are compared."""
+    import fiftyone as fo
+
+    return str(Path(fo.config.default_dataset_dir) / name)
+
+
+def _load_corrections(dataset: Any) -> None:
+    from label_quality.plugin.review.load_corrections import load_corrections
+
+    load_corrections(dataset, "corrected", "lq", reviewer="me", reviewed=True)
+
+
+def _corrected_elsewhere(dataset: Any) -> None:
+    """An audit, and masks that were corrected in a field of the user's: all are as the first one."""
+    import fiftyone as fo
+
+    _audited(dataset)
+    masks = dataset.values(f"{LABELS}.mask_path")
+    labels = [fo.Segmentation(mask_path=masks[0] if place % 4 == 0 else one) for place, one in enumerate(masks)]
+    dataset.set_values("corrected", labels)
+
+
 OPERATIONS = (
     Operation("audit", LARGE, _nothing, _audited),
     Operation("audit-training", SMALL, _nothing, lambda dataset: _audit(dataset, **TRAINING)),
@@ -195,6 +250,11 @@ OPERATIONS = (
     Operation("untag", LARGE, _tagged, _untag, "There is no tagging to undo"),
     Operation("correct", LARGE, _corrected, _correct),
     Operation("compare", LARGE, _audited_twice, _compare),
+    Operation("estimate", LARGE, _reviewed, _estimate),
+    Operation("estimate-more", LARGE, _judged, _estimate),
+    Operation("corrections", LARGE, _corrected_elsewhere, _load_corrections),
+    Operation("export", LARGE, _reviewed, _export, "There are other files in"),
+    Operation("report", LARGE, _judged, _report, "There is a file"),
     Operation("delete", LARGE, _corrected, _delete, "has no label quality run 'lq'"),
     Operation("benchmark", SMALL, _nothing, _benchmark),
     Operation("delete-benchmark", SMALL, _benchmarked, _delete_benchmark, "has no benchmark 'lq_benchmark'"),

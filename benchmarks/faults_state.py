@@ -1,12 +1,14 @@
 """Everything that is in a database and in folders, as values that are equal where a user would see no difference.
 
 Ids and times that are new since the beginning, the digests in names of folders, and what says how long something took,
-differ from run to run: they get one name each. All else is compared, files byte by byte.
+differ from run to run: they get one name each. All else is compared, files byte by byte, but for names in containers,
+JSON and pages, likewise.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -26,6 +28,8 @@ _VOLATILE = {
 }
 _DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{12}(-\d+)?(?![0-9a-f])")
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
+#: As pages for people say it
+_SAID = re.compile(r"\d{1,2} [A-Z][a-z]{2} \d{4}, \d\d:\d\d UTC")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00|Z)?")
 #: Names of FiftyOne's temporary datasets
 _GENERATED = re.compile(r"\d{4}\.\d\d\.\d\d\.\d\d\.\d\d\.\d\d(\.\d+)?(-\w+)?")
@@ -70,7 +74,14 @@ class States:
     def _content(self, path: Path) -> str:
         data = path.read_bytes()
         if path.suffix == ".json":
-            return json.dumps(self._plain(json.loads(data)), sort_keys=True)
+            # Half written, where a kill has ended it
+            with contextlib.suppress(ValueError):
+                return json.dumps(self._plain(json.loads(data)), sort_keys=True)
+        if path.suffix == ".lq":
+            with contextlib.suppress(ValueError):
+                return _short_hash(self._name(json.dumps(_unpacked(data), sort_keys=True, default=_array_text)))
+        if path.suffix == ".html":
+            return _short_hash(self._name(_SAID.sub("<time>", data.decode())))
         return hashlib.sha256(data).hexdigest()[:16]
 
     def _plain(self, value: Any, key: str = "") -> Any:
@@ -253,6 +264,21 @@ def _ids(values: Iterable[Any]) -> Iterator[str]:
             yield from _ids(value.values())
         elif isinstance(value, list):
             yield from _ids(value)
+
+
+def _unpacked(data: bytes) -> Any:
+    """The value of a container, which may have paths in it; raises `ValueError` if it is half written."""
+    from label_quality.plugin.store.containers import unpack
+
+    return unpack(data)
+
+
+def _array_text(array: Any) -> str:
+    return f"{array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from ..plugin.dataset.judging_views import places_to_judge
 from ..plugin.dataset.run_record import RunRecord
 from ..plugin.dataset.views import worst_first
 from ..plugin.estimate.config import EstimateConfig
-from ..plugin.review.estimate_text import class_rows, estimate_rows, progress_sentence
+from ..plugin.review.estimate_text import class_rows, estimate_rows, issue_rows, progress_sentence
 from ..plugin.runs.request import EstimateRequest
 from .form.forms import Form
 from .output import outputs
@@ -60,6 +60,7 @@ class EstimateErrors(ScoredRunOperator):
             **found.to_dict(),
             "message": progress_sentence(found),
             "rows": [{"what": what, "value": value} for what, value in estimate_rows(found)],
+            "issue_rows": [dict(zip(_ISSUE_COLUMNS, row, strict=True)) for row in issue_rows(found)],
             "class_rows": [dict(zip(_CLASS_COLUMNS, row, strict=True)) for row in class_rows(found)],
         }
 
@@ -68,11 +69,13 @@ class EstimateErrors(ScoredRunOperator):
         return str(summary["message"])
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:
-        """The estimates with their intervals, and those of each class."""
+        """The estimates with their intervals, and those of each issue and each class."""
         shown = types.Object()
         shown.view("message", types.Notice(label=plain(self.message(summary))))
         if summary["rows"]:
             outputs.table(shown, "rows", {"what": "Estimate", "value": "With its 95 % interval"}, "In all")
+        if summary["issue_rows"]:
+            outputs.table(shown, "issue_rows", _ISSUE_COLUMNS, "By issue, with 95 % intervals")
         if summary["class_rows"]:
             outputs.table(shown, "class_rows", _CLASS_COLUMNS, "By class, with 95 % intervals")
         outputs.warnings(shown, summary["notes"])
@@ -86,6 +89,7 @@ class EstimateErrors(ScoredRunOperator):
         return None if len(ctx.view) else worst_first(ctx.dataset, summary["key"])
 
 
+_ISSUE_COLUMNS = {"issue": "Issue", "open": "Not reviewed", "judged": "Judged", "real": "Really mistakes"}
 _CLASS_COLUMNS = {"name": "Class", "pixels": "Pixels", "wrong": "Truly another class", "missed": "Missed"}
 
 

@@ -6,7 +6,7 @@ import fiftyone.operators.types as types
 
 from ...plugin.dataset.record_parts import Measured
 from ...plugin.dataset.run_record import RunRecord
-from ...plugin.dataset.sample_parts import KeptEstimate
+from ...plugin.dataset.sample_parts import KeptEstimate, KeptIssue
 from ...plugin.dataset.views import TO_JUDGE, view_name
 from . import layout
 from . import text as words
@@ -46,9 +46,18 @@ def _estimate(block: types.Object, found: KeptEstimate) -> None:
     if real is not None and found.open_suspects:
         caption = f"{_between(real)}, of {words.count(found.open_suspects)} that nobody has reviewed"
         layout.figure(figures, "real", words.about(round(real.value)), "Suspects to confirm yet", caption)
+    if found.issues:
+        rows = [_issue(one) for one in found.issues]
+        layout.table(block, "issues", {"issue": "Issue", "real": "Really mistakes"}, rows, None, numbers=1)
     verdicts = words.count(found.verdicts, "verdict")
     line = f"From {verdicts}, {words.when(found.created)}. “Estimate errors…” says it anew after further ones."
     layout.text(block, "line", line, color="text.secondary", fontSize="0.8125rem")
+
+
+def _issue(one: KeptIssue) -> dict[str, str]:
+    title, real = f"{one.suggested} given as {one.given}", one.real_suspects
+    number = f"{real.value:,.0f} ({real.low:,.0f} to {real.high:,.0f}) of {one.open_suspects:,}"
+    return {"issue": title, "real": number}
 
 
 def _between(one: Measured) -> str:

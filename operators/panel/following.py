@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 from ...plugin.dataset.record_parts import WorstImage
 from ...plugin.dataset.run_record import RunRecord
+from ...plugin.runs.after_review import after_review
 from ...plugin.runs.on_show import on_show
 from ...plugin.samples.private_fiftyone import is_generated
 from . import layout
@@ -39,9 +40,9 @@ class FollowingSwitch:
         return ctx.view if self.follows(ctx) and whole else ctx.dataset
 
     def counted_now(self, ctx: Any, record: RunRecord, score: str) -> RunRecord:
-        """The record of what is to be shown, counted where the switch is on."""
+        """The record of what is to be shown, counted where the switch is on, else where there are verdicts."""
         if not self.follows(ctx):
-            return record
+            return after_review(ctx.dataset, record)
         found = on_show(ctx.view, record, score)
         worst = [one.id for one in found.overview.worst] if found.overview is not None else []
         pairs = [[one.given_name, one.suggested_name] for one in found.issues]

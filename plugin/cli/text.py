@@ -193,14 +193,16 @@ def export_text(made: ExportedDataset) -> str:
 
 
 def estimate_text(found: ErrorEstimate) -> str:
-    """How far judging is, the estimates with their intervals, and a table of the classes."""
+    """How far judging is, the estimates with their intervals, and tables of the issues and of the classes."""
     # Here, as it brings FiftyOne with it
-    from ..review.estimate_text import class_rows, estimate_rows, progress_sentence
+    from ..review.estimate_text import class_rows, estimate_rows, issue_rows, progress_sentence
 
     lines = [progress_sentence(found), *(f"Note: {note}" for note in found.notes)]
     rows = estimate_rows(found)
     if rows:
         lines += ["", "With 95 % intervals:", "", format_table(["estimate", "value (interval)"], rows)]
+    if found.issues:
+        lines += ["", format_table(["issue", "not reviewed", "judged", "really mistakes"], issue_rows(found))]
     if found.classes:
         lines += ["", format_table(["class", "pixels", "truly another class", "missed"], class_rows(found))]
     return "\n".join(lines)

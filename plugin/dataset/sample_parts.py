@@ -8,6 +8,21 @@ from .record_parts import Measured
 
 
 @dataclass(frozen=True)
+class DrawnIssue:
+    """The suspects of one issue in a stratum.
+
+    Args:
+        given: class
+        suggested: class
+        size: suspects that it has
+    """
+
+    given: str
+    suggested: str
+    size: int
+
+
+@dataclass(frozen=True)
 class DrawnStratum:
     """One stratum of what is drawn from to estimate how many errors there are.
 
@@ -15,11 +30,13 @@ class DrawnStratum:
         name: of its level
         size: units that it has
         class_pixels: of pixels, how many are given each class
+        issues: of suspects, how many are of each issue; empty where an earlier version has drawn
     """
 
     name: str
     size: int
     class_pixels: list[int] = field(default_factory=list)
+    issues: list[DrawnIssue] = field(default_factory=list)
 
 
 @dataclass
@@ -50,6 +67,23 @@ class DrawnUnits:
 
 
 @dataclass(frozen=True)
+class KeptIssue:
+    """How many suspects of an issue are real, as it was last estimated.
+
+    Args:
+        given: class
+        suggested: class
+        open_suspects: of the issue that nobody had reviewed
+        real_suspects: number of these that are mistakes of the mask
+    """
+
+    given: str
+    suggested: str
+    open_suspects: int
+    real_suspects: Measured
+
+
+@dataclass(frozen=True)
 class KeptEstimate:
     """How many errors there are, as it was last estimated, for those who show it without asking anew.
 
@@ -61,6 +95,7 @@ class KeptEstimate:
         open_suspects: suspects that nobody had reviewed
         real_suspects: number of these that are mistakes of the mask; None where too few were judged
         created: UTC time, ISO 8601
+        issues: those of which some suspects were judged, the one with the most real ones first
     """
 
     verdicts: int
@@ -70,6 +105,7 @@ class KeptEstimate:
     open_suspects: int
     real_suspects: Measured | None
     created: str
+    issues: list[KeptIssue] = field(default_factory=list)
 
 
 @dataclass

@@ -148,3 +148,37 @@ def judged_number(sizes: np.ndarray, stratum: np.ndarray, wrong: np.ndarray, see
     judged = Judged(sizes, stratum, np.zeros(stratum.size, np.int64), wrong.astype(np.int64))
     draws = Replicates(judged, seed)
     return draws.total(np.ones(len(draws.kinds), bool), sizes).cautious().within(0, float(sizes.sum()))
+
+
+def judged_by_group(
+    sizes: np.ndarray, stratum: np.ndarray, group: np.ndarray, wrong: np.ndarray, seed: int = 0
+) -> list[Interval]:
+    """How many units of each of several groups are wrong, of a stratified sample of all.
+
+    Those of a group that were judged in a stratum are a random sample of what it has there. Where none was, nothing is
+    known of these: they may all be wrong, or none; the value takes the share of the whole stratum.
+
+    Args:
+        sizes: (H, G) int64 units of each stratum and group; at least one of each stratum that has some is judged
+        stratum: (n,) int64 of each judged unit
+        group: (n,) int64 of each; negative where it is of none
+        wrong: (n,) bool, whether it is wrong
+        seed: of the draws
+
+    Returns:
+        G estimates
+    """
+    judged = np.bincount(stratum, minlength=len(sizes))
+    rates = np.bincount(stratum, wrong, minlength=len(sizes)) / np.maximum(judged, 1)
+    found = []
+    for number, own in enumerate(sizes.T):
+        here = group == number
+        seen = np.bincount(stratum[here], minlength=len(sizes)) > 0
+        known = Interval(0.0, 0.0, 0.0)
+        if seen.any():
+            known = judged_number(np.where(seen, own, 0), stratum[here], wrong[here], seed)
+        unseen = np.where(seen, 0, own)
+        found.append(
+            Interval(known.value + float(unseen @ rates), known.low, known.high + float(unseen.sum())),
+        )
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..base.words import percent
 from ..dataset.record_parts import GainPart, Measured, TrainedScore
 from .config import CLEAN, GIVEN, UNSUSPECTED
 
@@ -26,7 +27,7 @@ def score_rows(found: GainPart) -> list[dict[str, str]]:
     return [
         {
             "masks": CALLED[one.masks],
-            "changed": f"{one.changed:.2%}",
+            "changed": percent(one.changed),
             "miou": value_text(one.miou),
             "miou_gain": gain_text(one.miou_gain),
             "accuracy": value_text(one.accuracy),

@@ -25,7 +25,7 @@ from ..dataset.suspect_fields import SUSPECTS
 from ..estimate.config import EstimateConfig
 from ..gain.text import class_rows, gain_sentences, score_rows
 from ..review.estimate_text import class_rows as estimate_class_rows
-from ..review.estimate_text import estimate_rows, progress_sentence
+from ..review.estimate_text import estimate_rows, issue_rows, progress_sentence
 from ..review.export_folder import in_home
 from ..review.judged_sample import estimate
 from ..runs.collect_edits import collect_edits
@@ -191,6 +191,7 @@ def render(dataset: fo.Dataset, record: RunRecord, images: Sequence[ShownImage],
         judged=judged,
         estimate_words="" if judged is None else progress_sentence(judged),
         estimate_rows=[] if judged is None else estimate_rows(judged),
+        estimate_issues=[] if judged is None else issue_rows(judged),
         estimate_classes=[] if judged is None else estimate_class_rows(judged),
         gain_sentences=[] if gain is None else gain_sentences(gain),
         gain_rows=[] if gain is None else score_rows(gain),

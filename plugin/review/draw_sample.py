@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
+from typing import TypeAlias
 
 import fiftyone.core.utils as fou
 import numpy as np
@@ -13,7 +15,7 @@ import numpy as np
 from ..base.errors import SampleError
 from ..base.executor import map_shards
 from ..dataset.ownership import field_name
-from ..dataset.sample_parts import DrawnStratum, DrawnUnits, SamplePart
+from ..dataset.sample_parts import DrawnIssue, DrawnStratum, DrawnUnits, SamplePart
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
 from ..dataset.verdicts import REJECTED as IS_REJECTED
 from ..dataset.verdicts import WRONG, aside, is_drawn_mask
@@ -33,6 +35,7 @@ from ..estimate.levels import (
     place_levels,
     suspect_level,
 )
+from ..estimate.spread import spread_order
 from ..labels.images import read_mask
 from ..passes.kept import scored_states
 from ..runs.run import Run
@@ -44,6 +47,8 @@ from .corrections import Region, Regions, pixels_of
 RESERVE, OTHERS_RESERVE = 2000, 500
 #: Samples whose suspects are looked up at a time
 _PORTION = 64
+#: Given and suggested class
+_Issue: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -55,14 +60,14 @@ class _Image:
         given: (H, W) int16, negative where ignored
         suggested: (H, W) int32, 1 + suggested class where there is a suspect, else 0
         level: of the image, negative where it has no suspect
-        open_suspects: level and id of each suspect that nobody has reviewed
+        open_suspects: level, id and issue (given and suggested class) of each suspect that nobody has reviewed
     """
 
     levels: np.ndarray
     given: np.ndarray
     suggested: np.ndarray
     level: int
-    open_suspects: Sequence[tuple[int, str]]
+    open_suspects: Sequence[tuple[int, str, _Issue]]
 
 
 @dataclass
@@ -73,33 +78,51 @@ class _Keyed:
     most: int
     rng: np.random.Generator
     sizes: list[int] = field(default_factory=list)
-    kept: list[list[tuple[float, str, str]]] = field(default_factory=list)
+    kept: list[list[tuple[float, str, str, _Issue | None]]] = field(default_factory=list)
+    issues: list[Counter[_Issue]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.sizes = [0] * self.strata
         self.kept = [[] for _ in range(self.strata)]
+        self.issues = [Counter() for _ in range(self.strata)]
 
-    def add(self, stratum: int, sample_id: str, unit: str = "") -> None:
+    def add(self, stratum: int, sample_id: str, unit: str = "", issue: _Issue | None = None) -> None:
         """Counts a unit, and draws."""
         self.sizes[stratum] += 1
+        if issue is not None:
+            self.issues[stratum][issue] += 1
         kept = self.kept[stratum]
-        kept.append((float(self.rng.random()), sample_id, unit))
+        kept.append((float(self.rng.random()), sample_id, unit, issue))
         if len(kept) > 2 * self.most:
-            kept.sort()
+            kept.sort(key=_key)
             del kept[self.most :]
 
     def drawn(self, levels: Sequence[Level], total: int, known: Sequence[int] = ()) -> DrawnUnits:
         """The units in the order in which they are judged; of strata that are ``known`` none is."""
         sizes = [0 if one in known else size for one, size in enumerate(self.sizes)]
         order = allotment(sizes, [level.rate for level in levels], total).tolist()
-        left = [iter(sorted(kept)) for kept in self.kept]
+        left = [iter(self._queue(stratum)) for stratum in range(self.strata)]
         units = [next(left[stratum]) for stratum in order]
+        issues = [[DrawnIssue(*one, number) for one, number in sorted(each.items())] for each in self.issues]
+        parts = zip(levels, self.sizes, issues, strict=True)
         return DrawnUnits(
-            strata=[DrawnStratum(level.name, size) for level, size in zip(levels, self.sizes, strict=True)],
+            strata=[DrawnStratum(level.name, size, issues=each) for level, size, each in parts],
             order=order,
-            samples=[sample_id for _, sample_id, _ in units],
-            regions=[unit for _, _, unit in units],
+            samples=[sample_id for _, sample_id, _, _ in units],
+            regions=[unit for _, _, unit, _ in units],
         )
+
+    def _queue(self, stratum: int) -> list[tuple[float, str, str, _Issue | None]]:
+        """The units that were drawn of a stratum, in random order, and where they have issues spread over these."""
+        kept = sorted(self.kept[stratum], key=_key)[: self.most]
+        if not self.issues[stratum]:
+            return kept
+        order = spread_order([issue or ("", "") for _, _, _, issue in kept], float(self.rng.random()))
+        return [kept[place] for place in order]
+
+
+def _key(unit: tuple[float, str, str, _Issue | None]) -> float:
+    return unit[0]
 
 
 def draw_sample(run: Run, scores: ScoreSet, config: EstimateConfig) -> SamplePart:
@@ -124,8 +147,8 @@ def draw_sample(run: Run, scores: ScoreSet, config: EstimateConfig) -> SamplePar
     for index, image in _images(run, scores, config):
         sample_id = run.samples.ids[index]
         pixels.add(index, image.levels, image.given, image.suggested)
-        for level, region_id in image.open_suspects:
-            suspects.add(level, sample_id, region_id)
+        for level, region_id, issue in image.open_suspects:
+            suspects.add(level, sample_id, region_id, issue)
         images.add(image.level if image.level >= 0 else by_quality[index], sample_id)
     run.failures.require(int(sum(images.sizes)))
     drawn = SamplePart(
@@ -216,7 +239,11 @@ def _look(
         np.array([*suggested, 0], np.int32)[owner],
         _image_level(here, given, config.min_error),
         # What a person has deleted is no suspect any more
-        [(level, str(one["id"])) for level, _, one in here if level in (LIKELY, POSSIBLE) and not one.get("verdict")],
+        [
+            (level, str(one["id"]), (str(one.get("given")), str(one.get("suggested"))))
+            for level, _, one in here
+            if level in (LIKELY, POSSIBLE) and not one.get("verdict")
+        ],
     )
 
 

@@ -44,6 +44,7 @@ from ..runs.search import searchable_scores
 from ..runs.turns import writing
 from ..samples.private_fiftyone import root_of
 from ..samples.slices import images_of
+from ..store.locks import remove_stale
 from .draw_sample import draw_sample
 from .drawn_units import find_suspects_by_id
 from .judged_sample import ErrorEstimate, estimate, kept_estimate
@@ -93,6 +94,9 @@ def estimate_errors(
     config = EstimateConfig.from_params(stated)
     dataset = root_of(collection)
     record = load_record(dataset, key)
+    for folder in (Path(str(record.folder)), Path(str(record.folder)).parent):
+        # What a kill has left of an earlier call that had all done but that
+        remove_stale(folder)
     if dataset.has_sample_field(field_name(key, SUSPECTS)):
         # What was edited in the App is reviewed by that
         edits_of(dataset, record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..estimate.replicates import Interval
-from .judged_sample import ErrorEstimate
+from .judged_sample import ErrorEstimate, IssueEstimate
 
 
 def progress_sentence(found: ErrorEstimate) -> str:
@@ -40,6 +40,24 @@ def class_rows(found: ErrorEstimate) -> list[tuple[str, str, str, str]]:
     return [(one.name, f"{one.pixels:,}", _share(one.wrong) or "–", _share(one.missed) or "–") for one in found.classes]
 
 
+def issue_rows(found: ErrorEstimate) -> list[tuple[str, str, str, str]]:
+    """Title of each issue of which some suspects are judged, those not reviewed, verdicts, and how many are real.
+
+    The last row has the suspects of all other issues, where there are any.
+    """
+    known = [one for one in found.issues if one.judged and one.suspects]
+    rows = [
+        (f"{one.suggested} given as {one.given}", f"{one.suspects:,}", f"{one.judged:,}", _real(one)) for one in known
+    ]
+    others = sum(one.suspects for one in found.issues if not one.judged)
+    return [*rows, ("Others, of which none is judged", f"{others:,}", "0", "–")] if others else rows
+
+
+def _real(one: IssueEstimate) -> str:
+    real = one.real
+    return f"{real.value:,.0f} ({real.low:,.0f} to {real.high:,.0f}), {_percent(real.value / one.suspects)}"
+
+
 def _more(found: ErrorEstimate) -> str:
     if found.more_verdicts is None:
         return "more than can be judged"
@@ -63,4 +81,6 @@ def _number(one: Interval | None, form: str) -> str | None:
 
 def _percent(share: float) -> str:
     percent = 100 * share
+    if 0 < percent < 0.01:
+        return "< 0.01 %"
     return f"{percent:.0f} %" if percent in (0, 100) else f"{percent:.1f} %" if percent >= 10 else f"{percent:.2f} %"

@@ -17,7 +17,7 @@ import fiftyone as fo
 
 from ..base.errors import LabelQualityError
 from ..store.containers import make_folder, write_bytes
-from ..store.locks import LOCK_NAME, locked
+from ..store.locks import LOCK_NAME, locked, remove_stale
 from ..store.new_file import check_folder
 
 _UNFINISHED = ".unfinished"
@@ -38,6 +38,7 @@ def check_export_dir(export_dir: str | os.PathLike[str]) -> Path:
     """
     root = check_folder(export_dir, "export_dir")
     if root.exists():
+        _end_finished(root)
         _check_others(root)
     return root
 
@@ -90,6 +91,15 @@ def _left_clean(root: Path) -> Iterator[None]:
         # Where the folder cannot be written to any more, that is not to hide the first error
         with contextlib.suppress(OSError):
             _begin_anew(root)
+
+
+def _end_finished(root: Path) -> None:
+    """Removes what a kill has left of an export that had all done but that; nothing where one is under way."""
+    unfinished = root / _UNFINISHED
+    if not _being_moved(root) and any(path.name != _UNFINISHED for path in root.iterdir()):
+        remove_stale(unfinished)
+        with contextlib.suppress(OSError):
+            unfinished.rmdir()
 
 
 def _check_others(root: Path) -> None:

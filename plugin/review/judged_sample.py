@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -11,27 +11,21 @@ import fiftyone as fo
 import numpy as np
 
 from ..base.errors import SampleError
-from ..dataset.ownership import field_name
 from ..dataset.record_parts import Measured
 from ..dataset.run_record import RunRecord
 from ..dataset.sample_fields import IMAGE, PLACE, SUSPECT, number_of, read_units
-from ..dataset.sample_parts import DrawnUnits, KeptEstimate, SamplePart
-from ..dataset.suspect_fields import SUSPECTS
-from ..dataset.verdicts import ADDED, KEPT, WRONG
+from ..dataset.sample_parts import DrawnUnits, KeptEstimate, KeptIssue, SamplePart
 from ..dataset.verdicts import CONFIRMED as IS_CONFIRMED
 from ..dataset.verdicts import REJECTED as IS_REJECTED
 from ..dataset.views import TO_JUDGE, view_name
-from ..estimate.estimates import PixelEstimates, judged_number
+from ..estimate.estimates import PixelEstimates, judged_by_group, judged_number
 from ..estimate.levels import CONFIRMED, DOUBTED, SURE
 from ..estimate.replicates import UNKNOWN, Interval, Judged
 from ..labels.class_table import ClassTable
 from ..passes.kept import sample_state
 from ..samples.inputs import SegmentationSamples, open_samples
-from ..samples.private_fiftyone import stored_samples
 from ..samples.slices import images_of
-from .drawn_units import suspects_of
-
-Document = dict[str, Any]
+from .since_draw import Document, Review
 
 
 @dataclass(frozen=True)
@@ -67,6 +61,25 @@ class ClassEstimate:
 
 
 @dataclass(frozen=True)
+class IssueEstimate:
+    """The suspects of one issue.
+
+    Args:
+        given: name of the class that the masks have
+        suggested: name of the class that it should be
+        suspects: that nobody has reviewed
+        judged: of what was drawn of the issue, how many verdicts count
+        real: number of suspects not reviewed that are mistakes of the mask
+    """
+
+    given: str
+    suggested: str
+    suspects: int
+    judged: int
+    real: Interval
+
+
+@dataclass(frozen=True)
 class ErrorEstimate:
     """How many errors there are, each number with its 95 % interval; None where too little is judged.
 
@@ -83,6 +96,7 @@ class ErrorEstimate:
         unsuspected_pixels: number of wrong pixels in no suspect at all
         open_suspects: suspects that nobody has reviewed
         real_suspects: number of these that are mistakes of the mask
+        issues: the same for each issue, the one with the most real suspects first
         all_images: that take part
         wrong_images: number of images that have an error of the least size
         min_error: that size, as a share of the image's pixels
@@ -104,6 +118,7 @@ class ErrorEstimate:
     unsuspected_pixels: Interval | None
     open_suspects: int
     real_suspects: Interval | None
+    issues: tuple[IssueEstimate, ...]
     all_images: int
     wrong_images: Interval | None
     min_error: float
@@ -153,7 +168,7 @@ def estimate(dataset: fo.Dataset, record: RunRecord, sample: SamplePart, precisi
         precision: wanted half width of the interval of the share of wrong pixels
     """
     key, units = record.key, read_units(dataset, record.key)
-    review = _Review(dataset, key, sample)
+    review = Review(dataset, key, sample)
     places = _counted(PLACE, sample.places, units)
     suspects = _counted(SUSPECT, sample.suspects, review.with_own_verdicts(units))
     images = _counted(IMAGE, sample.images, units, known=(CONFIRMED,))
@@ -168,6 +183,7 @@ def estimate(dataset: fo.Dataset, record: RunRecord, sample: SamplePart, precisi
         pixels=pixels,
         open_suspects=open_now,
         real_suspects=_real_suspects(suspects, review, open_now, sample.seed),
+        issues=tuple(_issues(sample, suspects, review)),
         all_images=int(images.sizes.sum()) + _known(sample.images),
         wrong_images=_wrong_images(sample, images),
         min_error=sample.min_error,
@@ -190,65 +206,16 @@ def kept_estimate(found: ErrorEstimate) -> KeptEstimate | None:
         open_suspects=found.open_suspects,
         real_suspects=None if found.real_suspects is None else _measured(found.real_suspects),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        issues=[
+            KeptIssue(one.given, one.suggested, one.suspects, _measured(one.real))
+            for one in found.issues
+            if one.judged and one.suspects
+        ],
     )
 
 
 def _measured(one: Interval) -> Measured:
     return Measured(one.value, one.low, one.high)
-
-
-class _Review:
-    """What the ordinary review says.
-
-    Args:
-        dataset: the dataset
-        key: the run's key
-        sample: what was drawn
-    """
-
-    def __init__(self, dataset: fo.Dataset, key: str, sample: SamplePart) -> None:
-        self._dataset, self._key = dataset, key
-        self._drawn = datetime.fromisoformat(sample.created).astimezone(timezone.utc).replace(tzinfo=None)
-        self._there = dataset.has_sample_field(field_name(key, SUSPECTS))
-
-    def with_own_verdicts(self, units: Iterable[Document]) -> list[Document]:
-        """The units, in which suspects that were judged where they are suspects have that verdict."""
-        every = list(units)
-        asked = [one for one in every if one["unit"] == SUSPECT and not one.get("verdict")]
-        known = suspects_of(self._dataset, self._key, asked)
-        return [{**one, "verdict": _told(known[one["_id"]])} if one["_id"] in known else one for one in every]
-
-    def confirmed_since(self) -> tuple[int, int]:
-        """How many suspects were confirmed after the draw, and how many pixels they and what was added by hand have."""
-        if not self._there:
-            return 0, 0
-        path = f"{field_name(self._key, SUSPECTS)}.detections"
-        wrong = {f"{path}.verdict": {"$in": list(WRONG)}}
-        since = {**wrong, f"{path}.reviewed_at": {"$gt": self._drawn}}
-        suspect = {"$cond": [{"$eq": [f"${path}.verdict", ADDED]}, 0, 1]}
-        total = {"_id": None, "regions": {"$sum": suspect}, "pixels": {"$sum": f"${path}.area"}}
-        pipeline = [{"$match": wrong}, {"$unwind": f"${path}"}, {"$match": since}]
-        found = next(stored_samples(self._dataset).aggregate([*pipeline, {"$group": total}]), None)
-        return (int(found["regions"]), int(found["pixels"])) if found else (0, 0)
-
-    def open_suspects(self) -> int:
-        """How many suspects nobody has reviewed."""
-        if not self._there:
-            return 0
-        path = f"{field_name(self._key, SUSPECTS)}.detections"
-        pipeline = [
-            {"$match": {f"{path}.0": {"$exists": True}}},
-            {"$unwind": f"${path}"},
-            {"$match": {f"{path}.verdict": {"$nin": [*WRONG, *KEPT]}}},
-            {"$count": "regions"},
-        ]
-        return int(next(stored_samples(self._dataset).aggregate(pipeline), {"regions": 0})["regions"])
-
-
-def _told(suspect: Document) -> str | None:
-    """What a suspect's verdict says to whether it is a mistake; one that was deleted says nothing."""
-    verdict = suspect.get("verdict")
-    return IS_CONFIRMED if verdict in WRONG else IS_REJECTED if verdict == IS_REJECTED else None
 
 
 def _counted(kind: str, drawn: DrawnUnits, units: Sequence[Document], known: Sequence[int] = ()) -> _Units:
@@ -282,7 +249,7 @@ def _counted(kind: str, drawn: DrawnUnits, units: Sequence[Document], known: Seq
     return _Units(sizes, np.array(strata, np.int64), counted, judging, gone, missing)
 
 
-def _of_pixels(sample: SamplePart, places: _Units, review: _Review, precision: float) -> dict[str, Any]:
+def _of_pixels(sample: SamplePart, places: _Units, review: Review, precision: float) -> dict[str, Any]:
     """What `ErrorEstimate` has of pixels."""
     names = ("wrong_pixels", "label_miou", "unfound_pixels", "unsuspected_pixels", "more_verdicts")
     if places.missing or not places.units:
@@ -313,13 +280,36 @@ def _of_pixels(sample: SamplePart, places: _Units, review: _Review, precision: f
     }
 
 
-def _real_suspects(suspects: _Units, review: _Review, open_now: int, seed: int) -> Interval | None:
+def _real_suspects(suspects: _Units, review: Review, open_now: int, seed: int) -> Interval | None:
     """How many suspects that nobody has reviewed are real: those of the draw, less what was confirmed since."""
     if suspects.missing or not suspects.units:
         return None
     confirmed, _ = review.confirmed_since()
     real = judged_number(suspects.sizes, suspects.stratum, suspects.wrong, seed)
     return real.scaled(1, -confirmed).within(0, open_now)
+
+
+def _issues(sample: SamplePart, suspects: _Units, review: Review) -> list[IssueEstimate]:
+    """Each issue that has suspects which nobody has reviewed, or that are judged."""
+    strata = sample.suspects.strata
+    names = sorted({(one.given, one.suggested) for stratum in strata for one in stratum.issues})
+    if suspects.missing or not suspects.units or not names:
+        return []
+    number = {name: place for place, name in enumerate(names)}
+    sizes = np.zeros((len(strata), len(names)), np.int64)
+    for row, stratum in zip(sizes, strata, strict=True):
+        for one in stratum.issues:
+            row[number[one.given, one.suggested]] = one.size
+    # -1 where the attributes of what was drawn have been changed by hand
+    group = np.array([number.get((one.get("given", ""), one.get("suggested", "")), -1) for one in suspects.units])
+    judged = np.bincount(group[group >= 0], minlength=len(names)).tolist()
+    real = judged_by_group(sizes, suspects.stratum, group, suspects.wrong, sample.seed)
+    now, made = review.issues(), []
+    for name, place in number.items():
+        open_now, confirmed = now.get(name, (0, 0))
+        left = real[place].scaled(1, -confirmed).within(0, open_now)
+        made.append(IssueEstimate(*name, open_now, judged[place], left))
+    return sorted((one for one in made if one.suspects or one.judged), key=lambda one: (-one.real.value, -one.suspects))
 
 
 def _wrong_images(sample: SamplePart, images: _Units) -> Interval | None:

@@ -10,6 +10,9 @@ with both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import fiftyone as fo
 import numpy as np
 from fiftyone import ViewField as F
@@ -113,10 +116,20 @@ def _alike(view: fo.DatasetView, record: RunRecord, field: str, strength: str) -
     weights = np.array([one or 0.0 for one in strengths], float)
     if strength == "probability":
         weights *= [one or 0 for one in areas]
-    issues: dict[tuple[str, str], list[int]] = {}
-    for place, pair in enumerate(zip(given, suggested, strict=True)):
-        issues.setdefault(pair, []).append(place)
-    # The issue first in which the verdicts put most right
-    ordered = sorted(issues.values(), key=lambda places: -float(weights[places].sum()))
-    places = [places[one] for places in ordered for one in alike_first(descriptors[places], weights[places]).tolist()]
+    places = alike_order(list(zip(given, suggested, strict=True)), descriptors, weights)
     return view.select([ids[place] for place in places], ordered=True)
+
+
+def alike_order(issues: Sequence[tuple[Any, Any]], descriptors: np.ndarray, usefulness: np.ndarray) -> list[int]:
+    """The places of suspects, issue by issue, that one first in which verdicts put most right; see `alike_first`.
+
+    Args:
+        issues: given and suggested class of each of n suspects
+        descriptors: (n, C) of what each looks like
+        usefulness: (n,) of each
+    """
+    by_issue: dict[tuple[Any, Any], list[int]] = {}
+    for place, pair in enumerate(issues):
+        by_issue.setdefault(pair, []).append(place)
+    ordered = sorted(by_issue.values(), key=lambda places: -float(usefulness[places].sum()))
+    return [places[one] for places in ordered for one in alike_first(descriptors[places], usefulness[places]).tolist()]

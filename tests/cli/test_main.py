@@ -221,6 +221,19 @@ def test_errors_are_estimated_from_a_sample_that_is_judged(
     assert status == 1 and "Expected --seed to be 51" in err and "overwrite" in err
     status, _, err = label_quality(capsys, "estimate", "street", "--verdicts", "2")
     assert status == 1 and err == "error: Expected --verdicts to be in [10, 10000], but got 2.\n"
+    label_quality(capsys, *arguments[:-1], "4")
+    dataset.reload()
+    ids, given = (dataset.values(f"lq_sample.detections.{of}", unwind=True) for of in ("id", "verdict"))
+    open_ones = [one for one, verdict in zip(ids, given, strict=True) if verdict is None]
+    assert len(open_ones) == 4
+    set_verdict(dataset, "lq", open_ones, "confirmed")
+    status, out, _ = label_quality(capsys, *arguments[:-1], "4", "--json", str(tmp_path / "estimate.json"))
+    assert "issue" in out and "really mistakes" in out
+    issues = json.loads((tmp_path / "estimate.json").read_text())["issues"]
+    assert sum(one["judged"] for one in issues) == 4
+    for one in issues:
+        title = f"{one['suggested']} given as {one['given']}"
+        assert any(line.startswith(title) for line in out.splitlines()) == bool(one["judged"] and one["suspects"])
 
 
 def test_masks_are_linted_without_a_run(folder: Path, capsys: Any, fiftyone: Any) -> None:

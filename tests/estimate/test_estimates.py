@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from label_quality.plugin.estimate.estimates import PixelEstimates, judged_number
+from label_quality.plugin.estimate.estimates import PixelEstimates, judged_by_group, judged_number
 from label_quality.plugin.estimate.replicates import UNKNOWN, Judged
 
 #: Two strata of 100 and 300 pixels, by given class
@@ -93,3 +93,51 @@ def test_images_that_are_wrong() -> None:
     found = judged_number(np.array([10, 90]), np.repeat([0, 1], [10, 30]), np.arange(40) < 13)
     assert found.value == pytest.approx(10 + 90 * 3 / 30)
     assert 10 < found.low < 19 < found.high < 40
+
+
+def test_suspects_of_each_issue_that_are_real() -> None:
+    # By level and issue; of the first level 6 are judged and 4 wrong, of the second 4 and 1 wrong
+    sizes = np.array([[20, 10, 3], [40, 0, 2]])
+    level, issue = np.repeat([0, 0, 1], [4, 2, 4]), np.repeat([0, 1, 0], [4, 2, 4])
+    wrong = np.array([1, 1, 1, 0, 1, 0, 0, 1, 0, 0], bool)
+    first, second, third = judged_by_group(sizes, level, issue, wrong)
+    assert first.value == pytest.approx(20 * 3 / 4 + 40 * 1 / 4)
+    assert second.value == pytest.approx(10 * 1 / 2)
+    assert 4 < first.low < 25 < first.high < 60 and 0 < second.low < 5 < second.high < 10
+    # None is judged: as the whole level in the value, and all or none in the interval
+    assert third.value == pytest.approx(3 * 4 / 6 + 2 * 1 / 4)
+    assert (third.low, third.high) == (0, 5)
+    # One of no issue counts for its level alone
+    beside = judged_by_group(sizes, np.append(level, 1), np.append(issue, -1), np.append(wrong, True))
+    assert beside[:2] == [first, second] and beside[2].value == pytest.approx(3 * 4 / 6 + 2 * 2 / 5)
+    alone = judged_number(np.array([20, 40]), np.repeat([0, 1], [4, 4]), wrong[[0, 1, 2, 3, 6, 7, 8, 9]])
+    assert first == alone
+
+
+def test_of_an_issue_that_is_judged_in_one_level_alone_the_other_may_be_anything() -> None:
+    found = judged_by_group(
+        np.array([[4, 6], [5, 0]]),
+        np.array([0, 0, 0, 0, 1]),
+        np.array([0, 1, 1, 1, 0]),
+        np.array([1, 1, 0, 0, 1], bool),
+    )
+    assert len(found) == 2
+    unjudged = judged_by_group(
+        np.array([[4, 6], [5, 7]]),
+        np.array([0, 0, 0, 0, 1]),
+        np.array([0, 1, 1, 1, 0]),
+        np.array([1, 1, 0, 0, 1], bool),
+    )
+    assert unjudged[1].low == found[1].low
+    assert unjudged[1].high == pytest.approx(found[1].high + 7)
+    assert unjudged[1].value == pytest.approx(found[1].value + 7 * 1.0)
+
+
+def test_a_census_tells_each_issue_exactly() -> None:
+    rng = np.random.default_rng(8)
+    level, issue, wrong = rng.integers(0, 2, 90), rng.integers(0, 5, 90), rng.random(90) < 0.4
+    sizes = np.zeros((2, 5), np.int64)
+    np.add.at(sizes, (level, issue), 1)
+    for number, found in enumerate(judged_by_group(sizes, level, issue, wrong)):
+        truth = np.count_nonzero(wrong[issue == number])
+        assert (found.low, found.value, found.high) == pytest.approx((truth, truth, truth))

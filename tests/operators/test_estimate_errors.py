@@ -87,6 +87,9 @@ def test_draws_is_judged_by_keys_and_estimates(audited: Any) -> None:
     low, high = result["wrong_pixels"]["low"], result["wrong_pixels"]["high"]
     assert 0 < low < result["wrong_pixels"]["value"] < high < 1
     assert {one["name"] for one in result["class_rows"]} <= {"unlabelled", "road", "car", "tree"}
+    assert sum(one["judged"] for one in result["issues"]) == result["suspects"]["judged"]
+    columns = {"issue", "open", "judged", "real"}
+    assert all(set(one) == columns and " given as " in one["issue"] for one in result["issue_rows"])
     # An empty view is left for the images, and no other is
     judged = audited.load_saved_view("lq: places to judge")
     assert CALLS.operator().shown(context(CALLS, audited, judged), result).values("id") == audited.sort_by(

@@ -154,7 +154,7 @@ def test_a_gain_that_was_measured_is_in_it(audited: Any, tmp_path: Path) -> None
         "Trained on the clean masks, mIoU is 0.750 instead of 0.500 (+0.250, 95 % interval +0.200 to +0.300)."
         in page.text
     )
-    assert "Clean 2.00% 0.750 (0.700 to 0.800) +0.250 (+0.200 to +0.300)" in page.text
+    assert "Clean 2.0 % 0.750 (0.700 to 0.800) +0.250 (+0.200 to +0.300)" in page.text
     assert "car 0.500 0.500 0.750 +0.250 (+0.200 to +0.300)" in page.text and "A note on it." in page.text
 
 
@@ -171,6 +171,10 @@ def test_an_estimate_is_in_it_as_far_as_places_are_judged(audited: Any, tmp_path
     page = report(audited, tmp_path / "report.html", images=0, issues=0)
     assert "Judged: 20 of" in page.text and "0 % of the pixels are wrong (0 % to" in page.text
     assert "Mean IoU of the labels" in page.text and "Truly another class" in page.text
+    judged = [one for one in found.issues if one.judged and one.suspects]
+    assert "Really mistakes" in page.text and judged
+    for one in judged:
+        assert f"{one.suggested} given as {one.given} {one.suspects} {one.judged} 0 (0 to " in page.text
 
 
 def test_an_image_that_is_gone_is_said_and_does_not_end_it(audited: Any, tmp_path: Path) -> None:

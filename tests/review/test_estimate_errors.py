@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,70 @@ def test_what_is_drawn_and_judged_estimates_the_errors_and_is_deleted_with_the_r
     audited.reload()
     assert audited.get_field_schema().keys() == before
     assert audited.list_saved_views() == [] and list_runs(audited) == []
+
+
+def true_suspects(dataset: Any) -> dict[tuple[str, str], list[bool]]:
+    """Given and suggested class to whether each suspect that nobody has reviewed is real, as `judge` says it."""
+    true, found = true_masks(dataset), defaultdict[tuple[str, str], list[bool]](list)
+    dataset.reload()
+    for sample in dataset:
+        for one in sample.lq_suspects.detections:
+            left, top, width, height = one.bounding_box
+            middle = true[sample.id][int((top + height / 2) * 24), int((left + width / 2) * 32)]
+            if not one.has_attribute("verdict") or one.verdict is None:
+                found[one.given, one.suggested].append(NAMES[int(middle)] != one.given)
+    return found
+
+
+def test_suspects_are_drawn_of_all_issues_and_estimated_issue_by_issue(audited: Any) -> None:
+    from label_quality import estimate_errors, load_record
+
+    drawn = {"key": "lq", "verdicts": 10, "images": 0}
+    before = true_suspects(audited)
+    total = sum(len(one) for one in before.values())
+    estimate_errors(audited, **drawn, suspects=total // 2)
+    strata = load_record(audited, "lq").sample.suspects.strata
+    counted = Counter[tuple[str, str]]()
+    for one in (issue for stratum in strata for issue in stratum.issues):
+        counted[one.given, one.suggested] += one.size
+    assert counted == {name: len(one) for name, one in before.items()}
+    # As many of each issue as it is due, but for one or two: the levels are two circles
+    shown = Counter((unit["given"], unit["suggested"]) for unit in units(audited, "suspect"))
+    for name, size in counted.items():
+        assert abs(shown[name] - size / 2) <= 2.5, (name, shown[name], size)
+    assert estimate_errors(audited, **drawn, suspects=total // 2).issues == ()
+    judge(audited, "suspect")
+    found = estimate_errors(audited, **drawn, suspects=total // 2)
+    left = true_suspects(audited)
+    assert {(one.given, one.suggested): one.judged for one in found.issues if one.judged} == shown
+    for one in found.issues:
+        real = left[one.given, one.suggested]
+        assert one.suspects == len(real)
+        assert 0 <= one.real.low <= sum(real) <= one.real.high <= one.suspects
+    assert [one.real.value for one in found.issues] == sorted((one.real.value for one in found.issues), reverse=True)
+    assert sum(one.suspects for one in found.issues) == found.open_suspects
+    # All of them judged: nothing is open, and nothing is left that may be real
+    estimate_errors(audited, **drawn, suspects=total)
+    judge(audited, "suspect")
+    every = estimate_errors(audited, **drawn, suspects=total)
+    assert {(one.suspects, one.real.low, one.real.high) for one in every.issues} == {(0, 0, 0)}
+    assert {(one.given, one.suggested): one.judged for one in every.issues} == counted
+
+
+def test_a_sample_of_an_earlier_version_has_no_estimates_of_issues(audited: Any) -> None:
+    from dataclasses import replace
+
+    from label_quality import estimate_errors, load_record
+    from label_quality.plugin.dataset.run_record import save_record
+
+    drawn = {"key": "lq", "verdicts": 10, "images": 0, "suspects": 10}
+    estimate_errors(audited, **drawn)
+    record = load_record(audited, "lq")
+    record.sample.suspects.strata = [replace(one, issues=[]) for one in record.sample.suspects.strata]
+    save_record(audited, record)
+    judge(audited, "suspect")
+    found = estimate_errors(audited, **drawn)
+    assert found.issues == () and found.real_suspects is not None
 
 
 def test_a_second_call_neither_draws_again_nor_loses_a_verdict(audited: Any) -> None:

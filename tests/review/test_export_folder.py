@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import threading
 from pathlib import Path
 
@@ -40,6 +42,25 @@ def test_what_was_moved_when_a_kill_came_is_taken_back(fiftyone: object, tmp_pat
         (folder / "data").write_bytes(b"new")
     assert names(root) == ["data"] and (root / "data").read_bytes() == b"new"
     assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
+def test_the_lock_of_an_export_that_was_killed_when_all_was_done_is_removed(fiftyone: object, tmp_path: Path) -> None:
+    from label_quality.plugin.review.export_folder import check_export_dir
+    from label_quality.plugin.store.locks import locked
+
+    root = tmp_path / "out"
+    (root / ".unfinished").mkdir(parents=True)
+    (root / "data").write_bytes(b"done")
+    stale = {"host": socket.gethostname(), "pid": os.getpid(), "process_started": 0.0}
+    (root / ".unfinished" / ".lock").write_text(json.dumps(stale))
+    with pytest.raises(LabelQualityError, match="There are other files in"):
+        check_export_dir(root)
+    assert names(root) == ["data"] and (root / "data").read_bytes() == b"done"
+    # One that is held stays
+    with locked(root / ".unfinished"):
+        with pytest.raises(LabelQualityError, match="There are other files in"):
+            check_export_dir(root)
+        assert names(root / ".unfinished") == [".lock"]
 
 
 @pytest.mark.parametrize("place", ["mine", "data/mine", ".unfinished", ".unfinished/mine"])

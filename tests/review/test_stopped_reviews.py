@@ -81,21 +81,26 @@ def test_the_record_of_a_search_that_was_stopped_names_the_views_that_are_there(
     assert sorted(load_record(reviewed, "lq").views) == sorted(own_views(reviewed, "lq"))
 
 
-def test_a_lock_that_a_kill_has_left_above_the_runs_folder_is_removed(reviewed: Any, audit: Any) -> None:
+def test_a_lock_that_a_kill_has_left_in_or_above_the_runs_folder_is_removed(reviewed: Any, audit: Any) -> None:
     from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.review.estimate_errors import estimate_errors
 
-    above = Path(load_record(reviewed, "lq").folder).parent
+    own = Path(load_record(reviewed, "lq").folder)
+    above = own.parent
     stale = {"host": socket.gethostname(), "pid": os.getpid(), "process_started": 0.0}
     again: dict[str, Callable[[], Any]] = {
-        # Of which the first two have nothing left to do, and so need not write
+        # Of which the first three have nothing left to do, and so need not write
         "find_suspects": lambda: audit.find_suspects(reviewed),
         "audit_labels": lambda: audit.audit_labels(reviewed, "ground_truth", **WITH_FILES),
+        "estimate_errors": lambda: estimate_errors(reviewed, "lq", verdicts=10, suspects=0, images=0),
         "delete_run": lambda: audit.delete_run(reviewed, "lq"),
     }
+    estimate_errors(reviewed, "lq", verdicts=10, suspects=0, images=0)
     for name, call in again.items():
         (above / ".lock").write_text(json.dumps(stale))
+        (own / ".lock").write_text(json.dumps(stale))
         call()
-        assert not (above / ".lock").exists(), name
+        assert not (above / ".lock").exists() and not (own / ".lock").exists(), name
     assert not above.exists()
 
 

@@ -108,6 +108,21 @@ def test_a_comparison_with_what_is_no_longer_there_says_so(call: Call, dataset: 
     assert form["params"] is None
 
 
+def test_what_people_have_decided_is_counted_among_what_is_probably_wrong(call: Call, dataset: Any) -> None:
+    from label_quality import load_record, set_verdict
+
+    every = [one for sample in dataset for one in sample.two_suspects.detections]
+    expected = load_record(dataset, "two").suspects.expected
+    assert round(expected) != 2 and len(every) > 2
+    assert f"about {round(expected)} of them are probably mistakes" in shown(opened(call))
+    set_verdict(dataset, "two", [one.id for one in every[2:]], "rejected")
+    set_verdict(dataset, "two", [one.id for one in every[:2]], "confirmed")
+    text = shown(opened(call))
+    assert "about 2 of them are probably mistakes" in text
+    # The run has found as many as before
+    assert f'"title": "{len(every)}"' in text
+
+
 def test_an_estimate_is_told_with_its_intervals_or_how_to_get_one(call: Call, dataset: Any) -> None:
     from label_quality import estimate_errors, load_record, set_verdict
     from label_quality.plugin.base.words import percent
@@ -132,6 +147,11 @@ def test_an_estimate_is_told_with_its_intervals_or_how_to_get_one(call: Call, da
         f"From {len(units)} verdicts, ",
     ):
         assert words in text, words
+    issues = [one for one in found.issues if one.judged and one.suspects]
+    assert issues
+    for one in issues:
+        assert f"{one.suggested} given as {one.given}" in text
+        assert f"{one.real.value:,.0f} ({one.real.low:,.0f} to {one.real.high:,.0f}) of {one.suspects}" in text
     # Asked again it says the same, and what is kept stays as it is; taken back, there is none any more
     kept = load_record(dataset, "two").sample.estimate
     estimate_errors(dataset, key="two", verdicts=60, suspects=4, images=2)

@@ -1,0 +1,57 @@
+"""How many of a run's suspects are expected to be mistakes once people have reviewed some: counted in the database."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import fiftyone as fo
+
+from ..base.database_errors import database_errors
+from ..dataset.ownership import field_name
+from ..dataset.run_record import RunRecord
+from ..dataset.suspect_fields import SUSPECTS
+from ..dataset.verdicts import ADDED, WRONG, has_rejected
+from ..samples.private_fiftyone import stored_samples
+
+
+@database_errors()
+def after_review(dataset: fo.Dataset, record: RunRecord) -> RunRecord:
+    """A run's record with the number of mistakes that is expected now, in all and of each issue.
+
+    A suspect that was confirmed counts 1 and a rejected one 0, any other its probability, which verdicts have changed.
+    Of what a person has added nothing is counted: the run has not found it.
+
+    Args:
+        dataset: the run's
+        record: of the run
+
+    Returns:
+        a copy; the record itself where nobody has reviewed, or its suspects have no probability
+    """
+    suspects, path = record.suspects, f"{field_name(record.key, SUSPECTS)}.detections"
+    if suspects is None or suspects.expected is None:
+        return record
+    verdict = {"$ifNull": [f"${path}.verdict", None]}
+    real = {"$cond": [{"$in": [verdict, list(WRONG)]}, 1.0, {"$ifNull": [f"${path}.probability", 0.0]}]}
+    pipeline = [
+        {"$match": {f"{path}.0": {"$exists": True}}},
+        {"$unwind": f"${path}"},
+        {"$match": {f"{path}.verdict": {"$ne": ADDED}}},
+        {
+            "$group": {
+                "_id": [f"${path}.given", f"${path}.suggested"],
+                "expected": {"$sum": real},
+                "reviewed": {"$sum": {"$cond": [{"$eq": [verdict, None]}, 0, 1]}},
+            }
+        },
+    ]
+    rows = list(stored_samples(dataset).aggregate(pipeline))
+    if not has_rejected(dataset, record.key) and not any(row["reviewed"] for row in rows):
+        return record
+    found = {tuple(row["_id"]): float(row["expected"]) for row in rows}
+    issues = [
+        dataclasses.replace(one, expected=found.get((one.given_name, one.suggested_name), 0.0)) for one in record.issues
+    ]
+    return dataclasses.replace(
+        record, suspects=dataclasses.replace(suspects, expected=sum(found.values())), issues=issues
+    )
