@@ -104,7 +104,12 @@ def test_items_are_taken_as_they_are_needed(engine: Any) -> None:
             taken.append(number)
             yield number
 
-    results = engine.map(lambda item: item, items())
+    def slow_first(item: int) -> int:
+        # Meanwhile other processes have the time for far more
+        time.sleep(2 if item == 0 else 0)
+        return item
+
+    results = engine.map(slow_first, items())
     assert next(results) == 0 and len(taken) < 20
     results.close()
 
