@@ -44,16 +44,18 @@ docs: setup
 	$(VENV)/bin/mkdocs build --strict
 
 # Processes with a MongoDB each; tests/conftest.py says what stays together. One more than cores, as the App's tests mostly
-# wait; in the order given there, the longest first: by number of tests, these few would come last
+# wait; in the order given there, the longest first: by number of tests, these few would come last. Where an image of
+# Python says not to write bytecode, each process that a test starts would compile all that it imports
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 unit: setup
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	$(PYTEST)
 
 # All tests but those of the App, with the oldest packages that requirements.txt claims (constraints-oldest.txt), in an
 # environment of its own: make test-oldest PYTHON=python3.10
 test-oldest: VENV := .venv-oldest-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 test-oldest:
 	@CONSTRAINTS=constraints-oldest.txt scripts/setup.sh
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --ignore=tests/app
+	$(PYTEST) --ignore=tests/app
 
 # Against a real Label Studio, a gigabyte in an environment of its own
 LABEL_STUDIO := $(CURDIR)/.venv-label-studio

@@ -11,6 +11,8 @@ from .timing import stage_name
 #: Weight of the forecast in how fast this machine is taken to be, as a share of the whole run: the first stage alone
 #: tells little
 _PRIOR = 0.1
+#: Seconds: how much longer than a shorter forecast a run takes is no measure of this machine, and no number at the end
+_LEAST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Course:
         elapsed, expected = now - self._stage_began, self._expected.get(name, 0.0)
         prior = _PRIOR * sum(self._expected.values())
         spent, forecast = self._spent + (elapsed if expected else 0.0), self._forecast + expected * part
-        slowness = (spent + prior) / (forecast + prior) if prior else 1.0
+        slowness = (spent + prior) / (forecast + prior) if prior > _LEAST else 1.0
         left = expected * (1 - part) * slowness
         steps = self._steps(done)
         if steps:

@@ -1,8 +1,9 @@
 """A Ray cluster as the engine: portions are its tasks, files lie where all of its machines see them.
 
 Ray sends what a task needs, starts a task again where a machine was lost, and gives tasks to machines that come later.
-What is done here beside that: results come in order, at most a few tasks a core wait, machines that lack a folder or
-have other versions are named, and a sample that ends its process every time is found and refused.
+What is done here beside that: results come in order, at most a few tasks a core wait, for a core or for those before
+them, machines that lack a folder or have other versions are named, and a sample that ends its process every time is
+found and refused.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _ROOT = __name__.removesuffix(".plugin.engine.cluster")
 _RETRIES = 2
 #: Tasks that wait or run for each core: the next is there when one ends
 _TASKS_A_CORE = 2
+#: Times as many that are taken and not yielded yet: where one is slow, results behind it wait for it in memory
+_AHEAD = 4
 #: Seconds without a finished task after which the cluster is looked at
 _PATIENCE = 5.0
 #: Seconds that a machine with cores is waited for where none is left
@@ -179,7 +182,7 @@ class RayEngine:
         lost: Callable[[S, str], R],
         meanwhile: Callable[[], None] | None = None,
     ) -> Iterator[R]:
-        """Submits items as there is room, and yields results in the items' order."""
+        """Submits items as there is room, and yields results in the items' order, few of which wait for one before."""
         ray = self.ray
         sent = [ray.put(self._packed((self.terms, fn)))]
         task = ray.remote(_worker(_ROOT)).options(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES)
@@ -189,7 +192,8 @@ class RayEngine:
         hope = time.monotonic() + _HOPE
         try:
             while True:
-                room = (workers or self._room()) - len(waiting)
+                limit = workers or self._room()
+                room = min(limit - len(waiting), _AHEAD * limit - len(waiting) - len(found))
                 while more and room > 0:
                     following = next(numbered, None)
                     more = following is not None

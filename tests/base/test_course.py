@@ -85,6 +85,12 @@ def test_a_stage_that_nobody_expected_counts_with_its_own_speed(clock: Callable[
     assert Course({}).at("Scoring", 1, 2).left == 0.0
 
 
+def test_a_forecast_of_next_to_nothing_says_nothing(clock: Callable[[float], None]) -> None:
+    run = Course({"a": 1e-312, "b": 0.0})
+    clock(1)
+    assert run.at("a", 0, 9).left == pytest.approx(0.0, abs=1e-9)
+
+
 @given(
     reports=st.lists(
         st.tuples(st.sampled_from(["a", "b", "c", "?"]), st.integers(0, 9), st.floats(0, 100)), min_size=1, max_size=30

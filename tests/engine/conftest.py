@@ -32,6 +32,21 @@ def cluster() -> Iterator[Any]:
         made.shutdown()
 
 
+@pytest.fixture(scope="module")
+def connected(cluster: Any) -> Iterator[Any]:
+    """The cluster, with this process connected to it until the module ends.
+
+    Ray ends a cluster's processes with the connection that they work for, and what comes next would wait for others,
+    which import for longer than they work.
+    """
+    import ray
+    from label_quality.plugin.engine.connection import connect
+
+    connect(ray, cluster.address)
+    yield cluster
+    ray.shutdown()
+
+
 @pytest.fixture
 def engine(cluster: Any) -> Iterator[Any]:
     from label_quality.plugin.engine.config import Execution

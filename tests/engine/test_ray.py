@@ -35,7 +35,32 @@ def test_cross_validation_gives_the_same_bits(make_dataset: Any, cluster: Any) -
     assert {"Encoding images", "Training 3 folds", "Predicting", "Scoring", "Finding suspects"} <= set(stages)
 
 
-def test_masks_in_the_database_and_files_give_the_same_bits(make_dataset: Any, cluster: Any, tmp_path: Path) -> None:
+# Before this process is `connected` for the tests below
+def test_a_cluster_that_cannot_be_had_is_said_to_be(
+    dataset: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from label_quality import LabelQualityError, audit_labels
+
+    def audit(**where: Any) -> None:
+        audit_labels(dataset, "ground_truth", engine="ray", **where)
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(LabelQualityError, match=f"^Expected a Ray cluster at {address}, but nothing answers there"):
+            audit(address=address)
+    with pytest.raises(LabelQualityError, match=r"as host:port, such as 10.0.0.1:6379, or local, but got 'ray://x:1'"):
+        audit(address="ray://x:1")
+    with pytest.raises(LabelQualityError, match=r"at least 2 GPUs, as num_gpus=2 asks for a model, but it has 0\."):
+        audit(address=cluster.address, num_gpus=2)
+    with pytest.raises(LabelQualityError, match="`engine` to be 'ray' where address or num_gpus is given, but got 'lo"):
+        audit_labels(dataset, "ground_truth", address="a:1")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(LabelQualityError, match=r"needs Ray, which is not installed.*fiftyone-label-quality\[ray\]"):
+        audit()
+
+
+def test_masks_in_the_database_and_files_give_the_same_bits(make_dataset: Any, connected: Any, tmp_path: Path) -> None:
     from label_quality import audit_labels
 
     dataset = make_dataset(count=40, sizes=((48, 64),), storage="disk")
@@ -45,37 +70,37 @@ def test_masks_in_the_database_and_files_give_the_same_bits(make_dataset: Any, c
         sample["inside"] = type(sample.ground_truth)(mask=mask)
     given = {"source": "files", "field": "probabilities", "classes": dataset.mask_targets["ground_truth"], **ALL_PASSES}
     audit_labels(dataset, "ground_truth", key="here", **given)
-    audit_labels(dataset, "inside", key="there", **given, **on(cluster))
+    audit_labels(dataset, "inside", key="there", **given, **on(connected))
     assert same(values(dataset, "here"), values(dataset, "there"))
     assert np.mean(dataset.values("there_clc")) < 1
 
 
-def test_instances_are_drawn_where_the_database_is(make_dataset: Any, cluster: Any, tmp_path: Path) -> None:
+def test_instances_are_drawn_where_the_database_is(make_dataset: Any, connected: Any, tmp_path: Path) -> None:
     from label_quality import audit_labels
 
     dataset = fill(make_dataset(count=0, targets=None), tmp_path, "mask")
     given = {"source": "files", "field": "probabilities", "min_probability": 0.0}
     audit_labels(dataset, "objects", key="here", **given)
-    audit_labels(dataset, "objects", key="there", **given, **on(cluster))
+    audit_labels(dataset, "objects", key="there", **given, **on(connected))
     assert same(values(dataset, "here"), values(dataset, "there"))
     dataset.reload()
     assert dataset.first().there_suspects.detections[0].given_instance == ids_of(dataset)[0][1]
 
 
 def test_operators_of_the_plugin_give_their_own_code_to_the_cluster(
-    dataset: Any, cluster: Any, tmp_path: Path, fiftyone: Any
+    dataset: Any, connected: Any, tmp_path: Path, fiftyone: Any
 ) -> None:
     import fiftyone.operators as foo
 
     add_predictions(dataset, tmp_path)
     audit = foo.get_operator("@label-quality/segmentation/audit_labels")
-    given = {"source": "files", "field": "probabilities", **on(cluster)}
+    given = {"source": "files", "field": "probabilities", **on(connected)}
     result = audit(dataset, "ground_truth", key="op", progress=False, **given)
     assert result.result["scored"] == 4
     assert len(dataset.values("op_quality")) == 4
 
 
-def test_results_come_in_order_and_errors_as_they_are(engine: Any) -> None:
+def test_results_come_in_order_and_errors_as_they_are(connected: Any, engine: Any) -> None:
     from label_quality.plugin.base.errors import SampleError
 
     def slow_first(item: int) -> int:
@@ -96,7 +121,7 @@ def test_results_come_in_order_and_errors_as_they_are(engine: Any) -> None:
         list(engine.map(lambda item: 1 // item, [1, 0]))
 
 
-def test_items_are_taken_as_they_are_needed(engine: Any) -> None:
+def test_items_are_taken_as_they_are_needed(connected: Any, engine: Any) -> None:
     taken = []
 
     def items() -> Iterator[int]:
@@ -104,12 +129,17 @@ def test_items_are_taken_as_they_are_needed(engine: Any) -> None:
             taken.append(number)
             yield number
 
-    results = engine.map(lambda item: item, items())
+    def slow_first(item: int) -> int:
+        # Meanwhile other processes have the time for far more
+        time.sleep(2 if item == 0 else 0)
+        return item
+
+    results = engine.map(slow_first, items())
     assert next(results) == 0 and len(taken) < 20
     results.close()
 
 
-def test_a_worker_that_is_killed_once_does_not_show(engine: Any, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_once_does_not_show(connected: Any, engine: Any, tmp_path: Path) -> None:
     mark = tmp_path / "killed"
 
     def killed_once(item: int) -> int:
@@ -122,7 +152,7 @@ def test_a_worker_that_is_killed_once_does_not_show(engine: Any, tmp_path: Path)
 
 
 def test_machines_that_do_not_see_a_folder_or_have_other_versions_are_named(
-    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connected: Any, engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ray
     from label_quality import LabelQualityError
@@ -146,27 +176,3 @@ def test_machines_that_do_not_see_a_folder_or_have_other_versions_are_named(
     engine.terms = dataclasses.replace(engine.terms, versions=tuple((n, v + "x") for n, v in versions()))
     with pytest.raises(LabelQualityError, match=r"has torch \S+, and not \S+x\n"):
         engine.check([])
-
-
-def test_a_cluster_that_cannot_be_had_is_said_to_be(
-    dataset: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from label_quality import LabelQualityError, audit_labels
-
-    def audit(**where: Any) -> None:
-        audit_labels(dataset, "ground_truth", engine="ray", **where)
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-        with pytest.raises(LabelQualityError, match=f"^Expected a Ray cluster at {address}, but nothing answers there"):
-            audit(address=address)
-    with pytest.raises(LabelQualityError, match=r"as host:port, such as 10.0.0.1:6379, or local, but got 'ray://x:1'"):
-        audit(address="ray://x:1")
-    with pytest.raises(LabelQualityError, match=r"at least 2 GPUs, as num_gpus=2 asks for a model, but it has 0\."):
-        audit(address=cluster.address, num_gpus=2)
-    with pytest.raises(LabelQualityError, match="`engine` to be 'ray' where address or num_gpus is given, but got 'lo"):
-        audit_labels(dataset, "ground_truth", address="a:1")
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(LabelQualityError, match=r"needs Ray, which is not installed.*fiftyone-label-quality\[ray\]"):
-        audit()
