@@ -93,6 +93,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
 
     def on_load(self, ctx: Any) -> None:
         """Chooses the latest run, unless the panel remembers one."""
+        self.forget_clicks(ctx)
         self.refresh(ctx)
 
     def on_change_dataset(self, ctx: Any) -> None:

@@ -172,6 +172,36 @@ def test_sections_fold_and_stay_so(call: Call, audited: Any) -> None:
         assert "Systematic: the same mistake in many images." not in shown(context)
 
 
+def test_quick_clicks_on_two_titles_both_count(call: Call, audited: Any) -> None:
+    page = call("on_load", {"folded": ["matrix"]}).panel.state._data
+    # Sent before the page knows of the first: both come with the same state
+    call("fold", {**page}, panel_id="quick", section="groups")
+    second = call("fold", {**page}, panel_id="quick", section="classes")
+    third = call("fold", {**page}, panel_id="quick", section="groups")
+    assert second.panel.get_state("folded") == ["classes", "groups", "matrix"]
+    assert third.panel.get_state("folded") == ["classes", "matrix"]
+    # A page that has seen the second, one of another panel, and one that is opened anew
+    after = call("fold", {**third.panel.state._data}, panel_id="quick", section="matrix")
+    assert after.panel.get_state("folded") == ["classes"]
+    assert call("fold", {**page}, panel_id="other", section="matrix").panel.get_state("folded") == []
+    anew = call("on_load", {"folded": ["matrix"]}, panel_id="quick").panel.state._data
+    assert call("fold", anew, panel_id="quick", section="matrix").panel.get_state("folded") == []
+
+
+def test_clicks_are_forgotten_once_the_page_has_seen_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from label_quality.operators.panel import folding
+
+    clicks, shown = folding.Clicks(), frozenset({"a"})
+    assert clicks.toggle("panel", shown, "b") == {"a", "b"}
+    assert clicks.toggle("panel", shown, "a") == {"b"}
+    # As a page does that was opened again
+    monkeypatch.setattr(folding, "_SEEN", 0.0)
+    assert clicks.toggle("panel", shown, "a") == frozenset()
+    for number in range(100):
+        clicks.toggle(f"panel {number}", shown, "a")
+    assert len(clicks._panels) == 64
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [
