@@ -140,7 +140,8 @@ def test_other_parameters_need_overwrite_or_another_key(audited: Any, audit: Any
     audit.audit_labels(audited, "ground_truth", key="b", **changed)
     audit.audit_labels(audited.limit(5), "ground_truth", **changed, overwrite=True)
     after = outcome(audited, "lq")
-    assert set(after) == {"quality", "ccp", "cil", "prediction", "heatmap"}
+    lint = {"lint", "lint_kinds", "lint_count"}
+    assert set(after) == {"quality", "ccp", "cil", "prediction", "heatmap"} | lint
     assert after["cil"] == before["cil"][:5] + [None] * 35
     assert after["heatmap"][5:] == [None] * 35
     (new,) = sets(audited)
