@@ -139,15 +139,13 @@ def _lint(run: Run, config: LintConfig, progress: Progress) -> None:
     digest, before = lint_digest(samples, config, run.fingerprint), lint_part(run.dataset, run.key)
     there = run.dataset.has_sample_field(lint_names(run.key)[0])
     finished = before is None or before.status == COMPLETE
-    same = before is not None and before.digest == digest and finished
-    if same and not run.request.overwrite:
+    if before is not None and before.digest == digest and finished:
         return
     if there and finished and (before is None or not before.of_run):
-        if not same:
-            run.notes.append(
-                f"What a lint by itself has found as '{run.key}' is kept, and the audit has not linted anew. Lint "
-                "the masks again to have what there is now."
-            )
+        run.notes.append(
+            f"What a lint by itself has found as '{run.key}' is kept, and the audit has not linted anew. Lint the "
+            "masks again to have what there is now."
+        )
         return
     lint_samples(samples, run.key, config, digest=digest, run=run, progress=progress)
 
