@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import fiftyone as fo
@@ -31,6 +32,7 @@ from .passes.compile_ahead import compile_ahead
 from .predictions.config import PREDICTION_SOURCES, FilesSource, PredictionConfig
 from .runs.forecast import announce
 from .runs.housekeeping import remove, remove_begun
+from .runs.lint import lint_first
 from .runs.predict import predict, use_predictions
 from .runs.publish import publish, publish_suspects
 from .runs.publish_objects import publish_objects
@@ -54,11 +56,12 @@ def audit_labels(
     label_field: str,
     *,
     source: str = Stages.source,
+    lint: bool = Stages.lint,
     suspects: bool = Stages.suspects,
     progress: Progress = silent,
     **parameters: Any,
 ) -> RunSummary:
-    """Predicts every sample out-of-sample, scores its labels, finds suspects, and writes it all to the dataset.
+    """Lints the masks, predicts every sample out-of-sample, scores its labels, finds suspects, and writes it all.
 
     A run that was stopped, whatever the reason, goes on where it was when it is started again with the same
     parameters.
@@ -68,6 +71,7 @@ def audit_labels(
         label_field: its field with the given masks: `fo.Segmentation`, or instances, `fo.Detections` with masks or
             filled `fo.Polylines`
         source: ``cross_validation``, ``model`` or ``files``
+        lint: lint the masks first, as `lint_masks` does; what that finds is there before models are trained
         suspects: find suspects too, where the predictions have probabilities
         progress: told how far each stage is
         **parameters: of `request.Request` (key, classes, ignored, unlabelled, unknown, skip_failures, overwrite,
@@ -90,8 +94,9 @@ def audit_labels(
         compile_ahead()
         _check(prediction_config, progress)
         with open_run(collection, label_field, Request(**request), progress) as run:
-            announce(run, prediction_config, suspects=wanted is not None)
-            predictions = predict(run, prediction_config, score_config)
+            announce(run, prediction_config, lint=lint, suspects=wanted is not None)
+            first = partial(lint_first, run, score_config.workers) if lint else None
+            predictions = predict(run, prediction_config, score_config, first)
             scores = score(run, predictions, score_config)
             found = search(run, scores, wanted)
             return summarise(run.dataset, publish(run, scores, found))

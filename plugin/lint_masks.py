@@ -11,9 +11,8 @@ It is also an operator of the same name, with the same parameters::
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 import fiftyone as fo
@@ -21,20 +20,14 @@ import fiftyone as fo
 from .base.database_errors import database_errors
 from .base.errors import LabelQualityError
 from .base.progress import Progress, silent
-from .dataset.indexes import missing_note
-from .dataset.lint_fields import check_lint, delete_lint, lint_names, write_lint
+from .dataset.lint_fields import check_lint, delete_lint
 from .dataset.run_record import validate_key
-from .labels.file_doubts import file_notes
 from .lint.config import LintConfig
-from .lint.findings import KINDS, MISSING, Finding
-from .lint.lint import LintResult, lint
-from .lint.summary import KindCount, LintedImage, LintSummary
+from .lint.summary import LintSummary
+from .runs.lint import lint_digest, lint_samples
 from .runs.request import LintRequest
-from .samples.inputs import SegmentationSamples, open_samples
+from .samples.inputs import open_samples
 from .samples.private_fiftyone import root_of
-
-#: Images that are named
-_LISTED = 20
 
 
 @database_errors()
@@ -84,26 +77,9 @@ def lint_masks(
         progress=progress,
         workers=config.workers,
     )
-    found = lint(samples, config, progress)
-    images = _by_sample(samples, found, MISSING in config.only_kinds)
-    sizes = {
-        sample_id: (int(height), int(width))
-        for sample_id, (height, width) in zip(samples.ids, found.sizes, strict=True)
-        if height and width
-    }
-    view = write_lint(
-        dataset,
-        request.key,
-        images,
-        sizes,
-        label_field=label_field,
-        shown=config.max_findings,
-        progress=progress,
-    )
-    notes = [*found.notes, *file_notes(samples.ids, samples.image_paths, samples.mask_paths)]
-    unsorted = missing_note(dataset, lint_names(request.key)[-1:])
-    notes += [unsorted] if unsorted else []
-    return _summary(request.key, samples, images, notes, view, time.monotonic() - started)
+    digest = lint_digest(samples, config, samples.fingerprint())
+    found = lint_samples(samples, request.key, config, digest=digest, progress=progress)
+    return replace(found, seconds=time.monotonic() - started)
 
 
 def _split(parameters: Mapping[str, Any]) -> tuple[LintRequest, LintConfig]:
@@ -114,46 +90,3 @@ def _split(parameters: Mapping[str, Any]) -> tuple[LintRequest, LintConfig]:
         raise LabelQualityError(f"Unknown parameter {', '.join(map(repr, unknown))}; expected some of {known}.")
     asked, wanted = ({name: value for name, value in parameters.items() if name in group} for group in names)
     return LintRequest(**asked), LintConfig.from_params(wanted)
-
-
-def _by_sample(samples: SegmentationSamples, found: LintResult, missing: bool) -> dict[str, list[Finding]]:
-    """Sample id to its findings; also of those without a mask, which have no position."""
-    images: dict[str, list[Finding]] = {sample_id: [] for sample_id in samples.ids}
-    for one in found.findings:
-        images[samples.ids[one.sample]].append(one)
-    for failure in samples.failures:
-        text = f"{failure.problem[0].upper()}{failure.problem[1:]}"
-        images[str(failure.sample_id)] = [Finding(MISSING, -1, text)] if missing else []
-    return images
-
-
-def _summary(
-    key: str,
-    samples: SegmentationSamples,
-    images: Mapping[str, Sequence[Finding]],
-    notes: list[str],
-    view: str,
-    seconds: float,
-) -> LintSummary:
-    everything = [one for some in images.values() for one in some]
-    counts = Counter(one.kind for one in everything)
-    affected = Counter(kind for some in images.values() for kind in {one.kind for one in some})
-    first = {one.kind: one.reason for one in reversed(everything)}
-    paths = dict(zip(samples.ids, samples.image_paths, strict=True)) | {
-        str(one.sample_id): str(one.path) for one in samples.failures
-    }
-    worst = sorted((one for one in images if images[one]), key=lambda one: -len(images[one]))[:_LISTED]
-    return LintSummary(
-        key=key,
-        images=len(images),
-        affected=sum(bool(some) for some in images.values()),
-        findings=len(everything),
-        kinds=[KindCount(kind, counts[kind], affected[kind], first[kind]) for kind in KINDS if counts[kind]],
-        worst=[
-            LintedImage(one, paths[one], len(images[one]), list(dict.fromkeys(each.kind for each in images[one])))
-            for one in worst
-        ],
-        notes=notes,
-        view=view,
-        seconds=seconds,
-    )

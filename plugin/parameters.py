@@ -23,8 +23,8 @@ _SOURCES = tuple(PREDICTION_SOURCES.values())
 #: Function to its parameters by name
 PARAMETERS = {
     "audit_labels": merged(Stages, Request, *_SOURCES, ScoreConfig, SuspectConfig, Execution, without=("predictions",)),
-    "compute_predictions": merged(Stages, Request, *_SOURCES, Execution, without=("suspects", "predictions")),
-    "score_label_quality": merged(Stages, Request, ScoreConfig, SuspectConfig, Execution, without=("source",)),
+    "compute_predictions": merged(Stages, Request, *_SOURCES, Execution, without=("lint", "suspects", "predictions")),
+    "score_label_quality": merged(Stages, Request, ScoreConfig, SuspectConfig, Execution, without=("source", "lint")),
     "find_suspects": merged(SuspectRequest, SuspectConfig, Execution),
     "score_objects": merged(ObjectRequest, ObjectConfig, Execution),
     "benchmark_scores": merged(

@@ -15,6 +15,8 @@ WITH_FILES = {"source": "files", "field": "probabilities"}
 COMPILING = "Compiling (once)"
 #: What the default scores report while they are computed
 SCORING_STAGES = {"Scoring", "Counting label issues", "Finding the cut", "Flagging pixels"}
+#: What reports before them
+LINT_STAGES = {"Lint: Reading masks", "Lint: Comparing images", "Lint: Writing findings"}
 #: What reports after them
 LAST_STAGES = {"Finding suspects", "Writing fields", "Writing suspects"}
 
@@ -113,7 +115,7 @@ def test_files_of_probabilities_give_every_field(predicted: Any, audit: Any) -> 
                 assert by_name[name].pixels == int((labels == klass).sum())
     assert predicted.load_saved_view("lq: worst first").values("id") == [one.sample_id for one in summary.worst]
     # Another process may have compiled what scoring needs, or not yet
-    assert {stage for stage, _, _ in reports} - {COMPILING} == SCORING_STAGES | LAST_STAGES
+    assert {stage for stage, _, _ in reports} - {COMPILING} == LINT_STAGES | SCORING_STAGES | LAST_STAGES
 
 
 def test_the_record_says_what_was_done(predicted: Any, audit: Any) -> None:
@@ -129,7 +131,7 @@ def test_the_record_says_what_was_done(predicted: Any, audit: Any) -> None:
     off_diagonal = joint.sum() - joint.trace()
     assert record.scores.flagged_pixels == off_diagonal
     assert record.scores.pooled_pixels == 3 * 6 * 8 + 3 * 6 * 9
-    assert set(record.timings) - {COMPILING} == {"Opening samples"} | SCORING_STAGES | LAST_STAGES
+    assert set(record.timings) - {COMPILING} == {"Opening samples"} | LINT_STAGES | SCORING_STAGES | LAST_STAGES
     assert all(seconds >= 0 for seconds in record.timings.values())
     assert record.fields == [name for name in predicted.get_field_schema() if name.startswith("lq_")]
     assert record.views[0] == "lq: worst first" and set(record.views) == set(predicted.list_saved_views())
@@ -479,7 +481,8 @@ def test_a_view_is_all_that_is_touched(predicted: Any, audit: Any) -> None:
 def test_a_subset_of_scores(predicted: Any, audit: Any) -> None:
     summary = audit.audit_labels(predicted, "ground_truth", **WITH_FILES, scores=["iou", "cil"], per_class=False)
     written = {name for name in predicted.get_field_schema() if name.startswith("lq_")}
-    assert written == {"lq_quality", "lq_cil", "lq_iou", "lq_prediction", "lq_heatmap"}
+    lint = {"lq_lint", "lq_lint_kinds", "lq_lint_count"}
+    assert written == {"lq_quality", "lq_cil", "lq_iou", "lq_prediction", "lq_heatmap"} | lint
     assert predicted.values("lq_quality") == predicted.values("lq_cil")
     assert set(summary.worst[0].scores) == {"cil", "iou"}
     (record,) = audit.list_runs(predicted)

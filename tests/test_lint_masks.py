@@ -134,7 +134,7 @@ def fo_int() -> Any:
     return fo.IntField
 
 
-def test_findings_stay_when_a_run_of_the_key_is_scored_again_and_go_with_it(
+def test_findings_of_a_lint_by_itself_stay_when_a_run_of_the_key_is_scored_again_or_deleted(
     make_dataset: Any, lint: Any, tmp_path: Path
 ) -> None:
     from label_quality import audit_labels, delete_run, find_suspects
@@ -159,11 +159,18 @@ def test_findings_stay_when_a_run_of_the_key_is_scored_again_and_go_with_it(
     group = next(one for one in dataset.app_config.sidebar_groups if one.name == "Label quality (lq)")
     assert "lq_quality" in group.paths and not [one for one in group.paths if "lint" in one]
     assert "lq: worst first" in dataset.list_saved_views() and "lq: lint" not in dataset.list_saved_views()
-    lint(dataset, "ground_truth")
+    lint(dataset, "ground_truth", only_kinds=["unknown_value"])
     delete_run(dataset, "lq")
+    assert kinds_of(dataset) == {0: ["unknown_value"]}
+    assert [name for name in dataset.get_field_schema() if name.startswith("lq")] == [
+        *("lq_lint", "lq_lint_kinds", "lq_lint_count"),
+    ]
+    assert dataset.list_saved_views() == ["lq: lint"]
+    group = next(one for one in dataset.app_config.sidebar_groups if one.name == "Label quality (lq)")
+    assert group.paths == ["lq_lint", "lq_lint_kinds", "lq_lint_count"]
+    lint(dataset, "ground_truth", clear=True)
     dataset.reload()
     assert not [name for name in dataset.get_field_schema() if name.startswith("lq")]
-    assert dataset.list_saved_views() == []
 
 
 def test_masks_and_images_that_are_missing_or_broken_are_findings(dataset: Any, lint: Any, fiftyone: Any) -> None:

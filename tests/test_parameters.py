@@ -87,7 +87,7 @@ def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset:
     with pytest.raises(LabelQualityError, match="Unknown parameter 'nonsense'") as caught:
         called(*given, nonsense=1)
     known = set(re.split("expected (?:some|one) of ", str(caught.value))[1].rstrip(".").split(", "))
-    named = {"source", "suspects", "predictions", "key"} & set(PARAMETERS[function])
+    named = {"source", "lint", "suspects", "predictions", "key"} & set(PARAMETERS[function])
     of_sources = {name for source in ("model", "files") for name in table(PREDICTION_SOURCES[source])}
     of_source = of_sources - set(table(PREDICTION_SOURCES["cross_validation"]))
     assert known | named | (of_source if predicts(function) else set()) == set(PARAMETERS[function])

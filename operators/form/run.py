@@ -52,6 +52,8 @@ def _advanced(form: Form, source: str | None, samples: Any, score: bool) -> None
     if source is not None:
         prediction_form.advanced(form, source, samples)
     score_form.classes(form)
+    if source is not None and score:
+        score_form.lint(form)
     if score:
         score_form.scores(form)
         score_form.suspects(form)

@@ -71,6 +71,12 @@ def scores(form: Form) -> None:
     form.ask(ScoreConfig, *(name for name in table(ScoreConfig) if name != "workers"))
 
 
+def lint(form: Form) -> None:
+    """Whether masks are linted first."""
+    form.heading("lint", "Lint")
+    form.ask(Stages, "lint")
+
+
 def suspects(form: Form) -> None:
     """Whether suspects are found too, and which."""
     form.heading("suspects", "Suspects")

@@ -10,6 +10,7 @@ import fiftyone.operators.types as types
 
 from ...plugin.base.console import format_seconds
 from ...plugin.base.words import expected
+from ...plugin.lint.summary import run_sentence
 from ...plugin.runs.summary import FoundSuspects, ScoredObjects
 from .plain_text import plain
 
@@ -36,6 +37,7 @@ def summarise(summary: Any) -> dict[str, Any]:
         "worst": worst,
         "suspects": None if summary.suspects is None else summarise_suspects(summary.suspects),
         "groups": [] if summary.suspects is None else group_rows(summary.suspects),
+        "lint": None if summary.lint is None else run_sentence(summary.key, summary.lint),
     }
 
 
@@ -90,11 +92,13 @@ def run_output(title: str, summary: Mapping[str, Any]) -> types.Property:
     if summary["worst"]:
         columns = {"rank": "Rank", "quality": "Quality", "image": "Image"}
         table(outputs, "worst", columns, "The worst images; a low quality means a probably wrong mask")
-    # Of runs that older versions delegated, the results have no suspects
+    # Of runs that older versions delegated, the results have neither suspects nor a lint
     found = summary.get("suspects")
     if found is not None:
         outputs.view("suspects", types.Notice(label=suspects_message(summary["key"], summary["scored"], found)))
         group_table(outputs, summary["groups"])
+    if summary.get("lint"):
+        outputs.view("lint", types.Notice(label=plain(summary["lint"])))
     warnings(outputs, [*(found["notes"] if found is not None else ()), *left_out(summary["failures"])])
     return types.Property(outputs, view=types.View(label=title))
 

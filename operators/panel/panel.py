@@ -36,6 +36,8 @@ from .comparison import LEADING_ELSEWHERE as LEADING_TO_COMPARISONS
 from .comparison import ComparisonSection
 from .estimate import render_estimate
 from .events import told
+from .lint import LEADING_ELSEWHERE as LEADING_TO_LINTS
+from .lint import LintSection
 from .operations import render_operations
 from .runs import Header, Operation, any_running, headers, is_written, operations, record_of, under_way
 
@@ -49,16 +51,17 @@ _KNOWN = "known"
 _OPEN_NEXT = "open_in_next_view"
 #: Clicks that change nothing in the panel
 _LEADING_ELSEWHERE = (
-    *("audit", "lint", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
+    *("audit", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
     *("open_group", "open_class", "open_worst", "show_worst_first", "show_groups", "open_part", "show_breakdown"),
     *LEADING_ELSEWHERE,
     *LEADING_TO_COMPARISONS,
+    *LEADING_TO_LINTS,
 )
 #: Milliseconds between two looks at operations that are under way
 _POLL = 4000
 
 
-class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, foo.Panel):
+class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, LintSection, foo.Panel):
     """Shows a run's record; clicks lead to samples, views and forms."""
 
     @property
@@ -93,6 +96,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
 
     def on_load(self, ctx: Any) -> None:
         """Chooses the latest run, unless the panel remembers one."""
+        self.forget_clicks(ctx)
         self.refresh(ctx)
 
     def on_change_dataset(self, ctx: Any) -> None:
@@ -112,7 +116,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
             _show_fields(ctx, chosen)
         self.count_parts(ctx, chosen)
         self.refresh_benchmarks(ctx, known)
-        ctx.panel.set_state(_KNOWN, [run.identity for run in runs] + self.identities(ctx))
+        ctx.panel.set_state(_KNOWN, self._identities(ctx, runs))
 
     def follow(self, ctx: Any) -> None:
         """Looks at what is under way; of what it has just finished, the page does not know the fields and views."""
@@ -139,11 +143,6 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
     def audit(self, ctx: Any) -> None:
         """Opens the audit's form."""
         ctx.prompt(f"{self.plugin_name}/audit_labels", on_success=self.refresh)
-
-    @told
-    def lint(self, ctx: Any) -> None:
-        """Opens the form of the lint, which needs no run."""
-        ctx.prompt(f"{self.plugin_name}/lint_masks", on_success=self.refresh)
 
     @told
     def find_suspects(self, ctx: Any) -> None:
@@ -262,6 +261,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
         if key is None:
             render_operations(page, found)
             self._render_first_steps(page, dataset, found)
+            self.render_lint(ctx, page)
         else:
             record = self._load(ctx, key, runs)
             written = is_written(record)
@@ -275,6 +275,7 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
             if cards is not None:
                 render_estimate(cards, record, self.folding(ctx))
                 self.render_comparison(ctx, cards, record, runs)
+                self.render_lint(ctx, cards)
                 self.render_breakdown(ctx, cards, record)
         self.render_benchmark(ctx, page)
         if busy:
@@ -326,8 +327,10 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, f
 
     def _outdated(self, ctx: Any) -> bool:
         """Whether there is something to show that was not there when the panel was drawn."""
-        known = [run.identity for run in headers(ctx.dataset)] + self.identities(ctx)
-        return known != ctx.panel.get_state(_KNOWN)
+        return self._identities(ctx, headers(ctx.dataset)) != ctx.panel.get_state(_KNOWN)
+
+    def _identities(self, ctx: Any, runs: list[Header]) -> list[str]:
+        return [run.identity for run in runs] + self.identities(ctx) + self.lints(ctx)
 
     def _key(self, ctx: Any) -> str | None:
         return ctx.panel.get_state(_RUN) or None

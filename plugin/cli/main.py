@@ -259,7 +259,7 @@ def _source(options: argparse.Namespace) -> str:
 def _parameters(options: argparse.Namespace, source: str) -> dict[str, Any]:
     """The engine's parameters that were given; raises before anything is loaded if one does not fit or is wrong."""
     groups = (Request, ScoreConfig, PREDICTION_SOURCES[source], SuspectConfig)
-    known = {"suspects"}.union(*map(table, groups))
+    known = {"lint", "suspects"}.union(*map(table, groups))
     given = {name: value for name, value in vars(options).items() if name in PARAMETERS["audit_labels"]}
     given = {name: value for name, value in given.items() if name not in ("source", "classes")}
     unfit = [f"--{name.replace('_', '-')}" for name in given if name not in known]

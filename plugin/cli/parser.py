@@ -183,6 +183,7 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     tables = {name: table(config) for name, config in PREDICTION_SOURCES.items()}
     add_of_sources(common, {name: parser.add_argument_group(text) for name, text in groups.items()}, tables)
     add_parameters(parser.add_argument_group("scores"), table(ScoreConfig), without=("workers",))
+    add_parameters(parser.add_argument_group("lint"), table(Stages), ("lint",))
     suspects = parser.add_argument_group("suspects")
     add_parameters(suspects, table(Stages), ("suspects",))
     add_parameters(suspects, table(SuspectConfig), without=("workers",))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..base.console import format_seconds, format_table, short_path
 from ..base.words import count, expected
+from ..lint.summary import run_sentence
 
 if TYPE_CHECKING:
     from ..dataset.comparison import Comparison
@@ -43,6 +44,8 @@ def describe(summary: RunSummary, worst: int = 10) -> str:
         lines += ["", title, "", ranking_table(summary.worst[:worst])]
     if summary.suspects is not None:
         lines += ["", suspects_text(summary.suspects)]
+    if summary.lint is not None:
+        lines += ["", run_sentence(summary.key, summary.lint)]
     return "\n".join(lines)
 
 

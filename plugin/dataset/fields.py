@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import fiftyone as fo
@@ -186,6 +186,7 @@ def create_fields(
     key: str,
     fields: FieldTypes,
     attributes: FieldTypes | None = None,
+    marks: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Makes fields and marks them as the run's in the same write; leaves those that exist as they are.
 
@@ -194,10 +195,11 @@ def create_fields(
         key: the run's key
         fields: name to type and description, as `schema.add_fields` takes them
         attributes: path of an attribute of the fields' labels to the same
+        marks: name to more that the mark of a field is to say
     """
     if not fields.keys() <= dataset.get_field_schema().keys():
-        info = {MARKER: {"key": key, "before": _state_before(dataset)}}
-        fields = {name: {**kind, "info": info} for name, kind in fields.items()}
+        mark, more = {"key": key, "before": _state_before(dataset)}, marks or {}
+        fields = {name: {**kind, "info": {MARKER: {**mark, **more.get(name, {})}}} for name, kind in fields.items()}
     add_fields(dataset, {**fields, **(attributes or {})})
 
 

@@ -248,4 +248,5 @@ def _finding(data: Dataset, place: int, kind: str, reason: str, strength: float)
         centre=(float(row["centre"][0]), float(row["centre"][1])),
         strength=float(strength),
         beside=data.name(row["host"]) if row["host"] >= IGNORED else "",
+        cut_off=bool(row["cut_off"]),
     )

@@ -40,6 +40,7 @@ class Finding:
         centre: mean column and row of its pixels; None where it has no place
         strength: the larger, the earlier among those of its kind
         beside: name of the class that most of a component's outline is with; "" where there is none
+        cut_off: whether another component of its class is one pixel away
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Finding:
     centre: tuple[float, float] | None = None
     strength: float = 0.0
     beside: str = ""
+    cut_off: bool = False
 
     @property
     def order(self) -> tuple[int, float]:

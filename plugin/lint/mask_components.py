@@ -15,7 +15,7 @@ from .frames import Band
 #: it is unlabelled or ignored; ``thin`` whether no 3 × 3 pixels of it are all its own; ``length`` and ``width`` as of
 #: `lengths`; ``enclosed`` whether one component is all around it; ``host`` and ``other`` the classes of the two
 #: components that it shares most of its outline with and ``second`` the share of it that is with the other; ``part``
-#: whether it is void and touches other void pixels
+#: whether it is void and touches other void pixels; ``cut_off`` whether another component of its class is `_APART` away
 ROW = np.dtype(
     [
         ("sample", np.int32),
@@ -32,6 +32,7 @@ ROW = np.dtype(
         ("thin", bool),
         ("void", bool),
         ("part", bool),
+        ("cut_off", bool),
     ]
 )
 #: Class index of what is beside a component that touches no second one
@@ -39,6 +40,14 @@ NOTHING = -2
 #: Labels of the components: a frame's; of thin ignored and thin unlabelled pixels; and class indices from here on
 _FRAME, _THIN_IGNORED, _THIN_UNLABELLED, _FIRST = 0, 1, 2, 4
 _SQUARE = np.ones((3, 3), np.uint8)
+#: Rows or columns from a pixel to another one, with one pixel between them
+_APART = 2
+_RING = [
+    (row, column)
+    for row in range(-_APART, _APART + 1)
+    for column in range(-_APART, _APART + 1)
+    if max(abs(row), abs(column)) == _APART
+]
 
 
 def mask_components(
@@ -70,6 +79,7 @@ def mask_components(
     rows["host"] = rows["other"] = NOTHING
     framed = shapes.label == _FRAME
     _look_around(rows, shapes, framed, (rows["area"] <= few) | rows["thin"])
+    rows["cut_off"] = _cut_off(shapes, rows["area"] <= few)
     return rows[~framed]
 
 
@@ -120,3 +130,15 @@ def _look_around(rows: np.ndarray, shapes: ComponentShapes, framed: np.ndarray, 
     second = start[number > 1] + 1
     rows["other"][one[second]] = rows["given"][other[second]]
     rows["second"][one[second]] = edges[second] / shapes.outline[one[second]]
+
+
+def _cut_off(shapes: ComponentShapes, wanted: np.ndarray) -> np.ndarray:
+    """Which of the wanted components have another one of their label with one pixel between, (n,) bool."""
+    y, x = np.nonzero(wanted[shapes.numbers])
+    own, found = shapes.numbers[y, x], np.zeros(len(wanted), bool)
+    # Outside of the mask is a component that has no label
+    around, label = np.pad(shapes.numbers, _APART, constant_values=-1), np.append(shapes.label, -1)
+    for row, column in _RING:
+        other = around[y + row + _APART, x + column + _APART]
+        found[own[(other != own) & (label[other] == label[own])]] = True
+    return found

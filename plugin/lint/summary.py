@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from ..base.parameters import lower
 from ..base.words import count
 from .findings import KINDS
 
@@ -79,16 +81,47 @@ class LintSummary:
         return {one.kind: one.findings for one in self.kinds}
 
 
+class Counted(Protocol):
+    """What a lint has found, counted."""
+
+    @property
+    def images(self) -> int:
+        """How many were looked at."""
+
+    @property
+    def affected(self) -> int:
+        """How many have a finding."""
+
+    @property
+    def findings(self) -> int:
+        """How many there are."""
+
+    @property
+    def kinds(self) -> list[KindCount]:
+        """Of each kind that there is."""
+
+
 def lint_sentence(found: LintSummary) -> str:
     """What is found, in a sentence."""
-    if not found.images:
-        return f"What a lint has written as '{found.key}' is deleted."
+    return found_sentence(found) if found.images else f"What a lint has written as '{found.key}' is deleted."
+
+
+def found_sentence(found: Counted) -> str:
+    """How much is found, in a sentence."""
     if not found.findings:
         return f"Nothing found in {count(found.images, 'mask')}."
     return f"{count(found.findings, 'finding')} in {found.affected:,} of {count(found.images, 'mask')}."
 
 
-def kind_rows(found: LintSummary) -> list[dict[str, str]]:
+def run_sentence(key: str, found: Counted) -> str:
+    """What the lint of a run has found, of each kind, and what shows it."""
+    if not found.findings:
+        return f"Lint: {lower(found_sentence(found))}"
+    kinds = ", ".join(f"{one.findings:,} {one.kind.replace('_', ' ')}" for one in found.kinds)
+    return f"Lint: {found_sentence(found)[:-1]} ({kinds}). Saved view '{key}: lint' shows them."
+
+
+def kind_rows(found: Counted) -> list[dict[str, str]]:
     """A row for each kind that there is."""
     return [
         {"kind": one.kind, "findings": f"{one.findings:,}", "images": f"{one.images:,}", "what": KINDS[one.kind]}

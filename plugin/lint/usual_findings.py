@@ -2,9 +2,10 @@
 
 A kind of small places (strays, holes, slivers, gaps) is *usual* where more than half of the masks have one. Such places
 are then told apart by their class and the class that most of their outline is with, as *sky in tree*. One is usual
-where more than a tenth of the masks have one of its sort, of strips one that is at least as long. What is usual is no
-finding, unless a mask has more of it than others have: more than ``outlier`` standard deviations above the mean. Then
-its strongest ones beyond that are.
+where more than a tenth of the masks have one of its sort, of strips one that is at least as long. Strays and holes that
+are one pixel away from another component of their class are pieces of it, which an edge or what stands before it has
+cut off: they are together a sort as well, whatever their class. What is usual is no finding, unless a mask has more of
+it than others have: more than ``outlier`` standard deviations above the mean. Then its strongest ones beyond that are.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def _usual(findings: Sequence[Finding], masks: int) -> list[Finding]:
     for one in findings:
         by_sort[one.given, one.beside].append(one)
     usual = []
+    cut_off = len({one.sample for one in findings if _is_piece(one)}) > _MANY * masks
     for some in by_sort.values():
         strongest: dict[int, float] = {}
         for one in some:
@@ -68,8 +70,16 @@ def _usual(findings: Sequence[Finding], masks: int) -> list[Finding]:
         lengths = np.sort(list(strongest.values()))
         # Masks that have one at least as long
         having = len(lengths) - np.searchsorted(lengths, [_length(one) for one in some])
-        usual += [one for one, number in zip(some, having, strict=True) if number > _MANY * masks]
+        usual += [
+            one
+            for one, number in zip(some, having, strict=True)
+            if number > _MANY * masks or (cut_off and _is_piece(one))
+        ]
     return usual
+
+
+def _is_piece(one: Finding) -> bool:
+    return one.cut_off and one.kind not in _STRIPS
 
 
 def _length(one: Finding) -> float:
@@ -92,11 +102,13 @@ def _beyond(usual: Sequence[Finding], masks: int, outlier: float) -> list[Findin
 
 
 def _note(kind: str, usual: Sequence[Finding], left_out: int, having: int, masks: int) -> str:
-    sorts = Counter((one.given, one.beside) for one in usual)
+    sorts = Counter((one.given, one.beside) for one in usual if not _is_piece(one))
     leading = sorts.most_common(_NAMED)
     named = ", ".join(f"{reasons.named(given)} in {reasons.named(beside)}" for (given, beside), _ in leading)
     more = f" and {len(sorts) - _NAMED} more" if len(sorts) > _NAMED else ""
+    pieces = "pieces that one pixel parts from more of their class" if any(map(_is_piece, usual)) else ""
     return (
         f"Usual here: {percent(having / masks)} of the masks have findings of the kind '{kind}'. Not reported are the "
-        f"{left_out:,} of sorts that more than {percent(_MANY)} of the masks have: {named}{more}."
+        f"{left_out:,} of sorts that more than {percent(_MANY)} of the masks have: "
+        f"{'; '.join(filter(None, (f'{named}{more}', pieces)))}."
     )

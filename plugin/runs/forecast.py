@@ -9,10 +9,12 @@ from ..labels.images import image_size
 from ..models.config import ModelSource
 from ..predictions.config import PredictionConfig
 from ..training.config import CrossValidation
+from .lint import STAGE
 from .run import Run
 
 #: Seconds a million pixels, of a frame of CamVid (0.17 megapixels, 12 classes) on two cores:
 #: ``python -m benchmarks training``
+_LINT = {f"{STAGE}: Reading masks": 0.03, f"{STAGE}: Comparing images": 0.001}
 _CHECKING = {"Checking masks": 0.007}
 _SCORING = {
     "Scoring": 0.08,
@@ -22,6 +24,7 @@ _SCORING = {
 }
 _SUSPECTS = {"Finding suspects": 0.04}
 #: Seconds a sample, whatever its size
+_WRITING_FINDINGS = {f"{STAGE}: Writing findings": 0.0013}
 _WRITING = {"Writing fields": 0.0013}
 _WRITING_SUSPECTS = {"Writing suspects": 0.0013}
 #: CPU seconds a megapixel of DeepLabV3+ and U-Net with a ResNet-50 encoder, measured on one core
@@ -36,6 +39,7 @@ def forecast(
     predicted: PredictionConfig | None = None,
     scored: bool = True,
     suspects: bool = False,
+    lint: bool = False,
 ) -> dict[str, float]:
     """The stages of a run in their order, each with the seconds that it takes; right within a factor of two or three.
 
@@ -45,12 +49,15 @@ def forecast(
         predicted: how they are predicted, if they are
         scored: whether they are scored
         suspects: whether suspects are looked for
+        lint: whether masks are linted first
 
     Returns:
         name of the stage, without folds, to seconds
     """
     pixels = images * size[0] * size[1] / 1e6
     stages: dict[str, float] = {}
+    if lint:
+        stages |= _times(_LINT, pixels) | _times(_WRITING_FINDINGS, images)
     if isinstance(predicted, CrossValidation):
         stages |= _times(_CHECKING, pixels)
     stages |= prediction_stages(predicted, images, size)
@@ -93,11 +100,16 @@ def prediction_stages(
 
 
 def announce(
-    run: Run, predicted: PredictionConfig | None = None, *, scored: bool = True, suspects: bool = False
+    run: Run,
+    predicted: PredictionConfig | None = None,
+    *,
+    scored: bool = True,
+    suspects: bool = False,
+    lint: bool = False,
 ) -> None:
     """Tells whoever shows a run's progress which stages come, with the arguments of `forecast`."""
     samples = run.samples
-    run.times.expect(forecast(len(samples), first_size(samples.image_paths), predicted, scored, suspects))
+    run.times.expect(forecast(len(samples), first_size(samples.image_paths), predicted, scored, suspects, lint))
 
 
 def first_size(paths: Sequence[str]) -> tuple[int, int]:

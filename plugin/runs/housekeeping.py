@@ -16,6 +16,8 @@ from ..base.errors import LabelQualityError
 from ..dataset.clones import check_uncloned, clones_of, named, needed_sets
 from ..dataset.evaluations import delete_evaluations
 from ..dataset.fields import delete_fields
+from ..dataset.lint_fields import delete_lint, kept_lint, regroup_lint
+from ..dataset.lint_part import is_of_run
 from ..dataset.run_record import RunRecord, delete_record, list_records, validate_key
 from ..dataset.views import delete_views
 from ..samples.private_fiftyone import id_of, stored_samples
@@ -111,6 +113,8 @@ def check_unused(dataset: fo.Dataset, key: str) -> None:
 def remove(dataset: fo.Dataset, record: RunRecord, *, break_clones: bool = False) -> list[Path]:
     """Deletes a run's views, evaluations, fields, files and record; can be repeated after it was interrupted.
 
+    What a lint by itself has found stays.
+
     Args:
         dataset: the dataset
         record: of the run
@@ -133,16 +137,19 @@ def remove(dataset: fo.Dataset, record: RunRecord, *, break_clones: bool = False
         if files is not None and files.root.is_dir():
             stack.enter_context(files)
             stack.enter_context(writing(dataset, files.root))
-        delete_views(dataset, record.key)
+        fields, views = kept_lint(dataset, record.key)
+        delete_views(dataset, record.key, keep=views)
         delete_evaluations(dataset, record.key)
-        delete_fields(dataset, record.key)
+        delete_fields(dataset, record.key, keep=fields)
+        if fields:
+            regroup_lint(dataset, record.key)
     left = remove_files(files) if files is not None else []
     delete_record(dataset, record.key)
     return left
 
 
 def remove_begun(dataset: fo.Dataset, key: str) -> list[Path] | None:
-    """Deletes the files of a first run that was stopped before it had a record.
+    """Deletes the files of a first run that was stopped before it had a record, and what its lint had found.
 
     Args:
         dataset: the dataset
@@ -155,7 +162,13 @@ def remove_begun(dataset: fo.Dataset, key: str) -> list[Path] | None:
     if find_record(dataset, key) is not None:
         return None
     folder = run_folder(dataset, dataset_folder(dataset, default_parent()) / key)
-    return remove_files(folder) if folder.sets() else None
+    linted = is_of_run(dataset, key)
+    if not linted and not folder.sets():
+        return None
+    left = remove_files(folder)
+    if linted:
+        delete_lint(dataset, key)
+    return left
 
 
 def drop_empty(folder: RunFolder) -> None:

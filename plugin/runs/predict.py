@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -43,13 +43,16 @@ class Predictions:
         return isinstance(self.origin.config, CrossValidation)
 
 
-def predict(run: Run, config: PredictionConfig, scores: ScoreConfig | None = None) -> Predictions:
+def predict(
+    run: Run, config: PredictionConfig, scores: ScoreConfig | None = None, first: Callable[[], None] | None = None
+) -> Predictions:
     """Makes the predictions that the run's folder does not hold yet.
 
     Args:
         run: the run
         config: the source and its parameters
         scores: the scores that they are for, or None where the run ends with the predictions
+        first: what comes before them, once it is known that there may be such a run
 
     Raises:
         LabelQualityError: a run of this key with other predictions exists, or the source cannot be used
@@ -59,6 +62,8 @@ def predict(run: Run, config: PredictionConfig, scores: ScoreConfig | None = Non
         predictions = _use_files(run, config)
         run.check_replaceable("predictions", predictions.origin.digest)
         _check_unused(run, None)
+        if first is not None:
+            first()
         return predictions
     source = open_source(config)
     config = source.config
@@ -67,6 +72,8 @@ def predict(run: Run, config: PredictionConfig, scores: ScoreConfig | None = Non
     digest = run.digest("predictions", config.source, config.digest(), source.state(run.samples))
     run.check_replaceable("predictions", digest)
     _check_unused(run, digest)
+    if first is not None:
+        first()
     content = {"source": config.source, "config": config.to_dict(), "class_table": run.table.to_dict()}
     stored = _open_set(run, digest, content, scores)
     if not stored.complete:

@@ -36,6 +36,7 @@ from ..dataset.views import (
     delete_suspect_views,
     delete_views,
     other_views,
+    own_views,
     restore_views,
     save_suspect_views,
     save_worst_first,
@@ -196,7 +197,9 @@ def _write(run: Run, record: RunRecord, scores: Scores, search: SuspectSearch | 
         total=record.scored,
         progress=run.times,
     )
-    record.views = [save_worst_first(dataset, record.key)] if columns.quality is not None else []
+    record.views = [name for name in own_views(dataset, record.key) if name == view_name(record.key, LINT)]
+    if columns.quality is not None:
+        record.views = [save_worst_first(dataset, record.key), *record.views]
     if columns.quality is not None:
         record.overview = overview.overview(_filepaths(dataset, [one for one, _ in overview.worst]))
     unsorted = missing_note(dataset, indexed_scores(record.key, columns))

@@ -5,14 +5,25 @@ from __future__ import annotations
 import fiftyone as fo
 
 from ..base.errors import LabelQualityError
+from ..dataset.lint_fields import lint_names
 from ..dataset.object_fields import objects_name
 from ..dataset.record_parts import COMPLETE, PREDICTED
 from ..dataset.run_record import RunRecord
 from ..dataset.shown_files import missing_images, missing_regions
 from ..dataset.suspect_fields import suspect_names
-from ..dataset.views import WORST_OBJECTS, own_views, view_name
+from ..dataset.views import LINT, WORST_OBJECTS, own_views, view_name
 from ..store.run_folder import RunFolder
 from ..store.sets import CorrectionSet, ObjectSet, ScoreSet, SuspectSet
+
+
+def fields_there(dataset: fo.Dataset, record: RunRecord) -> bool:
+    """Whether the dataset has all fields of a run, but for those of a lint, which can be deleted by themselves."""
+    return all(dataset.has_sample_field(name) for name in set(record.fields).difference(lint_names(record.key)))
+
+
+def views_there(dataset: fo.Dataset, record: RunRecord) -> bool:
+    """Whether the dataset has all saved views of a run, but for a lint's."""
+    return set(record.views) - {view_name(record.key, LINT)} <= set(own_views(dataset, record.key))
 
 
 def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet) -> bool:
@@ -23,8 +34,8 @@ def is_published(dataset: fo.Dataset, record: RunRecord | None, store: ScoreSet)
         and store.complete
         and record.scores.set == store.path.name
         and record.folder == str(store.path.parent)
-        and all(dataset.has_sample_field(name) for name in record.fields)
-        and set(record.views) <= set(own_views(dataset, record.key))
+        and fields_there(dataset, record)
+        and views_there(dataset, record)
         and next(missing_images(dataset, record.key), None) is None
     )
 
@@ -36,7 +47,7 @@ def suspects_published(dataset: fo.Dataset, record: RunRecord | None) -> bool:
         and record.suspects is not None
         and record.suspects.status == COMPLETE
         and all(dataset.has_sample_field(name) for name in suspect_names(record.key))
-        and set(record.views) <= set(own_views(dataset, record.key))
+        and views_there(dataset, record)
         and next(missing_regions(dataset, record.key), None) is None
     )
 

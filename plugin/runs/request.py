@@ -32,6 +32,9 @@ class Stages(Config):
             FilesSource.source: "Use predictions I have stored",
         },
     )
+    lint: bool = parameter(
+        True, "Lint the masks first", "What is improbable in them by itself is there in seconds, before any model"
+    )
     suspects: bool = parameter(True, "Find suspects too")
     predictions: str | None = parameter(
         None, "Predictions of run", "The run whose predictions are scored again", empty="the same run"

@@ -18,7 +18,7 @@ from ..scores.results import Columns, ResultRows
 from ..store.run_folder import content_digest
 from ..store.sets import ScoreSet
 from .predict import Predictions
-from .published import is_published
+from .published import fields_there, is_published
 from .results import columns_of
 from .run import Run
 
@@ -117,7 +117,7 @@ def _has_predictions(run: Run, record: RunRecord, predictions: Predictions) -> b
     same_set = own is None or record.predictions.set == own.path.name
     same = record.predictions.digest == predictions.origin.digest
     replaced = run.request.overwrite and own is None
-    written = all(run.dataset.has_sample_field(name) for name in record.fields)
+    written = fields_there(run.dataset, record)
     if record.status == WRITING or not (same and same_set and written) or replaced:
         return False
     return record.status == COMPLETE or next(missing_images(run.dataset, record.key), None) is None

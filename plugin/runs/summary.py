@@ -9,6 +9,7 @@ from typing import Any
 import fiftyone as fo
 
 from ..base.errors import SampleError
+from ..dataset.lint_part import LintPart, finished_lint
 from ..dataset.run_record import RunRecord
 
 #: Images in a summary's ranking; the whole ranking is the view ``<key>: worst first``
@@ -90,6 +91,7 @@ class RunSummary:
         folder: where the run's files are
         suspects: what was found, or None where suspects were not asked for
         objects: what was scored, or None where objects were not asked for
+        lint: what a lint has found in the masks, or None where there was none
     """
 
     key: str
@@ -104,6 +106,7 @@ class RunSummary:
     folder: str = ""
     suspects: FoundSuspects | None = None
     objects: ScoredObjects | None = None
+    lint: LintPart | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as JSON-serialisable values."""
@@ -127,6 +130,7 @@ def summarise(dataset: fo.Dataset, record: RunRecord) -> RunSummary:
         folder=record.folder or "",
         suspects=found_suspects(record),
         objects=scored_objects(record),
+        lint=finished_lint(dataset, record.key),
     )
 
 

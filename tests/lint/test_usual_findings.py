@@ -13,8 +13,15 @@ from .masks import clean_masks, linted, written
 MASKS, USUAL = 40, 24
 
 
-def found(sample: int, given: str = "sky", beside: str = "tree", kind: str = STRAY, strength: float = 0.0) -> Finding:
-    return Finding(kind, sample, "A reason.", given, strength=strength, beside=beside)
+def found(
+    sample: int,
+    given: str = "sky",
+    beside: str = "tree",
+    kind: str = STRAY,
+    strength: float = 0.0,
+    cut_off: bool = False,
+) -> Finding:
+    return Finding(kind, sample, "A reason.", given, strength=strength, beside=beside, cut_off=cut_off)
 
 
 def test_what_most_masks_have_is_one_sentence() -> None:
@@ -29,6 +36,32 @@ def test_what_most_masks_have_is_one_sentence() -> None:
         "Usual here: 60 % of the masks have findings of the kind 'stray'. Not reported are the 24 of sorts that more "
         "than 10 % of the masks have: 'sky' in 'tree'."
     ]
+
+
+def test_pieces_that_one_pixel_has_cut_off_are_one_sort_whatever_their_class() -> None:
+    # Each sort is in three masks of 40 alone, the pieces are in 24 and strays in 27
+    pieces = [found(sample, given=f"class {sample // 3}", cut_off=True) for sample in range(USUAL)]
+    apart = [found(sample, given=f"class {sample // 3}") for sample in range(USUAL, USUAL + 3)]
+    notes: list[str] = []
+    assert without_usual([*pieces, *apart], MASKS, 5.0, notes) == apart
+    assert notes == [
+        "Usual here: 68 % of the masks have findings of the kind 'stray'. Not reported are the 24 of sorts that more "
+        "than 10 % of the masks have: pieces that one pixel parts from more of their class."
+    ]
+    # Where a tenth of the masks have any, and where the kind is not usual, they stay
+    few = [*pieces[:4], *(found(sample, given=f"class {sample // 3}") for sample in range(4, USUAL))]
+    assert without_usual(few, MASKS, 5.0, []) == few
+    assert without_usual(pieces[:20], MASKS, 5.0, []) == pieces[:20]
+    # Strips are told apart by their length
+    gaps = [found(sample, given=f"class {sample}", kind=GAP, strength=9.0, cut_off=True) for sample in range(USUAL)]
+    assert without_usual(gaps, MASKS, 5.0, []) == gaps
+
+
+def test_a_sort_and_the_pieces_are_named_together() -> None:
+    usual = [found(sample, cut_off=sample > 4) for sample in range(USUAL)]
+    notes: list[str] = []
+    assert without_usual(usual, MASKS, 5.0, notes) == []
+    assert notes[0].endswith("the masks have: 'sky' in 'tree'; pieces that one pixel parts from more of their class.")
 
 
 def test_strips_that_are_longer_than_usual_stay() -> None:

@@ -333,7 +333,8 @@ def test_the_app_gets_progress_the_notification_and_the_output(predicted: Any) -
     assert note["message"].startswith("Scored 10 images; the worst is 002.png (")
     assert shown["results"]["worst"][0]["image"] == "002.png"
     properties = shown["outputs"]["type"]["properties"]
-    assert list(properties) == ["message", "worst", "suspects", "groups"]
+    assert list(properties) == ["message", "worst", "suspects", "groups", "lint"]
+    assert properties["lint"]["view"]["label"] == "Lint: nothing found in 10 masks."
     assert properties["suspects"]["view"]["label"].startswith("Found 1 suspect in 1 of 10 images (1 swap).")
     assert [row["regions"] for row in shown["results"]["groups"]] == [1]
 

@@ -19,6 +19,7 @@ from ..snapshots import Snapshot
 
 #: All suspects, whatever their probability: the pictures show nothing of what is contradicted
 WITH_FILES = {"source": "files", "field": "probabilities", "min_probability": 0.0}
+LINT = ("lint", "lint_kinds", "lint_count")
 CROSS_VALIDATION = {"preset": "fast", "folds": 2, "epochs": 1, "weights": None, "input_size": 64, "device": "cpu"}
 
 
@@ -86,8 +87,9 @@ def outcome(dataset: Any, key: str) -> dict[str, Any]:
             values = [Path(label[path]).read_bytes() if label is not None else None for label in values]
         if suffix == "per_class":
             values = [[{**one.to_dict(), "_id": None} for one in label.classifications] for label in values]
-        if suffix == "objects":
-            values = [[{**one.to_dict(), "_id": None} for one in label.detections] for label in values]
+        if suffix in ("objects", "lint"):
+            found_in = [label.detections if label is not None else [] for label in values]
+            values = [[{**one.to_dict(), "_id": None} for one in some] for some in found_in]
         if suffix == "suspects":
             values = [[_suspect(one) for one in label.detections] if label is not None else None for label in values]
         found[suffix] = values
@@ -140,7 +142,7 @@ def test_other_parameters_need_overwrite_or_another_key(audited: Any, audit: Any
     audit.audit_labels(audited, "ground_truth", key="b", **changed)
     audit.audit_labels(audited.limit(5), "ground_truth", **changed, overwrite=True)
     after = outcome(audited, "lq")
-    assert set(after) == {"quality", "ccp", "cil", "prediction", "heatmap"}
+    assert set(after) == {"quality", "ccp", "cil", "prediction", "heatmap", *LINT}
     assert after["cil"] == before["cil"][:5] + [None] * 35
     assert after["heatmap"][5:] == [None] * 35
     (new,) = sets(audited)
@@ -185,9 +187,10 @@ def test_overwriting_makes_anew_what_was_asked_for(make_dataset: Any, audit: Any
     audit.audit_labels(dataset, "ground_truth", **model, overwrite=True)
     assert outcome(dataset, "lq") == before
     audit.compute_predictions(dataset, "ground_truth", **model, overwrite=True)
-    assert set(outcome(dataset, "lq")) == {"prediction"}
+    # What the audit has found in the masks is still true of them
+    assert set(outcome(dataset, "lq")) == {"prediction", *LINT}
     assert outcome(dataset, "lq")["prediction"] == before["prediction"]
-    assert dataset.list_saved_views() == [] and record_of(dataset, "lq").status == "predicted"
+    assert dataset.list_saved_views() == ["lq: lint"] and record_of(dataset, "lq").status == "predicted"
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -196,7 +199,8 @@ def test_killed_in_every_phase(make_dataset: Any, audit: Any, interrupt: Interru
     options = {**model, "clc_rule": "cleanlab", "min_probability": 0.0}
     assert interrupt(dataset, key="calm", **options)["error"] is None
     expected = outcome(dataset, "calm")
-    before = sorted(dataset.get_field_schema())
+    # A lint comes first, and what it finds is written at once
+    before = sorted([*dataset.get_field_schema(), *(f"lq_{name}" for name in LINT)])
     phases = ["Predicting", "Scoring", "Counting label issues", "Finding the cut", "Flagging pixels"]
     phases += ["Finding suspects", "Writing fields", "Writing suspects"]
     stored = {"Predicting", "Scoring", "Flagging pixels", "Finding suspects"}
@@ -233,7 +237,7 @@ def test_killed_while_overwriting(audited: Any, audit: Any, interrupt: Interrupt
     audit.audit_labels(audited, "ground_truth", **other)
     after = outcome(audited, "lq")
     fields = {"quality", "ccp", "clc", "prediction", "heatmap", "flags", "per_class", "suspects", "error_type"}
-    assert set(after) == fields
+    assert set(after) == fields | set(LINT)
     assert after["clc"] == before["clc"] and after["suspects"] == before["suspects"] and len(sets(audited)) == 2
 
 
@@ -460,7 +464,8 @@ def test_killed_while_training(make_dataset: Any, audit: Any, interrupt: Interru
     assert masks["signal"] == signal.SIGKILL
     assert {stage for stage, _, _ in masks["reports"]} == {"Loading PyTorch", "Predicting", "Writing predicted masks"}
     audit.compute_predictions(dataset, "ground_truth", **CROSS_VALIDATION)
-    assert outcome(dataset, "lq") == {name: expected[name] for name in ("fold", "prediction")}
+    # And what the audits that were killed had found in the masks
+    assert outcome(dataset, "lq") == {name: expected[name] for name in ("fold", "prediction", *LINT)}
     audit.audit_labels(dataset, "ground_truth", **CROSS_VALIDATION)
     assert outcome(dataset, "lq") == expected
 
@@ -481,7 +486,8 @@ def test_folds_one_call_at_a_time(make_dataset: Any, audit: Any) -> None:
 def test_a_full_disk(predicted: Any, audit: Any, interrupt: Interrupt) -> None:
     """A limit on the size of files stands for the full disk: the system refuses the write in the same place."""
     audit.audit_labels(predicted, "ground_truth", key="calm", **WITH_FILES)
-    before = sorted(predicted.get_field_schema())
+    # What the lint has found stays, as its stage was finished
+    before = sorted([*predicted.get_field_schema(), *(f"lq_{name}" for name in LINT)])
     full = interrupt(predicted, largest_file=1000, **WITH_FILES)
     assert full["signal"] == 0
     assert "The disk is full or a limit on file sizes is reached while writing to" in full["error"]

@@ -172,6 +172,71 @@ def test_sections_fold_and_stay_so(call: Call, audited: Any) -> None:
         assert "Systematic: the same mistake in many images." not in shown(context)
 
 
+def test_quick_clicks_on_two_titles_both_count(call: Call, audited: Any) -> None:
+    page = call("on_load", {"folded": ["matrix"]}).panel.state._data
+    # Sent before the page knows of the first: both come with the same state
+    call("fold", {**page}, panel_id="quick", section="groups")
+    second = call("fold", {**page}, panel_id="quick", section="classes")
+    third = call("fold", {**page}, panel_id="quick", section="groups")
+    assert second.panel.get_state("folded") == ["classes", "groups", "matrix"]
+    assert third.panel.get_state("folded") == ["classes", "matrix"]
+    # A page that has seen the second, one of another panel, and one that is opened anew
+    after = call("fold", {**third.panel.state._data}, panel_id="quick", section="matrix")
+    assert after.panel.get_state("folded") == ["classes"]
+    assert call("fold", {**page}, panel_id="other", section="matrix").panel.get_state("folded") == []
+    anew = call("on_load", {"folded": ["matrix"]}, panel_id="quick").panel.state._data
+    assert call("fold", anew, panel_id="quick", section="matrix").panel.get_state("folded") == []
+
+
+def test_clicks_are_forgotten_once_the_page_has_seen_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from label_quality.operators.panel import folding
+
+    clicks, shown = folding.Clicks(), frozenset({"a"})
+    assert clicks.toggle("panel", shown, "b") == {"a", "b"}
+    assert clicks.toggle("panel", shown, "a") == {"b"}
+    # As a page does that was opened again
+    monkeypatch.setattr(folding, "_SEEN", 0.0)
+    assert clicks.toggle("panel", shown, "a") == frozenset()
+    for number in range(100):
+        clicks.toggle(f"panel {number}", shown, "a")
+    assert len(clicks._panels) == 64
+
+
+def test_the_card_of_a_lint_shows_its_counts_and_leads_to_them(call: Call, audited: Any, fiftyone: Any) -> None:
+    from label_quality import lint_masks
+
+    text = shown(call("on_load", {"folded": []}))
+    assert "Lint:" not in text
+    mask = audited.first().ground_truth
+    values = mask.get_mask().copy()
+    values[3:6, 3:6] = 99
+    sample = audited.first()
+    sample.ground_truth = fiftyone.Segmentation(mask=values)
+    sample.save()
+    lint_masks(audited, "ground_truth")
+    folded = shown(call("on_load"))
+    assert "Lint: 1 finding in 1 of 4 masks" in folded and "Values outside the class table" not in folded
+    loaded = call("on_load", {"folded": []})
+    assert "Values outside the class table" in shown(loaded)
+    opened = call("open_lint_kind", loaded.panel.state._data, row=0)
+    view = view_of(fiftyone, audited, opened)
+    assert view.values("id") == [sample.id] and view.values("lq_lint.detections.label") == [["unknown_value"]]
+    (active,) = requests(opened, "set_active_fields")
+    assert "lq_lint" in json.dumps(active)
+    assert view_of(fiftyone, audited, call("show_lint", loaded.panel.state._data)).values("id") == [sample.id]
+    lint_masks(audited, "ground_truth", clear=True)
+    (note,) = requests(call("show_lint", loaded.panel.state._data), "notify")
+    assert note["message"] == "What the lint had found is no longer on the dataset. Lint the masks again."
+
+
+def test_a_lint_without_a_run_has_its_card_too(call: Call, dataset: Any) -> None:
+    from label_quality import lint_masks
+
+    lint_masks(dataset, "ground_truth", key="mine")
+    text = shown(call("on_load"))
+    assert "Find the masks that are wrong" in text and "Lint: nothing found in 4 masks" in text
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [
