@@ -265,8 +265,11 @@ def _targets(targets: dict[int, str], rgb: bool) -> dict[Any, str]:
     return {"#{:02X}{:02X}{:02X}".format(*COLORS[value]): name for value, name in targets.items()}
 
 
-#: Groups that take longest. They come first: at the end, one process would be at them long after the others
-LONGEST = ("app", "interrupted", "tests/test_audit.py")
+#: Groups that take longest, the longest first: at the end, one process would be at them long after the others
+LONGEST = (
+    *("app", "interrupted", "tests/engine/test_ray.py", "tests/cli/test_main.py"),
+    *("tests/training/test_cross_validation.py", "tests/scores/test_image_scores.py", "tests/test_package.py"),
+)
 
 
 @pytest.hookimpl(tryfirst=True)
