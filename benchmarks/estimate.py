@@ -78,6 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verdicts", type=int, nargs="+", default=[EstimateConfig.verdicts], help="on pixels (default 200)"
     )
+    parser.add_argument(
+        "--suspects", type=int, default=EstimateConfig.suspects, help="verdicts on suspects (default 30)"
+    )
     parser.add_argument("--no-sets", action="store_true", help="made-up populations alone, without an audit")
     parser.add_argument(
         "--rates",
@@ -102,7 +105,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     figures: dict[str, Any] = {"populations": {}, "rates": {}, "seed": options.seed}
     for name, one in populations.items():
         for verdicts in options.verdicts:
-            found = simulate(one, verdicts, options.repetitions, options.seed)
+            found = simulate(one, verdicts, options.repetitions, options.seed, suspects=options.suspects)
             figures["populations"][f"{name}, {verdicts}"] = found
     _print(figures["populations"])
     own = [level.rate for level in PLACE_LEVELS]
@@ -125,6 +128,7 @@ def simulate(
     seed: int,
     rates: Sequence[float] = tuple(level.rate for level in PLACE_LEVELS),
     estimands: Sequence[str] = tuple(ESTIMANDS),
+    suspects: int = EstimateConfig.suspects,
 ) -> dict[str, Any]:
     """Draws samples of a population again and again, and looks whether the truth is in the intervals.
 
@@ -135,6 +139,7 @@ def simulate(
         seed: of all that is random
         rates: of wrong pixels, as expected of each level
         estimands: of `ESTIMANDS`
+        suspects: that are judged
 
     Returns:
         ``true_share``; each estimand to what `Tally.figures` gives; ``random_share`` and ``random_miou``, the same of a
@@ -145,7 +150,7 @@ def simulate(
     everything = population.pixels.sum(axis=0, keepdims=True)
     real, config = population.region_wrong >= REAL, EstimateConfig()
     mislabelled, image_rates = population.image_wrong >= config.min_error, [level.rate for level in IMAGE_LEVELS]
-    suspects = population.region_level, population.region_issue, real
+    suspect_units = population.region_level, population.region_issue, real
     image_units = population.image_level, np.zeros_like(population.image_level), mislabelled
     for repetition in range(repetitions):
         estimates = _estimates(population.pixels, verdicts, rates, rng, repetition)
@@ -159,7 +164,7 @@ def simulate(
             found = judged_number(drawn.sizes.sum(axis=1), drawn.stratum, drawn.wrong, repetition)
             tallies["images"].add(found.scaled(1 / mislabelled.size), float(mislabelled.mean()))
         if "real" in estimands and real.size:
-            drawn = _draw_units(*suspects, [level.rate for level in PLACE_LEVELS], config.suspects, rng)
+            drawn = _draw_units(*suspect_units, [level.rate for level in PLACE_LEVELS], suspects, rng)
             found = judged_number(drawn.sizes.sum(axis=1), drawn.stratum, drawn.wrong, repetition)
             tallies["real"].add(found.scaled(1 / real.size), float(real.mean()))
             _judge_issues(drawn, population.region_issue, real, repetition, tallies["issue"])
