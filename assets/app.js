@@ -29,6 +29,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
   let waitingSince = 0;
   let leaving = null; // The first tile of the grid's view that another one is to follow
   let counted = ""; // What the grid counts: samples, patches, groups
+  let following = null; // What is to tell the panel of the view that changes
   let changed = false; // Whether the grid behind the open sample shows what is no longer there
 
   const modal = () => document.querySelector("[data-cy=modal]");
@@ -308,6 +309,25 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
+  /** Tells the panel of a change of the view, where it is asked to follow it.
+
+  FiftyOne tells of up to four for each, and asks the server each time, just when the grid needs it. */
+  class FollowView extends Operator {
+    get config() {
+      return new OperatorConfig({ name: "follow_view", label: "Follow the view", unlisted: true });
+    }
+
+    useHooks() {
+      return { trigger: usePanelEvent() };
+    }
+
+    async execute({ params: { panel_id: panel, panel_state: known }, hooks }) {
+      if (!known?.page?.controls?.following) return;
+      clearTimeout(following);
+      following = setTimeout(() => hooks.trigger(panel, { operator: `${PLUGIN}/${PANEL}#on_change_view` }), VIEW_MS);
+    }
+  }
+
   /** Tells the panel beside an image how masks are drawn, where it does not know.
 
   Colours go to values in the order in which the page first needs them, so that the dataset alone does not say them;
@@ -401,6 +421,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
-  const operators = [ShowReview, OpenInNextView, RefreshPanel, TellMaskColors, ToggleLayer, MendSidebar, MarkProgress];
+  const ofPanels = [RefreshPanel, FollowView, TellMaskColors];
+  const operators = [ShowReview, OpenInNextView, ...ofPanels, ToggleLayer, MendSidebar, MarkProgress];
   for (const operator of operators) registerOperator(operator, PLUGIN);
 })();

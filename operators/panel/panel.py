@@ -49,6 +49,8 @@ _RUN, _SCORE = "page.top.run", "page.cards.scores.score"
 _KNOWN = "known"
 #: The operator of ``assets/app.js`` that opens a sample once the page shows another view
 _OPEN_NEXT = "open_in_next_view"
+#: That which tells of changes of the view only where the panel follows it
+_FOLLOW_VIEW = "follow_view"
 #: Clicks that change nothing in the panel
 _LEADING_ELSEWHERE = (
     *("audit", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
@@ -75,6 +77,10 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, L
             allow_multiple=False,
             surfaces="grid",
         )
+
+    def resolve_panel_config(self) -> dict[str, Any]:
+        """FiftyOne's description of what it calls: of changes of the view, an operator of the page's own."""
+        return {**super().resolve_panel_config(), "on_change_view": f"{self.plugin_name}/{_FOLLOW_VIEW}"}
 
     @database_errors()
     def execute(self, ctx: Any) -> Any:

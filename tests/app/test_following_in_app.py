@@ -53,6 +53,10 @@ def test_numbers_are_those_of_the_view_where_the_panel_follows_it(
     page = open_app(dataset)
     panel = open_panel(page)
     images_checked(panel, 6).wait_for()
+    asked: list[str] = []
+    page.on(
+        "request", lambda one: asked.append(one.post_data or "") if one.url.endswith("/operators/execute") else None
+    )
     count = page.locator("[data-cy=entry-counts]")
 
     def choose_view(slug: str) -> None:
@@ -61,7 +65,10 @@ def test_numbers_are_those_of_the_view_where_the_panel_follows_it(
 
     choose_view("lq-swap-suspects")
     count.get_by_text("1 sample", exact=True).wait_for()
+    page.wait_for_timeout(2000)
     images_checked(panel, 6).wait_for()
+    # Nor is the server asked for what is not shown
+    assert not [one for one in asked if "on_change_view" in one]
     panel.get_by_text("Only what is on show").click()
     images_checked(panel, 1).wait_for()
     screenshot(page, "following-one-image")

@@ -30,7 +30,7 @@ def values(dataset: Any, key: str) -> dict[str, Any]:
         for path in ("mask_path", "map_path", "detections.mask_path"):
             if dataset.get_field(f"{name}.{path}") is not None:
                 files = dataset.values(f"{name}.{path}", unwind=True)
-                found[f"{rest} files"] = [Path(one).read_bytes() for one in files]
+                found[f"{rest} files"] = [Path(one).read_bytes() for one in files if one is not None]
         if dataset.get_field(f"{name}.detections") is not None:
             for part in ("label", "bounding_box", "evidence", "probability", "suggested", "error_type"):
                 if dataset.get_field(f"{name}.detections.{part}") is not None:

@@ -274,7 +274,7 @@ def test_an_audit_again_keeps_suspects_unless_it_says_which(audited: Any, audit:
     assert audited.count_values("lq_error_type") == {"none": 17, "drop": 1, "swap": 1, "shift": 1}
     audit.audit_labels(audited, "ground_truth", **WITH_FILES, suspects=False, overwrite=True)
     assert not audited.has_sample_field("lq_suspects") and record_of(audited).suspects is None
-    assert audited.list_saved_views() == ["lq: worst first"]
+    assert audited.list_saved_views() == ["lq: lint", "lq: worst first"]
     assert not [path for path in folder_of(audited).iterdir() if path.name.startswith("suspects-")]
     with pytest.raises(audit.LabelQualityError, match="'min_area' are of suspects, which suspects=False leaves out"):
         audit.audit_labels(audited, "ground_truth", **WITH_FILES, suspects=False, min_area=0.05)

@@ -233,6 +233,6 @@ def test_a_run_of_masks_alone_has_the_differences_and_no_more(fiftyone: Any, mak
     (note,) = made.notes
     assert note.startswith("The run has no suspects: the corrected masks were compared with the given ones")
     assert set(sample_of(dataset, 0).lq_corrections.field_names) >= {"mask_path", "pixels"}
-    assert dataset.list_saved_views() == ["lq: worst first", "lq: corrected images"]
+    assert dataset.list_saved_views() == ["lq: lint", "lq: worst first", "lq: corrected images"]
     done = export_clean_dataset(dataset, "lq", export_dir=tmp_path / "out")
     assert (done.images, done.corrections, done.pixels) == (COUNT, 1, 512)

@@ -51,9 +51,10 @@ def predicted(four: Snapshot) -> Any:
 
 
 def state(dataset: Any) -> tuple[list[str], list[str], list[str]]:
-    """What a run may add to a dataset: fields, views, runs."""
+    """What a run may add to a dataset: fields, views, runs; but for what its lint has found, see ``test_lint.py``."""
     dataset.reload()
-    return sorted(dataset.get_field_schema()), dataset.list_saved_views(), dataset.list_runs()
+    fields = sorted(name for name in dataset.get_field_schema() if not name.startswith("lq_lint"))
+    return fields, [name for name in dataset.list_saved_views() if name != "lq: lint"], dataset.list_runs()
 
 
 def truncate(path: str) -> None:

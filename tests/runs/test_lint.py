@@ -204,6 +204,20 @@ def test_samples_that_are_left_out_are_findings(predicted: Any, audit: Any) -> N
     assert kinds_of(predicted) == {0: ["unknown_value"], 1: ["unreadable"], 5: ["missing"]}
 
 
+def test_where_an_audit_fails_what_it_found_stays_and_says_why(predicted: Any, audit: Any) -> None:
+    from label_quality import delete_run
+
+    for number in (1, 3):
+        path = Path(predicted.values("ground_truth.mask_path")[number])
+        path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(LabelQualityError, match="The mask file is truncated or damaged"):
+        audit(predicted)
+    # All of them, where the error is of the first
+    assert kinds_of(predicted) == {0: ["unknown_value"], 1: ["unreadable"], 3: ["unreadable"]}
+    delete_run(predicted, "lq")
+    assert own(predicted) == [] and predicted.list_saved_views() == []
+
+
 def test_an_audit_that_was_killed_at_any_write_of_its_lint_goes_on_and_can_be_deleted(
     predicted: Any, audit: Any, interrupt: Interrupt
 ) -> None:
