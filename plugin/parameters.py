@@ -17,7 +17,7 @@ from .review.config import CleanRequest, CorrectionRequest
 from .runs.request import EstimateRequest, LintRequest, ObjectRequest, Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
-from .training.config import CrossValidation
+from .training.config import OF_AUDITS, CrossValidation
 
 _SOURCES = tuple(PREDICTION_SOURCES.values())
 #: Function to its parameters by name
@@ -29,13 +29,13 @@ PARAMETERS = {
     "score_objects": merged(ObjectRequest, ObjectConfig, Execution),
     "benchmark_scores": merged(
         *(BenchmarkRequest, BenchmarkConfig, CrossValidation, ScoreConfig, Request, Execution),
-        without=("architecture", "only_folds"),
+        without=("architecture", *OF_AUDITS),
     ),
     "export_clean_dataset": merged(CleanRequest),
     "compare_runs": merged(CompareRequest),
     "evaluate_predictions": merged(EvaluationRequest),
     "write_report": merged(ReportRequest),
-    "measure_gain": merged(GainRequest, CrossValidation, without=("only_folds",)),
+    "measure_gain": merged(GainRequest, CrossValidation, without=OF_AUDITS),
     "estimate_errors": merged(EstimateRequest, EstimateConfig),
     "load_corrections": merged(CorrectionRequest),
     "lint_masks": merged(LintRequest, LintConfig),

@@ -17,7 +17,7 @@ from ...plugin.predictions.config import PREDICTION_SOURCES, FilesSource
 from ...plugin.runs.request import Stages
 from ...plugin.samples.checks import label_fields
 from ...plugin.samples.together import is_of_frames
-from ...plugin.training.config import CrossValidation
+from ...plugin.training.config import OF_AUDITS, CrossValidation
 from .estimates import describe_cross_validation, describe_model, describe_scoring, engine, size_of
 from .forms import Form, fields_of, run_labels
 
@@ -71,7 +71,7 @@ def cross_validation(form: Form, samples: Any, several: bool = False) -> None:
     """
     _folds(form, samples)
     if not several:
-        form.ask(CrossValidation, "only_folds")
+        form.ask(CrossValidation, *OF_AUDITS)
     _training(form, several)
 
 

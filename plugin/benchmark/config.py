@@ -12,14 +12,14 @@ from ..base.parameters import parameter, repeated, table
 from ..engine.config import Execution
 from ..runs.request import Request
 from ..scores.config import ScoreConfig
-from ..training.config import CrossValidation
+from ..training.config import OF_AUDITS, CrossValidation
 
 DEFAULT_KEY = "lq_benchmark"
 INJECTED, TRUTH = "injected", "truth"
 DROP, SWAP, SHIFT = ERROR_KINDS = ("drop", "swap", "shift")
 #: The share of the images that the paper gives each kind of error
 PAPER_RATES = {DROP: 0.2, SWAP: 0.3, SHIFT: 0.2}
-_NOT_OF_PREDICTIONS = ("seed", "architecture", "only_folds")
+_NOT_OF_PREDICTIONS = ("seed", "architecture", *OF_AUDITS)
 
 
 @dataclass(frozen=True)

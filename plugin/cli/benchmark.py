@@ -16,7 +16,7 @@ from ..engine.config import Execution
 from ..parameters import PARAMETERS
 from ..runs.request import Request
 from ..scores.config import ScoreConfig
-from ..training.config import CrossValidation
+from ..training.config import OF_AUDITS, CrossValidation
 from .data import UsageError, check_data, open_data, started_fiftyone
 from .options import add_parameter, add_parameters, data_options, described
 
@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_parameter(measured, run_key, f"with --truth: {described(run_key)}")
     measured.add_argument("--json", metavar="FILE", type=Path, help="also write the record to this file")
     training = parser.add_argument_group("the models that are trained")
-    add_parameters(training, table(CrossValidation), without=("architecture", "only_folds"))
+    add_parameters(training, table(CrossValidation), without=("architecture", *OF_AUDITS))
     add_parameters(parser.add_argument_group("scores"), table(ScoreConfig), without=("workers",))
     benchmark = parser.add_argument_group("the benchmark")
     add_parameters(benchmark, table(BenchmarkRequest), without=("kinds", "rates"))

@@ -33,7 +33,7 @@ from ..runs.turns import writing
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.private_fiftyone import root_of
 from ..store.sets import GainSet
-from ..training.config import CrossValidation
+from ..training.config import OF_AUDITS, CrossValidation
 from ..training.cross_validation import cross_validate, resolve_preset
 from ..training.folds import assign_folds
 from .config import CLEAN, GIVEN, KINDS, UNSUSPECTED, GainRequest
@@ -78,7 +78,7 @@ def measure_gain(
         LabelQualityError: no such run, no suspects, nothing verified, nothing that is changed, a bad parameter
         SampleError: a sample cannot be read or has changed since the run, and ``skip_failures`` is not set
     """
-    own, of_training = set(table(GainRequest)), set(table(CrossValidation)) - {"only_folds"}
+    own, of_training = set(table(GainRequest)), set(table(CrossValidation)).difference(OF_AUDITS)
     unknown = sorted(set(parameters) - own - of_training)
     if unknown:
         known = ", ".join(sorted(own | of_training))
@@ -97,7 +97,7 @@ def measure_gain(
 def training_config(record: RunRecord, parameters: Mapping[str, Any]) -> CrossValidation:
     """The cross-validation that measures a run's gain: as in its audit, if it has one, but for what is given."""
     before = record.config.get("predictions", {}) if record.source == CrossValidation.source else {}
-    here = {"only_folds": None, "device": CrossValidation.device}
+    here = {**dict.fromkeys(OF_AUDITS), "device": CrossValidation.device}
     return resolve_preset(CrossValidation.from_params({**before, **here, **parameters}))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress
 from ..base.types import Prediction
+from ..base.words import count
 from ..labels.class_table import ClassTable
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
@@ -21,6 +22,7 @@ from ..store.run_folder import content_digest
 from ..store.sets import PredictionSet
 from ..training.config import CrossValidation
 from ..training.folds import assign_folds, block_groups, classes_in_one_fold, default_block_size
+from .left_out import LeftOut, WithoutRegions
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,18 @@ class CrossValidated:
 
     Args:
         config: with the preset's own values filled in
+        left_out: what is not learnt from, if anything
     """
 
     config: CrossValidation
+    left_out: LeftOut | None = None
 
     def state(self, samples: SegmentationSamples) -> str:
-        """What the folds depend on beyond the config and the samples' files."""
+        """What the predictions depend on beyond the config and the samples' files."""
+        folds = self._state_of_folds(samples)
+        return folds if self.left_out is None else content_digest(folds, self.left_out.state)
+
+    def _state_of_folds(self, samples: SegmentationSamples) -> str:
         field = self.config.group_field or (self.config.order_field if self.config.blocks else None)
         if field:
             return content_digest(samples.values(field))
@@ -53,8 +61,9 @@ class CrossValidated:
             weights_file(self.config.weights)
         fold_by_id = self._folds(samples, predictions, failures, progress)
         usable = _with_ids(samples, fold_by_id)
+        learnt = usable if self.left_out is None else WithoutRegions(usable, self.left_out.regions)
         stream = cross_validate(
-            usable,
+            learnt,
             np.array([fold_by_id[sample_id] for sample_id in usable.ids], np.int64),
             samples.class_table.size,
             self.config,
@@ -87,9 +96,23 @@ class CrossValidated:
         usable, presence = samples.subset(chosen.tolist()), presence[chosen]
         fold_of = assign_folds(presence, self.config.folds, self.config.seed, fold_groups(usable, self.config))
         folds = dict(zip(usable.ids, fold_of.tolist(), strict=True))
-        notes = [*_kept_together(usable, self.config), *_unseen_classes(samples.class_table, presence, fold_of)]
+        notes = [
+            *_kept_together(usable, self.config),
+            *_unseen_classes(samples.class_table, presence, fold_of),
+            *self._not_learnt(usable),
+        ]
         predictions.update(folds=folds, notes=notes, failures=failures.to_dicts())
         return folds
+
+    def _not_learnt(self, samples: SegmentationSamples) -> list[str]:
+        """A sentence about what is left out, for the run's record."""
+        if self.left_out is None:
+            return []
+        number = sum(len(self.left_out.regions.get(sample_id, ())) for sample_id in samples.ids)
+        return [
+            f"The models did not learn from the {count(number, 'suspect')} of run '{self.left_out.key}'; their "
+            "pixels are scored like all others."
+        ]
 
 
 def _write(predictions: PredictionSet, sample_id: str, fold: int, prediction: Prediction) -> None:

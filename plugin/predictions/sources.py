@@ -15,6 +15,7 @@ from ..training.config import CrossValidation
 from .config import PredictionConfig
 from .from_folds import CrossValidated
 from .from_model import FromModel
+from .left_out import LeftOut
 
 _MAYBE_IN_SAMPLE = (
     "These predictions may not be out-of-sample: if the model was trained on these very labels, it repeats their "
@@ -78,13 +79,18 @@ class Origin:
         return notes
 
 
-def open_source(config: CrossValidation | ModelSource) -> Source:
-    """The source with these parameters, the preset's own values filled in."""
+def open_source(config: CrossValidation | ModelSource, left_out: LeftOut | None = None) -> Source:
+    """The source with these parameters, the preset's own values filled in.
+
+    Args:
+        config: the parameters
+        left_out: what cross-validation does not learn from
+    """
     if isinstance(config, ModelSource):
         return FromModel(config)
     from ..training.presets import resolve_preset
 
-    return CrossValidated(resolve_preset(config))
+    return CrossValidated(resolve_preset(config), left_out)
 
 
 def without_prediction(sample_id: str, path: str, key: str) -> SampleError:

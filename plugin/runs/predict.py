@@ -21,6 +21,7 @@ from ..store.run_folder import RunFolder
 from ..store.sets import PredictionSet
 from ..training.config import CrossValidation
 from .housekeeping import check_unused
+from .left_out import find_left_out
 from .results import columns_of
 from .run import Run
 
@@ -65,7 +66,8 @@ def predict(
         if first is not None:
             first()
         return predictions
-    source = open_source(config)
+    earlier = config.leave_out if isinstance(config, CrossValidation) else None
+    source = open_source(config, find_left_out(run, earlier) if earlier else None)
     config = source.config
     columns = columns_of(scores, labels_only=False, has_folds=isinstance(config, CrossValidation))
     check_fields(run.dataset, run.key, columns)

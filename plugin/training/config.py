@@ -18,6 +18,10 @@ _PRESETS = {
 _OWN = "the preset's own"
 
 
+#: Parameters of audits alone: not of a benchmark's, nor of trainings that measure a gain
+OF_AUDITS = ("only_folds", "leave_out")
+
+
 @dataclass(frozen=True)
 class CrossValidation(Config):
     """Out-of-sample predictions by K-fold cross-validation.
@@ -28,7 +32,7 @@ class CrossValidation(Config):
 
     source: ClassVar[str] = "cross_validation"
     execution_only: ClassVar[tuple[str, ...]] = ("device", "only_folds")
-    added: ClassVar[tuple[str, ...]] = ("mixed_precision",)
+    added: ClassVar[tuple[str, ...]] = ("mixed_precision", "leave_out")
 
     folds: int = parameter(
         5, "Folds", "Number of models; each predicts the part it was not trained on", within="[2, inf)", unit="K"
@@ -79,6 +83,13 @@ class CrossValidation(Config):
     augment: bool = parameter(True, "Augment the training images", "Only with preset paper")
     mixed_precision: bool = parameter(
         True, "Mixed precision", "With preset paper on a GPU, 16 bits where they suffice; else 32 everywhere"
+    )
+    leave_out: str | None = parameter(
+        None,
+        "Leave out the suspects of",
+        "Key of an earlier run whose suspects are not learnt from: a second look finds mistakes that are repeated",
+        empty="no run",
+        unit="KEY",
     )
     device: str = repeated(ModelSource, "device", "auto")
     only_folds: tuple[int, ...] | None = parameter(

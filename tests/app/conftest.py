@@ -21,11 +21,8 @@ _ARGUMENTS = (
 )
 #: Seconds to wait for anything at all: a slow machine is no failure
 _PATIENCE = 120
-#: A page's animations draw it anew sixty times a second, which without a GPU is a fourteenth of the CPU time of a test; a
-#: loop of the App's that asks for each frame, also where nothing changes, is as much again
+#: A page's animations draw it anew sixty times a second, which without a GPU is a fourteenth of the CPU time of a test
 _STILL = """
-window.requestAnimationFrame = callback => setTimeout(() => callback(performance.now()), 100)
-window.cancelAnimationFrame = clearTimeout.bind(window)
 document.addEventListener('DOMContentLoaded', () => {
     const still = document.createElement('style')
     still.textContent = '* { animation: none !important }'
