@@ -24,6 +24,7 @@ BENCHMARKS = {
     "suspects": "suspects",
     "pair-evidence": "pair_evidence",
     "own-labels": "own_labels",
+    "second-round": "second_round",
     "review": "review",
     "estimate": "estimate",
     "objects": "objects",

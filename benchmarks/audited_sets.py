@@ -21,7 +21,7 @@ from . import database
 from .suspect_sets import NoisySet, noisy_sets
 
 Found = TypeVar("Found")
-_KEY = "lq"
+_KEY, _SECOND = "lq", "second"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,11 @@ def add_set_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def of_each_set(
-    options: argparse.Namespace, look: Callable[[NoisySet, Audited, Path, Progress], Found], *, own: bool = False
+    options: argparse.Namespace,
+    look: Callable[[NoisySet, Audited, Path, Progress], Found],
+    *,
+    own: bool = False,
+    second: bool = False,
 ) -> dict[str, Found]:
     """What is found in each set, which is made and audited where that is not done.
 
@@ -69,6 +73,7 @@ def of_each_set(
         options: of `add_set_arguments`
         look: given a set, its audit, the folder where everything is kept, and whom to tell how far it is
         own: whether CamVid's masks as they are make a set too
+        second: whether to look at a second audit, whose models have not learnt from the suspects of the first
 
     Returns:
         name of each set to what was found there
@@ -77,19 +82,25 @@ def of_each_set(
         SystemExit: a set cannot be made, audited or read
     """
     _train_for(options.steps, options.passes)
-    start_database = cache(partial(database.start, options.work))
+    start_database = partial(_started, options.work)
     work = start_database() if options.work is None else options.work.absolute()
     progress = TerminalProgress()
     try:
         made = noisy_sets(work, options.images, options.camvid, options.nuclei, options.seed, progress, own)
-        return {one.name: look(one, audit(one, work, start_database, progress), work, progress) for one in made}
+        return {one.name: look(one, audit(one, work, start_database, progress, second), work, progress) for one in made}
     except LabelQualityError as error:
         raise SystemExit(f"error: {error}") from error
     finally:
         progress.close()
 
 
-def audit(one: NoisySet, work: Path, start_database: Callable[[], object], progress: Progress) -> Audited:
+#: Of a folder once in this process
+_started = cache(database.start)
+
+
+def audit(
+    one: NoisySet, work: Path, start_database: Callable[[], object], progress: Progress, second: bool = False
+) -> Audited:
     """Audits a set with the fast preset, in a database of the benchmark's own, unless that is done.
 
     Args:
@@ -97,11 +108,12 @@ def audit(one: NoisySet, work: Path, start_database: Callable[[], object], progr
         work: folder of the runs' files, and of a file for each audit that is finished
         start_database: starts the database; it is called where an audit is to be done, for each
         progress: told how far each stage is
+        second: whether it is a second audit, whose models do not learn from the suspects of the first
     """
-    finished = work / "audits" / f"{one.key}.json"
+    finished = work / "audits" / f"{one.key}{'-second' if second else ''}.json"
     if not finished.exists():
         start_database()
-        content = _audit(one, work, progress)
+        content = _audit(one, work, progress, second)
         finished.parent.mkdir(exist_ok=True)
         finished.write_text(json.dumps(content))
     content = json.loads(finished.read_text())
@@ -111,28 +123,33 @@ def audit(one: NoisySet, work: Path, start_database: Callable[[], object], progr
     return Audited(store, [(sample_id, image, mask) for sample_id, image, mask in content["samples"]])
 
 
-def _audit(one: NoisySet, work: Path, progress: Progress) -> dict[str, Any]:
+def _audit(one: NoisySet, work: Path, progress: Progress, second: bool) -> dict[str, Any]:
     """Audits a set; a run that was stopped goes on. Returns ``store``, below the work folder, and ``samples``."""
     # Only now: FiftyOne reads its settings when it is imported
-    from label_quality.plugin.audit import audit_labels, list_runs
+    from label_quality.plugin.audit import audit_labels, find_suspects, list_runs
     from label_quality.plugin.samples.folders import LABEL_FIELD, dataset_from_folders
 
     folder = one.source.folder
     name = content_digest(one.key, str(folder.resolve()), str(one.given.resolve()))
     classes = load_classes(folder / "classes.json")
     dataset = dataset_from_folders(f"{one.key}-{name}", folder / "images", one.given, classes)
+    key = _SECOND if second else _KEY
+    if second:
+        find_suspects(dataset, key=_KEY, progress=progress)
     audit_labels(
         dataset,
         LABEL_FIELD,
-        key=_KEY,
+        key=key,
+        leave_out=_KEY if second else None,
         preset="fast",
+        lint=False,
         suspects=False,
         unlabelled=one.source.unlabelled,
         blocks=one.source.blocks,
         output_dir=str(work / "runs"),
         progress=progress,
     )
-    (record,) = (record for record in list_runs(dataset) if record.key == _KEY)
+    (record,) = (record for record in list_runs(dataset) if record.key == key)
     files = zip(*dataset.values(["id", "filepath", f"{LABEL_FIELD}.mask_path"]), strict=True)
     samples = [[sample_id, Path(image).name, Path(mask).name] for sample_id, image, mask in files]
     store = Path(str(record.folder)) / str(record.scores.set)
