@@ -47,9 +47,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         second=True,
     )
     figures = {name: judge_rounds(name, first, second[name], options.resamples, options.seed) for name in first}
-    print(
-        "\nImages and suspects by a first audit, and by a second that has not learnt from its suspects\n"
-    )
+    print("\nImages and suspects by a first audit, and by a second that has not learnt from its suspects\n")
     names = ("evidence", "softmin", "ap", "top", "number", "precision", "recall")
     rows = [
         [name, audit, *(_shown(one[each]) for each in names)]

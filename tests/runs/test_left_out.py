@@ -85,7 +85,7 @@ def test_suspects_are_not_learnt_from_and_scored_all_the_same(
     audit.audit_labels(audited, "ground_truth", key="second", leave_out="lq", **CROSS_VALIDATION)
     assert record_of(audited, "second").predictions.digest == digest
     audit.find_suspects(audited, key="lq", min_probability=0.3)
-    with pytest.raises(LabelQualityError, match="has a run .second. of .* with other parameters"):
+    with pytest.raises(LabelQualityError, match=r"has a run .second. of .* with other parameters"):
         audit.audit_labels(audited, "ground_truth", key="second", leave_out="lq", **CROSS_VALIDATION)
     found.clear()
     audit.audit_labels(audited, "ground_truth", key="third", **CROSS_VALIDATION)
