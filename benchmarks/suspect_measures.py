@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,9 +194,8 @@ def find_suspects(
 def image_search(search: Search, store: ScoreSet, sample_id: str, image_file: Path, given: np.ndarray) -> ImageSearch:
     """Finds suspects in masks of one image, as large as (H, W) class indices."""
     probabilities, _ = store.read_compact(sample_id)
-    looks, fold = store.read_appearance(sample_id) or (None, None)
-    origin, size = similarity.Origin(sample_id, fold), (given.shape[0], given.shape[1])
-    return ImageSearch(search, size, probabilities, looks, origin, lambda: read_image(image_file))
+    looks, load_image = partial(store.read_appearance, sample_id), partial(read_image, image_file)
+    return ImageSearch(search, (given.shape[0], given.shape[1]), sample_id, probabilities, looks, load_image)
 
 
 def _plant(given: np.ndarray, rng: np.random.Generator, table: ClassTable) -> np.ndarray | None:

@@ -31,6 +31,7 @@ from ..runs.reopen import reopen_run
 from ..runs.run import Run
 from ..runs.turns import writing
 from ..samples.inputs import SegmentationSamples, open_samples
+from ..samples.masked import MaskedSamples
 from ..samples.private_fiftyone import root_of
 from ..store.sets import GainSet
 from ..training.config import OF_AUDITS, CrossValidation
@@ -39,7 +40,7 @@ from ..training.folds import assign_folds
 from .config import CLEAN, GIVEN, KINDS, UNSUSPECTED, GainRequest
 from .reviewed import reviewed_samples, state_of_regions
 from .tallies import Repeats, Tallies, agreement, differences, interval
-from .training_masks import MaskedSamples, TrainingMasks
+from .training_masks import TrainingMasks
 
 #: Fewer groups of images than this say nothing of other images
 _LEAST_GROUPS = 2
@@ -267,9 +268,10 @@ class _Measurement:
         config = dataclasses.replace(self._config, seed=self._config.seed + repeat)
         folder = Path(store.work) / f"{kind}-{repeat}"
         tallies = Tallies(classes, self._request.resamples, self._config.seed)
+        labels = self._masks.labels(kind)
         number, total = repeat * len(KINDS) + KINDS.index(kind) + 1, self._request.repeats * len(KINDS)
         stream = cross_validate(
-            MaskedSamples(samples, self._masks.labels(kind)),
+            MaskedSamples(samples, lambda index, _: partial(labels, index)),
             fold_of,
             classes,
             config,

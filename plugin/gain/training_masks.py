@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, overload
+from typing import TypeAlias
 
 import numpy as np
 
 from ..base.errors import LabelQualityError, SampleError
-from ..base.types import IGNORED, SampleInput
+from ..base.types import IGNORED
 from ..dataset.run_record import RunRecord
 from ..labels.masks import encode
 from ..review.clean_dataset import is_verified
@@ -19,31 +19,6 @@ from .config import CLEAN, GIVEN, UNSUSPECTED
 
 #: (H, W) int16 class indices of the sample at a position
 Labels: TypeAlias = Callable[[int], np.ndarray]
-
-
-class MaskedSamples(Sequence[SampleInput]):
-    """Samples with other masks than the given ones.
-
-    Args:
-        samples: images and given masks
-        labels: the mask of the sample at a position
-    """
-
-    def __init__(self, samples: SegmentationSamples, labels: Labels) -> None:
-        self._samples, self._labels = samples, labels
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    @overload
-    def __getitem__(self, index: int) -> SampleInput: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[SampleInput]: ...
-    def __getitem__(self, index: int | slice) -> SampleInput | Sequence[SampleInput]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
-        sample = self._samples[index]
-        return SampleInput(sample.sample_id, sample.image_path, lambda: self._labels(index), sample.load_image)
 
 
 class TrainingMasks:

@@ -27,7 +27,6 @@ from ..suspects.image_suspects import ImageSuspects
 from ..suspects.issues import GroupTally
 from ..suspects.probability import RateEstimate, Rates, shipped_model
 from ..suspects.regions import Region
-from ..suspects.similarity import Origin
 from .findings import Findings, drops, each_id, numbered, packed, rated, unpacked
 from .kept import read_bank, read_kept, read_usual
 
@@ -175,9 +174,8 @@ class SuspectSearch:
         """
         sample_id = self.samples.ids[index]
         probabilities, pooled = read_kept(self.scores, sample_id)
-        appearance, fold = (self.scores.read_appearance(sample_id) if search.bank is not None else None) or (None, None)
-        load_image = self.samples[index].load_image
-        return ImageSearch(search, size, probabilities, appearance, Origin(sample_id, fold), load_image), pooled
+        looks, load_image = partial(self.scores.read_appearance, sample_id), self.samples[index].load_image
+        return ImageSearch(search, size, sample_id, probabilities, looks, load_image), pooled
 
 
 def found_rates(store: SuspectSet) -> Rates | None:

@@ -22,7 +22,7 @@ from ..store.run_folder import content_digest
 from ..store.sets import PredictionSet
 from ..training.config import CrossValidation
 from ..training.folds import assign_folds, block_groups, classes_in_one_fold, default_block_size
-from .left_out import LeftOut, WithoutRegions
+from .left_out import LeftOut
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class CrossValidated:
             weights_file(self.config.weights)
         fold_by_id = self._folds(samples, predictions, failures, progress)
         usable = _with_ids(samples, fold_by_id)
-        learnt = usable if self.left_out is None else WithoutRegions(usable, self.left_out.regions)
+        learnt = usable if self.left_out is None else self.left_out.without(usable)
         stream = cross_validate(
             learnt,
             np.array([fold_by_id[sample_id] for sample_id in usable.ids], np.int64),

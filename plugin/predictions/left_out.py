@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias, overload
+from typing import TypeAlias
 
 import numpy as np
 
 from ..base.errors import SampleError
 from ..base.types import IGNORED, SampleInput
 from ..labels.images import read_mask
+from ..samples.masked import MaskedSamples
 
 #: Box (left, top, width, height) in pixels, and the file of the mask inside it
 Region: TypeAlias = tuple[tuple[int, int, int, int], str]
@@ -31,32 +32,13 @@ class LeftOut:
     state: str
     regions: Mapping[str, Sequence[Region]]
 
+    def without(self, samples: Sequence[SampleInput]) -> MaskedSamples:
+        """The samples, with masks that are ignored there; loading one raises `SampleError` where it has changed."""
+        return MaskedSamples(samples, self._masked)
 
-class WithoutRegions(Sequence[SampleInput]):
-    """Samples whose masks are ignored in some regions.
-
-    Args:
-        samples: images and given masks
-        regions: sample id to the regions
-    """
-
-    def __init__(self, samples: Sequence[SampleInput], regions: Mapping[str, Sequence[Region]]) -> None:
-        self._samples, self._regions = samples, regions
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    @overload
-    def __getitem__(self, index: int) -> SampleInput: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[SampleInput]: ...
-    def __getitem__(self, index: int | slice) -> SampleInput | Sequence[SampleInput]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
-        sample = self._samples[index]
-        regions = self._regions.get(sample.sample_id, ())
-        load_labels = partial(_load_labels, sample, regions) if regions else sample.load_labels
-        return SampleInput(sample.sample_id, sample.image_path, load_labels, sample.load_image)
+    def _masked(self, _: int, sample: SampleInput) -> Callable[[], np.ndarray]:
+        regions = self.regions.get(sample.sample_id, ())
+        return partial(_load_labels, sample, regions) if regions else sample.load_labels
 
 
 def _load_labels(sample: SampleInput, regions: Sequence[Region]) -> np.ndarray:

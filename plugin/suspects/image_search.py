@@ -71,17 +71,17 @@ class ImageSearch:
     Args:
         search: what they are
         size: (height, width) of the masks in pixels
+        sample_id: the image's sample
         probabilities: (K, h, w) float32, mean over blocks of pixels
-        appearance: what the image looks like; None where the run has not kept it
-        origin: of the image
+        load_appearance: reads what the image looks like, and its fold; None where the run has not kept it
         load_image: reads it, (H, W, 3) uint8 RGB
     """
 
     search: Search
     size: tuple[int, int]
+    sample_id: str
     probabilities: np.ndarray
-    appearance: Appearance | None
-    origin: Origin
+    load_appearance: Callable[[], tuple[Appearance, int | None] | None]
     load_image: Callable[[], np.ndarray]
 
     def suspects(self, labels: np.ndarray, pooled: np.ndarray) -> tuple[list[Region], Measures]:
@@ -108,9 +108,10 @@ class ImageSearch:
 
     def _likeness(self, image: SeenImage, regions: Sequence[Region], bank: ObjectBank) -> tuple[np.ndarray, np.ndarray]:
         """(n,) similarity and (n, C) descriptors."""
-        if self.appearance is None:
+        kept = self.load_appearance()
+        if kept is None:
             unknown = Measures.unknown(len(regions))
             return unknown.similarity, unknown.descriptors
-        descriptors, fill = describe_suspects(self.appearance, image, regions, self.size)
+        descriptors, fill = describe_suspects(kept[0], image, regions, self.size)
         given, suggested = (np.array([getattr(one, of) for one in regions]) for of in ("given", "suggested"))
-        return bank.compare(descriptors, fill, given, suggested, self.origin), descriptors
+        return bank.compare(descriptors, fill, given, suggested, Origin(self.sample_id, kept[1])), descriptors

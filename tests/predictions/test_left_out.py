@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from label_quality.plugin.base.errors import SampleError
 from label_quality.plugin.base.types import IGNORED, SampleInput
-from label_quality.plugin.predictions.left_out import Region, WithoutRegions
+from label_quality.plugin.predictions.left_out import LeftOut, Region
 
 LABELS = np.arange(48, dtype=np.int16).reshape(6, 8)
 
@@ -36,7 +36,7 @@ def region(folder: Path, name: str = "r", shape: tuple[int, int] = (2, 3)) -> Re
 
 def test_the_pixels_of_regions_are_ignored_and_no_others(tmp_path: Path) -> None:
     second = ((5, 0, 3, 2), region(tmp_path)[1])
-    samples = WithoutRegions(SAMPLES, {"b": [region(tmp_path), second]})
+    samples = LeftOut("lq", "", {"b": [region(tmp_path), second]}).without(SAMPLES)
     assert [one.sample_id for one in samples] == ["a", "b", "c"] and len(samples) == 3
     assert samples[0].load_labels is load_labels and samples[1].load_image is load_image
     expected = LABELS.copy()
@@ -50,7 +50,7 @@ def test_the_pixels_of_regions_are_ignored_and_no_others(tmp_path: Path) -> None
 
 
 def test_a_mask_that_has_become_smaller_is_named(tmp_path: Path) -> None:
-    samples = WithoutRegions(SAMPLES, {"c": [((6, 5, 3, 2), region(tmp_path)[1])]})
+    samples = LeftOut("lq", "", {"c": [((6, 5, 3, 2), region(tmp_path)[1])]}).without(SAMPLES)
     with pytest.raises(
         SampleError, match="room for a suspect of 2 × 3 pixels, but it is of 6 × 8: it has changed"
     ) as e:
