@@ -27,3 +27,22 @@ def click_until(target: Any, shown: Any) -> None:
             continue
     target.click()
     shown.wait_for()
+
+
+def click_away(target: Any) -> None:
+    """Clicks on something that a click that is not lost takes away, such as a choice of an open menu.
+
+    Args:
+        target: Playwright's locator of it; its own error is raised where it never goes
+    """
+    from playwright.sync_api import TimeoutError as StillThere
+
+    for _ in range(_CLICKS - 1):
+        target.click()
+        try:
+            target.wait_for(state="hidden", timeout=_SHOWS)
+            return
+        except StillThere:
+            continue
+    target.click()
+    target.wait_for(state="hidden")

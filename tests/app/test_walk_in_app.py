@@ -16,6 +16,7 @@ import pytest
 
 from ..deletion import drop_datasets
 from ..predicted import add_exact_predictions
+from .clicks import click_away
 
 pytestmark = pytest.mark.app
 
@@ -128,7 +129,7 @@ def test_from_the_first_audit_to_tagged_images_and_back(
 
     walk.forget_painted_tiles()
     page.locator("[data-cy='selector-Sort by']").click()
-    page.locator("[data-cy=selector-result-lq_quality]").click()
+    click_away(page.locator("[data-cy=selector-result-lq_quality]"))
     grid(page, _IMAGES)
     screenshot(page, "walk-2-sorted")
     walk.open_first()
