@@ -34,6 +34,8 @@ engine.__path__ = [sys.argv[1]]
 from engine.passes.compile_ahead import compile_kernels
 compile_kernels()
 """
+#: Seconds without a kernel more after which nobody waits any longer: on a machine ten times as busy one takes 50
+_PATIENCE = 120.0
 _SIZE = (48, 64)
 _IMAGES = 4
 
@@ -57,11 +59,20 @@ def compile_ahead() -> None:
 def wait_for_kernels(progress: Progress) -> None:
     """Waits for what `compile_ahead` has begun: two that compile the same would take longer.
 
+    A process that gets nowhere is ended, and what it has not compiled is compiled where it is called.
+
     Args:
         progress: told of the kernels that are finished, where there is something to wait for
     """
+    finished, since = 0, time.monotonic()
     while _process is not None and _process.poll() is None:
-        progress(STAGE, sum(map(is_kept, KERNELS)), len(KERNELS))
+        now = sum(map(is_kept, KERNELS))
+        if now > finished:
+            finished, since = now, time.monotonic()
+        if time.monotonic() - since > _PATIENCE:
+            _process.kill()
+            return
+        progress(STAGE, now, len(KERNELS))
         time.sleep(0.2)
 
 

@@ -36,6 +36,16 @@ ahead.wait_for_kernels(lambda *report: reports.append(report))
 called = [one for one in KERNELS if one.signatures]
 print(ahead._process, reports, len(called) > 10, sum(any(one.stats.cache_misses.values()) for one in called))
 """
+STUCK = """
+import subprocess, sys
+from label_quality.plugin.passes import compile_ahead as ahead
+
+ahead._process = stuck = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+ahead._PATIENCE = 0.5
+reports = []
+ahead.wait_for_kernels(lambda *report: reports.append(report))
+print({stage for stage, _, _ in reports}, stuck.wait(60))
+"""
 
 
 def run(code: str, **environment: str) -> list[str]:
@@ -53,3 +63,7 @@ def test_kernels_are_compiled_in_another_process_which_is_waited_for(tmp_path: P
 
 def test_what_is_in_the_cache_is_not_compiled_again() -> None:
     assert run(NOTHING_TO_DO) == ["None [] True 0"]
+
+
+def test_a_process_that_gets_nowhere_is_ended_and_not_waited_for(tmp_path: Path) -> None:
+    assert run(STUCK, NUMBA_CACHE_DIR=str(tmp_path)) == ["{'Compiling (once)'} -9"]
