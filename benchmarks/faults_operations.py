@@ -92,6 +92,23 @@ def _review(dataset: Any) -> None:
     set_verdict(dataset, "lq", _all_regions(dataset)[::2], "rejected", reviewer="me")
 
 
+def _decide(dataset: Any) -> None:
+    from label_quality.plugin.review.many import decide_on_all
+
+    decide_on_all(dataset, "lq", "rejected", reviewer="me")
+
+
+def _decided(dataset: Any) -> None:
+    _audited(dataset)
+    _decide(dataset)
+
+
+def _undo_decision(dataset: Any) -> None:
+    from label_quality.plugin.review.many import undo_decision
+
+    undo_decision(dataset, "lq")
+
+
 def _all_regions(dataset: Any) -> list[str]:
     """Ids of all regions, rejected or not, in the order of their masks' files: the same before and after a review."""
     fields = [name for name in ("lq_suspects", "lq_rejected") if dataset.has_sample_field(name)]
@@ -185,6 +202,22 @@ def _compare(dataset: Any) -> None:
     compare_runs(dataset, "lq_first", "lq")
 
 
+def _verified(dataset: Any) -> None:
+    """An audit, all of whose suspects have a verdict."""
+    from label_quality.plugin.review.decide import set_verdict
+
+    _audited(dataset)
+    regions = _all_regions(dataset)
+    set_verdict(dataset, "lq", regions[::2], "confirmed", reviewer="me")
+    set_verdict(dataset, "lq", regions[1::2], "rejected", reviewer="me")
+
+
+def _gain(dataset: Any) -> None:
+    from label_quality.plugin.gain.measure import measure_gain
+
+    measure_gain(dataset, "lq", repeats=2, resamples=100, **TRAINING)
+
+
 def _judged(dataset: Any) -> None:
     """A review, and a sample that was drawn and judged, of which as much as half was wrong."""
     from label_quality.plugin.review.decide import set_verdict
@@ -246,10 +279,13 @@ OPERATIONS = (
     Operation("score", SMALL, _predicted, _score),
     Operation("suspects", LARGE, _reviewed, _search),
     Operation("review", LARGE, _audited, _review),
+    Operation("decide", LARGE, _audited, _decide, "There is nothing to decide on"),
+    Operation("undo-decision", LARGE, _decided, _undo_decision, "There is no verdict on many suspects"),
     Operation("tag", LARGE, _audited, _tag),
     Operation("untag", LARGE, _tagged, _untag, "There is no tagging to undo"),
     Operation("correct", LARGE, _corrected, _correct),
     Operation("compare", LARGE, _audited_twice, _compare),
+    Operation("gain", LARGE, _verified, _gain),
     Operation("estimate", LARGE, _reviewed, _estimate),
     Operation("estimate-more", LARGE, _judged, _estimate),
     Operation("corrections", LARGE, _corrected_elsewhere, _load_corrections),

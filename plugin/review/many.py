@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,6 +20,10 @@ from ..samples.private_fiftyone import id_of, is_patches, patched_fields, root_o
 from .decide import VERDICTS, progress, set_verdict
 
 _STORE = "label_quality_review"
+#: How far a verdict on many is: the suspects get it, all have it, or it is taken back from them
+BEGUN, GIVEN, UNDONE = "begun", "given", "undone"
+#: Suspects that are looked through at once
+_PORTION = 10_000
 #: Probability from which a suspect is rather a mistake of the mask than none
 EVEN = 0.5
 
@@ -59,6 +63,7 @@ class Decision:
         reviewed_by: who gave it
         reviewed_at: when, in UTC
         regions: how many suspects it was on
+        state: `GIVEN`, or what a kill has cut short: `BEGUN`, or `UNDONE`
     """
 
     key: str
@@ -66,6 +71,7 @@ class Decision:
     reviewed_by: str
     reviewed_at: datetime
     regions: int
+    state: str = GIVEN
 
 
 @database_errors()
@@ -121,7 +127,8 @@ def decide_on_all(
 ) -> Shown:
     """Confirms or rejects all suspects that are shown and that nobody has reviewed, as one that `undo_decision` undoes.
 
-    Suspects that have a verdict, or get one from somebody else meanwhile, keep it.
+    Suspects that have a verdict, or get one from somebody else meanwhile, keep it. Where the last such call was killed,
+    the same verdict of the same reviewer goes on with it, and one undo takes both back.
 
     Args:
         collection: patches of suspects, such as those of an issue, or images, whose suspects are meant then
@@ -140,21 +147,42 @@ def decide_on_all(
         raise LabelQualityError(
             f"Expected `verdict` to be one of {', '.join(map(repr, VERDICTS))}, but got {verdict!r}."
         )
-    shown = shown_suspects(collection, key, region_ids)
-    if not shown.ids:
-        some = f"{shown.reviewed:,} that are shown have a verdict already" if shown.reviewed else "no suspect is shown"
-        raise LabelQualityError(f"There is nothing to decide on: {some}.")
-    dataset = root_of(collection)
+    shown, dataset = shown_suspects(collection, key, region_ids), root_of(collection)
+    view = collection if isinstance(collection, fo.DatasetView) else None
     # As MongoDB keeps it: by who and when the verdicts are found again
     now = datetime.now(timezone.utc)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     who = str(signed(verdict, reviewer, now)["reviewed_by"])
-    content = {"verdict": verdict, "reviewed_by": who, "reviewed_at": now.isoformat(), "regions": len(shown.ids)}
-    # First: what a kill leaves of it can be undone, too
-    _store(dataset).set(key, content)
-    view = collection if isinstance(collection, fo.DatasetView) else None
-    set_verdict(dataset, key, shown.ids, verdict, reviewer=who, view=view, open_only=True, when=now)
+    decision, had = _continued(dataset, Decision(key, verdict, who, now, len(shown.ids), BEGUN))
+    if had or shown.ids:
+        _give(dataset, decision, [*had, *shown.ids], view)
+    if not shown.ids:
+        some = f"{shown.reviewed:,} that are shown have a verdict already" if shown.reviewed else "no suspect is shown"
+        raise LabelQualityError(f"There is nothing to decide on: {some}.")
     return shown
+
+
+def _continued(dataset: fo.Dataset, decision: Decision) -> tuple[Decision, list[str]]:
+    """The decision, as part of the last one where that is the same and was killed, and ids of what has it already."""
+    last = last_decision(dataset, decision.key)
+    if last is None or replace(last, reviewed_at=decision.reviewed_at, regions=decision.regions) != decision:
+        return decision, []
+    had = _of(dataset, last)
+    return replace(last, regions=len(had) + decision.regions), had
+
+
+def _give(dataset: fo.Dataset, decision: Decision, ids: Sequence[str], view: fo.DatasetView | None) -> None:
+    """Gives suspects the verdict, unless they have one; what a kill has left out for those that have is made up for."""
+    # First: what a kill leaves of it can be undone, too
+    _keep(dataset, decision)
+    who, when = decision.reviewed_by, decision.reviewed_at
+    set_verdict(dataset, decision.key, ids, decision.verdict, reviewer=who, view=view, open_only=True, when=when)
+    _keep(dataset, replace(decision, state=GIVEN))
+
+
+def _keep(dataset: fo.Dataset, decision: Decision) -> None:
+    content = {**asdict(decision), "reviewed_at": decision.reviewed_at.isoformat()}
+    _store(dataset).set(content.pop("key"), content)
 
 
 @database_errors()
@@ -164,7 +192,7 @@ def last_decision(dataset: fo.Dataset, key: str = "lq") -> Decision | None:
     if not content:
         return None
     when = datetime.fromisoformat(content["reviewed_at"])
-    return Decision(key, content["verdict"], content["reviewed_by"], when, content["regions"])
+    return Decision(**{**content, "key": key, "reviewed_at": when})
 
 
 @database_errors()
@@ -185,9 +213,15 @@ def undo_decision(dataset: fo.Dataset, key: str = "lq", *, view: fo.DatasetView 
     last = last_decision(dataset, key)
     if last is None:
         raise LabelQualityError(f"There is no verdict on many suspects of run '{key}' to undo.")
+    _keep(dataset, replace(last, state=UNDONE))
     ids = _of(dataset, last)
     if ids:
         set_verdict(dataset, key, ids, None, view=view)
+    if last.state == UNDONE:
+        # Where that was killed, suspects may be back without their patches
+        left = _ids(dataset, field_name(key, SUSPECTS))
+        for start in range(0, len(left), _PORTION):
+            set_verdict(dataset, key, left[start : start + _PORTION], None, view=view, open_only=True)
     _store(dataset).delete(key)
     return tuple(ids)
 

@@ -190,9 +190,10 @@ def test_a_verdict_that_is_given_meanwhile_is_kept(dataset: Any, monkeypatch: py
     assert many.undo_decision(dataset, "lq") and verdicts(dataset) == {"confirmed": 1, None: 4}
 
 
-def test_a_killed_decision_can_be_undone(dataset: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def killed(dataset: Any, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many suspects ann had confirmed when her decision on all was killed."""
     from label_quality.plugin.review import decide as deciding
-    from label_quality.plugin.review import many
 
     class Killed(BaseException):
         pass
@@ -200,18 +201,71 @@ def test_a_killed_decision_can_be_undone(dataset: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(deciding, "_IMAGES_A_WRITE", 1)
     calls = []
 
-    def killed(*arguments: Any) -> None:
+    def kill(*arguments: Any) -> None:
         calls.append(arguments)
         if len(calls) == 2:
             raise Killed
 
-    monkeypatch.setattr(deciding, "update_error_types", killed)
+    monkeypatch.setattr(deciding, "update_error_types", kill)
     with pytest.raises(Killed):
-        decide(dataset, "confirmed")
+        decide(dataset, "confirmed", reviewer="ann")
     monkeypatch.undo()
     given = verdicts(dataset)["confirmed"]
     assert 0 < given < 5
-    assert len(many.undo_decision(dataset, "lq")) == given and verdicts(dataset) == {None: 5}
+    return int(given)
+
+
+def test_a_killed_decision_can_be_undone(dataset: Any, killed: int) -> None:
+    from label_quality import undo_decision
+
+    assert len(undo_decision(dataset, "lq")) == killed and verdicts(dataset) == {None: 5}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reviewer", "one"),
+    [("confirmed", "ann", True), ("confirmed", "bob", False), ("rejected", "ann", False)],
+)
+def test_a_killed_decision_goes_on_where_it_is_the_same(
+    dataset: Any, killed: int, verdict: str, reviewer: str, one: bool
+) -> None:
+    from label_quality import undo_decision
+
+    decide(dataset, verdict, reviewer=reviewer)
+    assert verdicts(dataset) == (
+        {"confirmed": 5} if verdict == "confirmed" else {"confirmed": killed, verdict: 5 - killed}
+    )
+    assert len(undo_decision(dataset, "lq")) == (5 if one else 5 - killed)
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_views_of_patches_are_made_up_for_after_a_kill(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch, undone: bool
+) -> None:
+    from label_quality import LabelQualityError, undo_decision
+    from label_quality.plugin.review import decide as deciding
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: Any) -> None:
+        raise Killed
+
+    every = dataset.to_patches("lq_suspects")
+    if undone:
+        decide(every, "rejected")
+        assert len(every) == 0
+    monkeypatch.setattr(deciding, "update_some_patches", kill)
+    with pytest.raises(Killed):
+        undo_decision(dataset, "lq", view=every) if undone else decide(every, "rejected")
+    monkeypatch.undo()
+    if undone:
+        assert (len(every), undo_decision(dataset, "lq", view=every), len(every)) == (0, (), 5)
+        assert verdicts(dataset) == {None: 5}
+        return
+    assert (len(every), verdicts(dataset)) == (5, {"rejected": 5})
+    with pytest.raises(LabelQualityError, match="There is nothing to decide on: no suspect is shown"):
+        decide(every, "rejected")
+    assert len(every) == 0 and len(undo_decision(dataset, "lq", view=every)) == len(every) == 5
 
 
 def test_selected_suspects_alone_are_decided_on(dataset: Any) -> None:
