@@ -51,7 +51,7 @@ if ! "$mongod" --version >/dev/null 2>&1 && ! command -v mongod >/dev/null && [ 
     }
 fi
 
-if [ "${1:-}" = browser ] && ! command -v chromium >/dev/null; then
+if [ "${1:-}" = browser ] && ! command -v chromium-headless-shell >/dev/null && ! command -v chromium >/dev/null; then
     echo "Installing Chromium for the browser tests"
-    install_debian chromium
+    install_debian chromium-headless-shell
 fi

@@ -47,6 +47,8 @@ def _isolate_fiftyone() -> Path:
     (plugins / "label-quality").symlink_to(REPOSITORY, target_is_directory=True)
     server = Mongod(home / "database", remove=home)
     os.environ.update(surroundings(home, server.uri), FIFTYONE_SHOW_PROGRESS_BARS="false")
+    # Else each request of the App, and each operator that a test asks for, reads and registers all plugins anew
+    os.environ["FIFTYONE_PLUGINS_CACHE_ENABLED"] = "true"
     sys.meta_path.insert(0, _MongoStarter(server))
     return home
 
