@@ -186,33 +186,62 @@ def _suspect_runs(fiftyone: Any, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 Interrupt = Callable[..., Any]
+#: A script and the arguments of each process that runs it, all at once, to how they have ended and what they have said
+Forked = Callable[..., list[tuple[int, str]]]
 
 
 @pytest.fixture(scope="session")
-def interrupt(fiftyone: Any) -> Iterator[Interrupt]:
-    """``interrupt(dataset, function="audit_labels", kill_at=None, largest_file=None, **parameters)``, in a process.
+def forks() -> Iterator[Callable[[dict[str, Any]], Any]]:
+    """Sends a request to ``interrupted_runs.py``, and returns its answer.
 
-    What ``interrupted_runs.py`` answers. With ``keys``, for each of them at once, in as many processes, with a list of
-    answers. The process that forks them is one for all tests, as it takes longer to start than they do.
+    The process that forks is one for all tests, as it takes longer to start than most of what they have it do.
     """
     command = [sys.executable, str(REPOSITORY / "tests" / "interrupted_runs.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
         assert process.stdout.readline() == "ready\n"
 
-        def ask(
-            dataset: Any, function: str = "audit_labels", kill_at: Any = None, largest_file: Any = None, **rest: Any
-        ) -> Any:
-            several = {"keys": rest.pop("keys")} if "keys" in rest else {}
-            request = {"dataset": dataset.name, "function": function, "parameters": rest, **several}
-            process.stdin.write(json.dumps({**request, "kill_at": kill_at, "largest_file": largest_file}) + "\n")
+        def ask(request: dict[str, Any]) -> Any:
+            process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
-            answer = json.loads(process.stdout.readline())
-            dataset.reload()
-            return answer
+            return json.loads(process.stdout.readline())
 
         yield ask
         process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def interrupt(fiftyone: Any, forks: Callable[[dict[str, Any]], Any]) -> Interrupt:
+    """``interrupt(dataset, function="audit_labels", kill_at=None, largest_file=None, **parameters)``, in a process.
+
+    What ``interrupted_runs.py`` answers. With ``keys``, for each of them at once, in as many processes, with a list of
+    answers.
+    """
+
+    def ask(
+        dataset: Any, function: str = "audit_labels", kill_at: Any = None, largest_file: Any = None, **rest: Any
+    ) -> Any:
+        several = {"keys": rest.pop("keys")} if "keys" in rest else {}
+        request = {"dataset": dataset.name, "function": function, "parameters": rest, **several}
+        answer = forks({**request, "kill_at": kill_at, "largest_file": largest_file})
+        dataset.reload()
+        return answer
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def forked(fiftyone: Any, forks: Callable[[dict[str, Any]], Any]) -> Forked:
+    """``forked(script, ["one.png"], ["two.png"])``: as ``python -c`` in two processes, which have FiftyOne at once.
+
+    They are connected to the tests' database. Returns exit status, negative where a signal has ended it, and output.
+    """
+
+    def run(script: str, *arguments: Sequence[str]) -> list[tuple[int, str]]:
+        ended = forks({"script": script, "arguments": [[str(one) for one in several] for several in arguments]})
+        return [(one["status"], one["output"]) for one in ended]
+
+    return run
 
 
 @contextlib.contextmanager
@@ -269,7 +298,7 @@ def _targets(targets: dict[int, str], rgb: bool) -> dict[Any, str]:
 
 #: Groups that take longest, the longest first: at the end, one process would be at them long after the others
 LONGEST = (
-    *("app", "interrupted", "tests/engine/test_ray.py", "tests/cli/test_main.py"),
+    *("app", "forking", "tests/engine/test_ray.py", "tests/cli/test_main.py"),
     *("tests/training/test_cross_validation.py", "tests/scores/test_image_scores.py", "tests/test_package.py"),
 )
 
@@ -280,11 +309,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Two browsers at once starve each other.
     """
-    interrupted = {item.path for item in items if "interrupt" in getattr(item, "fixturenames", ())}
+    forking = {item.path for item in items if "forks" in getattr(item, "fixturenames", ())}
     places: dict[pytest.Item, int] = {}
     for item in items:
         path = item.path
-        name = "interrupted" if path in interrupted else str(path.relative_to(REPOSITORY))
+        name = "forking" if path in forking else str(path.relative_to(REPOSITORY))
         name = "app" if path.parent.name == "app" else name
         item.add_marker(pytest.mark.xdist_group(name))
         places[item] = LONGEST.index(name) if name in LONGEST else len(LONGEST)

@@ -1,26 +1,33 @@
-"""A process that forks calls which are killed, or run out of disk, on the way: the fixture `interrupt` starts it.
+"""A process that forks calls which are killed, or run out of disk, on the way, and scripts; `forks` starts it.
 
 It reads one JSON request a line, and answers each with a line of JSON::
 
     {"dataset": name, "function": "audit_labels", "parameters": {…}, "kill_at": ["Scoring", 16], "largest_file": null}
     {"signal": 9, "error": null, "reports": [["Scoring", 16, 40]], "writes": []}
 
+    {"script": "import sys …", "arguments": [["one.png"], ["two.png"]]}
+    [{"status": 0, "output": "…"}, {"status": -9, "output": ""}]
+
 The audit runs in a fork, which sends itself the signal from its progress callback, at a stage that has got so far; or,
 where ``kill_at`` is a number, instead of that write to the database, the first one being 1; or, where it is
 ``largest_file``, in the midst of a file that becomes as large as that. ``writes`` are all that were begun, as command
 and collection.
+
+A script runs in a fork for each list of arguments, all at once, as ``python -c`` would run it; it has `connect`.
 
 This process has imported and loaded before all that its forks use, which else each of them would do anew.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import resource
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,9 +88,7 @@ def perform(request: dict[str, Any], answer: int) -> None:
 
     listener = KillAtWrite(kill_at if isinstance(kill_at, int) else None, tell)
     pymongo.monitoring.register(listener)
-    foo.database._disconnect()
-    foo.establish_db_conn(fo.config)
-    torch.set_num_threads(1)
+    connect()
     dataset = fo.load_dataset(request["dataset"])
     if request.get("largest_file"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"], resource.RLIM_INFINITY))
@@ -101,14 +106,39 @@ def perform(request: dict[str, Any], answer: int) -> None:
         tell("error", str(error))
 
 
-def start(request: dict[str, Any]) -> tuple[int, int]:
-    """Starts a fork, and returns its number and the pipe to read from."""
+def connect(uri: str | None = None) -> None:
+    """Gives a fork a connection of its own to the database, or to another one, and a single thread."""
+    foo.database._disconnect()
+    fo.config.database_uri = uri or fo.config.database_uri
+    foo.establish_db_conn(fo.config)
+    torch.set_num_threads(1)
+
+
+def run_script(script: str, arguments: list[str], output: int) -> None:
+    """Runs a script in a fork, with all that it says going to a pipe, and ends."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for one, standard in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(one, standard)
+    status = 0
+    try:
+        connect()
+        sys.argv, sys.path[0] = ["-c", *arguments], ""
+        exec(compile(script, "<script>", "exec"), {"__name__": "__main__", "connect": connect})
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush()
+    os._exit(status)
+
+
+def start(work: Callable[[int], None]) -> tuple[int, int]:
+    """Starts a fork that does the work with a pipe to write to; returns its number and the pipe to read from."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
         os.close(reading)
         try:
-            perform(request, writing)
+            work(writing)
         except BaseException as error:
             os.write(writing, (json.dumps(["error", repr(error)]) + "\n").encode())
         os._exit(0)
@@ -129,12 +159,22 @@ def finish(child: int, reading: int) -> dict[str, Any]:
     }
 
 
+def finish_script(child: int, reading: int) -> dict[str, Any]:
+    """Waits for the fork of a script, and returns how it has ended and what it has said."""
+    with os.fdopen(reading) as said:
+        output = said.read()
+    return {"status": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), "output": output}
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any] | list[dict[str, Any]]:
     """Performs a request; one of several ``keys``, for each of them at once, with a list of answers."""
+    if "script" in request:
+        works = [functools.partial(run_script, request["script"], arguments) for arguments in request["arguments"]]
+        return [finish_script(*one) for one in [start(work) for work in works]]
     if "keys" not in request:
-        return finish(*start(request))
+        return finish(*start(functools.partial(perform, request)))
     requests = [{**request, "parameters": {**request["parameters"], "key": key}} for key in request["keys"]]
-    return [finish(*one) for one in [start(one) for one in requests]]
+    return [finish(*one) for one in [start(functools.partial(perform, one)) for one in requests]]
 
 
 def load_what_audits_use() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -12,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ..conftest import REPOSITORY
 from ..suspect_run import issue
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -267,7 +265,7 @@ def test_a_key_of_another_plugin_is_refused(runs, dataset):
     runs.validate_key(dataset, "lq")
 
 
-def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
+def test_mongodb_killed_in_the_middle(forked, tmp_path):
     """A second process with a MongoDB of its own, which is killed between two writes."""
     script = """
         import os, sys, traceback
@@ -276,7 +274,7 @@ def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
 
         server = Mongod(Path(sys.argv[1]) / "db")
         server.start()
-        os.environ["FIFTYONE_DATABASE_URI"] = f"{server.uri}?serverSelectionTimeoutMS=2000"
+        connect(f"{server.uri}?serverSelectionTimeoutMS=2000")
         try:
             import fiftyone as fo
             import numpy as np
@@ -308,14 +306,7 @@ def test_mongodb_killed_in_the_middle(fiftyone, tmp_path):
             server.kill()
             os._exit(0)
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=REPOSITORY,
-        check=False,
-    )
-    assert "TRANSLATED" in done.stdout, done.stderr
-    assert "The connection to FiftyOne's database (MongoDB) was lost:" in done.stdout
-    assert "Once the database is back, start the same again:" in done.stdout
+    ((_, output),) = forked(textwrap.dedent(script), [str(tmp_path)])
+    assert "TRANSLATED" in output, output
+    assert "The connection to FiftyOne's database (MongoDB) was lost:" in output
+    assert "Once the database is back, start the same again:" in output

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ..conftest import REPOSITORY
+from ..conftest import Forked
 
 pytest.importorskip("fiftyone")
 
-#: Has the dataset as it was before the first verdict; tells that it is ready, and decides once told to
+#: Has the dataset as it was before the first verdict, and decides once all have it
 _REVIEWER = """
-import sys
+import sys, time
+from pathlib import Path
 import fiftyone as fo
 from label_quality import set_verdict
-name, who, *decisions = sys.argv[1:]
+name, ready, number, who, *decisions = sys.argv[1:]
 dataset = fo.load_dataset(name)
 dataset.get_field_schema(flat=True)
-print("ready", flush=True)
-sys.stdin.readline()
+Path(ready, who).touch()
+until = time.monotonic() + 60
+while len(list(Path(ready).iterdir())) < int(number) and time.monotonic() < until:
+    time.sleep(0.01)
 for one in decisions:
     region, verdict = one.split("=")
     set_verdict(dataset, "lq", [region], verdict, reviewer=who)
@@ -33,27 +35,16 @@ def dataset(rated_run: Any) -> Any:
     return rated_run
 
 
-def reviewers(dataset: Any, decisions: dict[str, list[str]]) -> None:
-    """Has people decide at once: who to ``<region>=<verdict>`` each."""
-    command = [sys.executable, "-c", _REVIEWER, dataset.name]
-    running = [
-        subprocess.Popen(
-            [*command, who, *several], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
-        )
-        for who, several in decisions.items()
-    ]
-    for one in running:
-        assert one.stdout is not None and one.stdin is not None
-        while line := one.stdout.readline():
-            if line == "ready\n":
-                break
-    for one in running:
-        assert one.stdin is not None
-        one.stdin.write("\n")
-        one.stdin.flush()
-    for one in running:
-        one.communicate(timeout=120)
-        assert one.returncode == 0
+@pytest.fixture
+def reviewers(forked: Forked, tmp_path: Path) -> Any:
+    """``reviewers(dataset, {who: ["<region>=<verdict>", …]})`` has people decide at once."""
+
+    def decide(dataset: Any, decisions: dict[str, list[str]]) -> None:
+        common = (dataset.name, str(tmp_path), str(len(decisions)))
+        ended = forked(_REVIEWER, *((*common, who, *several) for who, several in decisions.items()))
+        assert all(status == 0 for status, _ in ended), ended
+
+    return decide
 
 
 def regions(dataset: Any) -> dict[str, dict[str, Any]]:
@@ -67,7 +58,7 @@ def regions(dataset: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_no_verdict_is_lost(dataset: Any) -> None:
+def test_no_verdict_is_lost(dataset: Any, reviewers: Any) -> None:
     dataset.persistent = True
     ids = list(regions(dataset))
     # Both in the same images, each region by one of them; both give the run its first rejection
@@ -88,7 +79,7 @@ def test_no_verdict_is_lost(dataset: Any) -> None:
     assert {one.verdict for one in dataset.match({"index": 1}).first().lq_rejected.detections} == {"rejected"}
 
 
-def test_what_another_has_rejected_is_found_by_one_who_has_the_dataset_of_before(dataset: Any) -> None:
+def test_what_another_has_rejected_is_found_by_one_who_has_the_dataset_of_before(dataset: Any, reviewers: Any) -> None:
     from label_quality.plugin.review.decide import progress, set_verdict
 
     dataset.persistent = True

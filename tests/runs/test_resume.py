@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ..conftest import Interrupt
+from ..conftest import Forked, Interrupt
 from ..predicted_files import predict
 from ..snapshots import Snapshot
 
@@ -519,8 +517,7 @@ LOST_DATABASE = """
     folder = Path(sys.argv[1])
     server = Mongod(folder / "db")
     server.start()
-    os.environ["FIFTYONE_DATABASE_URI"] = f"{server.uri}?serverSelectionTimeoutMS=2000"
-    os.environ["FIFTYONE_DEFAULT_DATASET_DIR"] = str(folder / "datasets")
+    connect(f"{server.uri}?serverSelectionTimeoutMS=2000")
     try:
         import cv2
         import fiftyone as fo
@@ -575,19 +572,12 @@ LOST_DATABASE = """
 """
 
 
-def test_a_lost_database(fiftyone: Any, tmp_path: Path) -> None:
+def test_a_lost_database(forked: Forked, tmp_path: Path) -> None:
     """A process with a MongoDB of its own, which is killed in the second pass, and while fields are written."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(LOST_DATABASE), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    lost = [line for line in done.stdout.splitlines() if line.startswith("LOST")]
-    assert len(lost) == 2, done.stdout + done.stderr
+    ((_, output),) = forked(textwrap.dedent(LOST_DATABASE), [str(tmp_path)])
+    lost = [line for line in output.splitlines() if line.startswith("LOST")]
+    assert len(lost) == 2, output
     for line, stage in zip(lost, ("Flagging pixels", "Writing fields"), strict=True):
         assert line.startswith(f"LOST {stage} The connection to FiftyOne's database (MongoDB) was lost: ")
         assert line.endswith("what a run had computed is kept in its files, and it continues from there.")
-    assert "SAME 40 True True ['complete', 'complete']" in done.stdout, done.stdout + done.stderr
+    assert "SAME 40 True True ['complete', 'complete']" in output, output

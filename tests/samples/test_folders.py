@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ..conftest import Forked
 from ..deletion import drop_datasets
 
 CLASSES = {0: "unlabelled", 1: "road", 2: "car"}
@@ -220,11 +219,11 @@ dataset_from_folders("from-folders", root / "images", root / "masks", {0: "unlab
 
 
 @pytest.mark.parametrize("moment", ["save", "samples"])
-def test_a_killed_call_is_made_up_for(moment: str, tmp_path: Path, make: Any, fiftyone: Any) -> None:
+def test_a_killed_call_is_made_up_for(moment: str, tmp_path: Path, make: Any, fiftyone: Any, forked: Forked) -> None:
     write(tmp_path / "images", *(f"{i}.jpg" for i in range(5)))
     write(tmp_path / "masks", *(f"{i}.png" for i in range(5)))
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), moment], capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    ((status, output),) = forked(KILLED, [str(tmp_path), moment])
+    assert status == -signal.SIGKILL, output
     assert fiftyone.dataset_exists(NAME)
     dataset = make()
     assert labelled(dataset) == {f"{i}.jpg": f"{i}.png" for i in range(5)}
