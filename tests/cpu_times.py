@@ -16,6 +16,8 @@ import pytest
 
 _SECONDS: dict[str, float] = defaultdict(float)
 _SLOWEST = 15
+#: Seconds when the last test ended
+_COUNTED = 0.0
 
 
 def _used() -> float:
@@ -30,27 +32,16 @@ def _used() -> float:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    yield from _counted(item)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    yield from _counted(item)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    yield from _counted(item)
-
-
-def _counted(item: pytest.Item) -> Iterator[None]:
-    before = _used()
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Counts a test with its fixtures; once a test, as to look at all processes takes as long as a short test."""
+    global _COUNTED
+    before = _COUNTED if _SECONDS else _used()
     try:
-        yield
+        return (yield)
     finally:
+        _COUNTED = _used()
         # Less than before where processes have ended that nobody waits for
-        _SECONDS[item.nodeid] += max(0.0, _used() - before)
+        _SECONDS[item.nodeid] += max(0.0, _COUNTED - before)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
