@@ -21,6 +21,7 @@ This process has imported and loaded before all that its forks use, which else e
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
 import resource
@@ -203,6 +204,9 @@ if __name__ == "__main__":
     for name in label_quality.__all__:
         # Else each fork would import what it is the first to use
         getattr(label_quality, name)
+    # Else each fork would look through all that was imported for garbage, and get copies of its pages by that
+    gc.freeze()
+    gc.set_threshold(20_000)
     print("ready", flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)
