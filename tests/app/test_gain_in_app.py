@@ -44,7 +44,8 @@ def test_a_gain_is_measured_by_the_form(
         form.locator("[role=combobox]").nth(place).click()
         page.get_by_role("option", name="clean", exact=True).click()
     form.get_by_text("Advanced options").click()
-    for label, value in (("Resamples", "100"), ("Folds", "2"), ("Encoder weights", "none"), ("Epochs at most", "1")):
+    small = {"Resamples": "100", "Folds": "2", "Encoder weights": "none", "Input size": "32", "Epochs at most": "1"}
+    for label, value in small.items():
         input_of(form, label).fill(value)
     form.get_by_text("3 times 2 models will be trained on 4 images").wait_for()
     screenshot(page, "gain-form")
