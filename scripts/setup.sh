@@ -53,5 +53,5 @@ fi
 
 if [ "${1:-}" = browser ] && ! command -v chromium-headless-shell >/dev/null && ! command -v chromium >/dev/null; then
     echo "Installing Chromium for the browser tests"
-    install_debian chromium-headless-shell
+    install_debian chromium-headless-shell || install_debian chromium
 fi
