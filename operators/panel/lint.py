@@ -12,6 +12,7 @@ from ...plugin.dataset.lint_fields import lint_keys, lint_names, lint_view
 from ...plugin.dataset.lint_part import LintPart, finished_lint
 from ...plugin.lint.findings import KINDS
 from ...plugin.lint.summary import found_sentence
+from ...plugin.runs.lint_on_show import lint_on_show
 from . import layout
 from . import text as words
 from .events import told
@@ -20,6 +21,8 @@ from .folding import FoldingSections
 #: Clicks of this card that change nothing in the panel
 LEADING_ELSEWHERE = ("lint", "show_lint", "open_lint_kind")
 _HINT = "Found in the masks by themselves, without a model; click a kind to see it"
+#: Where the panel's state has the kinds of the rows that it shows, for clicks
+_SHOWN = "linted"
 _COLUMNS = {"kind": "Kind", "findings": "Findings", "images": "Images"}
 #: A table is as high as it has rows
 _HEIGHT = 480
@@ -43,9 +46,9 @@ class LintSection(FoldingSections):
     @told
     def open_lint_kind(self, ctx: Any) -> None:
         """Shows the images with findings of the kind that was clicked, and those alone."""
-        row, (_, part) = ctx.params.get("row", -1), self._chosen(ctx)
-        if row >= 0:
-            self._show(ctx, part.kinds[row].kind)
+        row, kinds = ctx.params.get("row", -1), ctx.panel.get_state(_SHOWN) or []
+        if 0 <= row < len(kinds):
+            self._show(ctx, kinds[row])
 
     def lints(self, ctx: Any) -> list[str]:
         """What changes whenever masks are linted."""
@@ -58,6 +61,12 @@ class LintSection(FoldingSections):
         if found is None:
             return
         key, part = found
+        # Without a run there is no switch to follow the view
+        if self._key(ctx) and self.follows(ctx):  # type: ignore[attr-defined]
+            part = lint_on_show(ctx.view, key, part)
+        kinds = [one.kind for one in part.kinds]
+        if ctx.panel.get_state(_SHOWN) != kinds:
+            ctx.panel.set_state(_SHOWN, kinds)
         title = f"Lint: {lower(found_sentence(part))}".removesuffix(".")
         if self._key(ctx):  # type: ignore[attr-defined]
             block = layout.section(parent, "lint", title, _HINT, self.folding(ctx))
@@ -81,18 +90,18 @@ class LintSection(FoldingSections):
             layout.button(block, "show", "Show all in the grid, the most first", self.show_lint, "sort")
 
     def _show(self, ctx: Any, kind: str | None) -> None:
-        key, _ = self._chosen(ctx)
+        key = self._chosen(ctx)
         findings, active = lint_names(key)[0], list(ctx.active_fields or [])
         if findings not in active:
             # An audit does not draw them beside its suspects
             ctx.ops.set_active_fields([findings, *active])
         ctx.ops.set_view(view=lint_view(self.samples_of(ctx), key, kind))  # type: ignore[attr-defined]
 
-    def _chosen(self, ctx: Any) -> tuple[str, LintPart]:
+    def _chosen(self, ctx: Any) -> str:
         found = self._found(ctx)
         if found is None:
             raise LabelQualityError("What the lint had found is no longer on the dataset. Lint the masks again.")
-        return found
+        return found[0]
 
     def _found(self, ctx: Any) -> tuple[str, LintPart] | None:
         """Key and counts of the lint of the run that is shown; without a run, of the latest."""
