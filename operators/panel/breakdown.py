@@ -88,13 +88,15 @@ class BreakdownSection(FoldingSections, FollowingSwitch):
         fields = breakdown_fields(ctx.dataset)
         if not fields:
             return
+        counted = ctx.panel.get_state(_COUNTED) or {}
         hint = "By a field of the samples; click a row"
+        if "expected" in counted.get("columns", {}):
+            hint += ". Probable: how many of its suspects are mistakes"
         block = layout.section(cards, "breakdown", "Whose masks are worst", hint, self.folding(ctx))
         if block is None:
             return
         labels = {_NONE: "Choose a field…", **{name: name for name in fields}}
         layout.choice(block, "field", labels, "Field", self.choose_field)
-        counted = ctx.panel.get_state(_COUNTED) or {}
         if counted.get("key") != record.key or counted.get("field") not in fields:
             return
         numbers = len(counted["columns"]) - 1

@@ -19,6 +19,8 @@ _GO_ON = (
     "Not known yet: too little of what was drawn is judged. Judge the saved view “{view}” from its beginning by the "
     "keys y and n, then press “Estimate errors…” again."
 )
+#: Of the suspects that nobody has reviewed
+_ISSUE_COLUMNS = {"issue": "Issue", "open": "Not reviewed", "real": "Really mistakes"}
 
 
 def render_estimate(cards: types.Object, record: RunRecord, folding: layout.Folding) -> None:
@@ -48,7 +50,7 @@ def _estimate(block: types.Object, found: KeptEstimate) -> None:
         layout.figure(figures, "real", words.about(round(real.value)), "Suspects to confirm yet", caption)
     if found.issues:
         rows = [_issue(one) for one in found.issues]
-        layout.table(block, "issues", {"issue": "Issue", "real": "Really mistakes"}, rows, None, numbers=1)
+        layout.table(block, "issues", _ISSUE_COLUMNS, rows, None, numbers=2)
     verdicts = words.count(found.verdicts, "verdict")
     line = f"From {verdicts}, {words.when(found.created)}. “Estimate errors…” says it anew after further ones."
     layout.text(block, "line", line, color="text.secondary", fontSize="0.8125rem")
@@ -56,8 +58,8 @@ def _estimate(block: types.Object, found: KeptEstimate) -> None:
 
 def _issue(one: KeptIssue) -> dict[str, str]:
     title, real = f"{one.suggested} given as {one.given}", one.real_suspects
-    number = f"{real.value:,.0f} ({real.low:,.0f} to {real.high:,.0f}) of {one.open_suspects:,}"
-    return {"issue": title, "real": number}
+    number = f"{real.value:,.0f} ({real.low:,.0f} to {real.high:,.0f})"
+    return {"issue": title, "open": words.count(one.open_suspects), "real": number}
 
 
 def _between(one: Measured) -> str:

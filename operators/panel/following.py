@@ -14,7 +14,7 @@ from ...plugin.runs.on_show import on_show
 from ...plugin.samples.private_fiftyone import is_generated
 from . import layout
 
-#: Where the panel's state has whether it is on, and of the numbers on show what clicks need
+#: Where the panel's state has whether it is on, and what clicks need of numbers that are not the record's
 _ON, _SHOWN = "page.controls.following", "shown"
 
 
@@ -41,18 +41,19 @@ class FollowingSwitch:
 
     def counted_now(self, ctx: Any, record: RunRecord, score: str) -> RunRecord:
         """The record of what is to be shown, counted where the switch is on, else where there are verdicts."""
-        if not self.follows(ctx):
-            return after_review(ctx.dataset, record)
-        found = on_show(ctx.view, record, score)
-        worst = [one.id for one in found.overview.worst] if found.overview is not None else []
-        pairs = [[one.given_name, one.suggested_name] for one in found.issues]
-        ctx.panel.set_state(_SHOWN, {"worst": worst, "pairs": pairs})
+        found = on_show(ctx.view, record, score) if self.follows(ctx) else after_review(ctx.dataset, record)
+        shown: dict[str, Any] = {}
+        if found is not record:
+            worst = [one.id for one in found.overview.worst] if found.overview is not None else []
+            shown = {"worst": worst, "pairs": [[one.given_name, one.suggested_name] for one in found.issues]}
+        if (ctx.panel.get_state(_SHOWN) or {}) != shown:
+            ctx.panel.set_state(_SHOWN, shown)
         return found
 
     def as_shown(self, ctx: Any, record: RunRecord) -> RunRecord:
         """The record with the images and issues of the rows that the panel shows, in their order, for clicks."""
         shown = ctx.panel.get_state(_SHOWN)
-        if not self.follows(ctx) or not shown or record.overview is None:
+        if not shown or record.overview is None:
             return record
         issues = {(one.given_name, one.suggested_name): one for one in record.issues}
         worst = [WorstImage(one, "", 0.0) for one in shown["worst"]]

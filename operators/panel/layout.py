@@ -272,7 +272,10 @@ def table(
         "& td": cell,
         "& tbody tr:last-child td": {"border": 0},
         **({"& tbody tr": {"cursor": "pointer"}} if clickable else {}),
-        f"& th:nth-of-type(n+{first_number}), & td:nth-of-type(n+{first_number})": {"textAlign": "right"},
+        f"& th:nth-of-type(n+{first_number}), & td:nth-of-type(n+{first_number})": {
+            "textAlign": "right",
+            "whiteSpace": "nowrap",
+        },
     }
     props = {
         "tableContainer": {"elevation": 0, "sx": {"maxHeight": height, "background": "none", "boxShadow": "none"}},

@@ -77,7 +77,8 @@ class LintSection(FoldingSections):
         if part.kinds:
             rows = [
                 {
-                    "kind": f"{KINDS[one.kind][0].upper()}{KINDS[one.kind][1:]}",
+                    # By its name, which the boxes and the notes have, and what that is
+                    "kind": f"{one.kind.replace('_', ' ').capitalize()}: {KINDS[one.kind]}",
                     "findings": words.count(one.findings),
                     "images": words.count(one.images),
                 }

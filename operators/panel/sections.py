@@ -221,11 +221,14 @@ def _worst_row(image: WorstImage, kinds: Mapping[str, int]) -> dict[str, str]:
 
 
 def _groups(cards: types.Object, record: RunRecord, events: Events, folding: layout.Folding) -> None:
+    groups = record.issues[:SHOWN_GROUPS]
+    rated = groups[0].expected is not None
     hint = "What is mistaken for what; click one to see its suspects"
+    if rated:
+        hint += ". Probable: how many of them are mistakes"
     block = layout.section(cards, "groups", "Issues", hint, folding)
     if block is None:
         return
-    groups = record.issues[:SHOWN_GROUPS]
     rows = [
         {
             "group": group.title,
@@ -237,7 +240,7 @@ def _groups(cards: types.Object, record: RunRecord, events: Events, folding: lay
         for group in groups
     ]
     columns = {"group": "Issue", "kind": "Kind", "images": "Images", "regions": "Suspects"}
-    if groups[0].expected is not None:
+    if rated:
         # What they are sorted by
         columns["expected"] = "Probable"
     layout.table(
@@ -248,6 +251,7 @@ def _groups(cards: types.Object, record: RunRecord, events: Events, folding: lay
         events.open_group,
         numbers=len(columns) - 2,
         height=_TABLE_HEIGHT,
+        style={"& td:nth-of-type(2)": {"whiteSpace": "nowrap"}},
     )
     # Not as tips: FiftyOne shows those of a row over the next ones
     kinds = {group.kind for group in groups}

@@ -249,10 +249,17 @@ def _parameters(record: RunRecord) -> list[tuple[str, str, str]]:
     """The parameters that were used, by group; those that are empty are left out."""
     groups = {"predictions": "Predictions", "scores": "Scores"}
     found = [
-        (label, name, str(value))
+        (label, name, _said(value))
         for group, label in groups.items()
         for name, value in record.config.get(group, {}).items()
         if value not in (None, "", [], {})
     ]
     suspects = record.suspects.config if record.suspects is not None else {}
-    return found + [("Suspects", name, str(value)) for name, value in suspects.items() if value not in (None, "", [])]
+    return found + [("Suspects", name, _said(value)) for name, value in suspects.items() if value not in (None, "", [])]
+
+
+def _said(value: Any) -> str:
+    """A parameter's value as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -26,7 +26,8 @@ def after_review(dataset: fo.Dataset, record: RunRecord) -> RunRecord:
         record: of the run
 
     Returns:
-        a copy; the record itself where nobody has reviewed, or its suspects have no probability
+        a copy, its issues with the most mistakes first; the record itself where nobody has reviewed, or its suspects
+        have no probability
     """
     suspects, path = record.suspects, f"{field_name(record.key, SUSPECTS)}.detections"
     if suspects is None or suspects.expected is None:
@@ -52,6 +53,7 @@ def after_review(dataset: fo.Dataset, record: RunRecord) -> RunRecord:
     issues = [
         dataclasses.replace(one, expected=found.get((one.given_name, one.suggested_name), 0.0)) for one in record.issues
     ]
+    issues.sort(key=lambda one: -one.expected)
     return dataclasses.replace(
         record, suspects=dataclasses.replace(suspects, expected=sum(found.values())), issues=issues
     )

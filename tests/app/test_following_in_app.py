@@ -103,7 +103,7 @@ def test_quick_clicks_fold_both_sections(
         title.get_by_text("chevron_right").wait_for()
     screenshot(page, "panel-two-folded")
     lint = panel.get_by_role("button", name="Lint: 1 finding in 1 of 6 masks")
-    kind = panel.get_by_text("Values outside the class table", exact=True)
+    kind = panel.get_by_text("Unknown value: values outside the class table", exact=True)
     click_until(lint, kind)
     kind.click()
     page.locator("[data-cy=entry-counts]").get_by_text("1 sample", exact=True).wait_for()

@@ -172,7 +172,8 @@ def test_an_estimate_is_in_it_as_far_as_places_are_judged(audited: Any, tmp_path
     assert "Judged: 20 of" in page.text and "0 % of the pixels are wrong (0 % to" in page.text
     assert "Mean IoU of the labels" in page.text and "Truly another class" in page.text
     judged = [one for one in found.issues if one.judged and one.suspects]
-    assert "Really mistakes" in page.text and judged
+    assert "Of the suspects that nobody has reviewed, how many are really mistakes, by issue." in page.text and judged
+    assert "Suspects probability yes" in page.text and "Suspects min_probability" in page.text
     for one in judged:
         assert f"{one.suggested} given as {one.given} {one.suspects} {one.judged} 0 (0 to " in page.text
 

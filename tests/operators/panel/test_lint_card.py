@@ -28,7 +28,9 @@ def test_the_card_of_a_lint_counts_what_is_on_show(call: Call, audited: Any, fif
         """The title and the rows of the lint's card."""
         output = shown(call("on_change_view", on, view=stages(view)))
         titles = re.findall(r"Lint: [^\"]*", output)
-        rows = re.findall(r'"kind": "Values outside[^"]*", "findings": "(\d+)", "images": "(\d+)"', output)
+        rows = re.findall(
+            r'"kind": "Unknown value: values outside[^"]*", "findings": "(\d+)", "images": "(\d+)"', output
+        )
         return titles[0], rows
 
     assert card(audited.view()) == ("Lint: 4 findings in 3 of 4 masks", [("4", "3")])

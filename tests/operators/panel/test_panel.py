@@ -215,9 +215,9 @@ def test_the_card_of_a_lint_shows_its_counts_and_leads_to_them(call: Call, audit
     sample.save()
     lint_masks(audited, "ground_truth")
     folded = shown(call("on_load"))
-    assert "Lint: 1 finding in 1 of 4 masks" in folded and "Values outside the class table" not in folded
+    assert "Lint: 1 finding in 1 of 4 masks" in folded and "outside the class table" not in folded
     loaded = call("on_load", {"folded": []})
-    assert "Values outside the class table" in shown(loaded)
+    assert "Unknown value: values outside the class table" in shown(loaded)
     opened = call("open_lint_kind", loaded.panel.state._data, row=0)
     view = view_of(fiftyone, audited, opened)
     assert view.values("id") == [sample.id] and view.values("lq_lint.detections.label") == [["unknown_value"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,30 @@ def test_what_people_have_decided_is_counted_among_what_is_probably_wrong(call: 
     assert f'"title": "{len(every)}"' in text
 
 
+def test_issues_stand_in_the_order_of_what_is_probable_after_a_review(call: Call, dataset: Any, fiftyone: Any) -> None:
+    from label_quality import load_record, set_verdict
+
+    def rows(context: Any) -> list[tuple[str, float]]:
+        pattern = r'"group": "([^"]+)", "kind": "[^"]*", "images": "\d+", "regions": "\d+", "expected": "([^"]+)"'
+        found = re.findall(pattern, shown(context))
+        return [(title, float(number)) for title, number in found]
+
+    before = rows(opened(call))
+    titles = [one.title for one in load_record(dataset, "two").issues]
+    assert [title for title, _ in before] == titles[: len(before)] and len(before) > 1
+    suggested, given = before[0][0].split(" given as ")
+    regions = [one for sample in dataset for one in sample.two_suspects.detections]
+    first = [one.id for one in regions if (one.given, one.suggested) == (given, suggested)]
+    set_verdict(dataset, "two", first, "rejected")
+    context = opened(call)
+    after = rows(context)
+    numbers = [number for _, number in after]
+    assert numbers == sorted(numbers, reverse=True)
+    # A click opens what stands in the row, by its saved view
+    (asked,) = requests(call("open_group", context.panel.state._data, row=0), "set_view")
+    assert asked["name"] == f"two: {after[0][0]}" != f"two: {before[0][0]}"
+
+
 def test_an_estimate_is_told_with_its_intervals_or_how_to_get_one(call: Call, dataset: Any) -> None:
     from label_quality import estimate_errors, load_record, set_verdict
     from label_quality.plugin.base.words import percent
@@ -151,7 +176,8 @@ def test_an_estimate_is_told_with_its_intervals_or_how_to_get_one(call: Call, da
     assert issues
     for one in issues:
         assert f"{one.suggested} given as {one.given}" in text
-        assert f"{one.real.value:,.0f} ({one.real.low:,.0f} to {one.real.high:,.0f}) of {one.suspects}" in text
+        real = f"{one.real.value:,.0f} ({one.real.low:,.0f} to {one.real.high:,.0f})"
+        assert f'"open": "{one.suspects}", "real": "{real}"' in text
     # Asked again it says the same, and what is kept stays as it is; taken back, there is none any more
     kept = load_record(dataset, "two").sample.estimate
     estimate_errors(dataset, key="two", verdicts=60, suspects=4, images=2)
