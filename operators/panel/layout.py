@@ -231,6 +231,35 @@ def choice(
     parent.enum(name, view.values(), view=view, on_change=on_change)
 
 
+def slider(
+    parent: types.Object, name: str, label: str, on_change: Callable[..., Any], ends: tuple[int, int], step: int
+) -> None:
+    """A slider of whole numbers; the panel's state holds where it is, at ``<name>_row.<name>``.
+
+    Args:
+        parent: what it is part of
+        name: of the property
+        label: what it sets, in front of it
+        on_change: what letting it go does
+        ends: its least and its greatest number
+        step: between its places
+    """
+    block = row(parent, f"{name}_row", gap=1.5)
+    text(block, "label", label, fit=True)
+    # FiftyOne's own margins are as high as three lines, and its label is cut
+    item = {"sx": {"width": 140, "ml": 1, "& .MuiBox-root": {"p": 0}}}
+    view = types.SliderView(
+        label="",
+        min=ends[0],
+        max=ends[1],
+        view_multiple_of=step,
+        value_label_display="auto",
+        value_precision=0,
+        componentsProps={"item": item, "slider": {"size": "small", "marks": False}},
+    )
+    block.int(name, min=ends[0], max=ends[1], view=view, on_change=on_change)
+
+
 def switch(parent: types.Object, name: str, label: str, on_change: Callable[..., Any]) -> None:
     """A switch with its words; the panel's state holds whether it is on."""
     parts = {"item": {"sx": {"width": "auto"}}, "container": {"sx": {"ml": -0.5}}, "switch": {"size": "small"}}

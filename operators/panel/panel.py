@@ -40,6 +40,7 @@ from .lint import LEADING_ELSEWHERE as LEADING_TO_LINTS
 from .lint import LintSection
 from .operations import render_operations
 from .runs import Header, Operation, any_running, headers, is_written, operations, record_of, under_way
+from .threshold import ThresholdControl
 
 _TITLE = "Label quality"
 _HELP = "Which masks of this dataset are probably wrong, where and why. All numbers are those of the chosen run."
@@ -63,7 +64,9 @@ _LEADING_ELSEWHERE = (
 _POLL = 4000
 
 
-class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, LintSection, foo.Panel):
+class LabelQualityPanel(
+    BenchmarkSection, BreakdownSection, ComparisonSection, LintSection, ThresholdControl, foo.Panel
+):
     """Shows a run's record; clicks lead to samples, views and forms."""
 
     @property
@@ -273,7 +276,9 @@ class LabelQualityPanel(BenchmarkSection, BreakdownSection, ComparisonSection, L
             written = is_written(record)
             busy = busy or written
             self._render_top(page, runs, record)
-            self.render_switch(layout.row(page, "controls", gap=3))
+            controls = layout.row(page, "controls", gap=3)
+            self.render_switch(controls)
+            self.render_threshold(ctx, controls, key)
             render_operations(page, found)
             score = self._score(ctx, record)
             counted = record if written else self.counted_now(ctx, record, score)

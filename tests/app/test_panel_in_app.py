@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -153,6 +154,68 @@ def test_one_run_is_drawn_at_a_time_and_the_sidebar_is_whole_after_patches(
     wait_until(lambda: fields("two") == before)
     wait_until(lambda: drawn() == ["one_quality", "one_suspects", "one_heatmap"])
     screenshot(page, "panel-sidebar-after-patches")
+
+
+def test_the_heatmap_is_drawn_below_a_probability(
+    open_app: Callable[[Any], Any],
+    screenshot: Callable[[Any, str], Path],
+    grid: Callable[[Any, int], None],
+    predicted: Any,
+) -> None:
+    """Of given classes that are 85 % probable nothing is drawn at first; suspects stay drawn whatever is set."""
+    from label_quality import audit_labels
+
+    path = predicted.values("probabilities")[2]
+    soft = np.load(path)
+    # Half sure of what is given, so that it is in the heatmap, and no suspect lies on it
+    soft[:, 72:] = np.where(soft[:, 72:] > 0.5, 0.5, 0.5 / 3)
+    np.save(path, soft)
+    audit_labels(predicted, "ground_truth", source="files", field="probabilities")
+    files = {path: Path(path).read_bytes() for path in predicted.values("lq_heatmap.map_path")}
+    predicted.reload()
+    page = open_app(predicted)
+    page.locator("[data-cy=new-panel-btn]").first.click()
+    page.locator("[data-cy=new-panel-option-label_quality_panel]").click()
+    panel = page.locator("[data-cy=panel-content-label_quality_panel]")
+    slider = panel.locator("input[type=range]")
+
+    def says(percent: int) -> None:
+        panel.get_by_text(f"Heatmap where the given class is < {percent} % probable").wait_for()
+
+    def tiles() -> list[np.ndarray]:
+        """All tiles as they are painted, by their place."""
+        grid(page, 8)
+        page.mouse.move(5, 5)
+        page.wait_for_timeout(1500)
+        canvases = page.locator("[data-cy=fo-grid] canvas[canvas-loaded=true]").all()
+        found = {(one.bounding_box()["y"], one.bounding_box()["x"]): one.screenshot() for one in canvases}
+        shown = [np.frombuffer(found[place], np.uint8) for place in sorted(found)]
+        return [cv2.imdecode(one, cv2.IMREAD_COLOR).astype(int) for one in shown]
+
+    def press(key: str, percent: int) -> list[np.ndarray]:
+        forget = (
+            "document.querySelectorAll('[data-cy=fo-grid] canvas').forEach(one => one.removeAttribute('canvas-loaded'))"
+        )
+        page.evaluate(forget)
+        slider.press(key)
+        says(percent)
+        return tiles()
+
+    says(75)
+    before = tiles()
+    everything = press("End", 100)
+    screenshot(page, "panel-heatmap-everything")
+    for place in range(8):
+        assert np.abs(everything[place] - before[place]).max() > 40, place
+    least = press("Home", 5)
+    screenshot(page, "panel-heatmap-least")
+    assert [place for place in range(8) if np.abs(least[place] - before[place]).max() > 40] == [2]
+    for percent in range(10, 80, 5):
+        slider.press("ArrowRight")
+        says(percent)
+    after = press("ArrowLeft", 70)
+    assert all(np.abs(one - other).max() <= 40 for one, other in zip(after, before, strict=True))
+    assert {path: Path(path).read_bytes() for path in files} == files
 
 
 #: What of a panel sticks out of what it is in, and which words have too little contrast with what is behind them:
