@@ -22,6 +22,7 @@ from ...plugin.dataset.views import (
     view_name,
     worst_first,
 )
+from ...plugin.review.order import PROBABLE, order_suspects
 from ...plugin.runs.overview import bin_range
 from ...plugin.samples.checks import label_fields
 from ...plugin.samples.private_fiftyone import stages_of
@@ -39,6 +40,8 @@ from .events import told
 from .lint import LEADING_ELSEWHERE as LEADING_TO_LINTS
 from .lint import LintSection
 from .operations import render_operations
+from .prompts import LEADING_ELSEWHERE as LEADING_TO_FORMS
+from .prompts import Prompts
 from .runs import Header, Operation, any_running, headers, is_written, operations, record_of, under_way
 from .threshold import ThresholdControl
 
@@ -54,7 +57,8 @@ _OPEN_NEXT = "open_in_next_view"
 _FOLLOW_VIEW = "follow_view"
 #: Clicks that change nothing in the panel
 _LEADING_ELSEWHERE = (
-    *("audit", "find_suspects", "tag", "delete", "open_scores", "select_scores", "open_type", "open_pair"),
+    *LEADING_TO_FORMS,
+    *("review", "open_scores", "select_scores", "open_type", "open_pair"),
     *("open_group", "open_class", "open_worst", "show_worst_first", "show_groups", "open_part", "show_breakdown"),
     *LEADING_ELSEWHERE,
     *LEADING_TO_COMPARISONS,
@@ -65,7 +69,7 @@ _POLL = 4000
 
 
 class LabelQualityPanel(
-    BenchmarkSection, BreakdownSection, ComparisonSection, LintSection, ThresholdControl, foo.Panel
+    Prompts, BenchmarkSection, BreakdownSection, ComparisonSection, LintSection, ThresholdControl, foo.Panel
 ):
     """Shows a run's record; clicks lead to samples, views and forms."""
 
@@ -149,39 +153,14 @@ class LabelQualityPanel(
         ctx.panel.set_state(_SCORE, ctx.params.get("value"))
 
     @told
-    def audit(self, ctx: Any) -> None:
-        """Opens the audit's form."""
-        ctx.prompt(f"{self.plugin_name}/audit_labels", on_success=self.refresh)
-
-    @told
-    def find_suspects(self, ctx: Any) -> None:
-        """Opens the form of the search for suspects."""
-        ctx.prompt(f"{self.plugin_name}/find_suspects", params={"key": self._key(ctx)}, on_success=self.refresh)
-
-    @told
-    def tag(self, ctx: Any) -> None:
-        """Opens the form that tags images for relabelling."""
-        ctx.prompt(f"{self.plugin_name}/tag_for_relabelling", params={"key": self._key(ctx)}, on_success=self.refresh)
-
-    @told
-    def delete(self, ctx: Any) -> None:
-        """Opens the form that deletes the run."""
-        ctx.prompt(f"{self.plugin_name}/delete_run", params={"key": self._key(ctx)}, on_success=self.refresh)
-
-    @told
-    def estimate(self, ctx: Any) -> None:
-        """Opens the form that estimates how many errors there are."""
-        ctx.prompt(f"{self.plugin_name}/estimate_errors", params={"key": self._key(ctx)}, on_success=self.refresh)
-
-    @told
-    def export(self, ctx: Any) -> None:
-        """Opens the form that exports a clean dataset."""
-        ctx.prompt(f"{self.plugin_name}/export_clean_dataset", params={"key": self._key(ctx)}, on_success=self.refresh)
-
-    @told
-    def report(self, ctx: Any) -> None:
-        """Opens the form that writes a report."""
-        ctx.prompt(f"{self.plugin_name}/write_report", params={"key": self._key(ctx)}, on_success=self.refresh)
+    def review(self, ctx: Any) -> None:
+        """Opens the most probable suspect that nobody has reviewed, with the others behind it."""
+        view = order_suspects(ctx.dataset, self._record(ctx).key, PROBABLE)
+        first = next(iter(view.limit(1).values("id")), None)
+        if first is None:
+            ctx.ops.notify("All suspects are reviewed.", variant="info")
+        else:
+            self._open(ctx, first, view)
 
     @told
     def open_scores(self, ctx: Any) -> None:
@@ -242,11 +221,18 @@ class LabelQualityPanel(
             return
         record = self._record(ctx)
         sample_id, ranking = sections.overview_of(record).worst[row].id, worst_first(ctx.dataset, record.key)
-        if self.samples_of(ctx) is not ctx.dataset or _same(ctx.view, ranking):
+        if self.samples_of(ctx) is not ctx.dataset:
+            ctx.ops.open_sample(id=sample_id)
+        else:
+            self._open(ctx, sample_id, ranking)
+
+    def _open(self, ctx: Any, sample_id: str, view: Any) -> None:
+        """Opens a sample of a view, with the view's others behind it."""
+        if _same(ctx.view, view):
             ctx.ops.open_sample(id=sample_id)
         else:
             ctx.trigger(f"{self.plugin_name}/{_OPEN_NEXT}", params={"id": sample_id})
-            ctx.ops.set_view(view=ranking)
+            ctx.ops.set_view(view=view)
 
     @told
     def show_worst_first(self, ctx: Any) -> None:
@@ -297,12 +283,14 @@ class LabelQualityPanel(
         labels = {run.key: f"Run “{run.key}”" for run in reversed(runs)}
         layout.choice(top, "run", labels, "Run", self.choose_run)
         buttons = layout.row(top, "buttons")
-        layout.button(buttons, "audit", "Run audit…", self.audit, "play_arrow", primary=True)
+        reviewable = record.overview is not None and record.suspects is not None
+        layout.button(buttons, "audit", "Run audit…", self.audit, "play_arrow", primary=not reviewable)
         layout.button(buttons, "suspects", "Find suspects…", self.find_suspects, "search")
         layout.button(buttons, "tag", "Tag for relabelling…", self.tag, "label")
         layout.button(buttons, "delete", "Delete run…", self.delete, "delete")
-        if record.overview is not None and record.suspects is not None:
+        if reviewable:
             after = layout.row(page, "after")
+            layout.button(after, "review", "Review suspects", self.review, "rate_review", primary=True)
             layout.button(after, "estimate", "Estimate errors…", self.estimate, "calculate")
             layout.button(after, "export", "Export clean dataset…", self.export, "download")
             layout.button(after, "report", "Write report…", self.report, "description")

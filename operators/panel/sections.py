@@ -223,7 +223,7 @@ def _worst_row(image: WorstImage, kinds: Mapping[str, int]) -> dict[str, str]:
 def _groups(cards: types.Object, record: RunRecord, events: Events, folding: layout.Folding) -> None:
     groups = record.issues[:SHOWN_GROUPS]
     rated = groups[0].expected is not None
-    hint = "What is mistaken for what; click one to see its suspects"
+    hint = "What is mistaken for what; click one to see its suspects, then open the first and press y or n"
     if rated:
         hint += ". Probable: how many of them are mistakes"
     block = layout.section(cards, "groups", "Issues", hint, folding)

@@ -1,4 +1,4 @@
-"""The FiftyOne App on a dataset, worst images first, until the user ends it."""
+"""The FiftyOne App on a dataset, worst images first, the panel beside them, until the user ends it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from ..dataset.views import WORST_FIRST, view_name, worst_first
 from ..samples.private_fiftyone import is_connected
 
 _ADDRESS = "127.0.0.1"
+_PLUGIN, _PANEL = "@label-quality/segmentation", "label_quality_panel"
 _START_SECONDS, _END_SECONDS = 120.0, 5.0
 
 
@@ -42,7 +43,7 @@ def open_app(dataset: Any, port: int, key: str | None = None) -> None:
     view = ranking_view(dataset, key)
     try:
         with _quiet():
-            session = fo.launch_app(dataset, view=view, remote=True, address=_ADDRESS, port=port)
+            session = fo.launch_app(dataset, view=view, spaces=layout(), remote=True, address=_ADDRESS, port=port)
     except ServiceListenTimeout:
         raise LabelQualityError(
             f"The App's server has not taken port {port} in time; the machine may be too busy. Try it again."
@@ -95,6 +96,17 @@ def ranking_view(dataset: Any, key: str | None = None) -> Any:
     saved = [dataset.load_saved_view(name) for name in names]
     # The saved one has a name, which the App shows
     return next((one for one in saved if one == view), view)
+
+
+def layout() -> fo.Space | None:
+    """The grid with the panel beside it, so that nobody has to look for it; None where the plugin is not installed."""
+    from fiftyone.plugins import list_plugins
+
+    if not any(one.name == _PLUGIN for one in list_plugins()):
+        return None
+    panels = (fo.Panel(type="Samples", pinned=True), fo.Panel(type=_PANEL))
+    tabs = [fo.Space(children=[panel], active_child=panel.component_id) for panel in panels]
+    return fo.Space(children=tabs, orientation="horizontal")
 
 
 def check_port(port: int) -> None:

@@ -53,7 +53,7 @@ def after_review(dataset: fo.Dataset, record: RunRecord) -> RunRecord:
     issues = [
         dataclasses.replace(one, expected=found.get((one.given_name, one.suggested_name), 0.0)) for one in record.issues
     ]
-    issues.sort(key=lambda one: -one.expected)
+    issues.sort(key=lambda one: -(one.expected or 0.0))
     return dataclasses.replace(
         record, suspects=dataclasses.replace(suspects, expected=sum(found.values())), issues=issues
     )

@@ -189,6 +189,17 @@ def test_the_app_of_a_dataset_without_runs_shows_it_all(scenes: Path, remove_dem
     assert ranking_view(make(scenes)) is None
 
 
+def test_the_app_has_the_panel_beside_the_grid_where_the_plugin_is_installed(
+    fiftyone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from label_quality.plugin.cli.app_server import layout
+
+    beside = [one.children[0].type for one in layout().children]
+    assert beside == ["Samples", "label_quality_panel"]
+    monkeypatch.setattr(fiftyone.config, "plugins_dir", str(tmp_path))
+    assert layout() is None
+
+
 def test_the_app_is_served_until_ctrl_c(audited: Any, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
