@@ -87,6 +87,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def app_session(fiftyone: Any) -> Iterator[Any]:
     """The App's session, without a dataset: all tests share its server, which takes longer to start than they do."""
+    yield from serve_app(fiftyone)
+
+
+def serve_app(fiftyone: Any) -> Iterator[Any]:
+    """A session whose App has no dataset, with a server of its own."""
     session = fiftyone.launch_app(remote=True, address="127.0.0.1", port=_free_port())
     _wait_for(session.server_port)
     _wait_until_connected(session)

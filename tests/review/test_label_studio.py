@@ -30,7 +30,8 @@ pytestmark = pytest.mark.skipif(
 )
 #: Seconds in which the server starts; the first time it makes its database
 _PATIENCE = 600
-_TOKEN = "0123456789abcdef0123456789abcdef01234567"
+#: By which the tests log in
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def url() -> Iterator[str]:
         "LABEL_STUDIO_BASE_DATA_DIR": str(HOME / "data"),
         "LABEL_STUDIO_USERNAME": "tests@example.com",
         "LABEL_STUDIO_PASSWORD": secrets.token_hex(8),
-        "LABEL_STUDIO_USER_TOKEN": _TOKEN,
+        "LABEL_STUDIO_USER_TOKEN": TOKEN,
         "DATA_UPLOAD_MAX_NUMBER_FILES": "4",
         **dict.fromkeys(("COLLECT_ANALYTICS", "LATEST_VERSION_CHECK", "latest_version_check"), "0"),
         **dict.fromkeys(("SENTRY_DSN", "FRONTEND_SENTRY_DSN"), ""),
@@ -79,7 +80,7 @@ def server(url: str, fiftyone: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(sys, "path", [*sys.path, str(HOME / "sdk")])
     settings = fiftyone.annotation_config.backends["labelstudio"]
     before = dict(settings)
-    settings.update(url=url, api_key=_TOKEN)
+    settings.update(url=url, api_key=TOKEN)
     yield url
     settings.clear()
     settings.update(before)
@@ -91,7 +92,7 @@ def dataset(make_dataset: Any, tmp_path: Path) -> Any:
 
 
 def get(server: str, path: str) -> Any:
-    response = requests.get(f"{server}/api/{path}", headers={"Authorization": f"Token {_TOKEN}"}, timeout=60)
+    response = requests.get(f"{server}/api/{path}", headers={"Authorization": f"Token {TOKEN}"}, timeout=60)
     response.raise_for_status()
     return response.json()
 
@@ -123,14 +124,14 @@ def submit(server: str, task: dict[str, Any], result: list[dict[str, Any]]) -> N
     response = requests.post(
         f"{server}/api/tasks/{task['id']}/annotations",
         json={"result": result},
-        headers={"Authorization": f"Token {_TOKEN}"},
+        headers={"Authorization": f"Token {TOKEN}"},
         timeout=60,
     )
     response.raise_for_status()
 
 
 def delete(server: str, path: str) -> None:
-    headers = {"Authorization": f"Token {_TOKEN}"}
+    headers = {"Authorization": f"Token {TOKEN}"}
     requests.delete(f"{server}/api/{path}", headers=headers, timeout=60).raise_for_status()
 
 
