@@ -1,0 +1,178 @@
+"""Takes the pictures of docs/review.md anew: the App on a dataset that was audited with the defaults, step by step.
+
+For CamVid, as they are there, with a database of its own::
+
+    python scripts/mongod.py DIR label-quality audit --images camvid/images --masks camvid/masks \
+        --classes camvid/classes.json --name camvid
+    python scripts/mongod.py DIR python scripts/walk_pictures.py camvid docs
+
+Needs Playwright and a Chromium, as the tests of the App do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import fiftyone as fo
+import numpy as np
+from playwright.sync_api import TimeoutError as NotOpen
+from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.app.conftest import _STILL, chromium_path
+
+_SIZE = {"width": 1280, "height": 800}
+_QUALITY = 82
+_PATIENCE = 120_000
+#: Pixels of a suspect that shows what it is about
+_LARGE = 2000
+#: Of a tile's height, where it may open
+_SHARES = (0.74, 0.66, 0.6, 0.82)
+#: Milliseconds in which a page draws what it has loaded
+_DRAWN = 2500
+_OPEN = "[data-cy=modal] [data-cy=modal-looker-container] canvas[canvas-loaded=true]"
+_TILE = "[data-cy=fo-grid] canvas[canvas-loaded=true]"
+
+
+class Walk:
+    """The steps, each with its picture.
+
+    Args:
+        page: of the App, on the dataset
+        folder: where the pictures go
+    """
+
+    def __init__(self, page: Any, folder: Path) -> None:
+        self.page, self.folder = page, folder
+        self.panel = page.locator("[data-cy=panel-content-label_quality_panel]")
+
+    def take(self, name: str) -> None:
+        """Waits until all is drawn, and takes the picture."""
+        self.page.wait_for_timeout(_DRAWN)
+        pixels = cv2.imdecode(np.frombuffer(self.page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+        cv2.imwrite(str(self.folder / f"walk-{name}.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+
+    def show(self, target: Any, counted: str, tiles: int) -> None:
+        """Clicks what leads to another view, and waits until the grid has painted that many tiles of it."""
+        # Until the grid has painted what it shows now: a tile of that would count for one of the next view
+        self.page.wait_for_timeout(2 * _DRAWN)
+        forget = (
+            "document.querySelectorAll('[data-cy=fo-grid] canvas').forEach(one => one.removeAttribute('canvas-loaded'))"
+        )
+        self.page.evaluate(forget)
+        target.click()
+        self.page.locator("[data-cy=entry-counts]").get_by_text(counted).wait_for()
+        self.page.locator(_TILE).nth(tiles - 1).wait_for()
+
+    def open_first(self) -> None:
+        """Opens the first tile of the grid that is no sliver, between its tags and the bar that selects it."""
+        every = (one.bounding_box() for one in self.page.locator(_TILE).all())
+        bar = self.page.locator("[data-cy=fo-grid-actions]").first.bounding_box()
+        # The grid keeps tiles beyond what is in sight, in an order of its own
+        seen = [one for one in every if one is not None and one["y"] >= bar["y"] + bar["height"] - 2]
+        wide = [one for one in seen if one["width"] > 80]
+        first = min(wide or seen, key=lambda one: (one["y"], one["x"]))
+        for share in _SHARES:
+            # Above is what selects a tile, below are its labels; and a busy page may lose a click
+            self.page.mouse.click(first["x"] + 0.7 * first["width"], first["y"] + share * first["height"])
+            try:
+                self.page.locator(_OPEN).wait_for(timeout=_PATIENCE / 8)
+                break
+            except NotOpen:
+                continue
+        self.page.locator(_OPEN).wait_for()
+        self.page.mouse.move(5, 5)
+
+    def top(self) -> None:
+        """Scrolls the panel to its beginning."""
+        up = "one => { for (const part of one.querySelectorAll('*')) part.scrollTop = 0; one.scrollTop = 0 }"
+        self.panel.evaluate(up)
+
+    def close(self) -> None:
+        """Leaves what is open."""
+        self.page.mouse.click(5, 5)
+        self.page.locator("[data-cy=modal]").wait_for(state="detached")
+
+    def whole(self) -> None:
+        """The panel beside the grid, then the worst image."""
+        self.page.locator("[data-cy=new-panel-btn]").first.click()
+        self.page.locator("[data-cy=new-panel-option-label_quality_panel]").click()
+        # Beside the grid, and not in its place
+        self.panel.get_by_text("Images checked").wait_for()
+        self.page.locator("[data-cy=panel-tab-label_quality_panel]").get_by_role("button").first.wait_for()
+        self.show(self.panel.get_by_role("button", name="Show all in the grid, worst first"), "samples", 20)
+        self.top()
+        self.take("panel")
+        self.open_first()
+        self.take("worst")
+        self.close()
+
+    def issue(self, title: str, region_id: str) -> None:
+        """The suspects of an issue, one of them under review, and from close up."""
+        row = self.panel.get_by_text(title, exact=True).first
+        row.scroll_into_view_if_needed()
+        self.show(row, "patch", 4)
+        self.take("regions")
+        # Tiles are small here: above opens nothing, but selects them
+        self.page.evaluate("id => window.__foo__.executeOperator('open_sample', { id })", region_id)
+        self.page.locator(_OPEN).wait_for()
+        self.page.mouse.move(5, 5)
+        self.take("review")
+        self.page.locator("[data-cy=modal]").get_by_text("Label quality of this image").click()
+        self.page.locator("[data-cy=modal]").get_by_text("Place, the worst first").wait_for()
+        self.take("region")
+        self.close()
+
+    def tag(self) -> None:
+        """The form that tags the worst images."""
+        self.top()
+        self.panel.get_by_role("button", name="Tag for relabelling…").click()
+        self.page.locator("[data-cy=operators-prompt-modal]").get_by_text("as 'relabel'").wait_for()
+        self.take("tag")
+
+
+def _large(dataset: fo.Dataset, issue: str) -> str:
+    """The most probable suspect of an issue that is not small."""
+    suspects = dataset.load_saved_view(f"lq: {issue}")
+    return next(one.id for one in suspects if one.lq_suspects.area >= _LARGE)
+
+
+def main() -> None:
+    """Serves the dataset, and walks through it."""
+    parser = argparse.ArgumentParser(description="Take the pictures of docs/review.md anew.")
+    parser.add_argument("dataset", help="name of the dataset, which has a run 'lq'")
+    parser.add_argument("folder", type=Path, help="where the pictures go")
+    parser.add_argument("--issue", default="building given as unlabelled", help="whose suspects are shown")
+    options = parser.parse_args()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    dataset = fo.load_dataset(options.dataset)
+    session = fo.launch_app(dataset, remote=True, address="127.0.0.1", port=port)
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport=_SIZE)
+        page.set_default_timeout(_PATIENCE)
+        page.add_init_script(_STILL)
+        page.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
+        # A session tells the server of its dataset some seconds after that answers
+        time.sleep(15)
+        page.goto(f"http://127.0.0.1:{port}/datasets/{options.dataset}")
+        page.locator(_TILE).first.wait_for()
+        walk = Walk(page, options.folder)
+        walk.whole()
+        walk.issue(options.issue, _large(dataset, options.issue))
+        walk.tag()
+        browser.close()
+    session.close()
+
+
+if __name__ == "__main__":
+    main()
