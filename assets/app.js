@@ -20,6 +20,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
   const LISTED_CLASSES = 8;
   const WATCH_MS = 200;
   const DONE_MS = 10000;
+  const LEAVE_MS = 2000;
   const VIEW_MS = 50;
 
   /** Verdicts given since the page was opened, the latest last: {ids, key, place} */
@@ -27,6 +28,10 @@ Where a suspect is open, a line below the image names the keys and how far the r
   let state = null; // What `review_state` said of the sample that is open
   let place = null; // The sample that is open, null where none is
   let waitingSince = 0;
+  let asked = 0; // When the line of the sample that is open was asked for, 0 once it is there
+  let early = null; // The key that came before that
+  let choosing = false; // Whether the right class is asked for in place of the line
+  let left = null; // The sample that a verdict is on its way from: {place, since}
   let leaving = null; // The first tile of the grid's view that another one is to follow
   let counted = ""; // What the grid counts: samples, patches, groups
   let following = null; // What is to tell the panel of the view that changes
@@ -35,6 +40,8 @@ Where a suspect is open, a line below the image names the keys and how far the r
   const modal = () => document.querySelector("[data-cy=modal]");
   const openSample = () => modal() && (new URLSearchParams(location.search).get("id") || "sample");
   const busy = () => Date.now() - waitingSince < DONE_MS;
+  /** Whether the next sample was asked for and is not there: a key would be on the one before, and pass over the next */
+  const moving = () => left && left.place === place && Date.now() - left.since < LEAVE_MS;
 
   function press(key) {
     document.dispatchEvent(new KeyboardEvent("keydown", { key, code: key, bubbles: true }));
@@ -43,6 +50,8 @@ Where a suspect is open, a line below the image names the keys and how far the r
   function decide(decision, correctedTo) {
     if (busy()) return;
     const params = { decision, by_key: true, corrected_to: correctedTo };
+    // Of patches, what the line names
+    if (place && state && state.region === place) Object.assign(params, { region_ids: [place], key: state.key });
     if (decision === "undo") {
       const found = history.findLastIndex((one) => one.place === place);
       const last = history.splice(found < 0 ? -1 : found, 1)[0];
@@ -72,11 +81,15 @@ Where a suspect is open, a line below the image names the keys and how far the r
       if (place && !params.patches) hide(app, params);
       const undone = params.decision === "undo";
       const onward = undone ? params.place && params.place !== place && "ArrowLeft" : "ArrowRight";
-      if (place && params.patches && onward) press(onward);
+      if (place && params.patches && onward) {
+        left = { place, since: Date.now() };
+        press(onward);
+      }
       // Not at once: behind the last region there is none to move on to
       const before = place;
+      const leave = left;
       setTimeout(() => {
-        if (place !== before) return;
+        if (place !== before || left !== leave) return;
         refresh();
         executeOperator(`${PLUGIN}/refresh_panel`, { panel: IMAGE_PANEL });
       }, 2 * WATCH_MS);
@@ -96,9 +109,15 @@ Where a suspect is open, a line below the image names the keys and how far the r
   }
 
   function refresh() {
-    const asked = place;
-    if (!asked) return;
-    const callback = ({ result }) => place === asked && draw(result);
+    const open = place;
+    if (!open) return;
+    const callback = ({ result }) => {
+      if (place !== open) return;
+      asked = 0;
+      draw(result);
+      if (early && state) start(early);
+      early = null;
+    };
     executeOperator(`${PLUGIN}/review_state`, {}, { callback });
   }
 
@@ -138,6 +157,9 @@ Where a suspect is open, a line below the image names the keys and how far the r
 
   function draw(result) {
     state = result && result.key ? result : null;
+    choosing = choosing && Boolean(state);
+    // Or what is typed would be lost, and its letters be verdicts
+    if (choosing) return;
     if (!state) return bar().replaceChildren();
     const keys = Object.entries(DECISIONS).map(([key, decision]) => {
       const button = element("button");
@@ -163,6 +185,13 @@ Where a suspect is open, a line below the image names the keys and how far the r
   }
 
   function start(decision) {
+    look();
+    if (moving() && decision !== "undo") return;
+    // Which suspect that is, is not known yet; undone is the last, whichever is open
+    if (Date.now() - asked < DONE_MS && decision !== "undo") {
+      early = decision;
+      return;
+    }
     const asks = decision === "change" || (decision === "confirm" && state && state.asks);
     if (asks && state && state.classes.length) choose();
     else decide(decision);
@@ -170,6 +199,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
 
   /** Replaces the line by a field to type the right class in: Enter takes the first that matches. */
   function choose() {
+    choosing = true;
     const focused = document.activeElement;
     const input = element("input");
     const list = element("span");
@@ -181,6 +211,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
       return [...starts, ...holds];
     };
     const take = (name) => {
+      choosing = false;
       // The image listens to keys, such as Escape, while it has the focus
       focused.focus();
       draw(state);
@@ -234,7 +265,8 @@ Where a suspect is open, a line below the image names the keys and how far the r
     if (!modal().querySelector("canvas:hover")) executeOperator("close_sample");
   });
 
-  setInterval(() => {
+  /** Notices what is open and what the grid shows. */
+  function look() {
     const unit = ((document.querySelector("[data-cy=entry-counts]") || {}).textContent || "").match(/[a-z]+/g);
     const count = unit ? unit[unit.length - 1] : counted;
     if (counted.startsWith("patch") && !count.startsWith("patch")) {
@@ -245,13 +277,17 @@ Where a suspect is open, a line below the image names the keys and how far the r
     const now = openSample();
     if (now === place) return;
     place = now;
+    asked = place ? Date.now() : 0;
+    early = null;
     draw(null);
     refresh();
     if (!place && changed) {
       changed = false;
       executeOperator("@voxel51/operators/reload_dataset");
     }
-  }, WATCH_MS);
+  }
+
+  setInterval(look, WATCH_MS);
 
   /** Opens a sample and, once it is painted, gives it the grid's fields again.
 

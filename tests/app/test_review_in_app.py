@@ -126,6 +126,46 @@ def test_review_by_keyboard(
     screenshot(page, "review-grid")
 
 
+def test_keys_that_come_before_the_next_suspect_is_described(
+    open_app: Callable[[Any], Any], grid: Callable[[Any, int], None], suspected: Any
+) -> None:
+    page = open_app(suspected)
+    page.locator("[data-cy=saved-views-selection]").click()
+    page.locator("[data-cy=saved-views-lq-suspect-regions-selection-option]").click()
+    page.locator("[data-cy=entry-counts]").get_by_text("4 patches").wait_for()
+    grid(page, 4)
+    page.locator("[data-cy=fo-grid] canvas").first.click(position={"x": 60, "y": 60})
+    page.locator(_OPEN).wait_for()
+    line(page, "0 of 4 reviewed")
+
+    opened = "new URLSearchParams(location.search).get('id')"
+    first = page.evaluate(opened)
+    page.keyboard.press("y")
+    page.wait_for_function(f"before => {opened} !== before", arg=first)
+    # The line is empty now, or still of the first
+    page.keyboard.press("n")
+    line(page, "2 of 4 reviewed")
+    line(page, "Given as road, looks like car")
+    # Of two at once the second is on none: it would be on the same one again, and pass over the next
+    page.keyboard.press("y")
+    page.keyboard.press("y")
+    line(page, "3 of 4 reviewed")
+    last = page.evaluate(opened)
+    suspected.reload()
+    found = {one.evidence: one for field in ("lq_suspects", "lq_rejected") for one in regions(suspected, field)}
+    assert {evidence: getattr(one, "verdict", None) for evidence, one in found.items()} == {
+        9.0: "confirmed",
+        8.0: "rejected",
+        7.0: "confirmed",
+        6.0: None,
+    }
+    assert last == found[6.0].id
+
+
+def regions(dataset: Any, field: str) -> list[Any]:
+    return [one for sample in dataset.exists(field) for one in sample[field].detections]
+
+
 def test_review_in_the_image_and_in_the_grid(
     open_app: Callable[[Any], Any],
     screenshot: Callable[[Any, str], Path],
