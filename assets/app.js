@@ -278,7 +278,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
     if (now === place) return;
     place = now;
     asked = place ? Date.now() : 0;
-    early = null;
+    early = left = null;
     draw(null);
     refresh();
     if (!place && changed) {
