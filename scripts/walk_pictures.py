@@ -26,7 +26,7 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.app.conftest import _STILL, chromium_path
+from tests.app.conftest import STILL, chromium_path, forget_painted_tiles
 
 _SIZE = {"width": 1280, "height": 800}
 _QUALITY = 82
@@ -63,10 +63,7 @@ class Walk:
         """Clicks what leads to another view, and waits until the grid has painted that many tiles of it."""
         # Until the grid has painted what it shows now: a tile of that would count for one of the next view
         self.page.wait_for_timeout(2 * _DRAWN)
-        forget = (
-            "document.querySelectorAll('[data-cy=fo-grid] canvas').forEach(one => one.removeAttribute('canvas-loaded'))"
-        )
-        self.page.evaluate(forget)
+        forget_painted_tiles(self.page)
         target.click()
         self.page.locator("[data-cy=entry-counts]").get_by_text(counted).wait_for()
         self.page.locator(_TILE).nth(tiles - 1).wait_for()
@@ -160,7 +157,7 @@ def main() -> None:
         browser = running.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport=_SIZE)
         page.set_default_timeout(_PATIENCE)
-        page.add_init_script(_STILL)
+        page.add_init_script(STILL)
         page.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
         # A session tells the server of its dataset some seconds after that answers
         time.sleep(15)

@@ -141,7 +141,8 @@ def decide_on_all(
         what it was on
 
     Raises:
-        LabelQualityError: another verdict, the run has no suspects, or none of those that are shown is left to review
+        LabelQualityError: another verdict, the run has no suspects, or none of those that are shown is left to review,
+            where what a kill had cut short is made up for all the same
     """
     if verdict not in VERDICTS:
         raise LabelQualityError(
@@ -165,7 +166,9 @@ def decide_on_all(
 def _continued(dataset: fo.Dataset, decision: Decision) -> tuple[Decision, list[str]]:
     """The decision, as part of the last one where that is the same and was killed, and ids of what has it already."""
     last = last_decision(dataset, decision.key)
-    if last is None or replace(last, reviewed_at=decision.reviewed_at, regions=decision.regions) != decision:
+    if last is None or last.state != BEGUN:
+        return decision, []
+    if (last.verdict, last.reviewed_by) != (decision.verdict, decision.reviewed_by):
         return decision, []
     had = _of(dataset, last)
     return replace(last, regions=len(had) + decision.regions), had
@@ -205,7 +208,7 @@ def undo_decision(dataset: fo.Dataset, key: str = "lq", *, view: fo.DatasetView 
         view: patches of suspects that are on show, to be kept up to date beside the run's own
 
     Returns:
-        ids of the suspects
+        ids of the suspects; of an undo that was killed, of those that it had not reached
 
     Raises:
         LabelQualityError: there is none to undo

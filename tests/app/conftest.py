@@ -24,7 +24,7 @@ _ARGUMENTS = (
 #: Seconds to wait for anything at all: a slow machine is no failure
 _PATIENCE = 120
 #: A page's animations draw it anew sixty times a second, which without a GPU is a fourteenth of the CPU time of a test
-_STILL = """
+STILL = """
 document.addEventListener('DOMContentLoaded', () => {
     const still = document.createElement('style')
     still.textContent = '* { animation: none !important }'
@@ -47,6 +47,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def chromium_path() -> str | None:
     """The browser: LABEL_QUALITY_CHROMIUM, or one on the path."""
     return os.environ.get("LABEL_QUALITY_CHROMIUM") or next(filter(None, map(shutil.which, _CHROMIUM)), None)
+
+
+def forget_painted_tiles(page: Any) -> None:
+    """Takes the mark off the tiles on show, so that a wait for painted tiles means those of the next view."""
+    page.evaluate(
+        "document.querySelectorAll('[data-cy=fo-grid] canvas').forEach(one => one.removeAttribute('canvas-loaded'))"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +117,7 @@ def open_app(request: pytest.FixtureRequest, browser: Any, app_session: Any) -> 
         context = browser.new_context(viewport={"width": 1400, "height": 900})
         contexts.append(context)
         context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
-        context.add_init_script(_STILL)
+        context.add_init_script(STILL)
         page = context.new_page()
         pages.append(page)
         page.set_default_timeout(_PATIENCE * 1000)

@@ -54,12 +54,5 @@ def test_one_click_leads_to_the_review(
     beside.says(f"1 of {total} reviewed")
     screenshot(walk.page, "first-3-reviewed")
     audited.reload()
-    assert audited.filter_labels("lq_suspects", fiftyone_verdict("confirmed")).values(
-        "lq_suspects.detections.id", unwind=True
-    ) == [first.id]
-
-
-def fiftyone_verdict(verdict: str) -> Any:
-    from fiftyone import ViewField
-
-    return ViewField("verdict") == verdict
+    ids, verdicts = audited.values(["lq_suspects.detections.id", "lq_suspects.detections.verdict"], unwind=True)
+    assert [one for one, verdict in zip(ids, verdicts, strict=True) if verdict == "confirmed"] == [first.id]

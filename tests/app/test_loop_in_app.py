@@ -17,6 +17,7 @@ import pytest
 
 from ..deletion import drop_datasets
 from ..predicted import add_exact_predictions
+from .conftest import forget_painted_tiles
 from .test_redraw_in_app import Annotating
 from .test_region_in_app import Beside
 from .test_walk_in_app import Walk
@@ -182,7 +183,7 @@ def review(loop: Loop, grid: Callable[[Any, int], None], screenshot: Callable[[A
     """Ten suspects by keys, beside their pictures: what is left out is wrong, all else is said to be right."""
     loop.before = loop.left().values("id")
     total = len(loop.before)
-    loop.forget_painted_tiles()
+    forget_painted_tiles(loop.page)
     loop.choose_view("lq-suspect-regions")
     loop.sees(f"{total} patches")
     grid(loop.page, 12)
@@ -206,7 +207,7 @@ def learnt(loop: Loop, grid: Callable[[Any, int], None], screenshot: Callable[[A
     ids = after.values("id")
     assert ids != [one for one in loop.before if one in ids] and len(ids) == len(loop.before) - _REVIEWED
     loop.open_form("Order suspects for review").get_by_text("The most probable first").click()
-    loop.forget_painted_tiles()
+    forget_painted_tiles(loop.page)
     loop.execute("Show")
     loop.sees(f"{len(ids)} patches")
     grid(loop.page, 12)
@@ -248,7 +249,7 @@ def draw(loop: Loop, grid: Callable[[Any, int], None], screenshot: Callable[[Any
     for label, number in (("Places to judge", _PLACES), ("Suspects to judge", 0), ("Images to judge", 1)):
         loop.fill(label, number)
     screenshot(loop.page, "loop-6-draw")
-    loop.forget_painted_tiles()
+    forget_painted_tiles(loop.page)
     loop.execute("Estimate")
     loop.done(f"Judged: 0 of {_PLACES} places, 0 of 1 images.")
     loop.sees(f"{_PLACES + 1} patches")

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from .conftest import forget_painted_tiles
+
 pytestmark = pytest.mark.app
 
 
@@ -193,10 +195,7 @@ def test_the_heatmap_is_drawn_below_a_probability(
         return [cv2.imdecode(one, cv2.IMREAD_COLOR).astype(int) for one in shown]
 
     def press(key: str, percent: int) -> list[np.ndarray]:
-        forget = (
-            "document.querySelectorAll('[data-cy=fo-grid] canvas').forEach(one => one.removeAttribute('canvas-loaded'))"
-        )
-        page.evaluate(forget)
+        forget_painted_tiles(page)
         slider.press(key)
         says(percent)
         return tiles()

@@ -58,6 +58,19 @@ def line(page: Any, text: str) -> None:
     page.locator("[data-cy=label-quality-review]").get_by_text(text).wait_for()
 
 
+def show_patches(page: Any, grid: Callable[[Any, int], None]) -> None:
+    """Shows all suspects as patches."""
+    page.locator("[data-cy=saved-views-selection]").click()
+    page.locator("[data-cy=saved-views-lq-suspect-regions-selection-option]").click()
+    page.locator("[data-cy=entry-counts]").get_by_text("4 patches").wait_for()
+    grid(page, 4)
+
+
+def open_first(page: Any) -> None:
+    page.locator("[data-cy=fo-grid] canvas").first.click(position={"x": 60, "y": 60})
+    page.locator(_OPEN).wait_for()
+
+
 def colour(page: Any, x: int, y: int) -> np.ndarray:
     """The mean colour around a point of the page, with the mouse elsewhere."""
     page.mouse.move(5, 5)
@@ -81,13 +94,8 @@ def test_review_by_keyboard(
     suspected: Any,
 ) -> None:
     page = open_app(suspected)
-    page.locator("[data-cy=saved-views-selection]").click()
-    page.locator("[data-cy=saved-views-lq-suspect-regions-selection-option]").click()
-    page.locator("[data-cy=entry-counts]").get_by_text("4 patches").wait_for()
-    grid(page, 4)
-
-    page.locator("[data-cy=fo-grid] canvas").first.click(position={"x": 60, "y": 60})
-    page.locator(_OPEN).wait_for()
+    show_patches(page, grid)
+    open_first(page)
     line(page, "Given as road, looks like car")
     line(page, "0 of 4 reviewed")
     screenshot(page, "review-patch")
@@ -130,12 +138,8 @@ def test_keys_that_come_before_the_next_suspect_is_described(
     open_app: Callable[[Any], Any], grid: Callable[[Any, int], None], suspected: Any
 ) -> None:
     page = open_app(suspected)
-    page.locator("[data-cy=saved-views-selection]").click()
-    page.locator("[data-cy=saved-views-lq-suspect-regions-selection-option]").click()
-    page.locator("[data-cy=entry-counts]").get_by_text("4 patches").wait_for()
-    grid(page, 4)
-    page.locator("[data-cy=fo-grid] canvas").first.click(position={"x": 60, "y": 60})
-    page.locator(_OPEN).wait_for()
+    show_patches(page, grid)
+    open_first(page)
     line(page, "0 of 4 reviewed")
 
     opened = "new URLSearchParams(location.search).get('id')"
@@ -174,8 +178,7 @@ def test_review_in_the_image_and_in_the_grid(
 ) -> None:
     page = open_app(suspected)
     page.keyboard.press("n")
-    page.locator("[data-cy=fo-grid] canvas").first.click(position={"x": 60, "y": 60})
-    page.locator(_OPEN).wait_for()
+    open_first(page)
     line(page, "Click a suspect to review it")
     box = page.locator(_OPEN).bounding_box()
     middle = int(box["x"] + box["width"] * 100 / 128), int(box["y"] + box["height"] / 2)
@@ -194,10 +197,7 @@ def test_review_in_the_image_and_in_the_grid(
     page.keyboard.press("Escape")
     page.locator("[data-cy=modal]").wait_for(state="detached")
 
-    page.locator("[data-cy=saved-views-selection]").click()
-    page.locator("[data-cy=saved-views-lq-suspect-regions-selection-option]").click()
-    page.locator("[data-cy=entry-counts]").get_by_text("4 patches").wait_for()
-    grid(page, 4)
+    show_patches(page, grid)
     for tile in range(2):
         page.locator("[data-cy=fo-grid] canvas").nth(tile).click(position={"x": 10, "y": 5}, force=True)
     page.keyboard.press("n")

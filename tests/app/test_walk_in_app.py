@@ -17,6 +17,7 @@ import pytest
 from ..deletion import drop_datasets
 from ..predicted import add_exact_predictions
 from .clicks import click_away
+from .conftest import forget_painted_tiles
 
 pytestmark = pytest.mark.app
 
@@ -53,12 +54,6 @@ class Walk:
     def execute(self, button: str) -> None:
         """Sends the form by its button, the first that it offers."""
         self.form.get_by_role("button", name=button, exact=True).click()
-
-    def forget_painted_tiles(self) -> None:
-        """Takes the mark off the tiles on show, so that a wait for painted tiles means those of the next view."""
-        self.page.evaluate(
-            "document.querySelectorAll('[data-cy=fo-grid] canvas').forEach(one => one.removeAttribute('canvas-loaded'))"
-        )
 
     def choose_view(self, slug: str) -> None:
         self.page.locator("[data-cy=saved-views-selection]").click()
@@ -127,7 +122,7 @@ def test_from_the_first_audit_to_tagged_images_and_back(
     walk.panel.get_by_text(_GROUP, exact=True).first.wait_for()
     screenshot(page, "walk-1-panel")
 
-    walk.forget_painted_tiles()
+    forget_painted_tiles(walk.page)
     page.locator("[data-cy='selector-Sort by']").click()
     click_away(page.locator("[data-cy=selector-result-lq_quality]"))
     grid(page, _IMAGES)
@@ -140,13 +135,13 @@ def test_from_the_first_audit_to_tagged_images_and_back(
     assert np.abs(walk.picture() - shown).max() > 40
     walk.close()
 
-    walk.forget_painted_tiles()
+    forget_painted_tiles(walk.page)
     walk.choose_view("lq-swap-suspects")
     walk.sees("1 sample")
     grid(page, 1)
     screenshot(page, "walk-4-swap-suspects")
 
-    walk.forget_painted_tiles()
+    forget_painted_tiles(walk.page)
     walk.panel.get_by_text(_GROUP, exact=True).first.click()
     walk.sees("2 patches")
     grid(page, 2)
