@@ -232,8 +232,9 @@ def redraw(loop: Loop, screenshot: Callable[[Any, str], Path]) -> None:
     tab.modal.get_by_text(region.id).first.wait_for()
     box = tab.canvas()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    tab.stroke(middle, (middle[0] + 120, middle[1]))
-    tab.until(lambda: loop.of("mask_path", region.id) is None)
+    stroke = middle, (middle[0] + 120, middle[1])
+    tab.stroke(*stroke)
+    tab.until(lambda: loop.of("mask_path", region.id) is None, lambda: tab.stroke(*stroke))
     screenshot(loop.page, "loop-5-redrawn")
     tab.modal.locator("[data-cy=explore]").click()
     loop.page.keyboard.press("ArrowRight")
