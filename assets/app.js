@@ -108,17 +108,63 @@ Where a suspect is open, a line below the image names the keys and how far the r
     });
   }
 
-  function refresh() {
+  /** Draws the line of the open sample anew; tells of its neighbours in the view, where they are wanted. */
+  function refresh(tell) {
     const open = place;
     if (!open) return;
     const callback = ({ result }) => {
       if (place !== open) return;
+      if (tell && result && result.neighbours) tell(result.neighbours);
       asked = 0;
       draw(result);
       if (early && state) start(early);
       early = null;
     };
-    executeOperator(`${PLUGIN}/review_state`, {}, { callback });
+    executeOperator(`${PLUGIN}/review_state`, tell ? { around: open } : {}, { callback });
+  }
+
+  /** The way from the open sample to those before and after it, of which Python tells a stretch at a time. */
+  function wayThrough(near) {
+    const ask = (around) =>
+      new Promise((done) => {
+        const callback = ({ result }) => done((result && result.neighbours) || near);
+        executeOperator(`${PLUGIN}/review_state`, { around }, { callback });
+      });
+    const go = async (offset) => {
+      const open = openSample();
+      const at = () => near.ids.indexOf(open) + offset;
+      const beyond = (at() < 0 && near.before) || (at() >= near.ids.length && near.after);
+      if (beyond || !near.ids.includes(open)) near = await ask(open);
+      const there = Math.max(0, Math.min(near.ids.length - 1, at()));
+      return { id: near.ids[there], ...ends(near, near.ids[there]) };
+    };
+    return { next: (offset = 1) => go(offset), previous: (offset = 1) => go(-offset), peek: async () => null };
+  }
+
+  /** What the App has to know of a sample to draw arrows, and to follow their keys. */
+  function ends({ ids, before, after }, id) {
+    const at = ids.indexOf(id);
+    return { hasNext: at < ids.length - 1 || after, hasPrevious: at > 0 || before };
+  }
+
+  /** Draws the line of a sample that was just opened, and has arrows and their keys lead on from it.
+
+  FiftyOne's do so where the grid has opened it. From a sample that a panel has opened, or that was open when the page
+  was loaded, they lead nowhere, or to the neighbours of the one that the grid has opened last. */
+  class MeetSample extends Operator {
+    get config() {
+      return new OperatorConfig({ name: "meet_sample", label: "Meet a sample that was opened", unlisted: true });
+    }
+
+    async execute({ state: app }) {
+      const { modalNavigation, modalSelector } = window.__fos__;
+      const open = await app.snapshot.getPromise(modalSelector);
+      if (!open || open.hasNext !== undefined) return refresh();
+      refresh((near) => {
+        modalNavigation.set(wayThrough(near));
+        app.set(modalSelector, { ...open, ...ends(near, open.id) });
+      });
+    }
   }
 
   function element(tag, text, className) {
@@ -244,9 +290,20 @@ Where a suspect is open, a line below the image names the keys and how far the r
     return target instanceof Element && target.closest("input, textarea, select, [contenteditable=true], [role=combobox]");
   }
 
+  const PROMPTS = "[data-cy^=operators-prompt], [data-cy=operators-browser]";
+
   function prompted() {
-    return document.querySelector("[data-cy^=operators-prompt], [data-cy=operators-browser]");
+    return document.querySelector(PROMPTS);
   }
+
+  /** Takes the focus from what is behind an open sample: a panel gives it to its first choice each time that it is drawn,
+  such as after a verdict, and that would keep the keys to itself. */
+  function unfocus() {
+    const one = document.activeElement;
+    if (modal() && one && one.closest("#root") && !one.closest(PROMPTS)) one.blur();
+  }
+
+  document.addEventListener("focusin", unfocus);
 
   document.addEventListener("keydown", (event) => {
     const decision = DECISIONS[event.key];
@@ -279,8 +336,9 @@ Where a suspect is open, a line below the image names the keys and how far the r
     place = now;
     asked = place ? Date.now() : 0;
     early = left = null;
+    unfocus();
     draw(null);
-    refresh();
+    if (place) executeOperator(`${PLUGIN}/meet_sample`);
     if (!place && changed) {
       changed = false;
       executeOperator("@voxel51/operators/reload_dataset");
@@ -458,6 +516,6 @@ Where a suspect is open, a line below the image names the keys and how far the r
   }
 
   const ofPanels = [RefreshPanel, FollowView, TellMaskColors];
-  const operators = [ShowReview, OpenInNextView, ...ofPanels, ToggleLayer, MendSidebar, MarkProgress];
+  const operators = [ShowReview, MeetSample, OpenInNextView, ...ofPanels, ToggleLayer, MendSidebar, MarkProgress];
   for (const operator of operators) registerOperator(operator, PLUGIN);
 })();

@@ -8,7 +8,7 @@ Every few verdicts the suspects that are left are rated anew, see `learn_from_ve
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import fiftyone.operators as foo
@@ -16,6 +16,7 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
+from ..plugin.dataset.neighbours import neighbours
 from ..plugin.dataset.ownership import field_name
 from ..plugin.dataset.run_record import load_record
 from ..plugin.dataset.sample_fields import PLACE
@@ -207,7 +208,15 @@ class ReviewState(foo.Operator):
 
     @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:
-        """What a key would review, the classes that it could be, and the progress; no ``key`` where there is none."""
+        """What a key would review, the classes that it could be, and the progress; no ``key`` where there is none.
+
+        With the parameter ``around``, a sample of the view, also the ``neighbours`` of that, where it has any.
+        """
+        around = ctx.params.get("around")
+        found = neighbours(ctx.view, around) if around and ctx.view is not None else None
+        return {**self._state(ctx), **({} if found is None else {"neighbours": asdict(found)})}
+
+    def _state(self, ctx: Any) -> dict[str, Any]:
         try:
             chosen = choose(ctx)
             if chosen is None:

@@ -1,4 +1,4 @@
-"""From the App as the command opens it to a reviewed issue, by what the screen says: a click and a key."""
+"""From the App as the command opens it to a reviewed issue, by what the screen says: a click and some keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..predicted import add_swapped_predictions
+from ..predicted import WITH_FILES, add_predictions
 from .test_region_in_app import Beside
 from .test_walk_in_app import Walk
 
@@ -17,14 +17,22 @@ pytestmark = pytest.mark.app
 
 @pytest.fixture
 def audited(make_dataset: Any, tmp_path: Path) -> Any:
-    """Six images; in the third, road and car are swapped."""
+    """Six images, of which the predictions contradict two, at five places."""
     from label_quality import audit_labels
 
-    dataset = make_dataset(count=6, sizes=((96, 128),))
-    add_swapped_predictions(dataset, tmp_path)
-    audit_labels(dataset, "ground_truth", source="files", field="probabilities")
+    dataset = add_predictions(make_dataset(count=6, sizes=((96, 128),)), tmp_path)
+    audit_labels(dataset, "ground_truth", **WITH_FILES)
     dataset.reload()
     return dataset
+
+
+def opened(page: Any, other_than: str = "") -> str:
+    """Waits until a sample is open that is not the other one; its id."""
+    found = page.wait_for_function(
+        "other => { const id = new URLSearchParams(location.search).get('id'); return id !== other && id; }",
+        arg=other_than,
+    )
+    return str(found.json_value())
 
 
 def test_one_click_leads_to_the_review(
@@ -56,3 +64,36 @@ def test_one_click_leads_to_the_review(
     audited.reload()
     ids, verdicts = audited.values(["lq_suspects.detections.id", "lq_suspects.detections.verdict"], unwind=True)
     assert [one for one, verdict in zip(ids, verdicts, strict=True) if verdict == "confirmed"] == [first.id]
+
+
+def test_key_after_key_counts_on_the_next_suspect(
+    open_app: Callable[[Any], Any], app_session: Any, audited: Any
+) -> None:
+    from label_quality.plugin.cli.app_server import layout
+
+    walk = Walk(open_app(audited))
+    # Each verdict has the panel drawn anew, which then takes the keys
+    app_session.spaces = layout()
+    walk.panel.get_by_role("button", name="Review suspects").click()
+    walk.line("0 of 5 reviewed")
+    shown = [opened(walk.page)]
+    for number, key in enumerate("yn", start=1):
+        walk.page.keyboard.press(key)
+        walk.line(f"{number} of 5 reviewed")
+        shown.append(opened(walk.page, other_than=shown[-1]))
+    # The page knows no longer who has opened it
+    walk.page.reload()
+    walk.line("2 of 5 reviewed")
+    assert opened(walk.page) == shown[-1]
+    for number, key in enumerate("ny", start=3):
+        walk.page.keyboard.press(key)
+        walk.line(f"{number} of 5 reviewed")
+        shown.append(opened(walk.page, other_than=shown[-1]))
+    walk.page.keyboard.press("ArrowLeft")
+    assert opened(walk.page, other_than=shown[-1]) == shown[-2]
+    assert len(set(shown)) == 5
+    audited.reload()
+    paths = [f"lq_{name}.detections.{part}" for name in ("suspects", "rejected") for part in ("id", "verdict")]
+    left, verdicts, gone, rejected = audited.values(paths, unwind=True)
+    found = dict(zip([*left, *gone], [*verdicts, *rejected], strict=True))
+    assert [found[one] for one in shown] == ["confirmed", "rejected", "rejected", "confirmed", None]

@@ -283,6 +283,19 @@ def test_the_state_says_what_is_on_show(found: Any) -> None:
         assert operator(STATE).execute(ctx) == {"key": None}
 
 
+def test_the_state_tells_of_the_samples_around_one(found: Any) -> None:
+    patches = found.to_patches("lq_suspects")
+    shown = patches.values("id")
+    state = operator(STATE).execute(context(found, {"around": shown[0]}, patches, current_sample=shown[0]))
+    assert state["neighbours"] == {"ids": shown, "before": False, "after": False}
+    assert state["key"] == "lq"
+    # Also where there is nothing to review, as arrows lead on from there
+    images = found.values("id")
+    state = operator(STATE).execute(context(found, {"around": images[2]}, found.view(), current_sample=images[2]))
+    assert state == {"key": None, "neighbours": {"ids": images, "before": False, "after": False}}
+    assert "neighbours" not in operator(STATE).execute(context(found, {"around": images[0]}, patches))
+
+
 def test_the_script_is_what_the_manifest_names(fiftyone: Any) -> None:
     import fiftyone.plugins as fop
 
