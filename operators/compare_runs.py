@@ -104,9 +104,9 @@ class CompareRuns(EngineOperator):
         shown.view("message", types.Notice(label=plain(" ".join(summary["sentences"]))))
         counts = {"before": "Before", "after": "After", "change": "Change"}
         if summary["issue_rows"]:
-            outputs.table(
-                shown, "issue_rows", {"title": "Issue", **counts}, "Suspects by issue, the most changed first"
-            )
+            issues = {"title": "Issue", "before": "Before", "after": "After", "rejected": "Rejected before"}
+            text = "Suspects by issue, the most changed first; those rejected before are no change"
+            outputs.table(shown, "issue_rows", {**issues, "change": "Change"}, text)
         if summary["class_rows"]:
             ious = {"name": "Class", "before": "Before", "after": "After", "masks": "Masks of both"}
             outputs.table(

@@ -100,7 +100,11 @@ def comparison_text(found: Comparison) -> str:
 
     lines = [*comparison_sentences(found), *(f"Note: {note}" for note in found.notes)]
     tables = (
-        ("Suspects by issue, the most changed first:", ["issue", "before", "after", "change"], issue_rows(found)),
+        (
+            "Suspects by issue, the most changed first; those rejected before are no change:",
+            ["issue", "before", "after", "rejected before", "change"],
+            issue_rows(found),
+        ),
         (
             "IoU of given and suggested masks by class, and of both runs' masks:",
             ["class", "before", "after", "masks"],

@@ -27,10 +27,11 @@ from ..dataset.indexes import create_indexes
 from ..dataset.ownership import field_name
 from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.suspect_fields import SUSPECTS
-from ..dataset.verdicts import same_region
+from ..dataset.verdicts import KEPT, has_rejected, rejected_name, same_region
 from ..dataset.views import check_change_views, save_changes
 from ..gain.tallies import agreement, class_iou, mean_iou
 from ..labels.class_table import ClassTable
+from ..runs.collect_edits import collect_edits
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.private_fiftyone import root_of, stored_samples
 from ..samples.slices import images_of
@@ -58,8 +59,9 @@ def compare_runs(
     The views ``<after>: quality fell`` and ``<after>: quality rose`` are saved, and the record of the run ``after``
     keeps what has changed, in place of an earlier comparison.
 
-    A suspect is the same in both where the pair of classes is and the boxes overlap by half. The field belongs to the
-    run ``after`` and is deleted with it, or when it is scored again.
+    A suspect is the same in both where the pair of classes is and the boxes overlap by half. One that was rejected in
+    the run ``before`` is not new where it is found again. What was edited in the App counts as a verdict, see
+    `collect_edits`. The field belongs to the run ``after`` and is deleted with it, or when it is scored again.
 
     Args:
         collection: the dataset, or a view of it; all images that both runs have scored are compared
@@ -149,29 +151,43 @@ def _count_suspects(dataset: fo.Dataset, found: Comparison, ids: Sequence[str], 
     if missing:
         found.notes.append(f"Suspects are not compared: {' and '.join(map(repr, missing))} has none.")
         return
-    counts: tuple[Counter[str], Counter[str]] = Counter(), Counter()
-    for done, (earlier, later) in _suspects(dataset, names, ids):
-        for counter, regions in zip(counts, (earlier, later), strict=True):
-            counter.update(f"{one['suggested']} given as {one['given']}" for one in regions)
-        found.gone += sum(same_region(one, later) is None for one in earlier)
-        found.new += sum(same_region(one, earlier) is None for one in later)
+    for key in (found.before, found.after):
+        collect_edits(dataset, key)
+    earlier, later, again = Counter[str](), Counter[str](), Counter[str]()
+    for done, (first, second, rejected) in _suspects(dataset, found.before, names, ids):
+        earlier.update(map(_issue, first))
+        later.update(map(_issue, second))
+        found.gone += sum(same_region(one, second) is None for one in first)
+        for one in second:
+            same = same_region(one, [*first, *rejected])
+            found.new += same is None
+            if same is not None and same.get("verdict") in KEPT:
+                again[_issue(one)] += 1
         progress("Comparing suspects", done, len(ids))
-    found.suspects_before, found.suspects_after = (sum(counter.values()) for counter in counts)
-    changes = [IssueChange(title, counts[0][title], counts[1][title]) for title in counts[0] | counts[1]]
-    found.issues = sorted(changes, key=lambda one: (-abs(one.after - one.before), one.title))
+    found.suspects_before, found.suspects_after, found.rejected_before = map(Counter.total, (earlier, later, again))
+    changes = [IssueChange(title, earlier[title], later[title], again[title]) for title in earlier | later]
+    found.issues = sorted(changes, key=lambda one: (-abs(one.left - one.before), one.title))
+
+
+def _issue(suspect: Mapping[str, Any]) -> str:
+    return f"{suspect['suggested']} given as {suspect['given']}"
 
 
 def _suspects(
-    dataset: fo.Dataset, names: Sequence[str], ids: Sequence[str]
+    dataset: fo.Dataset, before: str, names: Sequence[str], ids: Sequence[str]
 ) -> Iterator[tuple[int, tuple[Sequence[dict[str, Any]], ...]]]:
-    """How many images are done, and one's suspects in both runs; those that people have added are in no run."""
-    done = 0
-    for first in range(0, len(ids), _PORTION):
-        wanted = {"_id": {"$in": [ObjectId(one) for one in ids[first : first + _PORTION]]}}
-        for sample in stored_samples(dataset).find(wanted, dict.fromkeys(names, True)):
+    """How many images are done, one's suspects in both runs, and what people have rejected in the run before.
+
+    Suspects that people have added are in no run.
+    """
+    fields, done = [*names, *([rejected_name(before)] if has_rejected(dataset, before) else [])], 0
+    for start in range(0, len(ids), _PORTION):
+        wanted = {"_id": {"$in": [ObjectId(one) for one in ids[start : start + _PORTION]]}}
+        for sample in stored_samples(dataset).find(wanted, dict.fromkeys(fields, True)):
             done += 1
-            regions = [((sample.get(name) or {}).get("detections") or ()) for name in names]
-            yield done, tuple([one for one in own if one.get("given") and one.get("suggested")] for own in regions)
+            regions = [((sample.get(name) or {}).get("detections") or ()) for name in (*names, rejected_name(before))]
+            found = [[one for one in own if one.get("given") and one.get("suggested")] for own in regions]
+            yield done, (*found[:2], [one for one in found[2] if one.get("verdict") in KEPT])
 
 
 def _compare_classes(

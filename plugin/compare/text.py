@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..base.words import count, percent
 
 if TYPE_CHECKING:
-    from ..dataset.comparison import Comparison
+    from ..dataset.comparison import Comparison, IssueChange
 
 #: Issues in a table
 LISTED_ISSUES = 20
@@ -21,10 +21,12 @@ def comparison_sentences(found: Comparison) -> list[str]:
         f"'{found.before}' and {found.worse:,} a lower one; the mean changed by {found.mean_change:+.3f}."
     ]
     if found.suspects_before or found.suspects_after:
-        ended, begun = (sum(not getattr(one, when) for one in found.issues) for when in ("after", "before"))
+        ended = sum(bool(one.before and not one.left) for one in found.issues)
+        begun = sum(bool(one.left and not one.before) for one in found.issues)
+        again = f", {found.rejected_before:,} rejected before" if found.rejected_before else ""
         lines.append(
             f"{count(found.suspects_before, 'suspect')} before, {found.suspects_after:,} after: {found.gone:,} gone, "
-            f"{found.new:,} new. Issues: {ended:,} gone, {begun:,} new."
+            f"{found.new:,} new{again}. Issues: {ended:,} gone, {begun:,} new."
         )
     if found.miou_before is not None and found.miou_after is not None:
         lines.append(
@@ -41,13 +43,17 @@ def comparison_sentences(found: Comparison) -> list[str]:
 
 
 def issue_rows(found: Comparison) -> list[dict[str, str]]:
-    """A row for each issue, those that have changed most first."""
-    rows = []
-    for one in found.issues[:LISTED_ISSUES]:
-        more = one.after - one.before
-        state = "new" if not one.before else "gone" if not one.after else f"{more:+,}" if more else "0"
-        rows.append({"title": one.title, "before": f"{one.before:,}", "after": f"{one.after:,}", "change": state})
-    return rows
+    """A row for each issue, those that have changed most first; what was rejected before is no change."""
+    return [
+        {
+            "title": one.title,
+            "before": f"{one.before:,}",
+            "after": f"{one.after:,}",
+            "rejected": f"{one.rejected:,}",
+            "change": _change(one),
+        }
+        for one in found.issues[:LISTED_ISSUES]
+    ]
 
 
 def class_change_rows(found: Comparison) -> list[dict[str, str]]:
@@ -70,6 +76,13 @@ def image_rows(found: Comparison) -> list[dict[str, str]]:
         }
         for one in (*found.lost, *found.gained)
     ]
+
+
+def _change(one: IssueChange) -> str:
+    more = one.left - one.before
+    if not more:
+        return "0"
+    return "new" if not one.before else "gone" if not one.left else f"{more:+,}"
 
 
 def _shown(value: float | None) -> str:

@@ -31,11 +31,18 @@ class IssueChange:
         title: such as "car given as road"
         before: suspects in the run before
         after: in the run after
+        rejected: of these, suspects that were rejected in the run before
     """
 
     title: str
     before: int
     after: int
+    rejected: int = 0
+
+    @property
+    def left(self) -> int:
+        """Suspects in the run after that nobody has rejected in the run before."""
+        return self.after - self.rejected
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,8 @@ class Comparison:
         suspects_after: likewise
         gone: suspects of before that are none any more
         new: suspects that were none before
+        rejected_before: suspects that were rejected in the run before, or deleted there in the App, and are found
+            again: they are not new
         issues: by title, those that have changed most first
         classes: in the order of the class table
         miou_before: mean IoU of the given masks with the suggested ones; None where nothing was looked for
@@ -102,6 +111,7 @@ class Comparison:
     suspects_after: int = 0
     gone: int = 0
     new: int = 0
+    rejected_before: int = 0
     issues: list[IssueChange] = field(default_factory=list)
     classes: list[ClassChange] = field(default_factory=list)
     miou_before: float | None = None

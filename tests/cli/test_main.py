@@ -334,7 +334,7 @@ def test_two_runs_are_compared(folder: Path, capsys: Any, fiftyone: Any) -> None
         "Of 6 images, 0 have a higher quality in 'again' than in 'lq' and 0 a lower one; the mean changed by +0.000."
     )
     assert lines[1].endswith(" after: 0 gone, 0 new. Issues: 0 gone, 0 new.")
-    assert "Suspects by issue, the most changed first:" in lines
+    assert "Suspects by issue, the most changed first; those rejected before are no change:" in lines
     assert fiftyone.load_dataset("street").values("again_change") == [0.0] * COUNT
     status, _, err = label_quality(capsys, "compare", "street", "lq", "lq")
     assert (status, err) == (1, "error: Expected AFTER to be another run than 'lq', but got 'lq'.\n")

@@ -53,9 +53,9 @@ def test_a_comparison_by_hand(two_runs: Any) -> None:
     # Of images that both have scored: 4 suspects before; one of image 1 and that of image 2 are gone, that of 3 moved
     assert (found.suspects_before, found.suspects_after, found.gone, found.new) == (4, 2, 2, 0)
     assert issue_rows(found) == [
-        {"title": "car given as unlabelled", "before": "1", "after": "0", "change": "gone"},
-        {"title": "tree given as unlabelled", "before": "1", "after": "0", "change": "gone"},
-        {"title": "car given as road", "before": "2", "after": "2", "change": "0"},
+        {"title": "car given as unlabelled", "before": "1", "after": "0", "rejected": "0", "change": "gone"},
+        {"title": "tree given as unlabelled", "before": "1", "after": "0", "rejected": "0", "change": "gone"},
+        {"title": "car given as road", "before": "2", "after": "2", "rejected": "0", "change": "0"},
     ]
     assert image_rows(found)[0] == {
         "image": Path(paths[2]).name,
@@ -70,6 +70,86 @@ def test_a_comparison_by_hand(two_runs: Any) -> None:
     ]
     assert two_runs.values("two_change") == pytest.approx([0.0, 0.4, -0.1, 0.2, None, None])
     assert changed_view(two_runs, "two").values("filepath") == [paths[2], paths[0], paths[3], paths[1]]
+
+
+def suspect(dataset: Any, key: str, index: int, place: int = 0) -> str:
+    """The id of a suspect of an image."""
+    return str(list(dataset)[index][f"{key}_suspects"].detections[place].id)
+
+
+def test_what_was_rejected_before_is_not_new(two_runs: Any) -> None:
+    from label_quality import compare_runs, load_record, set_verdict
+    from label_quality.plugin.compare.text import comparison_sentences, issue_rows
+
+    # Both of image 1, of which the run two has the second; that of image 3, which has moved; one that is gone in two
+    places = [(1, 0), (1, 1), (3, 0), (2, 0)]
+    rejected = [suspect(two_runs, "one", *place) for place in places]
+    set_verdict(two_runs, "one", rejected[:3], "rejected")
+    set_verdict(two_runs, "one", rejected[3:], "confirmed")
+    kept = two_runs.values("two_suspects.detections.id")
+    found = compare_runs(two_runs, "one", "two")
+    assert (found.suspects_before, found.suspects_after) == (1, 2)
+    assert (found.gone, found.new, found.rejected_before) == (1, 0, 2)
+    assert issue_rows(found) == [
+        {"title": "car given as unlabelled", "before": "1", "after": "0", "rejected": "0", "change": "gone"},
+        {"title": "car given as road", "before": "0", "after": "2", "rejected": "2", "change": "0"},
+    ]
+    text = "1 suspect before, 2 after: 1 gone, 0 new, 2 rejected before. Issues: 1 gone, 0 new."
+    assert text in comparison_sentences(found)
+    assert load_record(two_runs, "two").comparison == found
+    assert two_runs.values("two_suspects.detections.id") == kept
+    # Backwards there is nothing that was rejected, and what was is none of the run after
+    back = compare_runs(two_runs, "two", "one")
+    assert (back.suspects_before, back.suspects_after, back.gone, back.new) == (2, 1, 2, 1)
+    assert back.rejected_before == 0
+    # The verdicts taken back, they are suspects of both again
+    set_verdict(two_runs, "one", rejected, None)
+    found = compare_runs(two_runs, "one", "two")
+    assert (found.suspects_before, found.gone, found.new, found.rejected_before) == (4, 2, 0, 0)
+
+
+def test_of_a_suspect_between_a_rejected_and_an_open_one_the_nearer_counts(two_runs: Any) -> None:
+    from label_quality import compare_runs, set_verdict
+
+    samples = list(two_runs)
+    first = samples[3]["one_suspects"].detections[0]
+    left, top, width, height = first.bounding_box
+    other = first.copy()
+    other.evidence, other.bounding_box = 40.0, [left + width / 4, top, width, height]
+    samples[3]["one_suspects"].detections.append(other)
+    for sample, evidence, part in ((samples[3], 60.0, 0.2), (samples[3], 61.0, 0.05)):
+        new = first.copy()
+        new.evidence, new.bounding_box = evidence, [left + part * width, top, width, height]
+        sample["two_suspects"].detections.append(new)
+    samples[3]["two_suspects"].detections.pop(0)
+    samples[3].save()
+    set_verdict(two_runs, "one", [other.id], "rejected")
+    found = compare_runs(two_runs, "one", "two")
+    assert (found.new, found.rejected_before) == (0, 1)
+    set_verdict(two_runs, "one", [first.id], "rejected")
+    found = compare_runs(two_runs, "one", "two")
+    assert (found.new, found.rejected_before) == (0, 2)
+
+
+def test_a_suspect_that_the_app_has_given_the_class_of_the_mask_is_rejected(two_runs: Any) -> None:
+    from label_quality import compare_runs
+
+    samples = list(two_runs)
+    samples[3]["one_suspects"].detections[0].label = "road"
+    samples[3].save()
+    found = compare_runs(two_runs, "one", "two")
+    assert (found.suspects_before, found.new, found.rejected_before) == (3, 0, 1)
+
+
+def test_a_comparison_that_an_earlier_version_has_kept_is_read(two_runs: Any) -> None:
+    from label_quality import compare_runs
+    from label_quality.plugin.dataset.run_record import RunRecord, load_record
+
+    found = compare_runs(two_runs, "one", "two")
+    content = load_record(two_runs, "two").to_dict()
+    kept = content["extra"]["comparison"]
+    assert kept.pop("rejected_before") == 0 and [one.pop("rejected") for one in kept["issues"]] == [0, 0, 0]
+    assert RunRecord.from_dict(content).comparison == found
 
 
 def test_the_images_that_changed_have_saved_views(two_runs: Any, fiftyone: Any) -> None:
