@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -145,6 +145,22 @@ def aside(dataset: fo.Dataset, key: str, sample_ids: Iterable[str]) -> dict[str,
     wanted = {"_id": {"$in": [ObjectId(one) for one in sample_ids]}, f"{name}.detections.0": {"$exists": True}}
     found = stored_samples(dataset).find(wanted, {name: True})
     return {str(one["_id"]): one[name]["detections"] for one in found}
+
+
+def rejected_suspects(dataset: fo.Dataset, key: str) -> Iterator[tuple[str, float]]:
+    """Sample and evidence of each suspect that a reviewer has rejected, by which it is known among those of its search.
+
+    Those that were only deleted in the App are none: nobody has said that the mask is right there.
+    """
+    name = rejected_name(key)
+    if not has_rejected(dataset, key):
+        return
+    path = f"{name}.detections"
+    rejected: Mapping[str, Any] = {"$match": {f"{path}.verdict": REJECTED}}
+    shown = {"$project": {"evidence": f"${path}.evidence"}}
+    for one in stored_samples(dataset).aggregate([rejected, {"$unwind": f"${path}"}, rejected, shown]):
+        if one.get("evidence") is not None:
+            yield str(one["_id"]), one["evidence"]
 
 
 def carry(regions: Sequence[Document], earlier: Sequence[Document]) -> tuple[list[Document], list[Document]]:

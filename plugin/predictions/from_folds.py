@@ -61,7 +61,8 @@ class CrossValidated:
             weights_file(self.config.weights)
         fold_by_id = self._folds(samples, predictions, failures, progress)
         usable = _with_ids(samples, fold_by_id)
-        learnt = usable if self.left_out is None else self.left_out.without(usable)
+        left_out = self._left_out(predictions)
+        learnt = usable if left_out is None else left_out.without(usable)
         stream = cross_validate(
             learnt,
             np.array([fold_by_id[sample_id] for sample_id in usable.ids], np.int64),
@@ -101,16 +102,27 @@ class CrossValidated:
             *_unseen_classes(samples.class_table, presence, fold_of),
             *self._not_learnt(usable),
         ]
-        predictions.update(folds=folds, notes=notes, failures=failures.to_dicts())
+        rejected = sorted(self.left_out.rejected) if self.left_out is not None else []
+        predictions.update(folds=folds, notes=notes, failures=failures.to_dicts(), rejected=rejected)
         return folds
+
+    def _left_out(self, predictions: PredictionSet) -> LeftOut | None:
+        """What is not learnt from: without what had been rejected when the set was begun, whatever has been since.
+
+        Sets of earlier versions leave rejected suspects out as well.
+        """
+        return None if self.left_out is None else self.left_out.but(predictions.results.get("rejected", ()))
 
     def _not_learnt(self, samples: SegmentationSamples) -> list[str]:
         """A sentence about what is left out, for the run's record."""
         if self.left_out is None:
             return []
-        number = sum(len(self.left_out.regions.get(sample_id, ())) for sample_id in samples.ids)
+        rejected = self.left_out.rejected
+        left_out = self.left_out.but(rejected)
+        number = sum(len(left_out.regions.get(sample_id, ())) for sample_id in samples.ids)
+        which = " that nobody had rejected" if rejected else ""
         return [
-            f"The models did not learn from the {count(number, 'suspect')} of run '{self.left_out.key}'; their "
+            f"The models did not learn from the {count(number, 'suspect')} of run '{self.left_out.key}'{which}; their "
             "pixels are scored like all others."
         ]
 

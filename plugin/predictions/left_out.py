@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -26,11 +27,21 @@ class LeftOut:
         key: of the run whose suspects they are
         state: changes whenever the regions do
         regions: sample id to those of the sample
+        rejected: names of the masks' files of such as a reviewer has rejected
     """
 
     key: str
     state: str
     regions: Mapping[str, Sequence[Region]]
+    rejected: frozenset[str] = frozenset()
+
+    def but(self, learnt: Collection[str]) -> LeftOut:
+        """Without the regions whose masks' files have these names: they are learnt from."""
+        regions = {
+            sample_id: [one for one in several if Path(one[1]).name not in learnt]
+            for sample_id, several in self.regions.items()
+        }
+        return replace(self, regions=regions)
 
     def without(self, samples: Sequence[SampleInput]) -> MaskedSamples:
         """The samples, with masks that are ignored there; loading one raises `SampleError` where it has changed."""

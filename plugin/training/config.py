@@ -87,7 +87,8 @@ class CrossValidation(Config):
     leave_out: str | None = parameter(
         None,
         "Leave out the suspects of",
-        "Key of an earlier run whose suspects are not learnt from: a second look finds mistakes that are repeated",
+        "Key of an earlier run whose suspects, unless rejected, are not learnt from: a second look finds mistakes that "
+        "are repeated",
         empty="no run",
         unit="KEY",
     )

@@ -49,6 +49,17 @@ def test_the_pixels_of_regions_are_ignored_and_no_others(tmp_path: Path) -> None
     np.testing.assert_array_equal(sent.load_labels(), expected)
 
 
+def test_regions_that_are_learnt_from_all_the_same_are_not_ignored(tmp_path: Path) -> None:
+    every = LeftOut("lq", "", {"b": [region(tmp_path), ((5, 0, 3, 2), region(tmp_path, "s")[1])]})
+    samples = every.but({"r.png"}).without(SAMPLES)
+    expected = LABELS.copy()
+    expected[0:2, 5:8] = IGNORED
+    expected[0, 5] = LABELS[0, 5]
+    np.testing.assert_array_equal(samples[1].load_labels(), expected)
+    assert samples[0].load_labels is load_labels
+    np.testing.assert_array_equal(every.but({"r.png", "s.png"}).without(SAMPLES)[1].load_labels(), LABELS)
+
+
 def test_a_mask_that_has_become_smaller_is_named(tmp_path: Path) -> None:
     samples = LeftOut("lq", "", {"c": [((6, 5, 3, 2), region(tmp_path)[1])]}).without(SAMPLES)
     with pytest.raises(

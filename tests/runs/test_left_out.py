@@ -49,13 +49,21 @@ def learnt_from(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
 
 def suspected(sample: Any) -> np.ndarray:
     """(H, W) bool."""
-    height, width = sample.ground_truth.get_mask().shape[:2]
-    found = np.zeros((height, width), bool)
+    shape = sample.ground_truth.get_mask().shape[:2]
+    found = np.zeros(shape, bool)
     for one in sample.lq_suspects.detections:
-        x, y, _, _ = one.bounding_box
-        left, top = round(x * width), round(y * height)
-        inside = one.get_mask() > 0
-        found[top : top + inside.shape[0], left : left + inside.shape[1]] |= inside
+        found |= of_region(shape, one)
+    return found
+
+
+def of_region(shape: tuple[int, ...], region: Any) -> np.ndarray:
+    """(H, W) bool."""
+    found = np.zeros(shape, bool)
+    height, width = shape
+    x, y, _, _ = region.bounding_box
+    left, top = round(x * width), round(y * height)
+    inside = region.get_mask() > 0
+    found[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
     return found
 
 
@@ -91,6 +99,90 @@ def test_suspects_are_not_learnt_from_and_scored_all_the_same(
     audit.audit_labels(audited, "ground_truth", key="third", **CROSS_VALIDATION)
     assert record_of(audited, "third").predictions.digest != digest
     assert all((labels >= 0).all() for labels in found.values())
+
+
+def reject(dataset: Any, *region_ids: str) -> None:
+    from label_quality import set_verdict
+
+    set_verdict(dataset, "lq", list(region_ids), "rejected")
+
+
+def test_what_a_reviewer_has_rejected_is_learnt_from(audited: Any, audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = learnt_from(monkeypatch)
+    every = {sample.id: suspected(sample) for sample in audited}
+    first, second, third = [one for several in audited.values("lq_suspects.detections.id") for one in several][:3]
+    reject(audited, first)
+    # What was given the class of the mask in the App is rejected, too; of what was deleted nobody says that it is right
+    for sample in audited:
+        regions = sample.lq_suspects.detections
+        for one in regions:
+            one.label = one.given if one.id == second else one.label
+        deleted = [one for one in regions if one.id == third]
+        sample.lq_suspects.detections = [one for one in regions if one.id != third]
+        sample.save()
+        if deleted:
+            gone = sample.id, deleted[0]
+    audit.audit_labels(audited, "ground_truth", key="second", leave_out="lq", **CROSS_VALIDATION)
+    audited.reload()
+    assert sorted(audited.count_values("lq_rejected.detections.verdict").items()) == [("deleted", 1), ("rejected", 2)]
+    for sample in audited:
+        left = suspected(sample)
+        if sample.id == gone[0]:
+            left |= every[sample.id] & of_region(left.shape, gone[1])
+        np.testing.assert_array_equal(found[sample.id] == IGNORED, left)
+    assert sum((found[one] == IGNORED).sum() for one in every) < sum(one.sum() for one in every.values())
+    count = sum(map(len, audited.values("lq_suspects.detections"))) + 1
+    text = f"The models did not learn from the {count} suspects of run 'lq' that nobody had rejected; their pixels are"
+    assert text in " ".join(record_of(audited, "second").notes)
+
+
+@pytest.mark.parametrize("earlier_version", [False, True])
+def test_a_run_that_was_begun_goes_on_with_what_was_left_out_then(
+    audited: Any, audit: Any, monkeypatch: pytest.MonkeyPatch, earlier_version: bool
+) -> None:
+    from label_quality.plugin.store.stored_set import StoredSet
+    from label_quality.plugin.training import cross_validation
+
+    again = {"key": "second", "leave_out": "lq", **CROSS_VALIDATION}
+    first, second = [one for several in audited.values("lq_suspects.detections.id") for one in several][:2]
+    every = {sample.id: suspected(sample) for sample in audited}
+    reject(audited, first)
+    audited.reload()
+    at_first = every if earlier_version else {sample.id: suspected(sample) for sample in audited}
+    real, begun = cross_validation.cross_validate, {}
+
+    def stop(samples: Any, *args: Any, **rest: Any) -> Any:
+        begun.update({sample.sample_id: sample.load_labels() == IGNORED for sample in samples})
+        for _ in zip(range(2), real(samples, *args, **rest), strict=False):
+            pass
+        raise KeyboardInterrupt
+
+    update = StoredSet.update
+
+    def without_rejected(self: StoredSet, **results: Any) -> None:
+        update(self, **{name: value for name, value in results.items() if name != "rejected"})
+
+    if earlier_version:
+        monkeypatch.setattr(StoredSet, "update", without_rejected)
+    monkeypatch.setattr(cross_validation, "cross_validate", stop)
+    with pytest.raises(KeyboardInterrupt):
+        audit.audit_labels(audited, "ground_truth", **again)
+    monkeypatch.undo()
+    reject(audited, second)
+    found = learnt_from(monkeypatch)
+    audit.audit_labels(audited, "ground_truth", **again)
+    for sample_id, there in at_first.items():
+        np.testing.assert_array_equal(found[sample_id] == IGNORED, there)
+    # The finished run stays as it is; made anew, it learns from what has been rejected since
+    found.clear()
+    made = record_of(audited, "second").predictions.set
+    audit.audit_labels(audited, "ground_truth", **again)
+    assert record_of(audited, "second").predictions.set == made and not found
+    audit.audit_labels(audited, "ground_truth", overwrite=True, **again)
+    assert record_of(audited, "second").predictions.set != made
+    audited.reload()
+    for sample in audited:
+        np.testing.assert_array_equal(found[sample.id] == IGNORED, suspected(sample))
 
 
 def test_what_cannot_be_left_out_is_said(audited: Any, audit: Any) -> None:
