@@ -13,7 +13,7 @@ from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.words import count
 from ..plugin.dataset.verdicts import CONFIRMED, REJECTED
 from ..plugin.review.learn import can_learn, learn_from_verdicts
-from ..plugin.review.many import EVEN, Shown, decide_on_all, last_decision, shown_suspects, undo_decision
+from ..plugin.review.many import EVEN, UNDONE, Shown, decide_on_all, last_decision, shown_suspects, undo_decision
 from ..plugin.runs.request import Request
 from ..plugin.samples.private_fiftyone import is_patches, root_of
 from .form.forms import Form, runs_with_suspects
@@ -28,6 +28,7 @@ _DECISIONS = {
     _REJECT: "Reject all: the given masks are right",
 }
 _UNDO_LAST = "Undo the last"
+_END_UNDO = "End the undo of the last"
 _DONE = {CONFIRMED: "Confirmed", REJECTED: "Rejected"}
 #: Issues that are named
 _NAMED = 5
@@ -83,12 +84,17 @@ class ReviewShown(foo.Operator):
             form.fail("decision", _NO_RUN)
             return form.property(_LABEL, "Save")
         last = last_decision(ctx.dataset, key)
-        undo = {} if last is None else {_UNDO: f"{_UNDO_LAST}: {_DONE[last.verdict].lower()} {_suspects(last.regions)}"}
+        cut_short = last is not None and last.state == UNDONE
+        first = _END_UNDO if cut_short else _UNDO_LAST
+        undo = {} if last is None else {_UNDO: f"{first}: {_DONE[last.verdict].lower()} {_suspects(last.regions)}"}
         if last is None and ctx.params.get("decision") == _UNDO:
             undo = {_UNDO: _UNDO_LAST}
             form.fail("undo", f"There is no verdict on many suspects of run '{key}' to undo.")
-        decision = form.choice("decision", "Your verdict", {**_DECISIONS, **undo}, default=_CONFIRM, radio=True)
-        if decision in _VERDICTS:
+        default = _UNDO if cut_short else _CONFIRM
+        decision = form.choice("decision", "Your verdict", {**_DECISIONS, **undo}, default=default, radio=True)
+        if cut_short and decision in _VERDICTS:
+            form.fail("decision", f"The last undo has not ended. Choose “{_END_UNDO}” first.")
+        elif decision in _VERDICTS:
             _preview(form, shown_suspects(_collection(ctx), key, _chosen(ctx)), decision, bool(_chosen(ctx)))
         return form.property(_LABEL, "Save")
 

@@ -13,7 +13,8 @@ where ``kill_at`` is a number, instead of that write to the database, the first 
 ``largest_file``, in the midst of a file that becomes as large as that. ``writes`` are all that were begun, as command
 and collection.
 
-A script runs in a fork for each list of arguments, all at once, as ``python -c`` would run it; it has `connect`.
+A script runs in a fork for each list of arguments, all at once, as ``python -c`` would run it; it has `connect`
+and `KillAtWrite`.
 
 This process has imported and loaded before all that its forks use, which else each of them would do anew.
 """
@@ -40,6 +41,7 @@ import label_quality
 import numpy as np
 import pymongo.monitoring
 import torch
+from fiftyone.factory import repo_factory
 from label_quality.plugin import audit
 from label_quality.plugin.training import cross_validation  # noqa: F401  that it need not be imported in each fork
 
@@ -112,6 +114,9 @@ def connect(uri: str | None = None) -> None:
     foo.database._disconnect()
     fo.config.database_uri = uri or fo.config.database_uri
     foo.establish_db_conn(fo.config)
+    # These keep the connection of before
+    repo_factory._db = None
+    repo_factory.RepositoryFactory.repos.clear()
     torch.set_num_threads(1)
 
 
@@ -124,7 +129,10 @@ def run_script(script: str, arguments: list[str], output: int) -> None:
     try:
         connect()
         sys.argv, sys.path[0] = ["-c", *arguments], ""
-        exec(compile(script, "<script>", "exec"), {"__name__": "__main__", "connect": connect})
+        exec(
+            compile(script, "<script>", "exec"),
+            {"__name__": "__main__", "connect": connect, "KillAtWrite": KillAtWrite},
+        )
     except BaseException:
         traceback.print_exc()
         status = 1

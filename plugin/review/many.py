@@ -128,7 +128,8 @@ def decide_on_all(
     """Confirms or rejects all suspects that are shown and that nobody has reviewed, as one that `undo_decision` undoes.
 
     Suspects that have a verdict, or get one from somebody else meanwhile, keep it. Where the last such call was killed,
-    the same verdict of the same reviewer goes on with it, and one undo takes both back.
+    the same verdict of the same reviewer goes on with it, and one undo takes both back. Where an undo was killed, it is
+    to be ended first, by `undo_decision`: what it still takes back would not be among the suspects that are decided on.
 
     Args:
         collection: patches of suspects, such as those of an issue, or images, whose suspects are meant then
@@ -141,14 +142,16 @@ def decide_on_all(
         what it was on
 
     Raises:
-        LabelQualityError: another verdict, the run has no suspects, or none of those that are shown is left to review,
-            where what a kill had cut short is made up for all the same
+        LabelQualityError: another verdict, the run has no suspects, an undo has not ended, or none of those that are
+            shown is left to review, where what a kill had cut short is made up for all the same
     """
     if verdict not in VERDICTS:
         raise LabelQualityError(
             f"Expected `verdict` to be one of {', '.join(map(repr, VERDICTS))}, but got {verdict!r}."
         )
-    shown, dataset = shown_suspects(collection, key, region_ids), root_of(collection)
+    dataset = root_of(collection)
+    _check_undone(dataset, key)
+    shown = shown_suspects(collection, key, region_ids)
     view = collection if isinstance(collection, fo.DatasetView) else None
     # As MongoDB keeps it: by who and when the verdicts are found again
     now = datetime.now(timezone.utc)
@@ -161,6 +164,17 @@ def decide_on_all(
         some = f"{shown.reviewed:,} that are shown have a verdict already" if shown.reviewed else "no suspect is shown"
         raise LabelQualityError(f"There is nothing to decide on: {some}.")
     return shown
+
+
+def _check_undone(dataset: fo.Dataset, key: str) -> None:
+    """Raises `LabelQualityError` where an undo has not ended: a new decision would take its place and its mark."""
+    last = last_decision(dataset, key)
+    if last is not None and last.state == UNDONE:
+        raise LabelQualityError(
+            f"The undo of the last verdict on many suspects of run '{key}', {last.verdict} by {last.reviewed_by}, has "
+            f"not ended. If it was interrupted, end it with undo_decision(dataset, '{key}'), or in the App in the form "
+            "Confirm or reject all shown, and decide then."
+        )
 
 
 def _continued(dataset: fo.Dataset, decision: Decision) -> tuple[Decision, list[str]]:

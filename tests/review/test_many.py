@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import signal
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +267,95 @@ def test_views_of_patches_are_made_up_for_after_a_kill(
     with pytest.raises(LabelQualityError, match="There is nothing to decide on: no suspect is shown"):
         decide(every, "rejected")
     assert len(every) == 0 and len(undo_decision(dataset, "lq", view=every)) == len(every) == 5
+
+
+#: Undoes the last verdict on many, an image at a time, and is killed instead of a write to the database
+_KILLED_UNDO = """
+import sys
+import fiftyone as fo
+import pymongo.monitoring
+from label_quality import undo_decision
+from label_quality.plugin.review import decide
+
+kill = KillAtWrite(int(sys.argv[2]), lambda *_: None)
+pymongo.monitoring.register(kill)
+connect()
+dataset = fo.load_dataset(sys.argv[1])
+decide._IMAGES_A_WRITE = 1
+kill.listening = True
+undo_decision(dataset, "lq")
+print("ended")
+"""
+
+
+def test_an_undo_that_was_killed_is_ended_before_there_is_another_decision(_suspect_runs: Any, forked: Any) -> None:
+    from label_quality import LabelQualityError, undo_decision
+    from label_quality.plugin.review.many import UNDONE, last_decision
+
+    text = (
+        r"^The undo of the last verdict on many suspects of run 'lq', rejected by ann, has not ended. If it was "
+        r"interrupted, end it with undo_decision\(dataset, 'lq'\), or in the App in the form Confirm or reject all "
+        r"shown, and decide then\.$"
+    )
+    begun = _suspect_runs(True)
+    types = begun.put_back().values("lq_error_type")
+    found: dict[int, int] = {}
+    for number in count(1):
+        dataset = begun.put_back()
+        chosen = [of_evidence(dataset, evidence) for evidence in (50.0, 30.0, 20.0, 10.0)]
+        decide(dataset, "rejected", region_ids=chosen, reviewer="ann")
+        ((status, output),) = forked(_KILLED_UNDO, [dataset.name, str(number)])
+        if status == 0:
+            assert output == "ended\n"
+            break
+        assert status == -signal.SIGKILL, output
+        left = verdicts(dataset)
+        last = last_decision(dataset, "lq")
+        assert last is not None
+        if last.state != UNDONE:
+            # Before the undo had begun: the decision is as it was
+            assert left == {"rejected": 4, None: 1}
+            continue
+        found[number] = left.get("rejected", 0)
+        for verdict, reviewer in (("confirmed", "bob"), ("rejected", "ann")):
+            with pytest.raises(LabelQualityError, match=text):
+                decide(dataset, verdict, reviewer=reviewer)
+            assert verdicts(dataset) == left and last_decision(dataset, "lq") == last
+        assert len(undo_decision(dataset, "lq")) == found[number] and last_decision(dataset, "lq") is None
+        assert verdicts(dataset) == {None: 5} and dataset.values("lq_error_type") == types
+        assert len(dataset.load_saved_view("lq: suspect regions")) == 5
+        assert len(decide(dataset, "confirmed", reviewer="bob").ids) == 5 and verdicts(dataset) == {"confirmed": 5}
+        assert len(undo_decision(dataset, "lq")) == 5
+    # Before the first image, between images, and after the last
+    assert {4, 2, 0} < set(found.values())
+
+
+def test_the_form_offers_to_end_an_undo_that_was_killed(dataset: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from label_quality import undo_decision
+    from label_quality.plugin.review import decide as deciding
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: Any) -> None:
+        raise Killed
+
+    decide(dataset, "rejected", reviewer="ann")
+    monkeypatch.setattr(deciding, "update_error_types", kill)
+    with pytest.raises(Killed):
+        undo_decision(dataset, "lq")
+    monkeypatch.undo()
+    form = operator("review_shown").resolve_type(context(dataset, "review_shown"), "inputs")
+    decision = form.type.properties["decision"]
+    assert (decision.default, decision.invalid) == ("undo", False)
+    choices = {one.value: one.label for one in decision.view.choices}
+    assert choices["undo"] == "End the undo of the last: rejected 5 suspects"
+    text = said(context(dataset, "review_shown", {"decision": "reject"}), "review_shown")
+    assert text["error decision"] == "The last undo has not ended. Choose “End the undo of the last” first."
+    with pytest.raises(Exception, match=r"The last undo has not ended\. Choose “End the undo of the last” first\."):
+        operator("review_shown")(dataset, "reject")
+    assert operator("review_shown")(dataset, "undo").result["message"] == "No verdict any more on 0 suspects."
+    assert operator("review_shown")(dataset, "reject").result["message"] == "Rejected: 5 suspects in 4 images."
 
 
 def test_selected_suspects_alone_are_decided_on(dataset: Any) -> None:
