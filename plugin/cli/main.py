@@ -305,8 +305,14 @@ def _as_options(message: str) -> str:
         name = cli_benchmark.RENAMED.get(match[1], match[1])
         return f"--{name.replace('_', '-')}" if match[1] in _OPTIONS else match[0]
 
+    def set_option(match: re.Match[str]) -> str:
+        # What is said to be called from Python stays as it is
+        if match[1] is None or match[1] not in _OPTIONS:
+            return match[0]
+        return f"{option(match)} {match[2]}" if match[2] else option(match)
+
     message = re.sub(r"(?:parameter )?`(\w+)`", option, message)
-    return re.sub(r"\b(\w+)=True\b", option, message)
+    return re.sub(r"\w\([^()]*\)|\b(\w+)=(?:True|'([\w.-]+)')?(?![^\s,.;)])", set_option, message)
 
 
 def _print_version() -> int:

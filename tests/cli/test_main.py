@@ -415,6 +415,24 @@ def test_bad_samples_can_be_left_out(folder: Path, capsys: Any) -> None:
     assert "\nLeft out: sample " in out and "images/3.png" in out
 
 
+def test_advice_names_options_and_leaves_calls_as_they_are(folder: Path, capsys: Any) -> None:
+    two = [*AUDIT[:-3], "0: sky, 5: road", *AUDIT[-2:]]
+    status, _, err = label_quality(capsys, *two, "--predictions", "soft")
+    assert status == 1
+    advice = (
+        "Add them to the classes (the dataset's mask targets, or --classes), list them in --ignored, or leave those "
+        "pixels out with --unknown ignore."
+    )
+    assert advice in err
+    status, _, err = label_quality(capsys, *AUDIT, "--leave-out", "lq")
+    assert status == 1
+    assert err.endswith("Audit once without it, and then with another key: --key lq_second, --leave-out lq.\n")
+    assert label_quality(capsys, *AUDIT, "--predictions", "soft", "--no-suspects", "--key", "first")[0] == 0
+    status, _, err = label_quality(capsys, *AUDIT, "--leave-out", "first")
+    assert status == 1
+    assert err.endswith("or their files are gone. Find them with find_suspects(dataset, key='first').\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
