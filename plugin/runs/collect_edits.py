@@ -46,11 +46,11 @@ def collect_edits(
 ) -> Edits:
     """Takes what was edited among a run's suspects in the App's Annotate tab as verdicts.
 
-    Exports, corrected masks, learning, new searches and the count of what is reviewed do so by themselves. A suspect
-    that was redrawn or moved is *edited*: the mask is wrong there, with the shape as drawn and the class as set. One
-    that only has another class is *confirmed* with that class, or *rejected* where that is the given one. A region that
-    was drawn where nothing was found is *added*. A suspect that was deleted is kept as *deleted* beside the rejected
-    ones: its place stays as given.
+    Exports, corrected masks, comparisons, learning, new searches and the count of what is reviewed do so by
+    themselves. A suspect that was redrawn or moved is *edited*: the mask is wrong there, with the shape as drawn and
+    the class as set. One that only has another class is *confirmed* with that class, or *rejected* where that is the
+    given one. A region that was drawn where nothing was found is *added*. A suspect that was deleted is kept as
+    *deleted* beside the rejected ones: its place stays as given.
 
     Args:
         collection: the dataset, or a view of it; all of the run's suspects are looked at
