@@ -58,6 +58,8 @@ def test_it_runs_and_its_clean_masks_are_cleaner(in_a_folder: Path) -> None:
     wrong = names["wrong"]
     assert 0 < wrong["lq_corrected"] < 0.7 * wrong["ground_truth"]
     change = names["change"]
+    # What is left to find was mostly rejected
+    assert change.new < change.rejected_before
     assert change.mean_change > 0 and change.suspects_after < change.suspects_before
     rise, fall = change.gained[0], change.lost[0]
     assert rise.after - rise.before > 0.3 > 0.1 > fall.before - fall.after
