@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/review.md anew: the App on a dataset that was audited with the defaults, step by step.
+"""Takes the pictures of README.md, docs/review.md and docs/report.md anew, of a dataset audited with the defaults.
 
 For CamVid, as they are there, with a database of its own::
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import cv2
 import fiftyone as fo
 import numpy as np
+from label_quality import write_report
 from playwright.sync_api import TimeoutError as NotOpen
 from playwright.sync_api import sync_playwright
 
@@ -29,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.app.conftest import STILL, chromium_path, forget_painted_tiles
 
 _SIZE = {"width": 1280, "height": 800}
+_PAGE = {"width": 1280, "height": 900}
 _QUALITY = 82
 _PATIENCE = 120_000
 #: Pixels of a suspect that shows what it is about
@@ -54,10 +57,8 @@ class Walk:
         self.panel = page.locator("[data-cy=panel-content-label_quality_panel]")
 
     def take(self, name: str) -> None:
-        """Waits until all is drawn, and takes the picture."""
-        self.page.wait_for_timeout(_DRAWN)
-        pixels = cv2.imdecode(np.frombuffer(self.page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
-        cv2.imwrite(str(self.folder / f"walk-{name}.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+        """Waits until all is drawn, and takes a picture of the walk."""
+        save(self.page, self.folder / f"walk-{name}.jpg")
 
     def show(self, target: Any, counted: str, tiles: int) -> None:
         """Clicks what leads to another view, and waits until the grid has painted that many tiles of it."""
@@ -111,6 +112,19 @@ class Walk:
         self.take("worst")
         self.close()
 
+    def heatmap(self, sample_id: str, picture: Path) -> None:
+        """An image with a suspect, under its heatmap alone."""
+        self.open(sample_id)
+        self.page.locator("[data-cy=label-quality-review]").get_by_text("Suspects").click()
+        save(self.page, picture)
+        self.close()
+
+    def open(self, sample_id: str) -> None:
+        """Opens a sample or patch that may be out of sight, or small."""
+        self.page.evaluate("id => window.__foo__.executeOperator('open_sample', { id })", sample_id)
+        self.page.locator(_OPEN).wait_for()
+        self.page.mouse.move(5, 5)
+
     def issue(self, title: str, region_id: str) -> None:
         """The suspects of an issue, one of them under review, and from close up."""
         row = self.panel.get_by_text(title, exact=True).first
@@ -118,9 +132,7 @@ class Walk:
         self.show(row, "patch", 4)
         self.take("regions")
         # Tiles are small here: above opens nothing, but selects them
-        self.page.evaluate("id => window.__foo__.executeOperator('open_sample', { id })", region_id)
-        self.page.locator(_OPEN).wait_for()
-        self.page.mouse.move(5, 5)
+        self.open(region_id)
         self.take("review")
         self.page.locator("[data-cy=modal]").get_by_text("Label quality of this image").click()
         self.page.locator("[data-cy=modal]").get_by_text("Place, the worst first").wait_for()
@@ -135,10 +147,28 @@ class Walk:
         self.take("tag")
 
 
-def _large(dataset: fo.Dataset, issue: str) -> str:
-    """The most probable suspect of an issue that is not small."""
+def take_report(browser: Any, dataset: fo.Dataset, picture: Path) -> None:
+    """Takes the first page of a run's report."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.html"
+        write_report(dataset, "lq", path)
+        page = browser.new_page(viewport=_PAGE)
+        page.goto(path.as_uri())
+        save(page, picture)
+        page.close()
+
+
+def save(page: Any, picture: Path) -> None:
+    """Waits until all is drawn, and takes the picture of a page."""
+    page.wait_for_timeout(_DRAWN)
+    pixels = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    cv2.imwrite(str(picture), pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+
+
+def _large(dataset: fo.Dataset, issue: str) -> tuple[str, str]:
+    """The most probable suspect of an issue that is not small, and its image."""
     suspects = dataset.load_saved_view(f"lq: {issue}")
-    return next(one.id for one in suspects if one.lq_suspects.area >= _LARGE)
+    return next((one.id, one.sample_id) for one in suspects if one.lq_suspects.area >= _LARGE)
 
 
 def main() -> None:
@@ -164,9 +194,12 @@ def main() -> None:
         page.goto(f"http://127.0.0.1:{port}/datasets/{options.dataset}")
         page.locator(_TILE).first.wait_for()
         walk = Walk(page, options.folder)
+        region_id, sample_id = _large(dataset, options.issue)
         walk.whole()
-        walk.issue(options.issue, _large(dataset, options.issue))
+        walk.heatmap(sample_id, options.folder / f"{options.dataset}-heatmap.jpg")
+        walk.issue(options.issue, region_id)
         walk.tag()
+        take_report(browser, dataset, options.folder / "report.jpg")
         browser.close()
     session.close()
 
