@@ -184,15 +184,24 @@ def test_the_heatmap_is_drawn_below_a_probability(
     def says(percent: int) -> None:
         panel.get_by_text(f"Heatmap where the given class is < {percent} % probable").wait_for()
 
-    def tiles() -> list[np.ndarray]:
-        """All tiles as they are painted, by their place."""
+    def painted() -> list[bytes]:
+        """All tiles that are painted now, by their place."""
         grid(page, 8)
         page.mouse.move(5, 5)
         page.wait_for_timeout(1500)
         canvases = page.locator("[data-cy=fo-grid] canvas[canvas-loaded=true]").all()
-        found = {(one.bounding_box()["y"], one.bounding_box()["x"]): one.screenshot() for one in canvases}
-        shown = [np.frombuffer(found[place], np.uint8) for place in sorted(found)]
-        return [cv2.imdecode(one, cv2.IMREAD_COLOR).astype(int) for one in shown]
+        boxes = {(box["y"], box["x"]): one for one in canvases if (box := one.bounding_box())}
+        return [boxes[place].screenshot() for place in sorted(boxes)]
+
+    def tiles() -> list[np.ndarray]:
+        """All tiles, once nothing changes any more: a busy page paints them more than once."""
+        before: list[bytes] = []
+        for _ in range(40):
+            shown = painted()
+            if shown == before and len(shown) == 8:
+                return [cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_COLOR).astype(int) for one in shown]
+            before = shown
+        raise AssertionError(f"the grid does not come to rest; of 8 tiles it has painted {len(before)}")
 
     def press(key: str, percent: int) -> list[np.ndarray]:
         forget_painted_tiles(page)
