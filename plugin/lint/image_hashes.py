@@ -30,6 +30,8 @@ _BANDS = 64 // _BAND
 MOST_BITS = _BANDS - 1
 #: Hashes with a byte in common, on either side, that each is compared with, and how many of them are taken
 _NEXT, _NEAREST = 1000, 3
+#: How many bits of each number of 16 bits are set
+_BITS_SET = np.unpackbits(np.arange(2**16, dtype=np.uint16).view(np.uint8).reshape(-1, 2), axis=1).sum(1, np.uint8)
 
 
 def image_hash(path: str) -> int | None:
@@ -78,12 +80,17 @@ def near_hashes(hashes: Sequence[int]) -> list[tuple[int, int, int]]:
     """
     known = np.array(hashes, np.uint64)
     found: dict[tuple[int, int], int] = {}
+    compared: set[bytes] = set()
     for band in range(_BANDS):
         part = (known >> np.uint64(_BAND * band)) & np.uint64(2**_BAND - 1)
         order = np.lexsort((known, part))
         starts = np.flatnonzero(np.diff(part[order])) + 1
         for places in np.split(order, starts):
-            found.update(_nearest(known, places))
+            # Frames of a camera that stands still have several bytes in common, each of them the same frames
+            same = hashlib.blake2b(places.tobytes()).digest()
+            if same not in compared:
+                compared.add(same)
+                found.update(_nearest(known, places))
     return sorted((bits, *pair) for pair, bits in found.items())
 
 
@@ -100,4 +107,6 @@ def _nearest(known: np.ndarray, places: np.ndarray) -> Iterator[tuple[tuple[int,
 
 def _bits(values: np.ndarray) -> np.ndarray:
     """How many bits of each value are set."""
-    return np.unpackbits(np.ascontiguousarray(values).view(np.uint8).reshape(-1, 8), axis=1).sum(axis=1)
+    quarters = _BITS_SET[np.ascontiguousarray(values).view(np.uint16)].reshape(-1, 4)
+    bits: np.ndarray = quarters[:, 0] + quarters[:, 1] + quarters[:, 2] + quarters[:, 3]
+    return bits
