@@ -29,7 +29,7 @@ from hypothesis import settings
 from scripts.mongod import Mongod, surroundings
 
 from .deletion import drop_datasets
-from .snapshots import Snapshot
+from .snapshots import Pool, Snapshot
 from .suspect_run import add_run
 
 if TYPE_CHECKING:
@@ -146,18 +146,25 @@ def plugins_dir() -> Path:
 MakeDataset = Callable[..., "fo.Dataset"]
 
 
+@pytest.fixture(scope="session")
+def _datasets(fiftyone: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    folder = tmp_path_factory.mktemp("datasets")
+    with making_datasets(fiftyone, folder) as make:
+        yield Pool(make, folder)
+
+
 @pytest.fixture
-def make_dataset(fiftyone: Any, tmp_path: Path) -> Iterator[MakeDataset]:
-    """A factory of small datasets with images and masks on disk under ``tmp_path``; they are deleted afterwards.
+def make_dataset(_datasets: Pool) -> Iterator[MakeDataset]:
+    """A factory of small datasets with images and masks on disk, the test's own until it ends.
 
     ``make_dataset(count=4, sizes=((24, 32),), storage="disk", dtype="uint8", rgb=False, targets=TARGETS,
     label_field="ground_truth", seed=0)``: ``sizes`` are (height, width), used in turn; ``storage`` is ``"disk"``
     (``mask_path``) or ``"database"`` (``mask``); ``rgb`` writes colour masks with hex mask targets; ``targets=None``
-    leaves the mask targets unset. Each sample also has an ``index`` field. Files: ``tmp_path/<dataset>/images/000.png``
-    and ``masks/000.png``.
+    leaves the mask targets unset. Each sample also has an ``index`` field. Files: ``images/000.png`` and
+    ``masks/000.png`` in a folder of the dataset's name.
     """
-    with _making_datasets(fiftyone, tmp_path) as make:
-        yield make
+    yield _datasets.take
+    _datasets.give_back()
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +176,7 @@ def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def make_module_dataset(fiftyone: Any, module_folder: Path) -> Iterator[MakeDataset]:
     """As `make_dataset`, for what all tests of a module start from, see `snapshots`; under ``module_folder``."""
-    with _making_datasets(fiftyone, module_folder) as make:
+    with making_datasets(fiftyone, module_folder) as make:
         yield make
 
 
@@ -192,7 +199,7 @@ def _suspect_runs(fiftyone: Any, tmp_path_factory: pytest.TempPathFactory) -> It
     def snapshot(rated: bool) -> Snapshot:
         if rated not in made:
             folder = tmp_path_factory.mktemp("suspects")
-            make = making.enter_context(_making_datasets(fiftyone, folder))
+            make = making.enter_context(making_datasets(fiftyone, folder))
             made[rated] = Snapshot(add_run(make(count=6), folder, rated=rated), folder)
         return made[rated]
 
@@ -260,7 +267,7 @@ def forked(fiftyone: Any, forks: Callable[[dict[str, Any]], Any]) -> Forked:
 
 
 @contextlib.contextmanager
-def _making_datasets(fiftyone: Any, root: Path) -> Iterator[MakeDataset]:
+def making_datasets(fiftyone: Any, root: Path) -> Iterator[MakeDataset]:
     made: list[str] = []
 
     def make(

@@ -15,6 +15,7 @@ WITH_FILES = {"source": "files", "field": "probabilities", "min_probability": 0.
 
 def add_predictions(dataset: Any, folder: Path, seed: int = 0) -> Any:
     """Writes probabilities that contradict each third mask to a folder, and their paths to the dataset."""
+    folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(seed)
     paths = []
     for number, mask in enumerate(dataset.values("ground_truth.mask_path")):

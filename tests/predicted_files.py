@@ -20,6 +20,7 @@ def predict(dataset: Any, folder: Path, every: int = 1) -> dict[str, Any]:
         every: of which number of masks one is seen 5 pixels to the right of where it is given
     """
     rng = np.random.default_rng(0)
+    folder.mkdir(exist_ok=True)
     paths = []
     for number, mask in enumerate(dataset.values("ground_truth.mask_path")):
         labels = np.roll(cv2.imread(mask, cv2.IMREAD_UNCHANGED), 5 * (number % every == 0), axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +143,10 @@ def test_the_record_says_what_was_done(predicted: Any, audit: Any) -> None:
 def test_paths_may_be_relative_to_the_image(predicted: Any, audit: Any, tmp_path: Path) -> None:
     audit.audit_labels(predicted, "ground_truth", **WITH_FILES)
     absolute = values(predicted, "lq", ALL_SCORES)
-    predicted.set_values(
-        "relative", [f"../../probabilities/{Path(one).name}" for one in predicted.values("probabilities")]
-    )
+    images, files = predicted.values(["filepath", "probabilities"])
+    relative = [os.path.relpath(file, Path(image).parent) for image, file in zip(images, files, strict=True)]
+    assert all(one.startswith("..") for one in relative)
+    predicted.set_values("relative", relative)
     audit.audit_labels(predicted, "ground_truth", key="b", source="files", field="relative")
     assert values(predicted, "b", ALL_SCORES) == absolute
 

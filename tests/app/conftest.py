@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from ..conftest import MakeDataset, making_datasets
+
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 #: The first does without the windows and menus that nobody sees, which is a quarter of the CPU time of a page
 _CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -89,6 +91,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.when == "call":
         item.stash[_FAILED] = report.failed
     return report
+
+
+@pytest.fixture
+def make_dataset(fiftyone: Any, tmp_path: Path) -> Iterator[MakeDataset]:
+    """As that of all tests, with new ones: the App's server remembers what it has shown."""
+    with making_datasets(fiftyone, tmp_path) as make:
+        yield make
 
 
 @pytest.fixture(scope="session")

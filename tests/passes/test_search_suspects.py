@@ -56,6 +56,7 @@ def write_scenes(
     seen = [scene()] * len(masks) if seen is None else seen
     dataset = make(count=len(masks), sizes=(SIZE,), **kind)
     paths = []
+    (folder / dataset.name).mkdir(exist_ok=True)
     rng = np.random.default_rng(51)
     for number, sample in enumerate(dataset):
         # The picture shows what is seen, not what is given

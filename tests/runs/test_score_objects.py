@@ -37,6 +37,7 @@ def audit(fiftyone: Any) -> Any:
 def make_streets(make: Any, folder: Path) -> Any:
     """20 samples; of each fifth the second car looks like a tree, and the last has nothing but unlabelled pixels."""
     dataset = make(count=20, sizes=(SIZE,))
+    (folder / dataset.name).mkdir(exist_ok=True)
     paths = []
     for number, mask in enumerate(dataset.values("ground_truth.mask_path")):
         seen = street(20 if number % 5 == 0 else 7)
