@@ -16,6 +16,7 @@ from label_quality.plugin.base.errors import LabelQualityError
 from label_quality.plugin.dataset.record_parts import ClassScore, GainPart, Measured, TrainedScore
 
 from ..predicted import WITH_FILES, add_predictions
+from ..snapshots import Snapshot
 
 NAME = "street <s>&'\"</s>"
 
@@ -54,16 +55,21 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
-@pytest.fixture
-def audited(make_dataset: Any, tmp_path: Path) -> Any:
-    """Six images with a run ``lq``; the name of a class is markup."""
+@pytest.fixture(scope="module")
+def six(make_module_dataset: Any, module_folder: Path) -> Snapshot:
     from label_quality import audit_labels
 
-    dataset = make_dataset(count=6, sizes=((48, 64),), targets={0: "unlabelled", 3: NAME, 7: "car", 20: "tree"})
-    add_predictions(dataset, tmp_path)
+    names = {0: "unlabelled", 3: NAME, 7: "car", 20: "tree"}
+    dataset = make_module_dataset(count=6, sizes=((48, 64),), targets=names)
+    add_predictions(dataset, module_folder)
     audit_labels(dataset, "ground_truth", **WITH_FILES)
-    dataset.reload()
-    return dataset
+    return Snapshot(dataset, module_folder)
+
+
+@pytest.fixture
+def audited(six: Snapshot) -> Any:
+    """Six images with a run ``lq``; the name of a class is markup."""
+    return six.put_back()
 
 
 def report(dataset: Any, path: Path, **changes: Any) -> Page:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ..conftest import image_of, write_png
+from ..snapshots import Snapshot
 
 IDS = [0, 3, 7, 20]
 SIZE = (48, 64)
@@ -57,9 +58,14 @@ def make_run(make_dataset: Any, folder: Path, labels_only: bool = False, **param
     return dataset
 
 
+@pytest.fixture(scope="module")
+def as_made(make_module_dataset: Any, module_folder: Path) -> Snapshot:
+    return Snapshot(make_run(make_module_dataset, module_folder), module_folder)
+
+
 @pytest.fixture
-def run(fiftyone: Any, make_dataset: Any, tmp_path: Path) -> Any:
-    return make_run(make_dataset, tmp_path)
+def run(as_made: Snapshot) -> Any:
+    return as_made.put_back()
 
 
 def mended(folder: Path, masks: dict[int, np.ndarray]) -> Path:

@@ -11,6 +11,8 @@ import pytest
 
 from tests.conftest import image_of, write_png
 
+from ..snapshots import Snapshot
+
 pytest.importorskip("fiftyone")
 
 KEY = "lq"
@@ -28,12 +30,11 @@ def drawn(*patches: tuple[tuple[int, int, int, int], int]) -> np.ndarray:
     return mask
 
 
-@pytest.fixture
-def run(fiftyone: Any, make_dataset: Any, tmp_path: Path) -> Any:
-    """24 images with two suspects each: a car that is given as road, and a tree that is given as unlabelled."""
+@pytest.fixture(scope="module")
+def audited(make_module_dataset: Any, module_folder: Path) -> Snapshot:
     from label_quality.plugin.audit import audit_labels
 
-    dataset = make_dataset(count=COUNT, sizes=(SIZE,))
+    dataset = make_module_dataset(count=COUNT, sizes=(SIZE,))
     seen, given = drawn((CAR, 7), (TREE, 20)), drawn((TREE, 0))
     rng = np.random.default_rng(51)
     paths = []
@@ -44,11 +45,17 @@ def run(fiftyone: Any, make_dataset: Any, tmp_path: Path) -> Any:
         shares = np.full((4, *SIZE), (1 - sure) / 3, np.float32)
         for index, value in enumerate(IDS):
             shares[index][seen == value] = sure
-        paths.append(str(tmp_path / f"{number}.npy"))
+        paths.append(str(module_folder / f"{number}.npy"))
         np.save(paths[-1], shares)
     dataset.set_values("probabilities", paths)
     audit_labels(dataset, "ground_truth", source="files", field="probabilities", min_probability=0.0)
-    return dataset
+    return Snapshot(dataset, module_folder)
+
+
+@pytest.fixture
+def run(audited: Snapshot) -> Any:
+    """24 images with two suspects each: a car that is given as road, and a tree that is given as unlabelled."""
+    return audited.put_back()
 
 
 def suspects(dataset: Any, suggested: str) -> list[Any]:

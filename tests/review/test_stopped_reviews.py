@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ..snapshots import Snapshot
 from ..suspect_run import add_run
 
 IDS = [0, 3, 7, 20]
@@ -27,24 +28,30 @@ def audit(fiftyone: Any) -> Any:
     return audit
 
 
-@pytest.fixture
-def reviewed(make_dataset: Any, audit: Any, tmp_path: Path) -> Any:
-    """Eight audited samples, of whose suspects one is confirmed and one rejected."""
+@pytest.fixture(scope="module")
+def eight(make_module_dataset: Any, module_folder: Path) -> Snapshot:
+    from label_quality.plugin import audit
     from label_quality.plugin.review.decide import set_verdict
 
-    dataset = make_dataset(count=8)
+    dataset = make_module_dataset(count=8)
     rng, paths = np.random.default_rng(0), []
     for number, mask in enumerate(dataset.values("ground_truth.mask_path")):
         labels = np.roll(cv2.imread(mask, cv2.IMREAD_UNCHANGED), 5, axis=1)
         soft = np.stack([labels == value for value in IDS]) + 0.4 * rng.random((4, *labels.shape))
-        paths.append(str(tmp_path / f"{number}.npy"))
+        paths.append(str(module_folder / f"{number}.npy"))
         np.save(paths[-1], (soft / soft.sum(axis=0)).astype(np.float32))
     dataset.set_values("probabilities", paths)
     audit.audit_labels(dataset, "ground_truth", **WITH_FILES)
     regions = dataset.values("lq_suspects.detections.id", unwind=True)
     set_verdict(dataset, "lq", regions[:1], "confirmed")
     set_verdict(dataset, "lq", regions[-1:], "rejected")
-    return dataset
+    return Snapshot(dataset, module_folder)
+
+
+@pytest.fixture
+def reviewed(eight: Snapshot) -> Any:
+    """Eight audited samples, of whose suspects one is confirmed and one rejected."""
+    return eight.put_back()
 
 
 class Stopped(Exception):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from .. import app_edits, predicted
+from ..snapshots import Snapshot
 
 pytest.importorskip("fiftyone")
 
@@ -20,14 +21,19 @@ def dataset(rated_run: Any) -> Any:
     return rated_run
 
 
-@pytest.fixture
-def audited(make_dataset: Any, tmp_path: Path) -> Any:
-    """A real run, with its files."""
+@pytest.fixture(scope="module")
+def six(make_module_dataset: Any, module_folder: Path) -> Snapshot:
     from label_quality.plugin.audit import audit_labels
 
-    dataset = predicted.add_predictions(make_dataset(count=6), tmp_path)
+    dataset = predicted.add_predictions(make_module_dataset(count=6), module_folder)
     audit_labels(dataset, "ground_truth", **predicted.WITH_FILES)
-    return dataset
+    return Snapshot(dataset, module_folder)
+
+
+@pytest.fixture
+def audited(six: Snapshot) -> Any:
+    """A real run, with its files."""
+    return six.put_back()
 
 
 def collect(dataset: Any, **parameters: Any) -> Any:
