@@ -67,11 +67,22 @@ def database_ports() -> set[int]:
     return {port for _, port in odm.get_db_client().nodes}
 
 
-def new_field(name: str, **kind: Any) -> Any:
-    """A field that is not yet any dataset's: many are added in one write."""
+def new_field(name: str, attributes: Mapping[str, Sequence[Any]] | None = None, **kind: Any) -> Any:
+    """A field that is not yet any dataset's: many are added in one write, with what labels in lists of theirs have.
+
+    Args:
+        name: of the field
+        attributes: of a field of labels, the name of the list that they are in to more fields of each
+        **kind: as `fo.Dataset.add_sample_field` takes it
+    """
     from fiftyone.core import odm
 
-    return odm.create_field(name, **kind)
+    field = odm.create_field(name, **kind)
+    for place, fields in (attributes or {}).items():
+        own = field.document_type._fields[place]
+        labels = {"subfield": type(own.field), "embedded_doc_type": own.field.document_type, "null": own.null}
+        field.fields.append(odm.create_field(place, type(own), fields=list(fields), **labels))
+    return field
 
 
 def save_view_documents(contents: Iterable[Mapping[str, Any]]) -> list[Any]:

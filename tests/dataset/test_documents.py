@@ -108,6 +108,7 @@ def test_fields_added_together_are_those_added_one_by_one(fiftyone: Any, make_da
     ours, theirs = (_without_times(one._doc.to_dict()["sample_fields"]) for one in (together, single))
     assert ours == theirs
     assert together.get_field("score").description == "A score", "fields that exist stay as they are"
+    assert all(together.get_field(path).created_at for path in wanted)
     together.reload()
     assert _without_times(together._doc.to_dict()["sample_fields"]) == theirs
 
