@@ -300,8 +300,9 @@ def test_scores_of_objects_killed_at_any_write_are_not_doubled(
         few.reload()
         assert died["signal"] == signal.SIGKILL
         # Half-written objects are no reason to do anything else again
-        found = interrupt(few, function="find_suspects", min_probability=0.0)
-        assert {stage for stage, _, _ in found["reports"]} == {"Checking files"}, writes[number - 1]
+        stages: list[str] = []
+        audit.find_suspects(few, min_probability=0.0, progress=count(stages))
+        assert set(stages) == {"Checking files"}, writes[number - 1]
         audit.score_objects(few, only_classes=["car"])
         assert outcome(few, "lq")["objects"] == cars, writes[number - 1]
         assert sorted(few.list_saved_views()) == sorted([*views, "lq: worst objects"])
