@@ -94,8 +94,11 @@ def begin_part(dataset: fo.Dataset, key: str, part: LintPart) -> None:
 
 def _mark(dataset: fo.Dataset, key: str, more: Mapping[str, Any]) -> None:
     found = dataset.get_field(field_name(key, FINDINGS))
-    found.info = {**found.info, MARKER: {**found.info[MARKER], **more}}
-    found.save()
+    info = {**found.info, MARKER: {**found.info[MARKER], **more}}
+    # The field may have been made with it just now
+    if info != found.info:
+        found.info = info
+        found.save()
 
 
 def begun(part: LintPart) -> dict[str, Any]:
