@@ -16,7 +16,7 @@ from ..scores.config import PER_CLASS_SCORES, SCORES
 from ..scores.results import QUALITY_ORDER, Columns, ResultRows
 from . import annotation_schema, display
 from .documents import Document, classification, classifications, heatmap, segmentation, write_samples
-from .indexes import RESERVE, create_indexes, drop_indexes
+from .indexes import create_indexes, drop_indexes
 from .ownership import MARKER, field_name, own_fields, owner
 from .schema import FieldTypes, add_fields
 
@@ -170,9 +170,7 @@ def _create_fields(
 def _create_indexes(dataset: fo.Dataset, key: str, columns: Columns) -> None:
     """Made after the values, they need not follow each write."""
     scores = indexed_scores(key, columns)
-    if scores:
-        create_indexes(dataset, scores[:1])
-        create_indexes(dataset, scores[1:], keep_free=RESERVE)
+    create_indexes(dataset, scores[:1], scores[1:])
 
 
 def indexed_scores(key: str, columns: Columns) -> list[str]:

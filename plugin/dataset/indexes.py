@@ -17,29 +17,32 @@ LIMIT, _TOO_MANY = 64, 67
 RESERVE = LIMIT // 2
 
 
-def create_indexes(dataset: fo.Dataset, paths: Sequence[str], keep_free: int = 0) -> None:
+def create_indexes(dataset: fo.Dataset, paths: Sequence[str], others: Sequence[str] = ()) -> None:
     """Makes indexes, the first ones first, as long as there is room for them; `missing_note` says which are missing.
 
     Args:
         dataset: the dataset
         paths: of the fields, those that are most sorted by first; what is indexed already stays so
-        keep_free: how many indexes of `LIMIT` are left for others
+        others: of more fields, for which `RESERVE` is kept free
     """
-    # In one command: each that FiftyOne makes reads all of them twice
+    # In one command, which reads all samples once
     samples = stored_samples(dataset)
     have = samples.index_information()
-    room, there = max(0, LIMIT - keep_free - len(have)), _single(have)
-    new = [IndexModel([(path, 1)]) for path in paths if path not in there][:room]
+    room, there = LIMIT - len(have), _single(have)
+    new = [path for path in paths if path not in there][: max(0, room)]
+    new += [path for path in others if path not in there][: max(0, room - len(new) - RESERVE)]
     try:
         if new:
-            samples.create_indexes(new)
+            samples.create_indexes([IndexModel([(path, 1)]) for path in new])
     except OperationFailure as error:
         if error.code != _TOO_MANY:
             raise
         # Someone else has made some meanwhile, and of several all or none are made
         if len(new) > 1:
             for path in paths:
-                create_indexes(dataset, [path], keep_free)
+                create_indexes(dataset, [path])
+            for path in others:
+                create_indexes(dataset, [], [path])
 
 
 def drop_indexes(dataset: fo.Dataset, fields: Collection[str]) -> None:

@@ -45,8 +45,7 @@ def test_the_most_useful_are_made_while_there_is_room(
     scored: Any, indexes: Any, others: int, first: tuple[str, ...]
 ) -> None:
     occupy(scored, others)
-    indexes.create_indexes(scored, ["lq_quality"])
-    indexes.create_indexes(scored, SCORES, keep_free=indexes.RESERVE)
+    indexes.create_indexes(scored, ["lq_quality"], SCORES)
     assert made(scored) == set(first)
     note = indexes.missing_note(scored, ["lq_quality", *SCORES])
     missing = [name for name in SCORES if name not in first]
