@@ -116,13 +116,18 @@ def serve_app(fiftyone: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_app(request: pytest.FixtureRequest, browser: Any, app_session: Any) -> Iterator[Callable[[Any], Any]]:
-    """A function that serves a dataset and returns the page with its grid painted; a failure leaves a picture of it."""
+def open_app(request: pytest.FixtureRequest, browser: Any, app_session: Any) -> Iterator[Callable[..., Any]]:
+    """A function that serves a dataset and returns the page with its grid painted; a failure leaves a picture of it.
+
+    It also takes a ``view`` and ``spaces``, as the session does, which the page shows from its start.
+    """
     contexts: list[Any] = []
     pages: list[Any] = []
 
-    def open_page(dataset: Any) -> Any:
+    def open_page(dataset: Any, **shown: Any) -> Any:
         app_session.dataset = dataset
+        for name, value in shown.items():
+            setattr(app_session, name, value)
         context = browser.new_context(viewport={"width": 1400, "height": 900})
         contexts.append(context)
         context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")

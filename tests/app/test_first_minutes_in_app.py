@@ -36,17 +36,12 @@ def opened(page: Any, other_than: str = "") -> str:
 
 
 def test_one_click_leads_to_the_review(
-    open_app: Callable[[Any], Any],
-    screenshot: Callable[[Any, str], Path],
-    app_session: Any,
-    audited: Any,
+    open_app: Callable[..., Any], screenshot: Callable[[Any, str], Path], audited: Any
 ) -> None:
     from label_quality import order_suspects
     from label_quality.plugin.cli.app_server import layout, ranking_view
 
-    walk = Walk(open_app(audited))
-    app_session.view = ranking_view(audited)
-    app_session.spaces = layout()
+    walk = Walk(open_app(audited, view=ranking_view(audited), spaces=layout()))
     total = audited.count("lq_suspects.detections")
     first = order_suspects(audited, "lq", "probable").first()["lq_suspects"]
     walk.panel.get_by_text("Images checked").wait_for()
@@ -66,14 +61,11 @@ def test_one_click_leads_to_the_review(
     assert [one for one, verdict in zip(ids, verdicts, strict=True) if verdict == "confirmed"] == [first.id]
 
 
-def test_key_after_key_counts_on_the_next_suspect(
-    open_app: Callable[[Any], Any], app_session: Any, audited: Any
-) -> None:
+def test_key_after_key_counts_on_the_next_suspect(open_app: Callable[..., Any], audited: Any) -> None:
     from label_quality.plugin.cli.app_server import layout
 
-    walk = Walk(open_app(audited))
-    # Each verdict has the panel drawn anew, which then takes the keys
-    app_session.spaces = layout()
+    # Beside the grid: each verdict has the panel drawn anew, which then takes the keys
+    walk = Walk(open_app(audited, spaces=layout()))
     walk.panel.get_by_role("button", name="Review suspects").click()
     walk.line("0 of 5 reviewed")
     shown = [opened(walk.page)]
