@@ -58,6 +58,12 @@ def add_set_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="to that end pass over the images up to so often an epoch; likewise needs a --work of its own",
     )
+    parser.add_argument(
+        "--no-mirror",
+        dest="mirror",
+        action="store_false",
+        help="predict images without their mirror images; likewise needs a --work of its own",
+    )
 
 
 def of_each_set(
@@ -87,7 +93,10 @@ def of_each_set(
     progress = TerminalProgress()
     try:
         made = noisy_sets(work, options.images, options.camvid, options.nuclei, options.seed, progress, own)
-        return {one.name: look(one, audit(one, work, start_database, progress, second), work, progress) for one in made}
+        audited = partial(
+            audit, work=work, start_database=start_database, progress=progress, second=second, mirror=options.mirror
+        )
+        return {one.name: look(one, audited(one), work, progress) for one in made}
     except LabelQualityError as error:
         raise SystemExit(f"error: {error}") from error
     finally:
@@ -99,7 +108,12 @@ _started = cache(database.start)
 
 
 def audit(
-    one: NoisySet, work: Path, start_database: Callable[[], object], progress: Progress, second: bool = False
+    one: NoisySet,
+    work: Path,
+    start_database: Callable[[], object],
+    progress: Progress,
+    second: bool = False,
+    mirror: bool = True,
 ) -> Audited:
     """Audits a set with the fast preset, in a database of the benchmark's own, unless that is done.
 
@@ -109,11 +123,12 @@ def audit(
         start_database: starts the database; it is called where an audit is to be done, for each
         progress: told how far each stage is
         second: whether it is a second audit, whose models do not learn from the suspects of the first
+        mirror: whether mirror images are predicted too
     """
     finished = work / "audits" / f"{one.key}{'-second' if second else ''}.json"
     if not finished.exists():
         start_database()
-        content = _audit(one, work, progress, second)
+        content = _audit(one, work, progress, second, mirror)
         finished.parent.mkdir(exist_ok=True)
         finished.write_text(json.dumps(content))
     content = json.loads(finished.read_text())
@@ -123,7 +138,7 @@ def audit(
     return Audited(store, [(sample_id, image, mask) for sample_id, image, mask in content["samples"]])
 
 
-def _audit(one: NoisySet, work: Path, progress: Progress, second: bool) -> dict[str, Any]:
+def _audit(one: NoisySet, work: Path, progress: Progress, second: bool, mirror: bool) -> dict[str, Any]:
     """Audits a set; a run that was stopped goes on. Returns ``store``, below the work folder, and ``samples``."""
     # Only now: FiftyOne reads its settings when it is imported
     from label_quality.plugin.audit import audit_labels, find_suspects, list_runs
@@ -142,6 +157,7 @@ def _audit(one: NoisySet, work: Path, progress: Progress, second: bool) -> dict[
         key=key,
         leave_out=_KEY if second else None,
         preset="fast",
+        mirror=mirror,
         lint=False,
         suspects=False,
         unlabelled=one.source.unlabelled,

@@ -18,7 +18,7 @@ from ..plugin.dataset.run_record import RunRecord
 from ..plugin.gain.config import GainRequest
 from ..plugin.gain.text import class_rows, gain_sentences, score_rows
 from ..plugin.samples.checks import segmentation_fields
-from ..plugin.training.config import CrossValidation
+from ..plugin.training.config import NOT_OF_GAIN, CrossValidation
 from .form.estimates import describe_gain
 from .form.forms import Form
 from .form.parameters import to_arguments
@@ -60,7 +60,7 @@ class MeasureGain(ScoredRunOperator):
             form.heading("training", "Training, as in the run's audit unless changed")
             before = CrossValidation.from_params(_before(run))
             for name in table(CrossValidation):
-                if name != _LEFT_OUT:
+                if name not in NOT_OF_GAIN:
                     form.ask(CrossValidation, name, default=getattr(before, name))
         if form.valid:
             _check(form, run)

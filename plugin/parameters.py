@@ -17,7 +17,7 @@ from .review.config import CleanRequest, CorrectionRequest
 from .runs.request import EstimateRequest, LintRequest, ObjectRequest, Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig
-from .training.config import OF_AUDITS, CrossValidation
+from .training.config import NOT_OF_GAIN, OF_AUDITS, CrossValidation
 
 _SOURCES = tuple(PREDICTION_SOURCES.values())
 #: Function to its parameters by name
@@ -35,7 +35,7 @@ PARAMETERS = {
     "compare_runs": merged(CompareRequest),
     "evaluate_predictions": merged(EvaluationRequest),
     "write_report": merged(ReportRequest),
-    "measure_gain": merged(GainRequest, CrossValidation, without=OF_AUDITS),
+    "measure_gain": merged(GainRequest, CrossValidation, without=NOT_OF_GAIN),
     "estimate_errors": merged(EstimateRequest, EstimateConfig),
     "load_corrections": merged(CorrectionRequest),
     "lint_masks": merged(LintRequest, LintConfig),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -56,7 +57,7 @@ def describe_gain(config: CrossValidation, images: int, repeats: int) -> str:
     presets = engine()
     if presets is None:
         return f"{what}."
-    seconds = trainings * presets.estimate_seconds(config, images, config.device)
+    seconds = trainings * presets.estimate_seconds(replace(config, mirror=False), images, config.device)
     return f"{what} {_with_preset(presets, config)}; {_about(seconds)}."
 
 

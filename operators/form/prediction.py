@@ -231,3 +231,5 @@ def _training(form: Form, several: bool) -> None:
     form.ask(CrossValidation, "encoder", "weights", *_SIZES, "epochs", "learning_rate")
     if preset != "fast":
         form.ask(CrossValidation, "augment", "mixed_precision")
+    if preset != "paper":
+        form.ask(CrossValidation, "mirror")

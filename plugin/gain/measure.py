@@ -34,7 +34,7 @@ from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.masked import MaskedSamples
 from ..samples.private_fiftyone import root_of
 from ..store.sets import GainSet
-from ..training.config import OF_AUDITS, CrossValidation
+from ..training.config import NOT_OF_GAIN, OF_AUDITS, CrossValidation
 from ..training.cross_validation import cross_validate, resolve_preset
 from ..training.folds import assign_folds
 from .config import CLEAN, GIVEN, KINDS, UNSUSPECTED, GainRequest
@@ -79,7 +79,7 @@ def measure_gain(
         LabelQualityError: no such run, no suspects, nothing verified, nothing that is changed, a bad parameter
         SampleError: a sample cannot be read or has changed since the run, and ``skip_failures`` is not set
     """
-    own, of_training = set(table(GainRequest)), set(table(CrossValidation)).difference(OF_AUDITS)
+    own, of_training = set(table(GainRequest)), set(table(CrossValidation)).difference(NOT_OF_GAIN)
     unknown = sorted(set(parameters) - own - of_training)
     if unknown:
         known = ", ".join(sorted(own | of_training))

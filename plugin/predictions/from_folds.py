@@ -74,6 +74,7 @@ class CrossValidated:
             on_failure=failures.handler,
             groups=fold_groups(usable, self.config),
             write=partial(_write, predictions),
+            mirrored=self._asks_to_mirror and not self._sided(samples.class_table),
         )
         for _ in stream:
             pass
@@ -101,6 +102,7 @@ class CrossValidated:
             *_kept_together(usable, self.config),
             *_unseen_classes(samples.class_table, presence, fold_of),
             *self._not_learnt(usable),
+            *self._not_mirrored(samples.class_table),
         ]
         rejected = sorted(self.left_out.rejected) if self.left_out is not None else []
         predictions.update(folds=folds, notes=notes, failures=failures.to_dicts(), rejected=rejected)
@@ -124,6 +126,25 @@ class CrossValidated:
         return [
             f"The models did not learn from the {count(number, 'suspect')} of run '{self.left_out.key}'{which}; their "
             "pixels are scored like all others."
+        ]
+
+    @property
+    def _asks_to_mirror(self) -> bool:
+        return self.config.mirror and self.config.preset == "fast"
+
+    def _sided(self, table: ClassTable) -> list[str]:
+        """The names of classes that are others in a mirror image."""
+        from ..training.mirroring import tells_left_from_right
+
+        return [name for name in table.names if tells_left_from_right(name)]
+
+    def _not_mirrored(self, table: ClassTable) -> list[str]:
+        """A sentence about mirror images that are not used though they are asked for, for the run's record."""
+        sided = self._sided(table)
+        if not (self._asks_to_mirror and sided):
+            return []
+        return [
+            f"Class '{sided[0]}' tells left from right, so predictions are not averaged with those of mirror images."
         ]
 
 

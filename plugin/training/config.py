@@ -20,6 +20,8 @@ _OWN = "the preset's own"
 
 #: Parameters of audits alone: not of a benchmark's, nor of trainings that measure a gain
 OF_AUDITS = ("only_folds", "leave_out")
+#: Those that trainings that measure a gain do not have: what is better about all predictions alike is no gain
+NOT_OF_GAIN = (*OF_AUDITS, "mirror")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class CrossValidation(Config):
 
     source: ClassVar[str] = "cross_validation"
     execution_only: ClassVar[tuple[str, ...]] = ("device", "only_folds")
-    added: ClassVar[tuple[str, ...]] = ("mixed_precision", "leave_out")
+    added: ClassVar[tuple[str, ...]] = ("mixed_precision", "leave_out", "mirror")
 
     folds: int = parameter(
         5, "Folds", "Number of models; each predicts the part it was not trained on", within="[2, inf)", unit="K"
@@ -83,6 +85,11 @@ class CrossValidation(Config):
     augment: bool = parameter(True, "Augment the training images", "Only with preset paper")
     mixed_precision: bool = parameter(
         True, "Mixed precision", "With preset paper on a GPU, 16 bits where they suffice; else 32 everywhere"
+    )
+    mirror: bool = parameter(
+        True,
+        "Average with the mirror image",
+        "With preset fast, predict each image and its mirror image; not where classes are called left or right",
     )
     leave_out: str | None = parameter(
         None,

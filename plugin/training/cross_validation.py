@@ -40,6 +40,7 @@ def cross_validate(
     groups: Sequence[Hashable] | None = None,
     features: Path | None = None,
     write: Write | None = None,
+    mirrored: bool = False,
 ) -> Iterator[tuple[str, int, Prediction | None]]:
     """Trains a network a fold on the other folds and predicts the fold it never saw.
 
@@ -63,6 +64,8 @@ def cross_validate(
             calls that differ in nothing else
         write: called with each sample's id, fold and prediction where that is made: in another thread, or on another
             machine
+        mirrored: with preset ``fast``, whether predictions are means over the image and its mirror image. A fold whose
+            network is there already is predicted as it was to be when that was trained
 
     Yields:
         sample id, fold, prediction: float16 logits at the network's own resolution, or with tiles uint8 probabilities;
@@ -74,7 +77,7 @@ def cross_validate(
         SampleError: a sample cannot be read and there is no ``on_failure``
     """
     resolved, folds = resolve_preset(config), np.asarray(fold_of)
-    work = FoldWork(resolved, classes, directory, features)
+    work = FoldWork(resolved, classes, directory, features, mirrored)
     run = _Run(samples, folds, work, progress, on_failure, groups)
     run.open()
     pending = run.pending(done)

@@ -50,16 +50,18 @@ class FoldWork:
         classes: number of classes K
         directory: checkpoints, and the cached inputs
         features: a folder for what a frozen encoder gives of the images, see `cross_validate`
+        mirrored: whether networks that are trained now are to predict mirror images too
     """
 
     config: CrossValidation
     classes: int
     directory: Path
     features: Path | None
+    mirrored: bool
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Without the networks that are built already: they are built where they are needed
-        return FoldWork, (self.config, self.classes, self.directory, self.features)
+        return FoldWork, (self.config, self.classes, self.directory, self.features, self.mirrored)
 
     @cached_property
     def device(self) -> torch.device:
@@ -116,7 +118,7 @@ class FoldWork:
         state_file.unlink(missing_ok=True)
         self.steps(job.fold).unlink(missing_ok=True)
 
-    def load(self, fold: int) -> tuple[nn.Module, LogitWriter]:
+    def load(self, fold: int) -> Trained:
         """A finished fold's network; raises `LabelQualityError` where its checkpoint cannot be read."""
         path = self.checkpoint(fold)
         try:
@@ -124,13 +126,15 @@ class FoldWork:
             with torch.random.fork_rng(devices=[]):
                 model = self.preset.build(pretrained=False)
             model.load_state_dict(content["weights"])
-            seen = np.array(json.loads(content["meta"])["seen"], bool)
+            meta = json.loads(content["meta"])
+            seen = np.array(meta["seen"], bool)
         except Exception as error:
             raise LabelQualityError(
                 f"The checkpoint {path} of a finished fold cannot be read ({type(error).__name__}). Delete it "
                 "to train the fold again."
             ) from error
-        return model.eval(), LogitWriter(seen)
+        # Without it in those of earlier versions, whose folds are predicted to their end as they were begun
+        return Trained(model.eval(), LogitWriter(seen), meta.get("mirrored", False))
 
     def batches(self, samples: Sequence[SampleInput]) -> Iterator[list[SampleInput]]:
         """Neighbours of one size. On a CPU one at a time: what else is in a batch changes the last bits."""
@@ -139,12 +143,12 @@ class FoldWork:
             same = list(run)
             yield from (same[start : start + most] for start in range(0, len(same), most))
 
-    def predict(
-        self, trained: tuple[nn.Module, LogitWriter], batch: Sequence[SampleInput]
-    ) -> list[Prediction | SampleError]:
+    def predict(self, trained: Trained, batch: Sequence[SampleInput]) -> list[Prediction | SampleError]:
         """Predicts samples of one size; where one of them cannot be predicted, each on its own, to know which."""
         try:
-            return list(self.preset.predict(trained[0], batch, trained[1]))
+            if isinstance(self.preset, FrozenFeatures):
+                return list(self.preset.predict(trained.network, batch, trained.writer, trained.mirrored))
+            return list(self.preset.predict(trained.network, batch, trained.writer))
         except SampleError as error:
             if len(batch) == 1:
                 return [error]
@@ -171,6 +175,7 @@ class FoldWork:
             "fold": job.fold,
             "classes": self.classes,
             "seen": job.seen.tolist(),
+            "mirrored": self.mirrored,
             "training_samples": job.samples[0],
             "validation_samples": job.samples[1],
             "config": self.config.to_dict(),
@@ -198,6 +203,21 @@ class Job:
     validation: Sequence[Item]
     seen: np.ndarray
     samples: tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A fold's network after its training.
+
+    Args:
+        network: in evaluation mode
+        writer: of its predictions
+        mirrored: whether these are means over the image and its mirror image
+    """
+
+    network: nn.Module
+    writer: LogitWriter
+    mirrored: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -272,13 +292,13 @@ class Predicting:
 
     def __init__(self, work: FoldWork, fold: int, write: Write | None) -> None:
         self.work, self.fold, self.write = work, fold, write
-        self._network: tuple[nn.Module, LogitWriter] | None = None
+        self._network: Trained | None = None
         self._loading = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Predicting, (self.work, self.fold, self.write)
 
-    def _trained(self) -> tuple[nn.Module, LogitWriter]:
+    def _trained(self) -> Trained:
         with self._loading:
             if self._network is None:
                 self._network = self.work.load(self.fold)

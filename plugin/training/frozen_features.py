@@ -24,6 +24,7 @@ from ..pixels.pooling import pool_labels
 from ..suspects.appearance import appearance_of, stitched
 from .config import CrossValidation
 from .fit import Batch
+from .mirroring import mean_logits
 from .sample_cache import Item, SampleCache
 
 #: Side of the image that shows which maps an encoder gives
@@ -152,17 +153,29 @@ class FrozenFeatures:
         return [(list(model.parameters()), 1.0)]
 
     @torch.inference_mode()
-    def predict(self, model: nn.Module, samples: Sequence[SampleInput], writer: LogitWriter) -> list[Prediction]:
+    def predict(
+        self, model: nn.Module, samples: Sequence[SampleInput], writer: LogitWriter, mirrored: bool = False
+    ) -> list[Prediction]:
         """Predicts samples whose features have one shape; with tiles from the images, as tiles overlap then.
 
         With weights that are not random, they have their appearance.
+
+        Args:
+            model: a decoder
+            samples: whose features are cached
+            writer: of its fold
+            mirrored: whether to take the mean over the image and its mirror image, which the encoder sees now
         """
         if self.config.tile is not None:
-            return [self._predict_tiled(model, sample, self.config.tile, writer) for sample in samples]
+            return [self._predict_tiled(model, sample, self.config.tile, writer, mirrored) for sample in samples]
         pieces = [self.cache.read(self.cache.summary(sample.sample_id).items[0]) for sample in samples]
         maps = [_stacked(level).to(self.device) for level in zip(*(piece["maps"] for piece in pieces), strict=True)]
         geometries = [Geometry(tuple(piece["padded"]), tuple(piece["valid"])) for piece in pieces]
-        predictions = writer.predictions(model(maps), geometries)
+        logits = model(maps)
+        if mirrored:
+            images = image_tensor(np.stack([pad_image(self._fitted(sample), MULTIPLE) for sample in samples]))
+            logits = mean_logits(logits, self._mirrored(model, images), writer)
+        predictions = writer.predictions(logits, geometries)
         return [replace(one, appearance=self._look(piece)) for one, piece in zip(predictions, pieces, strict=True)]
 
     def _look(self, piece: dict[str, Any]) -> Appearance | None:
@@ -194,13 +207,26 @@ class FrozenFeatures:
         maps = self.encoder(image_tensor(padded[None]).to(self.device))
         return [level[0].clamp(-_LARGEST, _LARGEST).half().cpu().contiguous().numpy() for level in maps]
 
-    def _predict_tiled(self, model: nn.Module, sample: SampleInput, tile: int, writer: LogitWriter) -> Prediction:
+    def _fitted(self, sample: SampleInput) -> np.ndarray:
+        """The (h, w, 3) uint8 image as the encoder sees it, but for padding."""
         image = sample.load_image()
-        image = fit_image(image, input_size(image.shape[:2], self.config.input_size))
+        return fit_image(image, input_size(image.shape[:2], self.config.input_size))
+
+    def _mirrored(self, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+        """(N, K, h, w) logits of (N, 3, H, W) uint8 images, seen mirrored; they lie as the images do."""
+        return model(self.encoder(images.flip(3).to(self.device))).flip(3)
+
+    def _predict_tiled(
+        self, model: nn.Module, sample: SampleInput, tile: int, writer: LogitWriter, mirrored: bool
+    ) -> Prediction:
+        image = self._fitted(sample)
 
         def logits(images: torch.Tensor) -> torch.Tensor:
-            maps = self.encoder(images.to(self.device))
-            return upsample(model(maps), (images.shape[2], images.shape[3]), False)
+            size = images.shape[2], images.shape[3]
+            seen = upsample(model(self.encoder(images.to(self.device))), size, False)
+            if not mirrored:
+                return seen
+            return mean_logits(seen, upsample(self._mirrored(model, images), size, False), writer)
 
         prediction = predict_image_in_tiles(logits, image, tile, writer)
         return replace(prediction, appearance=self._look_of_tiles(sample, (image.shape[0], image.shape[1]), tile))

@@ -147,10 +147,11 @@ def estimate_stages(
     batch = resolved.batch_size or 1
     seen = max(training, kind.steps_at_least(epochs, math.ceil(training / batch)) * batch) * epochs
     scale = megapixels / speed(torch_device(device))
+    mirrored = cost.prepare if resolved.preset == "fast" and resolved.mirror else 0.0
     return {
         kind.stage: images * cost.prepare * scale,
         "Training": folds * seen * cost.train * scale,
-        "Predicting": images * cost.predict * scale,
+        "Predicting": images * (cost.predict + mirrored) * scale,
     }
 
 

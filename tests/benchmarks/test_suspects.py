@@ -129,6 +129,24 @@ def test_decoders_are_trained_for_what_is_asked_for(tmp_path: Path, monkeypatch:
         assert (FrozenFeatures.enough_steps, FrozenFeatures.most_passes) == expected
 
 
+@pytest.mark.parametrize(("options", "expected"), [([], True), (["--no-mirror"], False)])
+def test_mirror_images_are_left_out_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], expected: bool
+) -> None:
+    one, audited = made_audit(tmp_path)
+    content = {"store": str(audited.store.path.relative_to(tmp_path)), "samples": list(audited.samples)}
+    asked: list[object] = []
+    monkeypatch.setattr(audited_sets, "noisy_sets", lambda *_: [one])
+    monkeypatch.setattr(audited_sets, "_started", lambda work: work)
+    monkeypatch.setattr(audited_sets, "_audit", lambda *given: asked.append(given[-1]) or content)
+    parser = argparse.ArgumentParser()
+    audited_sets.add_set_arguments(parser)
+    found = audited_sets.of_each_set(
+        parser.parse_args(["--work", str(tmp_path), *options]), lambda _, audited, *__: audited.samples
+    )
+    assert found == {one.name: audited.samples} and asked == [expected]
+
+
 def test_sets_are_of_the_domains_and_of_what_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def render(seed: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros((*size, 3), np.uint8), np.maximum(rooms(), 0).astype(np.uint8)

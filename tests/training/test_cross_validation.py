@@ -199,6 +199,29 @@ def test_an_abandoned_run_trains_no_finished_fold_again(tmp_path: Path, undistur
     assert recorder.reports[-1] == ("Predicting", 8, 8)
 
 
+def test_a_fold_is_predicted_to_its_end_as_it_was_begun(tmp_path: Path, undisturbed: dict[str, Prediction]) -> None:
+    mirrored = run(scenes(), FAST, tmp_path / "mirrored", mirrored=True)
+    assert not any(np.array_equal(mirrored[name].values, undisturbed[name].values) for name in undisturbed)
+    # Killed after the first prediction of a fold, and started again
+    folder = tmp_path / "killed"
+    stream = cross_validate(scenes(), alternating(8), 3, FAST, folder, mirrored=True)
+    first, _, prediction = next(iter(stream))
+    stream.close()  # type: ignore[attr-defined]
+    assert prediction is not None
+    rest = run(scenes(), FAST, folder, mirrored=True, done={first})
+    assert same({first: prediction, **rest}, mirrored)
+    # An earlier version has trained the first fold; it knew nothing of mirror images
+    checkpoint = folder / "fold-0.pt"
+    content = torch.load(checkpoint, weights_only=True)
+    meta = json.loads(content["meta"])
+    assert meta.pop("mirrored") is True
+    torch.save({**content, "meta": json.dumps(meta)}, checkpoint)
+    even, odd = ({name for name in mirrored if int(name[1:]) % 2 == fold} for fold in (0, 1))
+    found = run(scenes(), FAST, folder, mirrored=True)
+    assert same({name: found[name] for name in even}, {name: undisturbed[name] for name in even})
+    assert same({name: found[name] for name in odd}, {name: mirrored[name] for name in odd})
+
+
 def test_what_is_left_when_all_is_predicted(tmp_path: Path, undisturbed: dict[str, Prediction]) -> None:
     run(scenes(), FAST, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "fold-0.pt", "fold-1.pt"]

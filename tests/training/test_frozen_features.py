@@ -197,6 +197,42 @@ def test_predictions_do_not_depend_on_the_batch(tmp_path: Path) -> None:
         np.testing.assert_allclose(alone.values, prediction.values, atol=2e-3)
 
 
+@pytest.mark.parametrize("tile", [None, 64])
+def test_mirrored_predictions_are_the_mean_over_the_image_and_its_mirror_image(
+    tmp_path: Path, tile: int | None
+) -> None:
+    # As wide as the encoder's multiple, so that the mirror image is padded like the image
+    rng = np.random.default_rng(0)
+    image, labels = rng.integers(0, 256, (50, 64, 3), np.uint8), np.zeros((50, 64), np.int16)
+    preset = frozen(tmp_path, tile=tile, input_size=None if tile else 64)
+    model = preset.build(pretrained=True).eval()
+    facing = {"s": sample(image, labels), "m": sample(np.ascontiguousarray(image[:, ::-1]), labels, "m")}
+    for one in facing.values():
+        preset.encode(one, one.load_image(), labels)
+    plain, other = (
+        to_probabilities(preset.predict(model, [one], SEEN)[0], labels.shape) for one in (facing["s"], facing["m"])
+    )
+    (prediction,) = preset.predict(model, [facing["s"]], SEEN, mirrored=True)
+    found = to_probabilities(prediction, labels.shape)
+    np.testing.assert_allclose(found, (plain + other[:, :, ::-1]) / 2, atol=5e-3)
+    assert np.abs(found - plain).max() > 0.02
+
+
+@pytest.mark.parametrize("tile", [None, 64])
+@pytest.mark.parametrize("size", [(64, 96), (37, 53), (53, 37), (100, 130)])
+def test_mirrored_predictions_lie_on_their_pixels(tmp_path: Path, size: tuple[int, int], tile: int | None) -> None:
+    preset = frozen(tmp_path, tile=tile, input_size=None if tile else 96)
+    preset.__dict__["encoder"] = ShowsBrightness()
+    border = size[1] - 9
+    image, labels = halves(*size, border)
+    preset.encode(sample(image, labels), image, labels)
+    (prediction,) = preset.predict(KnowsBrightness(), [sample(image, labels)], SEEN, mirrored=True)
+    probabilities = to_probabilities(prediction, size)
+    away = np.abs(np.arange(size[1]) - (border - 0.5)) > 4
+    assert (probabilities.argmax(0) == labels)[:, away].all()
+    assert abs(int((probabilities[1] < 0.5).sum(1).mean()) - border) <= 1
+
+
 def test_predictions_have_what_the_encoder_sees_unless_it_is_random(tmp_path: Path) -> None:
     preset = frozen(tmp_path, input_size=64)
     model = preset.build(pretrained=True).eval()

@@ -24,3 +24,11 @@ def test_training_is_estimated_by_the_least_steps_and_then_by_the_images() -> No
     assert set(small) == {small[0]}
     # Each fold learns from 160, 320 and 1,600 images: in epochs of three passes, of 100 batches of 8, and of one pass
     assert [some, more, many] == pytest.approx([small[0] * steps / 40 for steps in (60, 100, 200)])
+
+
+def test_mirror_images_are_estimated_with_the_predictions() -> None:
+    plain, mirrored = (estimate_stages(CrossValidation(preset="fast", mirror=one), 100, "cpu") for one in (False, True))
+    encoded = plain["Encoding images"]
+    assert mirrored == {**plain, "Predicting": pytest.approx(plain["Predicting"] + encoded)}
+    paper = [estimate_stages(CrossValidation(preset="paper", mirror=one), 100, "cpu") for one in (False, True)]
+    assert paper[0] == paper[1]

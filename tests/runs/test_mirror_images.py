@@ -1,0 +1,38 @@
+"""Audits whose predictions are means over each image and its mirror image, and those of classes that have sides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from .test_left_out import CROSS_VALIDATION, record_of
+
+NOTE = "Class 'left wall' tells left from right, so predictions are not averaged with those of mirror images."
+
+
+@pytest.fixture
+def audit(fiftyone: Any) -> Any:
+    from label_quality.plugin import audit
+
+    return audit
+
+
+def test_mirror_images_are_used_unless_classes_tell_left_from_right(make_dataset: Any, audit: Any) -> None:
+    dataset = make_dataset(count=6)
+    targets = {int(value): str(name) for value, name in dataset.mask_targets["ground_truth"].items()}
+    sided = {**targets, max(targets): "left wall"}
+    runs: dict[str, dict[str, Any]] = {
+        "usual": {"classes": targets},
+        "plain": {"classes": targets, "mirror": False},
+        "sided": {"classes": sided},
+    }
+    for key, parameters in runs.items():
+        audit.audit_labels(dataset, "ground_truth", key=key, **CROSS_VALIDATION, **parameters)
+    usual, plain, sides = (np.array(dataset.values(f"{key}_quality")) for key in runs)
+    assert not np.array_equal(usual, plain)
+    np.testing.assert_array_equal(sides, plain)
+    assert [NOTE in record_of(dataset, key).notes for key in runs] == [False, False, True]
+    assert record_of(dataset, "usual").config["predictions"]["mirror"] is True
+    assert record_of(dataset, "usual").predictions.digest != record_of(dataset, "plain").predictions.digest
