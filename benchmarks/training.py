@@ -81,12 +81,14 @@ def _encoding() -> Callable[[str], None]:
     import torch
     from label_quality.plugin.labels.images import read_image
     from label_quality.plugin.models.encoders import MULTIPLE, FrozenEncoder
+    from label_quality.plugin.models.exported import exported
     from label_quality.plugin.models.resizing import fit_image, input_size, pad_image
     from label_quality.plugin.models.tiled import image_tensor
     from label_quality.plugin.training.presets import DEFAULTS
 
     preset = DEFAULTS["fast"]
-    encoder = FrozenEncoder(preset.encoder, "imagenet")
+    network = FrozenEncoder(preset.encoder, "imagenet")
+    encoder = exported(network) or network
 
     def encode(path: str) -> None:
         torch.set_num_threads(1)

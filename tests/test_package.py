@@ -38,7 +38,7 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
 }
 #: Imported only where the user asks for it, with an error that says what to install
-OPTIONAL = {"transformers", "safetensors", "label_studio_sdk", "ray"}
+OPTIONAL = {"transformers", "safetensors", "label_studio_sdk", "onnxruntime", "ray"}
 #: Come with a package that is required: the driver of MongoDB with FiftyOne, timm with segmentation-models-pytorch
 TRANSITIVE = {"bson", "gridfs", "mongoengine", "pymongo", "timm"}
 

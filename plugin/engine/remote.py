@@ -13,7 +13,7 @@ from typing import Any
 from ..base.errors import LabelQualityError
 
 #: Packages whose other versions give other bits, or cannot read what is sent
-_PACKAGES = ("fiftyone-label-quality", "torch", "numpy", "numba", "opencv-python-headless", "ray")
+_PACKAGES = ("fiftyone-label-quality", "torch", "numpy", "numba", "opencv-python-headless", "onnxruntime", "ray")
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,10 @@ class FrozenEncoder(nn.Module):
     @torch.inference_mode()
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """(N, 3, H, W) uint8 with sides of multiples of `MULTIPLE` to float32 feature maps, finest first."""
+        return self.maps(images)
+
+    def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """The same, for those who trace it."""
         maps = self.encoder(self.normalise(images))
         return [values for values in maps if values.shape[1] and values.shape[2] * _FINEST_STRIDE <= images.shape[2]]
 

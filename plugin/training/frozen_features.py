@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from torch import nn
 from ..base.types import IGNORED, Appearance, Geometry, Prediction, SampleInput
 from ..models.decoders import build_decoder
 from ..models.encoders import MULTIPLE, FrozenEncoder, LogitWriter, upsample
+from ..models.exported import exported
 from ..models.resizing import common_size, fit_image, fit_labels, input_size, pad_image, pad_labels_to
 from ..models.tiled import image_tensor, predict_image_in_tiles, tile_boxes
 from ..models.weights import seeded
@@ -88,15 +89,29 @@ class FrozenFeatures:
             return cls.least_steps
         return max(cls.least_steps, min(math.ceil(cls.enough_steps / epochs), cls.most_passes * pass_steps))
 
+    @staticmethod
+    def exports(config: CrossValidation, device: torch.device) -> bool:
+        """Whether the encoder is to run in ONNX Runtime, where that is installed.
+
+        Random weights are for a handful of images, where to export takes longer than it saves.
+
+        Args:
+            config: resolved
+            device: where networks run
+        """
+        return device.type == "cpu" and config.weights is not None
+
     @cached_property
-    def encoder(self) -> FrozenEncoder:
-        """The encoder; its weights are read, or without any drawn by the run's seed, when it is first needed."""
+    def encoder(self) -> Callable[[torch.Tensor], list[torch.Tensor]]:
+        """What `FrozenEncoder` computes; its weights are read, or without any drawn by the run's seed, when it is first
+        needed."""
         # Threads that need it at once would draw from one generator; newer Pythons do not keep them apart
         with self._building:
             if "encoder" not in vars(self):
                 with seeded(self.config.seed):
                     network = FrozenEncoder(str(self.config.encoder), self.config.weights).to(self.device)
-                vars(self)["encoder"] = network
+                exports = self.exports(self.config, self.device)
+                vars(self)["encoder"] = (exported(network) if exports else None) or network
             return vars(self)["encoder"]
 
     def encode(self, sample: SampleInput, image: np.ndarray, labels: np.ndarray) -> None:
