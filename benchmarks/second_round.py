@@ -48,14 +48,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     )
     figures = {name: judge_rounds(name, first, second[name], options.resamples, options.seed) for name in first}
     print("\nImages and suspects by a first audit, and by a second that has not learnt from its suspects\n")
-    names = ("evidence", "softmin", "ap", "top", "number", "precision", "recall")
+    names = ("evidence", "softmin", "ap", "top", "number", "precision", "recall", "widest")
     rows = [
         [name, audit, *(_shown(one[each]) for each in names)]
         for name, audits in figures.items()
         for audit, one in audits.items()
     ]
     header = ["set", "audit", "AUPRC, evidence", "AUPRC, softmin", "AP, suspects", f"P@{_TOP}", "probable"]
-    print_table([*header, "precision", "recall"], rows)
+    print_table([*header, "precision", "recall", "widest issue"], rows)
     return figures
 
 
@@ -73,23 +73,38 @@ def judge_rounds(
 
     Returns:
         name of each audit to ``evidence`` and ``softmin``, the AUPRC of mislabelled images, and of the suspects ``ap``,
-        ``top`` (precision of the first 50), ``number``, ``precision`` and ``recall`` of those at least 0.5 probable;
-        None where there is nothing to judge
+        ``top`` (precision of the first 50), ``number``, ``precision`` and ``recall`` of those at least 0.5 probable,
+        and ``widest``, the share of the images that the widest issue of those is in; None where there is nothing to
+        judge
     """
     model = learn(first, INVERSE_PENALTY, domain_of(name))
     found = {}
     for audit, suspects in zip(ROUNDS, (first[name], second), strict=True):
         images = judge_images(suspects, None, resamples, seed)
         scores = np.zeros(len(suspects.wrong)) if model is None else log_odds(model, suspects)
-        order = judge_order(suspects, at_rates(suspects.features, scores), resamples, seed)
+        rated = at_rates(suspects.features, scores)
+        order = judge_order(suspects, rated, resamples, seed)
         listed = judge_probability(suspects, scores)
         found[audit] = {
             **{score: images[score]["auprc"] if images else None for score in ("evidence", "softmin")},
             "ap": order["ap"],
             "top": order["top"][_TOP],
             **{one: listed[one] for one in ("number", "precision", "recall")},
+            "widest": widest_issue(suspects, rated >= 0),
         }
     return found
+
+
+def widest_issue(suspects: Suspects, shown: np.ndarray) -> float:
+    """Share of the images in which the pair of a given and a suggested class is shown that is in most.
+
+    Args:
+        suspects: n of them
+        shown: (n,) bool
+    """
+    there = np.unique(np.stack([suspects.given, suspects.suggested, suspects.image])[:, shown], axis=1)
+    _, images = np.unique(there[:2], axis=1, return_counts=True)
+    return float(images.max(initial=0) / suspects.images)
 
 
 def _shown(value: float | int | None) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from ..base.words import expected
 from ..dataset.record_parts import SuspectPart
 from ..dataset.run_record import RunRecord
 from ..passes.search_suspects import SuspectSearch, found_rates
 from ..suspects.class_effects import label_miou
+from ..suspects.issues import DEFAULT_RULES, Group
+from ..training.config import CrossValidation
 
 #: Issues in the run's record, the leading ones: there may be one for every two classes
 _KEPT_ISSUES = 1000
+#: Share of the images that one issue is in where a second look pays, see docs/suspects.md
+_REPEATED = 0.05
 
 
 def record_findings(search: SuspectSearch, record: RunRecord) -> SuspectPart:
@@ -26,7 +32,7 @@ def record_findings(search: SuspectSearch, record: RunRecord) -> SuspectPart:
         images=total.images,
         by_type=total.by_type,
         issues=len(issues),
-        notes=total.notes,
+        notes=[*total.notes, *second_look(record, issues)],
         failures=total.failures,
         config=search.config.to_dict(),
         set=search.store.path.name,
@@ -36,3 +42,23 @@ def record_findings(search: SuspectSearch, record: RunRecord) -> SuspectPart:
         expected=total.expected,
     )
     return record.suspects
+
+
+def second_look(record: RunRecord, issues: Sequence[Group]) -> list[str]:
+    """A sentence on what finds more, where models have learnt from a mistake that is all over the masks.
+
+    Args:
+        record: of the run, with its source and the number of its scored samples
+        issues: what was found
+    """
+    if record.source != CrossValidation.source or record.config["predictions"].get("leave_out"):
+        return []
+    widest = max(issues, key=lambda one: one.images, default=None)
+    least = max(DEFAULT_RULES.least_images, _REPEATED * record.scored)
+    if widest is None or widest.expected is None or widest.images < least:
+        return []
+    return [
+        f"Probably {expected(widest.expected)} times, in {widest.images:,} images, it is {widest.title}. Models partly "
+        "learn what is repeated: a second audit, under another name, that does not learn from these suspects "
+        f"(`leave_out`: '{record.key}') may find more of it."
+    ]
