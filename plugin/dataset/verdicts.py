@@ -166,7 +166,8 @@ def rejected_suspects(dataset: fo.Dataset, key: str) -> Iterator[tuple[str, floa
 def carry(regions: Sequence[Document], earlier: Sequence[Document]) -> tuple[list[Document], list[Document]]:
     """Gives the verdicts on earlier regions to the same ones of a new search.
 
-    Regions are the same if they are of one class pair, and of one evidence or in boxes that overlap by `SAME_REGION`.
+    Regions are the same if they are of one class pair, and of one evidence or in boxes that overlap by `SAME_REGION`;
+    each is the same as one other at most, the one that it is most like.
     Reviewed ones that are not found any more stay as they were, with their mask in the database, as its file goes with
     the old search. So do those that a person has drawn in the App, whose mask and box also stay where they are found
     again.
@@ -179,19 +180,36 @@ def carry(regions: Sequence[Document], earlier: Sequence[Document]) -> tuple[lis
         the image's suspects, and its rejected regions
     """
     all_regions = [dict(region) for region in regions]
-    for before in sorted(earlier, key=lambda one: (bool(one.get("reviewed_at")), one.get("reviewed_at"))):
-        same, drawn = same_region(before, all_regions), is_drawn(before)
-        if same is None and (drawn or before.get("verdict")):
+    said = [one for one in earlier if one.get("verdict") or is_drawn(one)]
+    places = _places(said, all_regions)
+    for place, before in enumerate(said):
+        if place not in places:
             all_regions.append(with_mask(before))
-        elif same is not None and (drawn or before.get("verdict")):
-            same.update({name: before.get(name) for name in ATTRIBUTES})
-            same["label"] = before.get("label") or same["suggested"]
-            if drawn:
-                shape = with_mask(before)
-                same |= {"mask": shape.get("mask"), "mask_path": None, "bounding_box": before["bounding_box"]}
+            continue
+        same = all_regions[places[place]]
+        same.update({name: before.get(name) for name in ATTRIBUTES})
+        same["label"] = before.get("label") or same["suggested"]
+        if is_drawn(before):
+            shape = with_mask(before)
+            same |= {"mask": shape.get("mask"), "mask_path": None, "bounding_box": before["bounding_box"]}
     all_regions.sort(key=strength, reverse=True)
     kept = [one for one in all_regions if one.get("verdict") in KEPT]
     return [one for one in all_regions if one.get("verdict") not in KEPT], kept
+
+
+def _places(earlier: Sequence[Document], regions: Sequence[Document]) -> dict[int, int]:
+    """The place of each earlier region to that of the same one of a new search, those first that are most alike."""
+    pairs = [
+        (likeness, place, found)
+        for place, before in enumerate(earlier)
+        for found, region in enumerate(regions)
+        if (likeness := _likeness(before, region)) is not None
+    ]
+    places: dict[int, int] = {}
+    for _, place, found in sorted(pairs, key=lambda pair: pair[0], reverse=True):
+        if place not in places and found not in places.values():
+            places[place] = found
+    return places
 
 
 def strength(region: Mapping[str, Any]) -> tuple[float, float]:
@@ -200,19 +218,21 @@ def strength(region: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def same_region(before: Mapping[str, Any], regions: Sequence[Document]) -> Document | None:
-    """The region that overlaps most, if it is the same."""
-    pair, evidence = (before.get("given"), before.get("suggested")), before.get("evidence")
-    if None in pair:
-        # Somebody has added it by hand
+    """The region that is most like another one, if it is the same."""
+    alike = [(likeness, -place) for place, one in enumerate(regions) if (likeness := _likeness(before, one)) is not None]
+    return regions[-max(alike)[1]] if alike else None
+
+
+def _likeness(before: Mapping[str, Any], region: Mapping[str, Any]) -> tuple[bool, float] | None:
+    """Whether two regions are of one evidence, and the overlap of their boxes; None where they are not the same."""
+    pair = (before.get("given"), before.get("suggested"))
+    if None in pair or (region.get("given"), region.get("suggested")) != pair:
+        # What somebody has added by hand is the same as nothing
         return None
-    overlaps = [
-        # Of one evidence it is what was found before, wherever a person has moved it
-        (1.0 if one.get("evidence") == evidence else _overlap(before["bounding_box"], one["bounding_box"]), -place)
-        for place, one in enumerate(regions)
-        if (one.get("given"), one.get("suggested")) == pair
-    ]
-    best = max(overlaps, default=(0.0, 0))
-    return regions[-best[1]] if best[0] >= SAME_REGION else None
+    # Of one evidence it is what was found before, wherever a person has moved it
+    found_so = region.get("evidence") == before.get("evidence")
+    overlap = _overlap(before["bounding_box"], region["bounding_box"])
+    return (found_so, overlap) if found_so or overlap >= SAME_REGION else None
 
 
 def _overlap(one: Sequence[float], other: Sequence[float]) -> float:

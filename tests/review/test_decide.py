@@ -271,6 +271,44 @@ def test_a_new_search_keeps_the_verdicts_of_the_regions_that_it_finds_again(
     assert patches(found).values("lq_suspects.evidence") == [30.0, 5.0]
 
 
+#: As along both edges of a thin slanting pole: two suspects of one pair of classes whose boxes overlap by two thirds
+BESIDE = [(0, 1, 2, "swap", 9.0, (0, 0, 16, 16)), (0, 1, 2, "swap", 8.0, (3, 0, 16, 16))]
+
+
+@pytest.mark.parametrize(
+    ("again", "kept"),
+    [
+        ([], [8.0]),
+        ([(0, 1, 2, "swap", 7.5, (3, 0, 16, 16))], [7.5]),
+        ([(0, 1, 2, "swap", 7.5, (3, 0, 16, 16)), (0, 1, 2, "swap", 6.0, (0, 0, 16, 15))], [7.5]),
+    ],
+)
+def test_suspects_beside_one_another_keep_a_verdict_each(
+    review: Any, found: Any, search: Any, again: list[Any], kept: list[float]
+) -> None:
+    search(BESIDE)
+    first, second = (one.id for one in regions(found, 0))
+    review.set_verdict(found, KEY, [second], "confirmed", reviewer="bob")
+    review.set_verdict(found, KEY, [first], "rejected", reviewer="ada")
+    search(again)
+    assert [(one.evidence, one.verdict, one.reviewed_by) for one in regions(found, 0)] == [
+        (nats, "confirmed", "bob") for nats in kept
+    ]
+    (rejected,) = regions(found, 0, "lq_rejected")
+    assert (rejected.evidence, rejected.reviewed_by) == (6.0 if len(again) == 2 else 9.0, "ada")
+
+
+def test_suspects_of_one_evidence_keep_a_verdict_each(review: Any, found: Any, search: Any) -> None:
+    """As of predictions that are as sure everywhere, where evidence is the area."""
+    equal = [(0, 1, 2, "swap", 9.0, (0, 0, 8, 8)), (0, 1, 2, "swap", 9.0, (16, 8, 8, 8))]
+    search(equal)
+    (there,) = (one.id for one in regions(found, 0) if one.bounding_box[0] > 0.4)
+    review.set_verdict(found, KEY, [there], "confirmed")
+    search(equal)
+    lefts = [one.bounding_box[0] for one in regions(found, 0)]
+    assert dict(zip(lefts, verdicts(found, 0), strict=True)) == {0.0: None, 0.5: "confirmed"}
+
+
 def test_verdicts_on_regions_that_are_not_found_again_are_kept(review: Any, found: Any, search: Any) -> None:
     confirmed, rejected = region(found, 3), region(found, 0)
     review.set_verdict(found, KEY, [confirmed], "confirmed")
