@@ -123,11 +123,12 @@ class PixelEstimates:
             rng, rows = np.random.default_rng(self._seed), np.arange(len(numbers))
             seldom = self._draws.seldom(self._judged.sizes)
             here = self._class_pixels[seldom]
-            given = rng.choice(classes, len(numbers), p=here / here.sum())
-            true = rng.choice(np.flatnonzero(self._pixels), len(numbers))
-            differ = np.where(given != true, unfound, 0.0)
-            false[rows, given] += differ
-            missed[rows, true] += differ
+            if here.any():
+                given = rng.choice(classes, len(numbers), p=here / here.sum())
+                true = rng.choice(np.flatnonzero(self._pixels), len(numbers))
+                differ = np.where(given != true, unfound, 0.0)
+                false[rows, given] += differ
+                missed[rows, true] += differ
         there = self._pixels > 0
         right = np.clip(self._pixels - false, 0, None)[:, there]
         ious: np.ndarray = right / (self._pixels + missed)[:, there]

@@ -141,3 +141,17 @@ def test_a_census_tells_each_issue_exactly() -> None:
     for number, found in enumerate(judged_by_group(sizes, level, issue, wrong)):
         truth = np.count_nonzero(wrong[issue == number])
         assert (found.low, found.value, found.high) == pytest.approx((truth, truth, truth))
+
+
+def test_a_census_is_exact() -> None:
+    """Every pixel is judged, and the strata that come first have none."""
+    class_pixels = np.zeros((7, 2), np.int64)
+    class_pixels[5:] = [[2, 2], [6, 6]]
+    sizes = class_pixels.sum(axis=1)
+    given = np.concatenate([np.repeat([0, 1], one) for one in class_pixels])
+    true = given.copy()
+    true[0] = 1
+    found = PixelEstimates(Judged(sizes, np.repeat(np.arange(7), sizes), given, true), class_pixels)
+    assert (found.share().low, found.share().high) == pytest.approx((1 / 16, 1 / 16))
+    miou = (7 / 8 + 8 / 9) / 2
+    assert (found.label_miou().low, found.label_miou().high) == pytest.approx((miou, miou))
