@@ -22,6 +22,8 @@ UNLABELLED_NAMES = (
 )
 #: The largest value that a 16-bit mask holds
 LARGEST_ID = 65535
+#: The most classes of a table: class indices are 16-bit, and a lint numbers a few values more
+MOST_CLASSES = 32_000
 #: The values of binary masks
 _BINARY = ({0, 1}, {0, 255})
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -75,7 +77,8 @@ class ClassTable:
             the table of all classes that are not ignored
 
         Raises:
-            LabelQualityError: no class, a key that is no mask value, integers and colours mixed, an unknown name
+            LabelQualityError: no class or too many, a key that is no mask value, integers and colours mixed, an unknown
+                name
         """
         parsed = {key: _parse_target(key) for key in targets}
         rgb = _one_kind(parsed)
@@ -86,6 +89,11 @@ class ClassTable:
         ids = sorted(set(given) - set(left_out))
         if not ids:
             raise LabelQualityError("The class table has no class that is not ignored: give at least one in classes=.")
+        if len(ids) > MOST_CLASSES:
+            raise LabelQualityError(
+                f"Expected at most {MOST_CLASSES:,} classes, but there are {len(ids):,}. Where these are depths, or "
+                "numbers of instances, the masks are no semantic ones: choose the field of those, or give classes=."
+            )
         return cls(
             ids=tuple(ids),
             names=_distinct_names({value: given[value] for value in ids}, rgb),

@@ -134,13 +134,10 @@ def _encoded(mask: np.ndarray, samples: GivenMasks, index: int) -> tuple[np.ndar
     path = samples.mask_paths[index]
     hint = LOSSY if path is not None and is_jpeg(path) else ""
     strangers = sorted(counts, key=lambda value: -counts[value])
-    values = [int(value[1:], 16) if isinstance(value, str) else value for value in strangers]
-    numbers = encode(mask, _with_values(table, values))
-    findings = [
-        _stranger(str(value), numbers == table.size + place, index, hint)
-        for place, value in enumerate(strangers[:_LISTED_VALUES])
-    ]
-    rest = strangers[_LISTED_VALUES:]
+    listed, rest = strangers[:_LISTED_VALUES], strangers[_LISTED_VALUES:]
+    values = [int(value[1:], 16) if isinstance(value, str) else value for value in listed]
+    numbers = encode(mask, _with_values(table, values), "ignore")
+    findings = [_stranger(str(value), numbers == table.size + place, index, hint) for place, value in enumerate(listed)]
     if rest:
         pixels = sum(counts[value] for value in rest)
         text = f"The mask holds {count(len(rest), 'more value')} outside the class table, in {count(pixels, 'pixel')}."

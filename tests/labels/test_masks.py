@@ -275,3 +275,13 @@ def test_class_files_with_mistakes(tmp_path: Path, name, text, message):
 def test_missing_class_file(tmp_path: Path):
     with pytest.raises(LabelQualityError, match=r"Cannot read the class file .*none\.csv.*No such file"):
         load_classes(tmp_path / "none.csv")
+
+
+def test_more_values_than_there_can_be_classes_are_refused():
+    """Indices are of 16 bits: of a depth map in place of masks, classes would have negative ones."""
+    with pytest.raises(
+        LabelQualityError, match=r"at most 32,000 classes, but there are 40,000\. Where these are depths"
+    ):
+        ClassTable.from_values(range(40_000))
+    table = ClassTable.from_values(range(32_000))
+    assert encode(np.array([[0, 31_999]], np.uint16), table).tolist() == [[0, 31_999]]

@@ -16,9 +16,11 @@ from label_quality.plugin.labels.class_table import ClassTable
 from label_quality.plugin.labels.given_masks import GivenMasks
 from label_quality.plugin.lint.config import LintConfig
 from label_quality.plugin.lint.findings import GAP, KINDS, OUTLIER
+from label_quality.plugin.lint.mask_report import report_mask
 
 from benchmarks.lint_plants import PLANTS, Known
 
+from ..conftest import write_png
 from .masks import HEIGHT, NAMES, TABLE, WIDTH, clean_masks, linted, photo, written
 
 KNOWN = Known(classes=(1, 2, 3, 4), unlabelled=0, rare=5, stranger=77)
@@ -422,3 +424,15 @@ def test_findings_are_told_by_sample_and_kind(tmp_path: Path) -> None:
         *((0, "unknown_value"), (0, "stray"), (1, "unknown_value"), (1, "stray")),
     ]
     assert set(linted(samples).counts) <= set(KINDS)
+
+
+def test_a_mask_of_more_values_than_there_can_be_classes(tmp_path: Path) -> None:
+    """A depth map in place of a mask: each value is none of the classes, and no component of one."""
+    depth = np.arange(256 * 256, dtype=np.uint16).reshape(256, 256)
+    write_png(tmp_path / "mask.png", depth)
+    write_png(tmp_path / "image.png", np.zeros((256, 256, 3), np.uint8))
+    table = ClassTable.from_targets({0: "sky", 1: "road"})
+    samples = GivenMasks(["one"], [str(tmp_path / "image.png")], [str(tmp_path / "mask.png")], table)
+    report = report_mask(samples, 0, LintConfig())
+    assert [one.pixels for one in report.findings] == [*[1] * 10, 65524]
+    assert set(report.components["given"].tolist()) == {-1, 0, 1}
