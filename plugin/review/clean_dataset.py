@@ -267,7 +267,7 @@ class _Export:
         for portion in _portions(images):
             found = regions.of([sample_id for sample_id, _ in portion])
             for sample_id, path in portion:
-                why = [describe_region(one, None) for one in found[sample_id] if not is_verified(one)]
+                why = [describe_region(one, None) for one in found.get(sample_id, ()) if not is_verified(one)]
                 manifest.add({"sample_id": sample_id, "filepath": path, "outcome": "dropped", "regions": why})
         self._made.dropped = len(images)
 

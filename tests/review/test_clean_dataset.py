@@ -459,6 +459,23 @@ def test_what_is_decided_during_an_export_is_for_the_next(
         clean.export_clean_dataset(dataset, export_dir=tmp_path / "next")
 
 
+def test_what_is_decided_before_the_left_out_images_are_noted_is_for_the_next(
+    dataset: Any, clean: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only suspect of an image that is to be left out is rejected while all files are looked at."""
+    unchanged_samples = clean.unchanged_samples
+
+    def reject_meanwhile(*arguments: Any) -> Any:
+        judge(dataset, 3, 0, "rejected")
+        return unchanged_samples(*arguments)
+
+    monkeypatch.setattr(clean, "unchanged_samples", reject_meanwhile)
+    made = clean.export_clean_dataset(dataset, export_dir=tmp_path / "out", unreviewed="drop")
+    assert (made.images, made.dropped) == (2, 4)
+    dropped = [one for one in manifest_of(tmp_path / "out")["images"] if one["outcome"] == "dropped"]
+    assert sorted(len(one["regions"]) for one in dropped) == [0, 1, 1, 2]
+
+
 def test_a_mask_that_is_no_clean_one_is_said(dataset: Any, clean: Any, tmp_path: Path) -> None:
     from label_quality.plugin.base.errors import SampleError
 
