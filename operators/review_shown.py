@@ -95,7 +95,8 @@ class ReviewShown(foo.Operator):
         if cut_short and decision in _VERDICTS:
             form.fail("decision", f"The last undo has not ended. Choose “{_END_UNDO}” first.")
         elif decision in _VERDICTS:
-            _preview(form, shown_suspects(_collection(ctx), key, _chosen(ctx)), decision, bool(_chosen(ctx)))
+            chosen = _chosen(ctx)
+            _preview(form, shown_suspects(_collection(ctx), key, chosen), decision, chosen is not None)
         return form.property(_LABEL, "Save")
 
     @database_errors()
@@ -172,8 +173,9 @@ def _collection(ctx: Any) -> Any:
 
 def _chosen(ctx: Any) -> list[str] | None:
     """Ids of the suspects that were given or are selected, None where none are."""
-    if ctx.params.get("region_ids"):
-        return list(ctx.params["region_ids"])
+    given = ctx.params.get("region_ids")
+    if given is not None:
+        return list(given)
     if patches_key(ctx) is not None and ctx.selected:
         return list(ctx.selected)
     key = _key(ctx)

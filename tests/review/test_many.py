@@ -437,6 +437,10 @@ def test_the_operator_decides_and_undoes(dataset: Any) -> None:
     assert choices["undo"] == "Undo the last: rejected 2 suspects"
     assert operator("review_shown")(patches, "undo").result["message"] == "No verdict any more on 2 suspects."
     assert verdicts(dataset) == {None: 5}
+    # None of them is not all of them
+    with pytest.raises(Exception, match="No suspect of the selection is left to review"):
+        operator("review_shown")(dataset, "reject", region_ids=[])
+    assert verdicts(dataset) == {None: 5}
     with pytest.raises(Exception, match="There is no verdict on many suspects of run 'lq' to undo"):
         operator("review_shown")(dataset, "undo")
 
