@@ -106,8 +106,7 @@ def write_corrected_masks(
     """
     dataset = root_of(collection)
     record = _check(dataset, key, regions)
-    if has_suspects(dataset, key):
-        collect_edits(dataset, key)
+    collect_edits(dataset, key)
     name = field_name(key, CORRECTED)
     check_names(dataset, key, [name])
     to_correct = set(_to_correct(collection, key, regions).values("id"))
@@ -154,7 +153,13 @@ def write_corrected_masks(
 def _check(dataset: fo.Dataset, key: str, regions: str) -> RunRecord:
     if regions not in REGIONS:
         raise LabelQualityError(f"Expected parameter `regions` to be one of {', '.join(REGIONS)}, but got {regions!r}.")
-    return reviewed_run(dataset, key)
+    record = reviewed_run(dataset, key)
+    if not has_suspects(dataset, key):
+        raise LabelQualityError(
+            f"Run '{key}' has no suspects to correct: find suspects first. The corrected masks that were loaded are "
+            "written, with all others, by export_clean_dataset."
+        )
+    return record
 
 
 def _to_correct(collection: fo.Dataset | fo.DatasetView, key: str, regions: str) -> fo.DatasetView:

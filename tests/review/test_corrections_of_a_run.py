@@ -227,7 +227,7 @@ def test_the_same_run_again_keeps_what_was_loaded(run: Any, tmp_path: Path) -> N
 
 
 def test_a_run_of_masks_alone_has_the_differences_and_no_more(fiftyone: Any, make_dataset: Any, tmp_path: Path) -> None:
-    from label_quality import export_clean_dataset
+    from label_quality import LabelQualityError, export_clean_dataset, write_corrected_masks
 
     dataset = make_run(make_dataset, tmp_path, labels_only=True)
     made = load(dataset, mended(tmp_path / "mended", {0: SEEN, 1: GIVEN}))
@@ -242,3 +242,6 @@ def test_a_run_of_masks_alone_has_the_differences_and_no_more(fiftyone: Any, mak
     assert dataset.list_saved_views() == ["lq: lint", "lq: worst first", "lq: corrected images"]
     done = export_clean_dataset(dataset, "lq", export_dir=tmp_path / "out")
     assert (done.images, done.corrections, done.pixels) == (COUNT, 1, 512)
+    text = r"Run 'lq' has no suspects to correct: find suspects first\. .* by export_clean_dataset"
+    with pytest.raises(LabelQualityError, match=text):
+        write_corrected_masks(dataset, "lq", output_dir=tmp_path / "corrected")
