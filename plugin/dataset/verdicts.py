@@ -63,6 +63,19 @@ def signed(verdict: str | None, reviewer: str | None, when: datetime) -> Documen
     return {"reviewed_by": reviewer or getpass.getuser(), "reviewed_at": when}
 
 
+def real(region: str) -> Document:
+    """How probably a suspect is a mistake, as MongoDB computes it: 1 where people say so, else its probability.
+
+    What a person has added counts 0: the run has not found it.
+
+    Args:
+        region: what stands for the suspect, such as ``$$one``
+    """
+    verdict = {"$ifNull": [f"{region}.verdict", None]}
+    known = [{"case": {"$eq": [verdict, ADDED]}, "then": 0.0}, {"case": {"$in": [verdict, list(WRONG)]}, "then": 1.0}]
+    return {"$switch": {"branches": known, "default": {"$ifNull": [f"{region}.probability", 0.0]}}}
+
+
 def rejected_name(key: str) -> str:
     """The name of the field with a run's rejected regions; it is there from the first one on."""
     return field_name(key, REJECTED)

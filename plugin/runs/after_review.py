@@ -10,7 +10,7 @@ from ..base.database_errors import database_errors
 from ..dataset.ownership import field_name
 from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import SUSPECTS
-from ..dataset.verdicts import ADDED, WRONG, has_rejected
+from ..dataset.verdicts import has_rejected, real
 from ..samples.private_fiftyone import stored_samples
 
 
@@ -33,15 +33,13 @@ def after_review(dataset: fo.Dataset, record: RunRecord) -> RunRecord:
     if suspects is None or suspects.expected is None:
         return record
     verdict = {"$ifNull": [f"${path}.verdict", None]}
-    real = {"$cond": [{"$in": [verdict, list(WRONG)]}, 1.0, {"$ifNull": [f"${path}.probability", 0.0]}]}
     pipeline = [
         {"$match": {f"{path}.0": {"$exists": True}}},
         {"$unwind": f"${path}"},
-        {"$match": {f"{path}.verdict": {"$ne": ADDED}}},
         {
             "$group": {
                 "_id": [f"${path}.given", f"${path}.suggested"],
-                "expected": {"$sum": real},
+                "expected": {"$sum": real(f"${path}")},
                 "reviewed": {"$sum": {"$cond": [{"$eq": [verdict, None]}, 0, 1]}},
             }
         },

@@ -16,6 +16,7 @@ from ..base.words import count, expected, percent
 from ..dataset.ownership import field_name, owner
 from ..dataset.run_record import load_record
 from ..dataset.suspect_fields import SUSPECTS
+from ..dataset.verdicts import real
 from ..samples.private_fiftyone import root_of, stored_samples
 from .on_show import shown_stages
 from .request import BreakdownRequest
@@ -40,8 +41,8 @@ class Part:
         low: lower end of the 95 % interval of the share of images with a suspect
         high: its upper end
         suspects: suspects in them, rejected ones left out
-        expected: how many of these are mistakes: confirmed ones, and of the others the sum of their probabilities;
-            None where suspects have none
+        expected: how many of these are mistakes: confirmed and edited ones, and of the others, but those that a person
+            has added, the sum of their probabilities; None where suspects have none
         issue: what is most often mistaken there, such as "car given as road", or None
     """
 
@@ -189,12 +190,11 @@ def _counted(
     samples: fo.Dataset | fo.DatasetView, quality: str, suspects: str | None, path: str, several: bool
 ) -> Iterator[Mapping[str, Any]]:
     regions = {"$ifNull": [f"${suspects}.detections", []]} if suspects else []
-    real = {"$cond": [{"$eq": ["$$one.verdict", "confirmed"]}, 1.0, {"$ifNull": ["$$one.probability", 0.0]}]}
     rated = {"$in": [True, {"$map": {"input": regions, "as": "one", "in": {"$isNumber": "$$one.probability"}}}]}
     numbers = {
         "quality": f"${quality}",
         "regions": {"$size": regions},
-        "expected": {"$sum": {"$map": {"input": regions, "as": "one", "in": real}}},
+        "expected": {"$sum": {"$map": {"input": regions, "as": "one", "in": real("$$one")}}},
         "rated": rated,
     }
     group = {

@@ -14,23 +14,17 @@ from ..dataset.ownership import field_name
 from ..dataset.record_parts import Distribution, Overview, SuspectPart, WorstImage
 from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
-from ..dataset.verdicts import WRONG
+from ..dataset.verdicts import real
 from ..samples.private_fiftyone import is_generated, pipeline_of, root_of, stored_samples
 from ..samples.slices import images_of
 from ..suspects.issues import Group
 from .overview import BINS, bin_range
 
 _EDGES = [*(bin_range(place)[0] for place in range(BINS)), float("inf")]
-#: Of an image's suspects, what is counted; ``real`` is how probably it is a mistake, 1 where people say so
+#: Of an image's suspects, what is counted
 _TAKEN = {
     **{name: f"$$one.{name}" for name in ("given", "suggested", "probability", "evidence")},
-    "real": {
-        "$cond": [
-            {"$in": [{"$ifNull": ["$$one.verdict", None]}, list(WRONG)]},
-            1.0,
-            {"$ifNull": ["$$one.probability", 0.0]},
-        ]
-    },
+    "real": real("$$one"),
 }
 
 

@@ -79,6 +79,37 @@ def test_what_is_confirmed_counts_whole(run: Any) -> None:
     assert after["ben"] == pytest.approx(before["ben"] + 1 - region.probability)
 
 
+@pytest.mark.parametrize(("verdict", "counts"), [("edited", 1.0), ("added", 0.0)])
+def test_what_was_drawn_counts_as_in_the_whole_run(run: Any, verdict: str, counts: float) -> None:
+    """What was redrawn is a mistake; what a person has added the run has not found."""
+    from label_quality import load_record
+    from label_quality.plugin.runs.after_review import after_review
+    from label_quality.plugin.runs.on_show import on_show
+
+    sample = next(one for one in run if one.lq_suspects and one.lq_suspects.detections)
+    region = sample.lq_suspects.detections[0]
+    before = region.copy()
+    run._sample_collection.update_one(
+        {"_id": sample._id},
+        {"$set": {"lq_suspects.detections.0.verdict": verdict, "lq_suspects.detections.0.reviewed_by": "ann"}},
+    )
+    record = load_record(run, "lq")
+    rest = sum(
+        one.probability or 0.0 for each in run for one in (each.lq_suspects or before).detections if one.id != region.id
+    )
+    try:
+        whole = after_review(run, record).suspects.expected
+        assert whole == pytest.approx(rest + counts)
+        assert on_show(run, record, "softmin").suspects.expected == pytest.approx(whole)
+        assert sum(part.expected or 0.0 for part in break_down(run, "annotator").parts) == pytest.approx(whole)
+    finally:
+        run._sample_collection.update_one(
+            {"_id": sample._id},
+            {"$unset": {"lq_suspects.detections.0.verdict": "", "lq_suspects.detections.0.reviewed_by": ""}},
+        )
+        run.reload()
+
+
 @pytest.mark.parametrize(
     ("field", "values"),
     [
