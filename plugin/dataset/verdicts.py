@@ -121,27 +121,28 @@ def create_rejected(dataset: fo.Dataset, key: str) -> str:
 
 
 def set_aside(dataset: fo.Dataset, key: str) -> None:
-    """Moves all regions that a person has reviewed or drawn to the field of rejected ones.
+    """Takes all regions off, and keeps those that a person has reviewed or drawn in the field of rejected ones.
 
-    So new suspects can be written over the rest.
+    In one step an image: a verdict is given before it and kept, or after it and finds no suspect.
     """
     suspects = field_name(key, "suspects")
     path = f"{suspects}.detections"
     reviewed = {"$or": [{f"{path}.verdict": {"$in": [*WRONG, *KEPT]}}, {f"{path}.mask": {"$type": "binData"}}]}
-    if stored_samples(dataset).find_one(reviewed, {"_id": True}) is None:
+    samples = stored_samples(dataset)
+    samples.update_many({f"{path}.0": {"$exists": True}, "$nor": [reviewed]}, {"$set": {suspects: None}})
+    if samples.find_one(reviewed, {"_id": True}) is None:
         return
     kept, aside = f"${suspects}.detections", f"${create_rejected(dataset, key)}.detections"
     none = {"$eq": [{"$ifNull": ["$$one.verdict", "$$one.mask", None]}, None]}
     moved = {"$filter": {"input": kept, "as": "one", "cond": {"$not": none}}}
-    left = {"$filter": {"input": kept, "as": "one", "cond": none}}
     change = {
-        f"{suspects}.detections": left,
+        suspects: None,
         rejected_name(key): {
             "_cls": "Detections",
             "detections": {"$concatArrays": [{"$ifNull": [aside, []]}, moved]},
         },
     }
-    stored_samples(dataset).update_many(reviewed, [{"$set": change}])
+    samples.update_many(reviewed, [{"$set": change}])
 
 
 def aside(dataset: fo.Dataset, key: str, sample_ids: Iterable[str]) -> dict[str, list[Document]]:
@@ -232,7 +233,9 @@ def strength(region: Mapping[str, Any]) -> tuple[float, float]:
 
 def same_region(before: Mapping[str, Any], regions: Sequence[Document]) -> Document | None:
     """The region that is most like another one, if it is the same."""
-    alike = [(likeness, -place) for place, one in enumerate(regions) if (likeness := _likeness(before, one)) is not None]
+    alike = [
+        (likeness, -place) for place, one in enumerate(regions) if (likeness := _likeness(before, one)) is not None
+    ]
     return regions[-max(alike)[1]] if alike else None
 
 

@@ -463,3 +463,24 @@ def test_fields_of_regions_are_known_as_such(review: Any, found: Any) -> None:
     names = ("lq_suspects", "lq_rejected", "lq_quality", "ground_truth", "nothing")
     assert [review.suspects_owner(found, name) for name in names] == ["lq", "lq", None, None, None]
     assert review.corrections(found, KEY) == ("unlabelled", "road", "car", "tree")
+
+
+def test_a_verdict_that_is_given_while_suspects_are_replaced_is_not_lost(
+    review: Any, found: Any, search: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever gives it as the others have just been set aside is told: before, it was taken away with its suspect."""
+    from label_quality.plugin.base.errors import LabelQualityError
+    from label_quality.plugin.dataset import verdicts as kept
+
+    first, other = region(found, 0), region(found, 3)
+    review.set_verdict(found, KEY, [first], "confirmed")
+    set_aside = kept.set_aside
+
+    def judge_just_then(*arguments: Any) -> None:
+        set_aside(*arguments)
+        with pytest.raises(LabelQualityError, match="they may have been found anew since"):
+            review.set_verdict(found, KEY, [other], "confirmed")
+
+    monkeypatch.setattr(kept, "set_aside", judge_just_then)
+    search()
+    assert (verdicts(found, 0)[0], verdicts(found, 3)) == ("confirmed", [None])
