@@ -16,7 +16,7 @@ from ..base.errors import SampleError
 from ..base.executor import map_shards
 from ..dataset.ownership import field_name
 from ..dataset.sample_parts import DrawnIssue, DrawnStratum, DrawnUnits, SamplePart
-from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
+from ..dataset.suspect_fields import ERROR_TYPE
 from ..dataset.verdicts import REJECTED as IS_REJECTED
 from ..dataset.verdicts import WRONG, aside, is_drawn_mask
 from ..estimate.allotment import allotment
@@ -41,7 +41,7 @@ from ..passes.kept import scored_states
 from ..runs.run import Run
 from ..store.sets import ScoreSet
 from ..suspects.regions import NO_ERROR
-from .corrections import Region, Regions, pixels_of
+from .corrections import Region, Regions, has_suspects, pixels_of
 
 #: Pixels, and other units, that are drawn beforehand, so that more can be judged later of the very same strata
 RESERVE, OTHERS_RESERVE = 2000, 500
@@ -191,9 +191,10 @@ def _places(run: Run, pixels: PlaceDraw, total: int) -> DrawnUnits:
 def _images(run: Run, scores: ScoreSet, config: EstimateConfig) -> Iterator[tuple[int, _Image]]:
     """Each image that can be looked at; others are failures of the run, or raised."""
     total, done = len(run.samples), 0
+    found = Regions(run.dataset, run.finished) if has_suspects(run.dataset, run.key) else None
     for first in range(0, total, _PORTION):
         portion = range(first, min(first + _PORTION, total))
-        regions = _regions(run, [run.samples.ids[index] for index in portion])
+        regions = {} if found is None else _regions(run, found, [run.samples.ids[index] for index in portion])
         outcomes = map_shards(partial(_look, run, scores, config, regions), portion)
         for index, image in zip(portion, outcomes, strict=True):
             if isinstance(image, SampleError):
@@ -204,18 +205,15 @@ def _images(run: Run, scores: ScoreSet, config: EstimateConfig) -> Iterator[tupl
             run.times("Drawing places", done, total)
 
 
-def _regions(run: Run, sample_ids: Sequence[str]) -> Mapping[str, Sequence[Region]]:
+def _regions(run: Run, found: Regions, sample_ids: Sequence[str]) -> Mapping[str, Sequence[Region]]:
     """The suspects of some samples, rejected ones too."""
-    dataset, record = run.dataset, run.finished
-    if not dataset.has_sample_field(field_name(record.key, SUSPECTS)):
-        return {}
-    found = {sample_id: list(regions) for sample_id, regions in Regions(dataset, record).of(sample_ids).items()}
-    for sample_id, rejected in aside(dataset, record.key, sample_ids).items():
+    regions = found.of(sample_ids)
+    for sample_id, rejected in aside(run.dataset, run.key, sample_ids).items():
         for region in rejected:
             mask = region.get("mask")
             stored = {"mask": None if mask is None else fou.deserialize_numpy_array(mask), "id": str(region["_id"])}
-            found.setdefault(sample_id, []).append({**region, **stored, "found": None})
-    return found
+            regions.setdefault(sample_id, []).append({**region, **stored, "found": None})
+    return regions
 
 
 def _look(

@@ -416,3 +416,21 @@ def test_a_run_without_suspects_is_drawn_from_by_the_heatmap(make_dataset: Any, 
     assert found.wrong_pixels.low <= true_share(dataset) <= found.wrong_pixels.high
     assert found.real_suspects is None and found.open_suspects == 0
     assert found.wrong_images.value == 2
+
+
+def test_all_drawn_regions_are_looked_for_once(audited: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for every portion of images: that would read all suspects of the run each time."""
+    from label_quality import estimate_errors
+    from label_quality.plugin.review import draw_sample
+
+    opened: list[Any] = []
+
+    class Counted(draw_sample.Regions):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            opened.append(arguments)
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(draw_sample, "Regions", Counted)
+    monkeypatch.setattr(draw_sample, "_PORTION", 3)
+    estimate_errors(audited, key="lq", verdicts=10, suspects=0, images=0)
+    assert len(audited) > 3 and len(opened) == 1
