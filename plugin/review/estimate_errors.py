@@ -102,8 +102,7 @@ def estimate_errors(
         edits_of(dataset, record)
     if record.sample is None or request.overwrite:
         record = _draw(dataset, request, config, progress)
-    sample = _drawn(record, stated)
-    _show(dataset, record, sample, config)
+    record, sample = _shown(dataset, record, _drawn(record, stated), config)
     found = estimate(dataset, record, sample, config.precision)
     _keep(dataset, key, found)
     return replace(found, notes=(*found.notes, *_limits(sample, config)))
@@ -164,30 +163,52 @@ def _draw(dataset: fo.Dataset, request: EstimateRequest, config: EstimateConfig,
             )
         with writing(dataset, Path(str(record.folder))):
             clear_units(dataset, request.key)
+            record = load_record(dataset, request.key)
             record.sample = sample
             save_record(dataset, record)
     return record
 
 
-def _show(dataset: fo.Dataset, record: RunRecord, sample: SamplePart, config: EstimateConfig) -> None:
-    """Puts as many units on the dataset as are asked for, those first that are judged first."""
-    wanted = {"places": config.verdicts, "suspects": config.suspects, "images": config.images}
-    drawn = {name: getattr(sample, name) for name in wanted}
-    more = {name: max(drawn[name].shown, min(wanted[name], len(drawn[name].order))) for name in wanted}
-    new = any(more[name] > drawn[name].shown for name in more)
-    lost = not has_sample(dataset, record.key) or view_name(record.key, TO_JUDGE) not in own_views(dataset, record.key)
+def _shown(
+    dataset: fo.Dataset, record: RunRecord, sample: SamplePart, config: EstimateConfig
+) -> tuple[RunRecord, SamplePart]:
+    """Puts as many units on the dataset as are asked for, those first that are judged first.
+
+    Returns:
+        the record and the sample as they are then
+    """
+    key, more = record.key, _to_show(sample, config)
+    new = any(number > getattr(sample, name).shown for name, number in more.items())
+    lost = not has_sample(dataset, key) or view_name(key, TO_JUDGE) not in own_views(dataset, key)
     if not new and not lost:
-        return
+        return record, sample
+    drawn_at = sample.created
     with writing(dataset, Path(str(record.folder))):
-        create_sample(dataset, record.key, record.label_field)
+        # Anew: whoever has written meanwhile has written to it too
+        record = load_record(dataset, key)
+        if record.sample is None or record.sample.created != drawn_at:
+            raise LabelQualityError(f"Another call has meanwhile drawn anew of run '{key}'. Estimate again.")
+        sample = record.sample
+        more = _to_show(sample, config)
+        create_sample(dataset, key, record.label_field)
         for portion in _units(dataset, record, sample, more):
-            add_units(dataset, record.key, portion)
+            add_units(dataset, key, portion)
         for name, number in more.items():
-            drawn[name].shown = number
-        view = save_places_to_judge(dataset, record.key)
+            getattr(sample, name).shown = number
+        view = save_places_to_judge(dataset, key)
         record.views = [*(one for one in record.views if one != view), view]
-        record.fields = own_fields(dataset, record.key)
+        record.fields = own_fields(dataset, key)
         save_record(dataset, record)
+    return record, sample
+
+
+def _to_show(sample: SamplePart, config: EstimateConfig) -> dict[str, int]:
+    """How many of each kind of unit there are to be on the dataset: never fewer than there are."""
+    wanted = {"places": config.verdicts, "suspects": config.suspects, "images": config.images}
+    return {
+        name: max(getattr(sample, name).shown, min(number, len(getattr(sample, name).order)))
+        for name, number in wanted.items()
+    }
 
 
 def _units(

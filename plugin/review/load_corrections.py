@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import getpass
 import os
 from collections import Counter
@@ -103,7 +104,9 @@ def load_corrections(
     with run_folder(dataset, root, record) as folder:
         comparison = _compared(dataset, record, folder, request, progress)
         with writing(dataset, root):
-            _write(comparison, request, progress)
+            # Anew: what is not of the corrections may have been written to it since it was read
+            record = load_record(dataset, key)
+            _write(dataclasses.replace(comparison, record=record), request, progress)
         others = [one for one in folder.sets() if not isinstance(one, CorrectionSet)]
         remove_replaced(dataset, folder, keep=[*others, comparison.store])
     tidy(root)

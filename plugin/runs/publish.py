@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import fiftyone as fo
 
@@ -25,7 +24,7 @@ from ..dataset.record_parts import (
     ScorePart,
     SuspectPart,
 )
-from ..dataset.run_record import RunRecord, save_record
+from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.sample_fields import sample_name
 from ..dataset.sample_parts import SamplePart
 from ..dataset.schema import FieldTypes
@@ -51,7 +50,7 @@ from ..store.stored_set import StoredSet
 from ..suspects.image_suspects import ImageSuspects
 from ..suspects.regions import leading_kind
 from .collect_edits import edits_of
-from .housekeeping import dataset_id, own_folder, remove_replaced, run_folder, tidy
+from .housekeeping import dataset_id, find_record, own_folder, remove_replaced, run_folder, tidy
 from .overview import ScoreOverview, SuspectOverview
 from .published import recorded_corrections, recorded_objects, recorded_suspects
 from .record_findings import record_findings
@@ -86,18 +85,17 @@ def publish(run: Run, scores: Scores | None, found: SuspectSearch | SuspectPart 
         return run.finished
     search = found if isinstance(found, SuspectSearch) else None
     if scores.published:
-        record = run.finished
-        suspects = _replace_suspects(run, record, search)
+        record, suspects = _replace_suspects(run, search)
     else:
-        record = _record(run, scores, found if isinstance(found, SuspectPart) else None)
         with writing(run.dataset, run.folder.root):
+            record = _record(run, scores, found if isinstance(found, SuspectPart) else None)
             _write(run, record, scores, search)
+            _finish(run, record, scores.store)
         suspects = [search.store] if search is not None else []
     own = scores.predictions.origin.own
     others = [*recorded_objects(run.folder, record), *recorded_corrections(run.folder, record)]
     kept = [scores.store, *suspects, *others, *([own] if own is not None else [])]
-    _conclude(run, record, kept)
-    return record
+    return _remove_earlier(run, kept)
 
 
 def publish_suspects(run: Run, search: SuspectSearch | None) -> RunRecord:
@@ -110,11 +108,11 @@ def publish_suspects(run: Run, search: SuspectSearch | None) -> RunRecord:
     Returns:
         the record as it was saved
     """
-    record = run.finished
-    kept = _replace_suspects(run, record, search)
+    _, kept = _replace_suspects(run, search)
     # All else may belong to a run that is to replace this one and was interrupted
     others = [one for one in run.folder.sets() if not isinstance(one, SuspectSet)]
     note = remove_replaced(run.dataset, run.folder, keep=[*kept, *others])
+    record = load_record(run.dataset, run.key)
     if note and record.suspects is not None and note not in record.suspects.notes:
         record.suspects.notes.append(note)
         save_record(run.dataset, record)
@@ -169,21 +167,27 @@ def _record(run: Run, scores: Scores, suspects: SuspectPart | None) -> RunRecord
 
 
 def _sample_before(run: Run) -> SamplePart | None:
-    """What was drawn of the same masks to estimate how many errors there are: its verdicts stay true."""
-    before = run.existing
+    """What was drawn of the same masks to estimate how many errors there are: its verdicts stay true.
+
+    As it is now: more of it may have been shown since the run began.
+    """
+    before = find_record(run.dataset, run.key) if run.existing is not None else None
     return before.sample if before is not None and before.label_field == run.samples.label_field else None
 
 
 def _write(run: Run, record: RunRecord, scores: Scores, search: SuspectSearch | None) -> None:
     """Writes record, fields and views, in that order: whatever a kill leaves, the record is there to delete it by."""
-    dataset, columns = run.dataset, scores.columns
+    dataset, columns, before = run.dataset, scores.columns, run.existing
+    searched = dataset.has_sample_field(suspect_names(record.key)[-1])
+    if before is not None and before.label_field == record.label_field and searched:
+        # While the run's record is still that of the suspects that may have been edited
+        edits_of(dataset, before)
     record.status = WRITING
     save_record(dataset, record)
-    if run.existing is not None:
+    if before is not None:
         # Samples that have no value any more, and columns that this run does not have, must not keep the old ones
         delete_evaluations(dataset, record.key)
-        kept = [*_verdicts(dataset, record, run.existing), *lint_names(record.key)]
-        delete_fields(dataset, record.key, keep=kept)
+        delete_fields(dataset, record.key, keep=[*_verdicts(dataset, record, before), *lint_names(record.key)])
         delete_views(dataset, record.key, keep=[view_name(record.key, LINT)])
     overview = ScoreOverview(columns.quality)
     record.fields = write_results(
@@ -218,12 +222,11 @@ def _verdicts(dataset: fo.Dataset, record: RunRecord, before: RunRecord) -> list
         return []
     # Where an earlier call was killed after it had deleted the suspects, the verdicts are aside already
     if dataset.has_sample_field(suspect_names(record.key)[-1]):
-        edits_of(dataset, before)
         verdicts.set_aside(dataset, record.key)
     return [verdicts.rejected_name(record.key), sample_name(record.key)]
 
 
-def _replace_suspects(run: Run, record: RunRecord, search: SuspectSearch | None) -> list[SuspectSet]:
+def _replace_suspects(run: Run, search: SuspectSearch | None) -> tuple[RunRecord, list[SuspectSet]]:
     """Writes suspects to a finished run in place of those that it has; all else stays as it is.
 
     Started again after a kill, it does the same once more. Until the record is saved at the end, the files of the
@@ -231,16 +234,18 @@ def _replace_suspects(run: Run, record: RunRecord, search: SuspectSearch | None)
 
     Args:
         run: the run
-        record: of the run
         search: its new suspects; None where it keeps those that it has
 
     Returns:
-        the set of the run's suspects, if it has any
+        the record as it was saved, and the set of the run's suspects, if it has any
     """
-    if search is None:
-        return recorded_suspects(run.folder, record)
     dataset = run.dataset
-    with writing(dataset, Path(str(record.folder))):
+    if search is None:
+        record = load_record(dataset, run.key)
+        return record, recorded_suspects(run.folder, record)
+    with writing(dataset, run.folder.root):
+        # Anew: what is not of the search may have been written to it since the run began
+        record = load_record(dataset, run.key)
         if dataset.has_sample_field(suspect_names(record.key)[-1]):
             edits_of(dataset, record)
         record.suspects = replace(record.suspects or SuspectPart(), status=WRITING)
@@ -255,7 +260,7 @@ def _replace_suspects(run: Run, record: RunRecord, search: SuspectSearch | None)
         found.status = COMPLETE
         record.timings = {**record.timings, **run.times.seconds}
         save_record(dataset, record)
-    return [search.store]
+    return record, [search.store]
 
 
 def _write_suspects(dataset: fo.Dataset, record: RunRecord, search: SuspectSearch, times: StageTimes) -> SuspectPart:
@@ -321,28 +326,27 @@ def _filepaths(dataset: fo.Dataset, ids: Sequence[str]) -> Mapping[str, str]:
     return dict(zip(*images_of(dataset).select(ids).values(["id", "filepath"]), strict=True))
 
 
-def _conclude(run: Run, record: RunRecord, kept: Sequence[StoredSet]) -> None:
-    """Marks a run whose fields are written as finished, and removes the files of what it replaces.
+def _finish(run: Run, record: RunRecord, store: ScoreSet) -> None:
+    """Marks a run whose fields are written as finished; raises `LabelQualityError` if files that they show are gone."""
+    _check_files(run.dataset, record)
+    if not store.complete:
+        store.finish()
+    record.status = COMPLETE if record.config.get("scores") else PREDICTED
+    restore_views(run.dataset, record.key, record.views)
+    save_record(run.dataset, record)
+
+
+def _remove_earlier(run: Run, kept: Sequence[StoredSet]) -> RunRecord:
+    """Removes the files of what a run replaces.
 
     Args:
         run: the run
-        record: its record
         kept: its sets of files: scores and images, suspects, its own predictions
 
-    Raises:
-        LabelQualityError: files that its fields show are gone
+    Returns:
+        the record as it was saved
     """
     dataset = run.dataset
-    if record.status == WRITING:
-        _check_files(dataset, record)
-    for one in kept:
-        # Predictions are finished by their source: those of folds that are left for later are not
-        if isinstance(one, ScoreSet) and not one.complete:
-            one.finish()
-    if record.status == WRITING:
-        record.status = COMPLETE if record.config.get("scores") else PREDICTED
-        restore_views(dataset, record.key, record.views)
-        save_record(dataset, record)
     notes = [remove_replaced(dataset, run.folder, kept)]
     for one in kept:
         # Only the second pass reads these; and what trained is removed when it is done, unless it was killed just then
@@ -355,7 +359,9 @@ def _conclude(run: Run, record: RunRecord, kept: Sequence[StoredSet]) -> None:
         with run_folder(dataset, old, run.existing) as elsewhere:
             notes.append(remove_replaced(dataset, elsewhere))
         tidy(old)
+    record = load_record(dataset, run.key)
     new = [note for note in notes if note and note not in record.note]
     if new:
         record.note = " ".join([record.note, *new]).strip()
         save_record(dataset, record)
+    return record

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from ..dataset.indexes import missing_note
 from ..dataset.object_fields import indexed_path, write_objects
 from ..dataset.ownership import own_fields
 from ..dataset.record_parts import COMPLETE, WRITING, ObjectPart
-from ..dataset.run_record import RunRecord, save_record
+from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.views import WORST_OBJECTS, delete_object_view, restore_views, save_worst_objects, view_name
 from ..passes.score_objects import ObjectScoring
 from ..store.sets import ObjectSet
@@ -32,10 +31,11 @@ def publish_objects(run: Run, scoring: ObjectScoring | None) -> RunRecord:
     Returns:
         the record as it was saved
     """
-    record = run.finished
     if scoring is not None:
-        with writing(run.dataset, Path(str(record.folder))):
-            _write(run, record, scoring)
+        with writing(run.dataset, run.folder.root):
+            # Anew: what is not of the objects may have been written to it since the run began
+            _write(run, load_record(run.dataset, run.key), scoring)
+    record = load_record(run.dataset, run.key)
     # All else may belong to a run that is to replace this one and was interrupted
     others = [one for one in run.folder.sets() if not isinstance(one, ObjectSet)]
     note = remove_replaced(run.dataset, run.folder, keep=[*others, *recorded_objects(run.folder, record)])

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -416,6 +417,62 @@ def test_a_run_without_suspects_is_drawn_from_by_the_heatmap(make_dataset: Any, 
     assert found.wrong_pixels.low <= true_share(dataset) <= found.wrong_pixels.high
     assert found.real_suspects is None and found.open_suspects == 0
     assert found.wrong_images.value == 2
+
+
+def test_what_a_run_writes_meanwhile_stays(audited: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for another call to end its writing knows then what that has written to the run's record."""
+    import contextlib
+
+    from label_quality import estimate_errors, find_suspects, load_record
+    from label_quality.plugin.review import estimate_errors as module
+
+    estimate_errors(audited, key="lq", verdicts=10, suspects=0, images=0)
+    writing = module.writing
+
+    @contextlib.contextmanager
+    def waits(*arguments: Any) -> Any:
+        find_suspects(audited, key="lq", min_probability=0.6)
+        with writing(*arguments):
+            yield
+
+    monkeypatch.setattr(module, "writing", waits)
+    found = estimate_errors(audited, key="lq", verdicts=20, suspects=0, images=0)
+    assert found.places.shown == 20
+    record = load_record(audited, "lq")
+    assert (record.sample.places.shown, record.suspects.config["min_probability"]) == (20, 0.6)
+    assert set(record.views) <= set(audited.list_saved_views())
+    # It names the files that are there: a call that finds nothing to do
+    find_suspects(audited, key="lq", min_probability=0.6)
+
+
+@pytest.mark.parametrize("call", ["find_suspects", "score_objects", "load_corrections", "audit_labels"])
+def test_what_is_drawn_further_while_a_run_goes_on_stays(audited: Any, tmp_path: Path, call: str) -> None:
+    import label_quality
+    from label_quality import estimate_errors, load_record
+
+    estimate_errors(audited, key="lq", verdicts=10, suspects=0, images=0)
+    done: list[int] = []
+
+    def estimate_meanwhile(stage: str, *_: int) -> None:
+        if not done:
+            done.append(estimate_errors(audited, key="lq", verdicts=30, suspects=0, images=0).places.shown)
+
+    if call == "load_corrections":
+        mask = audited.first().ground_truth.get_mask().copy()
+        mask[0, 0] = 20
+        path = tmp_path / f"{Path(audited.first().filepath).stem}.png"
+        cv2.imwrite(str(path), mask)
+        label_quality.load_corrections(audited, tmp_path, progress=estimate_meanwhile)
+    elif call == "audit_labels":
+        parameters = {"source": "files", "field": "probabilities", "scores": ["softmin", "evidence"]}
+        label_quality.audit_labels(
+            audited, "ground_truth", overwrite=True, lint=False, progress=estimate_meanwhile, **parameters
+        )
+    else:
+        parameters = {"min_probability": 0.6} if call == "find_suspects" else {}
+        getattr(label_quality, call)(audited, key="lq", progress=estimate_meanwhile, **parameters)
+    assert done == [30]
+    assert load_record(audited, "lq").sample.places.shown == 30
 
 
 def test_all_drawn_regions_are_looked_for_once(audited: Any, monkeypatch: pytest.MonkeyPatch) -> None:
