@@ -77,12 +77,20 @@ def edits_of(
     """The same for a run whose record is known, and whose suspects are in the dataset."""
     deleted, moved = 0, set[ObjectId]()
     for missing, elsewhere in _differences(dataset, record):
+        if (missing or elsewhere) and _are_replaced(dataset, record):
+            break
         record_deleted(dataset, record.key, missing, reviewer)
         deleted += sum(map(len, missing.values()))
         moved |= elsewhere
     names = ClassTable.from_dict(record.class_table).names if record.class_table else ()
     settled = settle_edits(dataset, record.key, names, moved=moved, reviewer=reviewer, view=view)
     return replace(settled, deleted=deleted)
+
+
+def _are_replaced(dataset: fo.Dataset, record: RunRecord) -> bool:
+    """Whether the run's suspects are others than its record said when it was read, or are just being written."""
+    before, now = record.suspects, load_record(dataset, record.key).suspects
+    return before is None or now is None or now.status != COMPLETE or now.set != before.set
 
 
 def found_again(

@@ -361,3 +361,31 @@ def test_a_run_without_suspects_says_what_to_do(dataset: Any, make_dataset: Any)
         collect(dataset)
     with pytest.raises(LabelQualityError, match="has no label quality run 'lq'"):
         collect(make_dataset(count=1))
+
+
+def test_what_a_new_search_is_just_replacing_is_not_deleted(audited: Any) -> None:
+    """For one who has read the run's record before: the suspects that are no longer found are not gone by a person."""
+    from label_quality import find_suspects, load_record
+    from label_quality.plugin.runs.collect_edits import edits_of
+
+    before, edits = load_record(audited, "lq"), []
+
+    def look_just_then(stage: str, done: int, total: int) -> None:
+        if stage == "Writing suspects":
+            edits.append(edits_of(audited, before))
+
+    regions_before = len(regions(audited))
+    find_suspects(audited, key="lq", progress=look_just_then, min_probability=0.9)
+    assert len(regions(audited)) < regions_before
+    assert [one.deleted for one in edits] == [0]
+    assert regions(audited, "lq_rejected") == []
+
+
+def test_a_suspect_that_was_deleted_stays_so_in_a_run_that_replaces_it(audited: Any) -> None:
+    from label_quality.plugin.audit import audit_labels
+
+    gone = regions(audited)[0]
+    app_edits.delete(audited, str(gone["_id"]))
+    audit_labels(audited, "ground_truth", overwrite=True, **predicted.WITH_FILES)
+    (kept,) = regions(audited, "lq_rejected")
+    assert (kept["verdict"], kept["sample"], kept["evidence"]) == ("deleted", gone["sample"], gone["evidence"])
