@@ -9,12 +9,12 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
+from ..plugin.review.choose_images import find_group
 from ..plugin.review.order import ORDERS, SIMILAR, USEFUL, order_suspects
 from ..plugin.samples.private_fiftyone import root_of
 from ..plugin.suspects.issues import Group
 from .form.forms import Form, run_labels, runs_with_suspects
 from .review_suspects import choose
-from .show_group import find_group
 
 _LABEL = "Order suspects for review"
 #: The choice of all issues; no title is so

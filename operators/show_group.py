@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import fiftyone.operators as foo
@@ -13,6 +12,7 @@ from ..plugin.base.errors import LabelQualityError
 from ..plugin.dataset.record_parts import COMPLETE
 from ..plugin.dataset.run_record import RunRecord, list_records, load_record
 from ..plugin.dataset.views import group_view
+from ..plugin.review.choose_images import find_group
 from ..plugin.samples.private_fiftyone import root_of
 from ..plugin.suspects.issues import Group
 from .form.forms import Form, run_labels
@@ -95,20 +95,6 @@ def choose_run(dataset: Any, key: str | None) -> RunRecord:
     if not runs:
         raise LabelQualityError(_no_groups(dataset))
     return runs[-1]
-
-
-def find_group(key: str, groups: Sequence[Group], title: str | None) -> Group:
-    """The issue of this title, or the first.
-
-    Raises:
-        LabelQualityError: no issue has the title
-    """
-    found = groups[0] if not title else next((group for group in groups if group.title == title), None)
-    if found is None:
-        shown = ", ".join(repr(group.title) for group in groups[:5])
-        more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
-        raise LabelQualityError(f"Run '{key}' has no issue {title!r}. Its issues are {shown}{more}.")
-    return found
 
 
 def _runs_with_groups(dataset: Any) -> list[RunRecord]:

@@ -66,8 +66,8 @@ def test_the_form_offers_the_groups_of_the_latest_run_that_has_some(grouped: Any
 
 
 def test_a_group_that_does_not_exist_is_an_error(grouped: Any) -> None:
-    text = "Run 'lq' has no issue 'x'. Its issues are 'car given as unlabelled', 'car given as road'."
-    assert errors(form(grouped, group="x")) == {"group": text}
+    text = "to be one of 'car given as unlabelled', 'car given as road', but got 'x'."
+    assert errors(form(grouped, group="x")) == {"group": f"Expected “Issue” {text}"}
     with pytest.raises(Exception, match=text):
         operator()(grouped, "x")
 
