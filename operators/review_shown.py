@@ -17,7 +17,7 @@ from ..plugin.review.many import EVEN, UNDONE, Shown, decide_on_all, last_decisi
 from ..plugin.runs.request import Request
 from ..plugin.samples.private_fiftyone import is_patches, root_of
 from .form.forms import Form, runs_with_suspects
-from .panel.text import percent
+from .panel.text import percent, probable
 from .review_suspects import SHOW_REVIEW, patches_key
 
 _LABEL = "Confirm or reject all shown"
@@ -149,7 +149,7 @@ def _preview(form: Form, shown: Shown, decision: str, selected: bool) -> None:
     found = f"{_suspects(len(shown.ids))} {where}, in {count(shown.images, 'image')}"
     form.notice("shown", f"{found}: {', '.join(named)}.")
     if shown.least is not None and shown.most is not None:
-        form.notice("probability", f"Their probability is from {percent(shown.least)} to {percent(shown.most)}.")
+        form.notice("probability", f"Their probability is from {probable(shown.least)} to {probable(shown.most)}.")
         against = shown.improbable if decision == _CONFIRM else len(shown.ids) - shown.improbable
         side = "less than" if decision == _CONFIRM else "at least"
         if against:

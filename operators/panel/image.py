@@ -159,7 +159,7 @@ class ImageQualityPanel(foo.Panel):
             {
                 "issue": f"{one['suggested']} given as {one['given']}" if one["given"] else "added by hand",
                 "type": words.TYPE_NAMES.get(one["error_type"], one["error_type"] or "").partition(":")[0],
-                **({"probability": f"{one['probability']:.0%}" if one["probability"] else ""} if rated else {}),
+                **({"probability": words.probable(one["probability"]) if one["probability"] else ""} if rated else {}),
                 "pixels": words.count(one["area"] or 0),
             }
             for one in regions

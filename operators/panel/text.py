@@ -17,6 +17,7 @@ from ...plugin.base.words import (
     expected,
     particulars,
     percent,
+    probable,
     when,
 )
 from ...plugin.dataset.annotation_schema import can_edit
@@ -37,6 +38,7 @@ __all__ = [
     "leading_suspect",
     "particulars",
     "percent",
+    "probable",
     "redrawing",
     "reviewed",
     "score_name",

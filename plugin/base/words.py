@@ -55,6 +55,11 @@ def percent(share: float | None) -> str:
     return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %" if value >= 1 else f"{value:.2f} %"
 
 
+def probable(probability: float) -> str:
+    """A suspect's probability in percent: what would be rounded to certainty is not certain."""
+    return "> 99 %" if probability > _NEARLY_CERTAIN else percent(probability)
+
+
 def expected(number: float) -> str:
     """An expected number, as "4.6"; a large one in whole."""
     return f"{number:.1f}" if number < 9.95 else f"{number:,.0f}"
@@ -80,8 +85,7 @@ def accusation(region: Mapping[str, Any]) -> str:
     if not region.get("given"):
         return f"Added by hand: {region.get('label')}"
     probability = region.get("probability")
-    # What is rounded to certainty is not certain
-    sure = "" if not probability else ", > 99 %" if probability > _NEARLY_CERTAIN else f", {percent(probability)}"
+    sure = f", {probable(probability)}" if probability else ""
     return f"Given as {region['given']}, looks like {region.get('suggested')}{sure}"
 
 

@@ -99,6 +99,18 @@ def test_in_an_image_it_is_the_most_probable_one(dataset: Any) -> None:
     assert "region" not in Panel(dataset, dataset.values("id")[0]).call().page
 
 
+def test_what_is_nearly_certain_is_so_wherever_it_is_said(dataset: Any) -> None:
+    sample = dataset.match({"index": 1}).first()
+    number = len(sample.lq_suspects.detections)
+    dataset.set_values(
+        "lq_suspects.detections.probability", {sample.id: [0.997, *[0.5] * (number - 1)]}, key_field="id"
+    )
+    panel = Panel(dataset, sample.id).call()
+    assert panel.title.endswith(", > 99 %")
+    rows = panel.page["suspects"]["type"]["properties"]["table"]["default"]
+    assert [row["probability"] for row in rows] == ["> 99 %", *["50 %"] * (number - 1)]
+
+
 def test_it_is_the_one_that_is_selected_in_the_image(dataset: Any) -> None:
     panel = Panel(dataset, dataset.values("id")[1])
     other, chosen = region(dataset, 2, 0).id, region(dataset, 1, 1).id
