@@ -37,6 +37,7 @@ from ..store.sets import GainSet
 from ..training.config import NOT_OF_GAIN, OF_AUDITS, CrossValidation
 from ..training.cross_validation import cross_validate, resolve_preset
 from ..training.folds import assign_folds
+from ..training.mirroring import sided_classes
 from .config import CLEAN, GIVEN, KINDS, UNSUSPECTED, GainRequest
 from .reviewed import reviewed_samples, state_of_regions
 from .tallies import Repeats, Tallies, agreement, differences, interval
@@ -281,6 +282,7 @@ class _Measurement:
             on_failure=run.failures.handler,
             groups=groups,
             features=Path(store.work) / "shared",
+            sided=bool(sided_classes(run.table.names)),
         )
         for sample_id, _, prediction in stream:
             assert prediction is not None

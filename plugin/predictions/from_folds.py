@@ -55,6 +55,7 @@ class CrossValidated:
         """Trains and predicts what is not in the store yet, and finishes the set when every fold is done."""
         from ..models.weights import weights_file
         from ..training.cross_validation import cross_validate
+        from ..training.mirroring import sided_classes
 
         # Before the masks are read, and not before it is known that there is something to train
         if self.config.weights not in (None, "imagenet"):
@@ -63,6 +64,7 @@ class CrossValidated:
         usable = _with_ids(samples, fold_by_id)
         left_out = self._left_out(predictions)
         learnt = usable if left_out is None else left_out.without(usable)
+        sided = sided_classes(samples.class_table.names)
         stream = cross_validate(
             learnt,
             np.array([fold_by_id[sample_id] for sample_id in usable.ids], np.int64),
@@ -74,7 +76,8 @@ class CrossValidated:
             on_failure=failures.handler,
             groups=fold_groups(usable, self.config),
             write=partial(_write, predictions),
-            mirrored=self._asks_to_mirror and not self._sided(samples.class_table),
+            mirrored=self._asks_to_mirror and not sided,
+            sided=bool(sided),
         )
         for _ in stream:
             pass
@@ -132,20 +135,17 @@ class CrossValidated:
     def _asks_to_mirror(self) -> bool:
         return self.config.mirror and self.config.preset == "fast"
 
-    def _sided(self, table: ClassTable) -> list[str]:
-        """The names of classes that are others in a mirror image."""
-        from ..training.mirroring import tells_left_from_right
-
-        return [name for name in table.names if tells_left_from_right(name)]
-
     def _not_mirrored(self, table: ClassTable) -> list[str]:
         """A sentence about mirror images that are not used though they are asked for, for the run's record."""
-        sided = self._sided(table)
-        if not (self._asks_to_mirror and sided):
-            return []
-        return [
-            f"Class '{sided[0]}' tells left from right, so predictions are not averaged with those of mirror images."
-        ]
+        from ..training.mirroring import sided_classes
+
+        unused = ""
+        if self._asks_to_mirror:
+            unused = "predictions are not averaged with those of mirror images"
+        elif self.config.preset == "paper" and self.config.augment:
+            unused = "models do not learn from mirror images"
+        sided = sided_classes(table.names)
+        return [f"Class '{sided[0]}' tells left from right, so {unused}."] if unused and sided else []
 
 
 def _write(predictions: PredictionSet, sample_id: str, fold: int, prediction: Prediction) -> None:

@@ -17,7 +17,7 @@ JITTER = 0.3
 
 
 def augmented(
-    image: torch.Tensor, labels: torch.Tensor, crop: tuple[int, int], rng: np.random.Generator
+    image: torch.Tensor, labels: torch.Tensor, crop: tuple[int, int], rng: np.random.Generator, mirrors: bool = True
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A randomly flipped, scaled, cropped and recoloured piece of an image.
 
@@ -29,13 +29,15 @@ def augmented(
         labels: (H, W) int16 class indices
         crop: (height, width) of the piece
         rng: source of every choice
+        mirrors: whether the piece may be a mirror image
 
     Returns:
         (3, *crop) uint8 and (*crop) int16; `IGNORED` beyond the image
     """
     pixels, mask = tv_tensors.Image(image), tv_tensors.Mask(labels[None])
     pixels, mask = _scaled_crop(pixels, mask, crop, rng)
-    if rng.random() < 0.5:
+    # Drawn in either case: all other choices are the same
+    if rng.random() < 0.5 and mirrors:
         pixels, mask = transforms.horizontal_flip(pixels), transforms.horizontal_flip(mask)
     return _recoloured(pixels, rng).as_subclass(torch.Tensor), mask.as_subclass(torch.Tensor)[0]
 

@@ -82,7 +82,11 @@ class CrossValidation(Config):
     learning_rate: float | None = parameter(
         None, "Learning rate", "The learning rate at its peak", within="(0, inf)", empty=_OWN, unit="RATE"
     )
-    augment: bool = parameter(True, "Augment the training images", "Only with preset paper")
+    augment: bool = parameter(
+        True,
+        "Augment the training images",
+        "Only with preset paper; without mirror images where classes are called left or right",
+    )
     mixed_precision: bool = parameter(
         True, "Mixed precision", "With preset paper on a GPU, 16 bits where they suffice; else 32 everywhere"
     )

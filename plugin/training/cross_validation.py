@@ -41,6 +41,7 @@ def cross_validate(
     features: Path | None = None,
     write: Write | None = None,
     mirrored: bool = False,
+    sided: bool = False,
 ) -> Iterator[tuple[str, int, Prediction | None]]:
     """Trains a network a fold on the other folds and predicts the fold it never saw.
 
@@ -66,6 +67,7 @@ def cross_validate(
             machine
         mirrored: with preset ``fast``, whether predictions are means over the image and its mirror image. A fold whose
             network is there already is predicted as it was to be when that was trained
+        sided: with preset ``paper``, whether classes tell left from right, so that networks learn from no mirror images
 
     Yields:
         sample id, fold, prediction: float16 logits at the network's own resolution, or with tiles uint8 probabilities;
@@ -77,7 +79,7 @@ def cross_validate(
         SampleError: a sample cannot be read and there is no ``on_failure``
     """
     resolved, folds = resolve_preset(config), np.asarray(fold_of)
-    work = FoldWork(resolved, classes, directory, features, mirrored)
+    work = FoldWork(resolved, classes, directory, features, mirrored, sided)
     run = _Run(samples, folds, work, progress, on_failure, groups)
     run.open()
     pending = run.pending(done)

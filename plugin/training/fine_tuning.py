@@ -37,6 +37,7 @@ class FineTuning:
         classes: number of classes K
         cache: where the decoded images go
         device: where networks run
+        mirrors: whether networks learn from mirror images too
     """
 
     stage = "Preparing images"
@@ -49,8 +50,11 @@ class FineTuning:
         """Steps an epoch has at least, however many epochs there are and however long a pass is."""
         return cls.least_steps
 
-    def __init__(self, config: CrossValidation, classes: int, cache: SampleCache, device: torch.device) -> None:
+    def __init__(
+        self, config: CrossValidation, classes: int, cache: SampleCache, device: torch.device, mirrors: bool = True
+    ) -> None:
         self.config, self.classes, self.cache, self.device = config, classes, cache, device
+        self._mirrors = mirrors
 
     def encode(self, sample: SampleInput, image: np.ndarray, labels: np.ndarray) -> None:
         """Stores the image and its labels as the network sees them.
@@ -130,7 +134,7 @@ class FineTuning:
         image = torch.from_numpy(found["image"]).permute(2, 0, 1)
         labels = torch.from_numpy(found["labels"])
         if rng is not None and self.config.augment:
-            return augmented(image, labels, crop, rng)
+            return augmented(image, labels, crop, rng, self._mirrors)
         return cropped(image, labels, crop, rng)
 
     def _predict_tiled(self, model: CoarseSegmenter, sample: SampleInput, tile: int, writer: LogitWriter) -> Prediction:

@@ -51,6 +51,7 @@ class FoldWork:
         directory: checkpoints, and the cached inputs
         features: a folder for what a frozen encoder gives of the images, see `cross_validate`
         mirrored: whether networks that are trained now are to predict mirror images too
+        sided: whether classes tell left from right, so that networks learn from no mirror images
     """
 
     config: CrossValidation
@@ -58,10 +59,11 @@ class FoldWork:
     directory: Path
     features: Path | None
     mirrored: bool
+    sided: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Without the networks that are built already: they are built where they are needed
-        return FoldWork, (self.config, self.classes, self.directory, self.features, self.mirrored)
+        return FoldWork, (self.config, self.classes, self.directory, self.features, self.mirrored, self.sided)
 
     @cached_property
     def device(self) -> torch.device:
@@ -78,7 +80,7 @@ class FoldWork:
         """Feeds and builds the networks."""
         given = self.config, self.classes, self.cache, self.device
         if self.config.preset != "fast":
-            return FineTuning(*given)
+            return FineTuning(*given, mirrors=not self.sided)
         # Read once a call: nothing of it needs to stay in memory
         return FrozenFeatures(*given, SampleCache(self.features, memory=0) if self.features is not None else None)
 

@@ -11,6 +11,7 @@ References:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import torch
 
@@ -23,6 +24,11 @@ _SIDES = ("left", "right")
 def tells_left_from_right(name: str) -> bool:
     """Whether a class of this name is another one in a mirror image: one of its words begins with left or right."""
     return any(word.lower().startswith(_SIDES) for word in _WORD.findall(name))
+
+
+def sided_classes(names: Iterable[str]) -> list[str]:
+    """Of the names of classes, those that tell left from right."""
+    return [name for name in names if tells_left_from_right(name)]
 
 
 def mean_logits(first: torch.Tensor, second: torch.Tensor, writer: LogitWriter) -> torch.Tensor:
