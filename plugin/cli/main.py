@@ -15,6 +15,7 @@ from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
 from ..base.words import count
+from ..engine.config import Execution
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
@@ -258,7 +259,7 @@ def _source(options: argparse.Namespace) -> str:
 
 def _parameters(options: argparse.Namespace, source: str) -> dict[str, Any]:
     """The engine's parameters that were given; raises before anything is loaded if one does not fit or is wrong."""
-    groups = (Request, ScoreConfig, PREDICTION_SOURCES[source], SuspectConfig)
+    groups = (Request, ScoreConfig, PREDICTION_SOURCES[source], SuspectConfig, Execution)
     known = {"lint", "suspects"}.union(*map(table, groups))
     given = {name: value for name, value in vars(options).items() if name in PARAMETERS["audit_labels"]}
     given = {name: value for name, value in given.items() if name not in ("source", "classes")}

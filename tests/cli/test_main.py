@@ -524,6 +524,14 @@ def test_every_parameter_of_the_engine_is_an_option() -> None:
         assert {field.name for field in dataclasses.fields(group)} <= options
 
 
+def test_where_an_audit_runs_can_be_said(folder: Path, capsys: Any) -> None:
+    status, out, _ = label_quality(capsys, *AUDIT, "--predictions", "soft", "--engine", "local")
+    assert status == 0 and "6 of 6 images scored" in out
+    status, out, err = label_quality(capsys, *AUDIT, "--predictions", "soft", "--num-gpus", "2")
+    assert (status, out) == (1, "")
+    assert err == ("error: Expected --engine to be 'ray' where address or num_gpus is given, but got 'local'.\n")
+
+
 def test_weights_may_be_none() -> None:
     options = make_parser().parse_args([*AUDIT, "--weights", "none"])
     assert options.weights is None
