@@ -18,12 +18,11 @@ from ..runs.request import Request
 from ..scores.config import ScoreConfig
 from ..training.config import OF_AUDITS, CrossValidation
 from .data import UsageError, check_data, open_data, started_fiftyone
+from .option_names import RENAMED
 from .options import add_parameter, add_parameters, data_options, described
 
 #: The field that notes the corrected masks of a folder
 CORRECTED_FIELD = "corrected_mask"
-#: Parameter to the option that has another name, and takes folders too
-RENAMED = {"truth_field": "truth", "run_key": "run"}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -27,6 +27,7 @@ from . import benchmark as cli_benchmark
 from . import lint as cli_lint
 from . import results
 from .data import UsageError, check_data, load_dataset, open_data, started_fiftyone
+from .option_names import as_options
 from .parser import make_parser
 from .text import (
     corrections_text,
@@ -37,14 +38,6 @@ from .text import (
     runs_table,
     suspects_text,
 )
-
-#: Names that errors may give in backticks and that are options here
-_OPTIONS = {name for parameters in PARAMETERS.values() for name in parameters} | {
-    *("tag", "worst", "below", "error_type", "group", "break_clones")
-}
-
-#: Parameters that are no options, and what the usage calls them
-_ARGUMENTS = {"export_dir": "DIR", "path": "FILE", "before": "BEFORE", "after": "AFTER"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _COMMANDS[options.command](options)
         sys.stdout.flush()
     except LabelQualityError as error:
-        print(f"error: {_as_options(str(error))}", file=sys.stderr)
+        print(f"error: {as_options(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         print("\nStopped. Start the same command again to go on from here.", file=sys.stderr)
@@ -295,25 +288,6 @@ def _check_port(port: int) -> None:
     from .app_server import check_port
 
     check_port(port)
-
-
-def _as_options(message: str) -> str:
-    """An error of the engine, whose parameters have other names on the command line."""
-
-    def option(match: re.Match[str]) -> str:
-        if match[1] in _ARGUMENTS:
-            return _ARGUMENTS[match[1]]
-        name = cli_benchmark.RENAMED.get(match[1], match[1])
-        return f"--{name.replace('_', '-')}" if match[1] in _OPTIONS else match[0]
-
-    def set_option(match: re.Match[str]) -> str:
-        # What is said to be called from Python stays as it is
-        if match[1] is None or match[1] not in _OPTIONS:
-            return match[0]
-        return f"{option(match)} {match[2]}" if match[2] else option(match)
-
-    message = re.sub(r"(?:parameter )?`(\w+)`", option, message)
-    return re.sub(r"\w\([^()]*\)|\b(\w+)=(?:True|'([\w.-]+)')?(?![^\s,.;)])", set_option, message)
 
 
 def _print_version() -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..base.console import format_seconds, format_table, short_path
 from ..base.words import count, expected
 from ..lint.summary import run_sentence
+from .option_names import as_options
 
 if TYPE_CHECKING:
     from ..dataset.comparison import Comparison
@@ -37,7 +38,7 @@ def describe(summary: RunSummary, worst: int = 10) -> str:
         f"(run '{summary.key}', {summary.classes} classes).",
     ]
     if summary.note:
-        lines.append(f"Note: {summary.note}")
+        lines += _notes([summary.note])
     lines += _left_out(summary.failures, "the run's record")
     if worst > 0:
         title = "Worst images first (scores are in 0..1, low = probably mislabelled):"
@@ -51,7 +52,7 @@ def describe(summary: RunSummary, worst: int = 10) -> str:
 
 def suspects_text(found: FoundSuspects) -> str:
     """How many suspects there are, of which type, and the leading issues in a table."""
-    notes = [f"Note: {note}" for note in found.notes]
+    notes = _notes(found.notes)
     if not found.regions:
         return "\n".join([*(["No suspects."] if found.by_type else []), *notes])
     types = ", ".join(f"{count} {kind}" for kind, count in found.by_type.items() if count)
@@ -79,7 +80,7 @@ def gain_text(found: GainPart) -> str:
     """What clean masks are worth, in sentences and tables."""
     from ..gain.text import class_rows, gain_sentences, score_rows
 
-    notes = [f"Note: {note}" for note in found.notes]
+    notes = _notes(found.notes)
     header = ["masks", "pixels changed", "mIoU", "gain", "accuracy", "gain"]
     by_class = ["class", "given", "without suspects", "clean", "gain"]
     return "\n".join(
@@ -98,7 +99,7 @@ def comparison_text(found: Comparison) -> str:
     """What has changed from one run to another, in sentences and tables."""
     from ..compare.text import class_change_rows, comparison_sentences, image_rows, issue_rows
 
-    lines = [*comparison_sentences(found), *(f"Note: {note}" for note in found.notes)]
+    lines = [*comparison_sentences(found), *_notes(found.notes)]
     tables = (
         (
             "Suspects by issue, the most changed first; those rejected before are no change:",
@@ -135,7 +136,7 @@ def lint_text(found: LintSummary) -> str:
     """How much is found of each kind, and an example of each, in tables; and the images with the most."""
     from ..lint.summary import example_rows, image_rows, kind_rows, lint_sentence
 
-    lines = [lint_sentence(found), *(f"Note: {note}" for note in found.notes)]
+    lines = [lint_sentence(found), *_notes(found.notes)]
     if not found.findings:
         return "\n".join(lines)
     rows = [list(row.values()) for row in kind_rows(found)]
@@ -148,7 +149,7 @@ def lint_text(found: LintSummary) -> str:
 
 def objects_text(found: ScoredObjects, key: str) -> str:
     """How many annotated objects there are, by class in a table, the lowest mean quality first."""
-    notes = [f"Note: {note}" for note in found.notes]
+    notes = _notes(found.notes)
     if not found.objects:
         return "\n".join(["No objects.", *notes])
     first = f"{count(found.objects, 'object')} in {count(found.images, 'image')}."
@@ -179,7 +180,7 @@ def runs_table(records: Sequence[RunRecord]) -> str:
         return "No runs."
     header = ["key", "labels", "predictions", "images", "scored", "status", "created"]
     rows = [[r.key, r.label_field, r.source, r.samples, r.scored, r.status, r.created] for r in records]
-    notes = [f"{record.key}: {record.note}" for record in records if record.note]
+    notes = [f"{record.key}: {as_options(record.note)}" for record in records if record.note]
     return "\n".join([format_table(header, rows), *([""] if notes else []), *notes])
 
 
@@ -204,7 +205,7 @@ def estimate_text(found: ErrorEstimate) -> str:
     # Here, as it brings FiftyOne with it
     from ..review.estimate_text import class_rows, estimate_rows, issue_rows, progress_sentence
 
-    lines = [progress_sentence(found), *(f"Note: {note}" for note in found.notes)]
+    lines = [progress_sentence(found), *_notes(found.notes)]
     rows = estimate_rows(found)
     if rows:
         lines += ["", "With 95 % intervals:", "", format_table(["estimate", "value (interval)"], rows)]
@@ -227,7 +228,7 @@ def corrections_text(made: CorrectionPart, key: str) -> str:
     if made.quality is not None:
         before, after = made.quality
         lines.append(f"The changed images have a mean quality of {after:.3f}, in place of {before:.3f}.")
-    lines += [f"Note: {note}" for note in made.notes]
+    lines += _notes(made.notes)
     if made.pairs:
         rows = [[one.given, one.became, one.pixels, one.images] for one in made.pairs[:_SHOWN_PAIRS]]
         more = len(made.pairs) - len(rows)
@@ -243,8 +244,12 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
+def _notes(notes: Sequence[str]) -> list[str]:
+    return [f"Note: {as_options(note)}" for note in notes]
+
+
 def _left_out(failures: Sequence[str], whole: str, title: str = "Left out") -> list[str]:
     """A line a failure, so far as there is room for them; ``whole`` has them all."""
-    lines = [f"{title}: {failure}" for failure in failures[:_SHOWN_FAILURES]]
+    lines = [f"{title}: {as_options(failure)}" for failure in failures[:_SHOWN_FAILURES]]
     more = len(failures) - _SHOWN_FAILURES
     return [*lines, f"... and {more} more, all in {whole}."] if more > 0 else lines

@@ -77,6 +77,7 @@ def test_folders_of_images_masks_and_predictions_become_a_ranking(folder: Path, 
     status, out, err = label_quality(capsys, *AUDIT, "--predictions", "soft")
     assert status == 0
     assert "1 of 6 images have no mask and are left out: 4.png." in err
+    assert "Note: No unlabelled class is known, so no suspect can be a Drop; --unlabelled names it where" in out
     assert "Writing fields: 5 of 5" in err
     assert "5 of 5 images scored in" in out and "(run 'lq', 3 classes)." in out
     header, rows = table_of(out)
@@ -173,7 +174,7 @@ def test_suspects_are_told_and_found_again_with_other_thresholds(folder: Path, c
     lines = out.splitlines()
     assert lines[3].startswith("1 suspect in 1 image: 1 ")
     assert "Given and suggested labels have a mean IoU of 0." in lines[3]
-    assert lines[4].startswith("Note: No unlabelled class is known, so no suspect can be a Drop; `unlabelled` names it")
+    assert lines[4].startswith("Note: No unlabelled class is known, so no suspect can be a Drop; --unlabelled names it")
     assert lines[6] == "Issues, the most probable mistakes first (share is of the given class):"
     assert lines[8].split() == ["kind", "suspects", "probable", "images", "share", "issue"]
     assert lines[10].split()[1:4:2] == ["1", "1"] and lines[10].split()[-3:-1] == ["given", "as"]
