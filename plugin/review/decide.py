@@ -85,7 +85,7 @@ def set_verdict(
     Args:
         dataset: the dataset
         key: the run's key
-        region_ids: ids of the regions' labels; of patches, those are the ids of the patches too
+        region_ids: ids of the regions' labels, or one; of patches, those are the ids of the patches too
         verdict: ``confirmed``, ``rejected``, or None for none
         corrected_to: name of the class that confirmed regions should be, where it is not the suggested one
         reviewer: who says so; by default the user of this computer
@@ -100,7 +100,7 @@ def set_verdict(
     now = datetime.now(timezone.utc)
     values = {"verdict": verdict, "corrected_to": corrected_to, **signed(verdict, reviewer, when or now)}
     of_person = {**values, "verdict_from": None}
-    drawn = drawn_units(dataset, key, [_object_id(one) for one in region_ids])
+    drawn = drawn_units(dataset, key, _object_ids(region_ids))
     if drawn:
         if corrected_to is not None:
             _check_correction(dataset, key, corrected_to, drawn)
@@ -167,13 +167,13 @@ def find_regions(dataset: fo.Dataset, key: str, region_ids: Sequence[str]) -> li
     Raises:
         LabelQualityError: some are not among the run's suspects
     """
-    return _find(dataset, key, [_object_id(one) for one in region_ids])
+    return _find(dataset, key, _object_ids(region_ids))
 
 
 @database_errors()
 def are_drawn(dataset: fo.Dataset, key: str, region_ids: Sequence[str]) -> bool:
     """Whether these are of what was drawn to be judged, and not suspects; raises `LabelQualityError` for a mixture."""
-    return bool(drawn_units(dataset, key, [_object_id(one) for one in region_ids]))
+    return bool(drawn_units(dataset, key, _object_ids(region_ids)))
 
 
 @database_errors()
@@ -223,6 +223,11 @@ def _check_correction(dataset: fo.Dataset, key: str, corrected_to: str, regions:
         raise LabelQualityError(
             f"'{corrected_to}' is the given class: reject the suspect instead, if the given mask is right."
         )
+
+
+def _object_ids(region_ids: Sequence[str]) -> list[ObjectId]:
+    """The ids as MongoDB has them; a string is one id, and not a sequence of letters."""
+    return [_object_id(one) for one in ([region_ids] if isinstance(region_ids, str) else region_ids)]
 
 
 def _object_id(region_id: str) -> ObjectId:

@@ -39,7 +39,7 @@ def restore_suspects(
     Args:
         dataset: the dataset
         key: the run's key
-        region_ids: ids of the regions' labels; of patches, those are the ids of the patches too
+        region_ids: ids of the regions' labels, or one; of patches, those are the ids of the patches too
         view: patches of suspects that are on show, to be kept up to date beside the run's own
 
     Raises:

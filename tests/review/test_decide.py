@@ -443,6 +443,11 @@ def test_regions_that_are_not_there_are_an_error(review: Any, found: Any, search
     assert not found.has_sample_field("lq_rejected")
 
 
+def test_a_verdict_on_one_region_needs_no_list(review: Any, found: Any) -> None:
+    review.set_verdict(found, KEY, region(found, 3), "confirmed")
+    assert review.progress(found, KEY).confirmed == 1
+
+
 def test_a_dataset_without_suspects_cannot_be_reviewed(review: Any, dataset: Any) -> None:
     for call in (lambda: review.progress(dataset, KEY), lambda: review.set_verdict(dataset, KEY, [], "rejected")):
         with pytest.raises(review.LabelQualityError, match=r"has no suspects of a run 'lq' to review\. Find suspects"):
