@@ -54,7 +54,7 @@ def read_prediction(
     Args:
         path: an ``.npy`` file, or an ``.npz`` file with one array or one of `ARRAY_NAMES`: (K, h, w) float16, float32,
             float64, or uint8 (255 is 1) for probabilities; of the mask's size or a fraction of it
-        classes: K, where there is no mapping
+        classes: K, the dataset's
         size: (H, W) of the sample's mask in pixels
         config: its ``content`` says whether the values are probabilities or logits. With ``auto``, an array named so
             is believed; else values within [0, 1] or summing to 1 are probabilities, and all others logits
@@ -70,7 +70,7 @@ def read_prediction(
     with _located(path, sample_id):
         stored, name = _open(path)
         # Before anything is loaded: what the header declares may be more than any memory holds
-        _check_shape(stored.shape, len(mapping.channels) if mapping else classes, size)
+        _check_shape(stored.shape, len(mapping.channels) if mapping else classes, classes, size)
         array = _native(stored.load())
         _check_finite(array)
         values = to_single(array) if array.dtype == np.float16 else array
@@ -127,17 +127,23 @@ def _native(array: np.ndarray) -> np.ndarray:
         return array.astype(name, order="C", copy=False)
 
 
-def _check_shape(shape: tuple[int, ...], classes: int, size: tuple[int, int]) -> None:
+def _check_shape(shape: tuple[int, ...], outputs: int, classes: int, size: tuple[int, int]) -> None:
+    """Raises where a file of this shape is not of ``outputs`` channels, which stand for ``classes``, at a mask's size.
+
+    Where the classes come last, ``outputs`` may have been taken for what is the height.
+    """
     channels, *grid = shape
-    expected = f"Expected shape ({classes}, {size[0]}, {size[1]}), or a fraction of that height and width"
-    last_are_classes = shape[2] == classes and _fits(shape[:2], size)
-    if last_are_classes and not (channels == classes and _fits(grid, size)):
+    asked = "Expected shape ({}, {}, {}), or a fraction of that height and width"
+    last_are_classes = shape[2] in (outputs, classes) and _fits(shape[:2], size)
+    if last_are_classes and not (channels == outputs and _fits(grid, size)):
         raise ValueError(
-            f"{expected}, but got {shape}: the classes seem to be the last axis; save array.transpose(2, 0, 1)."
+            f"{asked.format(shape[2], *size)}, but got {shape}: the classes seem to be the last axis; save "
+            "array.transpose(2, 0, 1)."
         )
-    if channels != classes:
+    expected = asked.format(outputs, *size)
+    if channels != outputs:
         raise ValueError(
-            f"{expected}, but got {shape}: {channels} classes instead of {classes}. Give a `class_map` from the "
+            f"{expected}, but got {shape}: {channels} classes instead of {outputs}. Give a `class_map` from the "
             "file's channels to the dataset's classes, or correct the class table."
         )
     if not _fits(grid, size):

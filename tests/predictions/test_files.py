@@ -50,6 +50,14 @@ def test_floats_are_read_and_told_apart_by_their_values(tmp_path: Path, dtype: A
     np.testing.assert_array_equal(found.values, values.astype(dtype).astype(found.values.dtype))
 
 
+def test_classes_on_the_last_axis_are_told_where_the_height_was_taken_for_channels(tmp_path: Path) -> None:
+    mapping = ClassMapping((0, 1, 2, 3, *[-1] * 8), tuple(map(str, range(12))), ("a", "b", "c", "d"))
+    path = saved(tmp_path, LOGITS.transpose(1, 2, 0))
+    text = r"Expected shape \(4, 12, 16\), .* got \(12, 16, 4\): the classes seem to be the last axis; save array"
+    with pytest.raises(SampleError, match=text):
+        read(path, mapping=mapping)
+
+
 @pytest.mark.parametrize("quantise", [np.round, np.floor])
 def test_quantised_probabilities_are_read_as_they_are(tmp_path: Path, quantise: Any) -> None:
     values = quantise(PROBABILITIES * 255).astype(np.uint8)
