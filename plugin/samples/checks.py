@@ -134,18 +134,28 @@ def class_targets(
         ``argument``, ``classes``, ``default_classes`` or ``labels seen``) and the targets, those of instances with a
         background
     """
-    if isinstance(classes, str):
-        raise LabelQualityError(f"Expected `classes` to be names or a mapping of values to names, not {classes!r}.")
+    targets = None if classes is None else named_targets(classes)
     if has_instances(collection, label_field):
         return _instance_targets(collection, label_field, classes)
-    if classes is not None:
-        return "argument", dict(classes) if isinstance(classes, Mapping) else dict(enumerate(classes))
+    if targets is not None:
+        return "argument", targets
     dataset = root_of(collection)
     if dataset.mask_targets.get(label_field):
         return "mask_targets", dict(dataset.mask_targets[label_field])
     if dataset.default_mask_targets:
         return "default_mask_targets", dict(dataset.default_mask_targets)
     return "values seen", None
+
+
+def named_targets(classes: Classes) -> dict[Any, str]:
+    """Mask value to name, of a mapping or of the names of the values 0, 1, 2, …
+
+    Raises:
+        LabelQualityError: it is neither
+    """
+    if isinstance(classes, str):
+        raise LabelQualityError(f"Expected `classes` to be names or a mapping of values to names, not {classes!r}.")
+    return dict(classes) if isinstance(classes, Mapping) else dict(enumerate(classes))
 
 
 def _instance_targets(

@@ -13,6 +13,7 @@ import fiftyone as fo
 from ..base.errors import LabelQualityError
 from ..base.foreign_files import check_path
 from ..labels.class_table import ClassTable
+from .checks import Classes, named_targets
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 MASK_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp"})
@@ -41,25 +42,29 @@ def pair_files(images: Path, masks: Path) -> list[tuple[Path, Path | None]]:
     Args:
         images: folder of images, searched with its subfolders
         masks: folder of masks; a mask is called like its image, or with one of `MASK_ENDINGS` added. It may be a
-            subfolder of ``images`` or the other way round
+            subfolder of ``images`` or the other way round, or the same folder if all masks have such an ending
 
     Returns:
-        Pairs sorted by image path; None where an image has no mask.
+        Pairs sorted by image path; None where an image has no mask. Copies of masks beside the images are no images.
 
     Raises:
-        LabelQualityError: a folder is missing or empty, both are the same, no image has a mask, two images share a
-            name, or two masks fit one image
+        LabelQualityError: a folder is missing or empty, both are the same and no name tells masks from images, no image
+            has a mask, two images share a name, or two masks fit one image
     """
     check_path(images, "images")
     check_path(masks, "masks")
     if images.resolve() == masks.resolve():
-        raise LabelQualityError(
-            f"The images and the masks are in the same folder, {images}, where they cannot be told apart. Move the "
-            "masks to a folder of their own."
-        )
-    image_files = _files(images, IMAGE_SUFFIXES, "image", without=masks)
-    names = [path.relative_to(images).with_suffix("").as_posix() for path in image_files]
-    found = match_files(names, masks, _files(masks, MASK_SUFFIXES, "mask", without=images), MASK_ENDINGS)
+        image_files, mask_files = _told_apart(images)
+    else:
+        image_files = _files(images, IMAGE_SUFFIXES, "image", without=masks)
+        mask_files = _files(masks, MASK_SUFFIXES, "mask", without=images)
+    names = _below(images, image_files)
+    found = match_files(names, masks, mask_files, MASK_ENDINGS)
+    stray = _masks_among(names, found)
+    if stray:
+        image_files = [path for path, name in zip(image_files, names, strict=True) if name not in stray]
+        names = _below(images, image_files)
+        found = match_files(names, masks, mask_files, MASK_ENDINGS)
     if not any(found):
         raise LabelQualityError(
             f"None of the {len(names)} images in {images} has a mask in {masks}. A mask is found by its image's name: "
@@ -86,14 +91,14 @@ def match_files(names: Sequence[str], folder: Path, files: Sequence[Path], endin
     Raises:
         LabelQualityError: two files fit one name
     """
-    found = _match_all(names, [path.relative_to(folder).with_suffix("").as_posix() for path in files], files, endings)
+    found = _match_all(names, _below(folder, files), files, endings)
     flat_names = [name.rpartition("/")[2] for name in names]
     if any(found) or len(set(flat_names)) < len(names):
         return found
     return _match_all(flat_names, [path.stem for path in files], files, endings)
 
 
-def dataset_from_folders(name: str, images: Path, masks: Path, classes: Mapping[Any, str]) -> Any:
+def dataset_from_folders(name: str, images: str | Path, masks: str | Path, classes: Classes | None = None) -> Any:
     """Makes the persistent dataset `name`, or opens it where it was made from the same folders before.
 
     Images and masks that are new since then are added; nothing is removed.
@@ -102,7 +107,8 @@ def dataset_from_folders(name: str, images: Path, masks: Path, classes: Mapping[
         name: the dataset's name
         images: folder of images
         masks: folder of masks
-        classes: mask value, or hex colour such as ``#ff0000``, to class name; empty to keep what the dataset has
+        classes: mask value, or hex colour such as ``#ff0000``, to class name, or the names of the values 0, 1, 2, …;
+            empty or None to keep what the dataset has
 
     Returns:
         A `fiftyone.Dataset` with the given masks in `LABEL_FIELD`; an image without a mask has no label.
@@ -110,19 +116,23 @@ def dataset_from_folders(name: str, images: Path, masks: Path, classes: Mapping[
     Raises:
         LabelQualityError: as `pair_files`, bad classes, or a dataset of that name was made from something else.
     """
+    images, masks = Path(images), Path(masks)
     # First of all: a mistake in the folders or classes must not leave an empty dataset behind
     pairs = pair_files(images, masks)
-    if classes:
-        ClassTable.from_targets(classes)
+    targets = named_targets(classes) if classes else {}
+    if targets:
+        ClassTable.from_targets(targets)
     dataset = _open(name, {"images": str(images.resolve()), "masks": str(masks.resolve())})
-    if classes:
-        dataset.mask_targets = {**dataset.mask_targets, LABEL_FIELD: dict(classes)}
+    if targets:
+        dataset.mask_targets = {**dataset.mask_targets, LABEL_FIELD: targets}
     dataset.save()
     _add_missing(dataset, pairs)
     return dataset
 
 
-def attach_predictions(dataset: Any, directory: Path, *, images: Path | None = None, field: str | None = None) -> str:
+def attach_predictions(
+    dataset: Any, directory: str | Path, *, images: str | Path | None = None, field: str | None = None
+) -> str:
     """Notes for every sample which file of a folder holds its prediction.
 
     Args:
@@ -138,6 +148,7 @@ def attach_predictions(dataset: Any, directory: Path, *, images: Path | None = N
     Raises:
         LabelQualityError: no such folder, no file, none fits an image, or the field is the user's own
     """
+    directory = Path(directory)
     check_path(directory, "predictions")
     if not directory.is_dir():
         raise LabelQualityError(f"The prediction folder {directory} does not exist.")
@@ -186,7 +197,7 @@ def masks_of_images(paths: Sequence[str], folder: Path) -> tuple[list[Path | Non
     return found, [path for path in files if path not in fitting]
 
 
-def _names_of(paths: Sequence[str], images: Path | None = None) -> list[str]:
+def _names_of(paths: Sequence[str], images: str | Path | None = None) -> list[str]:
     """What images are called below a folder, by default the one that all of them are in; without suffixes."""
     root = os.path.abspath(images) if images else os.path.commonpath([os.path.dirname(path) for path in paths])
     return [Path(os.path.relpath(path, root)).with_suffix("").as_posix() for path in paths]
@@ -278,6 +289,41 @@ def _check_shared(pairs: Sequence[tuple[Path, Path | None]]) -> None:
             raise LabelQualityError(
                 f"Two images fit the mask {mask}: {image_of[mask]} and {image}. Rename or remove one of them."
             )
+
+
+def _told_apart(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The images and the masks of one folder: a mask is called like an image there, with an ending added."""
+    files = _files(folder, IMAGE_SUFFIXES, "image")
+    names = _below(folder, files)
+    ended = _ended(names)
+    masks = [
+        path for path, name in zip(files, names, strict=True) if name in ended and path.suffix.lower() in MASK_SUFFIXES
+    ]
+    if not masks:
+        raise LabelQualityError(
+            f"The images and the masks are in the same folder, {folder}, where they cannot be told apart: no file is "
+            f"called like another one with {', '.join(MASK_ENDINGS[:3])} or the like added. Move the masks to a folder "
+            "of their own."
+        )
+    return [path for path in files if path not in set(masks)], masks
+
+
+def _masks_among(names: Sequence[str], found: Sequence[Path | None]) -> set[str]:
+    """Names of images that are masks of others: with an ending added to the name of an image that has no mask else."""
+    mask_of = dict(zip(names, found, strict=True))
+    return {name for name, image in _ended(names).items() if mask_of[name] is not None and mask_of[image] is None}
+
+
+def _ended(names: Sequence[str]) -> dict[str, str]:
+    """Of the names that are another one with one of `MASK_ENDINGS` added, that other one."""
+    known = set(names)
+    pairs = ((name, name.removesuffix(end)) for name in names for end in MASK_ENDINGS if name.endswith(end))
+    return {name: bare for name, bare in pairs if bare in known}
+
+
+def _below(folder: Path, files: Sequence[Path]) -> list[str]:
+    """What the files are called below the folder, without suffixes."""
+    return [path.relative_to(folder).with_suffix("").as_posix() for path in files]
 
 
 def _files(folder: Path, suffixes: frozenset[str], what: str, without: Path | None = None) -> list[Path]:

@@ -10,12 +10,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ..base.errors import LabelQualityError
+
 # FiftyOne itself is imported where it is needed, as what runs models is imported without it
 
 
 def root_of(collection: Any) -> Any:
-    """The dataset that a view is of, or the dataset itself: of a view, what is public is only its name."""
-    return collection._root_dataset
+    """The dataset that a view is of, or the dataset itself: of a view, what is public is only its name.
+
+    Raises:
+        LabelQualityError: what was given is neither, but a dataset's name, say
+    """
+    root = getattr(collection, "_root_dataset", None)
+    if root is None:
+        name = collection if isinstance(collection, str) else "name"
+        raise LabelQualityError(
+            f"Expected a dataset of FiftyOne, or a view of one, but got {collection!r}. Load it: "
+            f"fiftyone.load_dataset({name!r})."
+        )
+    return root
 
 
 def id_of(dataset: Any) -> Any:

@@ -76,7 +76,8 @@ class SegmentationSamples(GivenMasks):
         if self.dataset.get_field(field) is None:
             raise LabelQualityError(
                 f"Dataset '{self.dataset.name}' has no field '{field}'; it has "
-                f"{', '.join(sorted(self.dataset.get_field_schema()))}."
+                f"{', '.join(sorted(self.dataset.get_field_schema()))}. Name one of these, or make it first: "
+                f"dataset.set_values('{field}', values), with a value for each sample."
             )
         ids, values = self.collection.values(["id", field])
         by_id = dict(zip(ids, values, strict=True))

@@ -286,12 +286,25 @@ def test_collections_that_are_no_images(predicted: Any, audit: Any, fiftyone: An
         group.delete()
 
 
+def test_a_dataset_must_be_loaded(predicted: Any, audit: Any) -> None:
+    text = r"Expected a dataset of FiftyOne, .* but got 'street'. Load it: fiftyone.load_dataset\('street'\)\."
+    with pytest.raises(audit.LabelQualityError, match=text):
+        audit.audit_labels("street", "ground_truth", **CROSS_VALIDATION)
+    with pytest.raises(audit.LabelQualityError, match=text):
+        audit.find_suspects("street")
+
+
 def test_fewer_samples_or_groups_than_folds(predicted: Any, audit: Any) -> None:
     before = state(predicted)
     with pytest.raises(
         audit.LabelQualityError, match=r"as many samples as folds, but got 4 samples for 5 folds: ask for"
     ):
         audit.audit_labels(predicted, "ground_truth", **{**CROSS_VALIDATION, "folds": 5})
+    text = (
+        r"has no field 'scene'; it has .*, tags\. Name one of these, or make it first: dataset\.set_values\('scene', "
+    )
+    with pytest.raises(audit.LabelQualityError, match=text):
+        audit.audit_labels(predicted, "ground_truth", **CROSS_VALIDATION, group_field="scene")
     predicted.set_values("scene", ["a", "a", "a", "b"])
     with pytest.raises(
         audit.LabelQualityError, match=r"but the 4 samples form 2 groups for 3 folds: ask for fewer fol"

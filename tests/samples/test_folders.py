@@ -103,6 +103,35 @@ def test_one_folder_may_be_inside_the_other(tmp_path: Path) -> None:
     assert pairs(tmp_path, "data/masks", "data") == {"1.png": "1.png", "2.png": "2.png"}
 
 
+def test_one_folder_may_have_both(tmp_path: Path) -> None:
+    write(tmp_path / "data", "a/1.jpg", "a/1_mask.png", "a/2_L.png", "b/1.png", "b/1_L.png", "b/3_mask.png")
+    assert pairs(tmp_path, "data", "data") == {
+        "a/1.jpg": "a/1_mask.png",
+        "a/2_L.png": None,
+        "b/1.png": "b/1_L.png",
+        "b/3_mask.png": None,
+    }
+
+
+def test_masks_beside_the_images_are_no_images(tmp_path: Path) -> None:
+    write(tmp_path / "images", "1.png", "1_mask.png", "2.png", "2_mask.png", "3.png")
+    write(tmp_path / "masks", "1_mask.png", "2_mask.png")
+    assert pairs(tmp_path) == {"1.png": "1_mask.png", "2.png": "2_mask.png", "3.png": None}
+
+
+def test_folders_may_be_strings_and_classes_a_list_of_names(remove_datasets: None, tmp_path: Path) -> None:
+    from label_quality.plugin.samples.folders import attach_predictions, dataset_from_folders
+
+    write(tmp_path, "images/1.jpg", "masks/1.png", "soft/1.npy")
+    images, masks, soft = (str(tmp_path / part) for part in ("images", "masks", "soft"))
+    dataset = dataset_from_folders(NAME, images, masks, ["unlabelled", "road", "car"])
+    assert dataset.mask_targets["ground_truth"] == CLASSES
+    assert labelled(dataset_from_folders(NAME, images, masks)) == {"1.jpg": "1.png"}
+    assert dataset.mask_targets["ground_truth"] == CLASSES
+    assert attach_predictions(dataset, soft, images=images) == "prediction_file"
+    assert dataset.values("prediction_file") == [f"{soft}/1.npy"]
+
+
 def test_hidden_files_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path / "images", "1.jpg", ".thumbnails/9.jpg", "._2.jpg")
     write(tmp_path / "masks", "1.png", "._1.png", ".ipynb_checkpoints/1.png")
@@ -136,8 +165,8 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         "would be sub/1.png or sub/1_mask.png, in the same subfolder or with no subfolders at all."
     )
     assert refusal(tmp_path, "images", "images") == (
-        "The images and the masks are in the same folder, images, where they cannot be told apart. Move the masks to "
-        "a folder of their own."
+        "The images and the masks are in the same folder, images, where they cannot be told apart: no file is called "
+        "like another one with _mask, _masks, _label or the like added. Move the masks to a folder of their own."
     )
 
 
