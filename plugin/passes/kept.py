@@ -11,6 +11,7 @@ import numpy as np
 
 from ..base.errors import SampleError
 from ..labels.given_masks import GivenMasks, file_state
+from ..labels.images import image_header, mask_mode
 from ..scores.class_pair_evidence import PairEvidence, Usual, UsualEvidence
 from ..scores.displaced_edges import EdgeFit, FitCounts, UsualFit
 from ..store.passes import shards_of
@@ -149,7 +150,7 @@ def sample_state(samples: GivenMasks, index: int, labels: np.ndarray | None = No
 
 
 def check_unchanged(samples: GivenMasks, index: int, state: Sequence[int]) -> None:
-    """Raises `SampleError` if the image or the mask is not what it was when its run was scored.
+    """Raises `SampleError` if the image or the mask is not what it was when its run was scored, or not there at all.
 
     Args:
         samples: the samples
@@ -158,15 +159,20 @@ def check_unchanged(samples: GivenMasks, index: int, state: Sequence[int]) -> No
     """
     image, mask = sample_state(samples, index)
     if image != state[0]:
+        # A file that is not there, or cannot be read, is told as that
+        image_header(samples.image_paths[index], samples.ids[index])
         raise SampleError(
             "its image has changed since the run was scored. Run audit_labels again, with overwrite=True.",
             sample_id=samples.ids[index],
             path=samples.image_paths[index],
         )
     if mask != state[1]:
+        path = samples.mask_paths[index]
+        if path is not None:
+            mask_mode(path, samples.ids[index])
         raise SampleError(
             "its given mask has changed since the run was scored. Score again, from the predictions that are there: "
             "score_label_quality with overwrite=True.",
             sample_id=samples.ids[index],
-            path=samples.mask_paths[index] or samples.image_paths[index],
+            path=path or samples.image_paths[index],
         )

@@ -317,6 +317,18 @@ def test_an_image_that_has_changed_is_named(audited: Any, audit: Any) -> None:
         audit.find_suspects(audited)
 
 
+@pytest.mark.parametrize("what", ["image", "mask"])
+def test_a_file_that_is_gone_is_not_called_changed(audited: Any, audit: Any, what: str) -> None:
+    sample = audited.last()
+    path = Path(sample.filepath if what == "image" else sample.ground_truth.mask_path)
+    path.rename(path.with_suffix(".away"))
+    match = rf"sample {sample.id} \({path}\): The {what} file does not exist\. Restore it, correct the sample's path"
+    with pytest.raises(audit.LabelQualityError, match=match):
+        audit.find_suspects(audited)
+    path.with_suffix(".away").rename(path)
+    assert audit.find_suspects(audited).suspects.notes == ()
+
+
 def test_a_deleted_sample_is_left_out(audited: Any, audit: Any) -> None:
     audited.delete_samples([audited.first().id])
     assert audit.find_suspects(audited).suspects.by_type == {"drop": 0, "swap": 1, "shift": 1, "other": 0}
