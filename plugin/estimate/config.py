@@ -15,7 +15,7 @@ class EstimateConfig(Config):
     verdicts: int = parameter(
         200,
         "Places to judge",
-        "How many pixels are drawn to be judged; more than before draws further ones, less changes nothing",
+        "How many pixels are drawn to be judged; later more draws further ones, less or nothing said changes nothing",
         within="[10, 10000]",
     )
     images: int = parameter(

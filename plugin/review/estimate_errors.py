@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,8 @@ def estimate_errors(
     The first call draws pixels, suspects and images at random, more of them where the run suspects more, and shows them
     as the field ``<key>_sample`` and the saved view ``<key>: places to judge``. A person judges them by the keys of the
     review, or `set_verdict` does. Every call estimates from the verdicts that there are; none draws again or loses a
-    verdict, and one that asks for more than before draws further ones of the same strata.
+    verdict, and one that asks for more than before draws further ones of the same strata. How many are judged stays as
+    it was where a call does not say it.
 
     Args:
         collection: the dataset, or a view of it; all of the run's samples take part
@@ -102,10 +103,12 @@ def estimate_errors(
         edits_of(dataset, record)
     if record.sample is None or request.overwrite:
         record = _draw(dataset, request, config, progress)
-    record, sample = _shown(dataset, record, _drawn(record, stated), config)
+    sample = _drawn(record, stated)
+    wanted = _wanted(sample, config, stated)
+    record, sample = _shown(dataset, record, sample, wanted)
     found = estimate(dataset, record, sample, config.precision)
     _keep(dataset, key, found)
-    return replace(found, notes=(*found.notes, *_limits(sample, config)))
+    return replace(found, notes=(*found.notes, *_limits(sample, wanted)))
 
 
 def _keep(dataset: fo.Dataset, key: str, found: ErrorEstimate) -> None:
@@ -120,9 +123,16 @@ def _keep(dataset: fo.Dataset, key: str, found: ErrorEstimate) -> None:
         save_record(dataset, record)
 
 
-def _limits(sample: SamplePart, config: EstimateConfig) -> Iterator[str]:
+def _wanted(sample: SamplePart, config: EstimateConfig, stated: Collection[str]) -> dict[str, int]:
+    """How many units of each kind are to be judged: as many as are shown already, where that is not said anew."""
+    parts = {"places": "verdicts", "suspects": "suspects", "images": "images"}
+    shown = {part: getattr(sample, part).shown for part in parts}
+    first = not any(shown.values())
+    return {part: getattr(config, one) if first or one in stated else shown[part] for part, one in parts.items()}
+
+
+def _limits(sample: SamplePart, wanted: Mapping[str, int]) -> Iterator[str]:
     """What cannot be had of what is asked for."""
-    wanted = {"places": config.verdicts, "suspects": config.suspects, "images": config.images}
     for name, number in wanted.items():
         drawn: DrawnUnits = getattr(sample, name)
         known = {stratum for stratum, one in enumerate(drawn.strata) if stratum not in drawn.order}
@@ -170,14 +180,14 @@ def _draw(dataset: fo.Dataset, request: EstimateRequest, config: EstimateConfig,
 
 
 def _shown(
-    dataset: fo.Dataset, record: RunRecord, sample: SamplePart, config: EstimateConfig
+    dataset: fo.Dataset, record: RunRecord, sample: SamplePart, wanted: Mapping[str, int]
 ) -> tuple[RunRecord, SamplePart]:
-    """Puts as many units on the dataset as are asked for, those first that are judged first.
+    """Puts as many units on the dataset as are wanted, those first that are judged first.
 
     Returns:
         the record and the sample as they are then
     """
-    key, more = record.key, _to_show(sample, config)
+    key, more = record.key, _to_show(sample, wanted)
     new = any(number > getattr(sample, name).shown for name, number in more.items())
     lost = not has_sample(dataset, key) or view_name(key, TO_JUDGE) not in own_views(dataset, key)
     if not new and not lost:
@@ -189,7 +199,7 @@ def _shown(
         if record.sample is None or record.sample.created != drawn_at:
             raise LabelQualityError(f"Another call has meanwhile drawn anew of run '{key}'. Estimate again.")
         sample = record.sample
-        more = _to_show(sample, config)
+        more = _to_show(sample, wanted)
         create_sample(dataset, key, record.label_field)
         for portion in _units(dataset, record, sample, more):
             add_units(dataset, key, portion)
@@ -202,9 +212,8 @@ def _shown(
     return record, sample
 
 
-def _to_show(sample: SamplePart, config: EstimateConfig) -> dict[str, int]:
+def _to_show(sample: SamplePart, wanted: Mapping[str, int]) -> dict[str, int]:
     """How many of each kind of unit there are to be on the dataset: never fewer than there are."""
-    wanted = {"places": config.verdicts, "suspects": config.suspects, "images": config.images}
     return {
         name: max(getattr(sample, name).shown, min(number, len(getattr(sample, name).order)))
         for name, number in wanted.items()

@@ -97,7 +97,10 @@ def test_what_is_drawn_and_judged_estimates_the_errors_and_is_deleted_with_the_r
     for kind in ("place", "image", "suspect"):
         judge(audited, kind)
     found = estimate_errors(audited, key="lq")
-    # 200 by default: more than before are drawn
+    # As many as before, where nothing is said
+    shown = (found.places.shown, found.suspects.shown, found.images.shown)
+    assert shown == (150, first.suspects.shown, first.images.shown)
+    found = estimate_errors(audited, key="lq", verdicts=200)
     assert (found.places.shown, found.places.judged, found.places.counted) == (200, 150, 150)
     truth = true_share(audited)
     assert found.wrong_pixels.low <= truth <= found.wrong_pixels.high < 0.3
