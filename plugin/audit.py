@@ -258,8 +258,8 @@ def delete_run(dataset: fo.Dataset, key: str, *, break_clones: bool = False) -> 
         files in the run's folder that the run did not make, and that are still there
 
     Raises:
-        LabelQualityError: there is no such run, it is under way, other runs use its predictions, or clones show its
-            files
+        LabelQualityError: there is no such run, it is under way, other runs use its predictions or judge its masks, or
+            clones show its files
     """
     with database_errors():
         begun = remove_begun(dataset, key)

@@ -18,6 +18,7 @@ from ..dataset.evaluations import delete_evaluations
 from ..dataset.fields import delete_fields
 from ..dataset.lint_fields import delete_lint, kept_lint, regroup_lint
 from ..dataset.lint_part import is_of_run
+from ..dataset.ownership import own_fields
 from ..dataset.run_record import RunRecord, delete_record, list_records, validate_key
 from ..dataset.views import delete_views
 from ..samples.private_fiftyone import id_of, stored_samples
@@ -110,6 +111,17 @@ def check_unused(dataset: fo.Dataset, key: str) -> None:
         )
 
 
+def check_unjudged(dataset: fo.Dataset, key: str) -> None:
+    """Raises `LabelQualityError` if other runs judge masks that are this run's, such as loaded corrections."""
+    own = own_fields(dataset, key)
+    judging = {one.key: one.label_field for one in list_records(dataset) if one.key != key and one.label_field in own}
+    if judging:
+        raise LabelQualityError(
+            f"The field '{next(iter(judging.values()))}' of run '{key}' has the given masks of {', '.join(judging)}, "
+            "and would go with it. Delete these runs first."
+        )
+
+
 def remove(dataset: fo.Dataset, record: RunRecord, *, break_clones: bool = False) -> list[Path]:
     """Deletes a run's views, evaluations, fields, files and record; can be repeated after it was interrupted.
 
@@ -124,9 +136,11 @@ def remove(dataset: fo.Dataset, record: RunRecord, *, break_clones: bool = False
         files in the run's folder that the run did not make, and that are still there
 
     Raises:
-        LabelQualityError: other runs use its predictions, clones of the dataset show its files, or it is under way
+        LabelQualityError: other runs use its predictions or judge its masks, clones of the dataset show its files, or
+            it is under way
     """
     check_unused(dataset, record.key)
+    check_unjudged(dataset, record.key)
     folder = own_folder(dataset, record)
     if not break_clones:
         check_uncloned(dataset, record.key, folder)

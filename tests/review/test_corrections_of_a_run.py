@@ -203,6 +203,23 @@ def test_a_new_search_keeps_the_corrections_and_a_new_run_says_that_they_are_gon
     assert {one.verdict for one in sample_of(run, 0).lq_suspects.detections} == {"confirmed"}
 
 
+def test_a_run_whose_corrections_another_one_judges_is_not_deleted_before_that(run: Any, tmp_path: Path) -> None:
+    from label_quality import LabelQualityError, audit_labels, delete_run, find_suspects
+
+    load(run, mended(tmp_path / "mended", dict.fromkeys(range(COUNT), SEEN)), reviewer="ann")
+    audit_labels(run, "lq_corrections", key="second", source="files", field="probabilities", min_probability=0.0)
+    with pytest.raises(LabelQualityError) as caught:
+        delete_run(run, "lq")
+    assert str(caught.value) == (
+        "The field 'lq_corrections' of run 'lq' has the given masks of second, and would go with it. Delete these runs "
+        "first."
+    )
+    assert find_suspects(run, key="second", overwrite=True, min_probability=0.0).suspects.regions == 0
+    delete_run(run, "second")
+    delete_run(run, "lq")
+    assert not [name for name in run.get_field_schema() if name.startswith(("lq", "second"))]
+
+
 def test_what_corrections_said_is_taken_back_after_a_new_search_too(run: Any, tmp_path: Path) -> None:
     from label_quality import find_suspects
 
