@@ -267,6 +267,16 @@ def load_record(dataset: fo.Dataset, key: str) -> RunRecord:
     return record
 
 
+def check_given_field(dataset: fo.Dataset, record: RunRecord) -> None:
+    """Raises `LabelQualityError` where the dataset no longer has the field with the masks that a run has judged."""
+    if not dataset.has_sample_field(record.label_field):
+        raise LabelQualityError(
+            f"Run '{record.key}' judges the masks in '{record.label_field}', and dataset '{dataset.name}' has no such "
+            f"field any more. Give it its name back, dataset.rename_sample_field(name, '{record.label_field}'), or run "
+            "audit_labels with the field that has the masks now."
+        )
+
+
 def list_records(dataset: fo.Dataset) -> list[RunRecord]:
     """The records of all runs of this plugin on the dataset, the oldest first.
 

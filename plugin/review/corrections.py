@@ -14,7 +14,7 @@ from bson import ObjectId
 
 from ..base.errors import LabelQualityError, SampleError
 from ..dataset.ownership import field_name
-from ..dataset.run_record import RunRecord, load_record
+from ..dataset.run_record import RunRecord, check_given_field, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, is_drawn_mask, rejected_name
 from ..labels.class_table import ClassTable
@@ -35,10 +35,15 @@ PORTION = 200
 
 
 def reviewed_run(dataset: fo.Dataset, key: str) -> RunRecord:
-    """The record of a run with suspects or corrected masks; raises `LabelQualityError` where there is no such run."""
+    """The record of a run with suspects or corrected masks, whose given masks are there.
+
+    Raises:
+        LabelQualityError: there is no such run, or the field of its given masks is gone
+    """
     record = load_record(dataset, key)
     if not has_suspects(dataset, key) and record.corrections is None:
         raise LabelQualityError(f"Run '{key}' has no suspects to correct: find suspects first.")
+    check_given_field(dataset, record)
     return record
 
 

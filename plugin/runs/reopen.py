@@ -14,7 +14,7 @@ from ..base.executor import map_shards
 from ..base.progress import Progress
 from ..base.timing import StageTimes
 from ..dataset.record_parts import COMPLETE, PREDICTED
-from ..dataset.run_record import RunRecord, load_record
+from ..dataset.run_record import RunRecord, check_given_field, load_record
 from ..engine.engine import current_engine
 from ..labels.class_table import ClassTable
 from ..passes.kept import check_unchanged, scored_states
@@ -73,6 +73,7 @@ def reopen_run(
     root = own_folder(dataset, record)
     if record.status != COMPLETE or root is None:
         raise LabelQualityError(_unfit(record, root is not None))
+    check_given_field(dataset, record)
     for check in checks:
         check(dataset, request.key)
     with run_folder(dataset, root, record) as folder:

@@ -329,6 +329,20 @@ def test_a_file_that_is_gone_is_not_called_changed(audited: Any, audit: Any, wha
     assert audit.find_suspects(audited).suspects.notes == ()
 
 
+def test_masks_whose_field_was_renamed_are_asked_for(audited: Any, audit: Any, tmp_path: Path) -> None:
+    from label_quality import export_clean_dataset, score_objects
+
+    audited.rename_sample_field("ground_truth", "masks")
+    match = "Run 'lq' judges the masks in 'ground_truth', and dataset '.*' has no such field any more. Give it its"
+    for call in (audit.find_suspects, score_objects):
+        with pytest.raises(audit.LabelQualityError, match=match):
+            call(audited)
+    with pytest.raises(audit.LabelQualityError, match=match):
+        export_clean_dataset(audited, export_dir=str(tmp_path / "clean"))
+    audited.rename_sample_field("masks", "ground_truth")
+    assert export_clean_dataset(audited, export_dir=str(tmp_path / "clean")).images == len(audited)
+
+
 def test_a_deleted_sample_is_left_out(audited: Any, audit: Any) -> None:
     audited.delete_samples([audited.first().id])
     assert audit.find_suspects(audited).suspects.by_type == {"drop": 0, "swap": 1, "shift": 1, "other": 0}
