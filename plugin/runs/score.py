@@ -10,17 +10,23 @@ from ..dataset.fields import check_fields
 from ..dataset.record_parts import COMPLETE, WRITING
 from ..dataset.run_record import RunRecord
 from ..dataset.shown_files import missing_images
+from ..labels.class_table import ClassTable
 from ..passes.compile_ahead import wait_for_kernels
 from ..passes.score_samples import Reduction, Scoring
 from ..predictions.masks import PredictionMasks
+from ..scores.class_order import seeming_order
 from ..scores.config import ScoreConfig
 from ..scores.results import Columns, ResultRows
 from ..store.run_folder import content_digest
 from ..store.sets import ScoreSet
+from ..training.config import CrossValidation
 from .predict import Predictions
 from .published import fields_there, is_published
 from .results import columns_of
 from .run import Run
+
+#: Classes named where the order of the predictions' is in doubt
+_SHOWN_PAIRS = 5
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,9 @@ def score(run: Run, predictions: Predictions, config: ScoreConfig) -> Scores:
     scoring = Scoring(run.samples, predictions.reader, config, store, run.request.skip_failures)
     reduction = scoring.run(run.times)
     _leave_out(run, scoring)
+    # Models that are trained here have the classes of the masks that they are trained on
+    if reduction is not None and predictions.origin.config.source != CrossValidation.source:
+        run.notes += _order_doubt(run.table, reduction)
     return Scores(predictions, config, digest, store, columns, scoring.rows(), reduction, scoring.missing_scores)
 
 
@@ -121,6 +130,19 @@ def _has_predictions(run: Run, record: RunRecord, predictions: Predictions) -> b
     if record.status == WRITING or not (same and same_set and written) or replaced:
         return False
     return record.status == COMPLETE or next(missing_images(run.dataset, record.key), None) is None
+
+
+def _order_doubt(table: ClassTable, reduction: Reduction) -> list[str]:
+    """A sentence where predictions seem to have the classes in another order, for the run's record."""
+    order = seeming_order(reduction.joint)
+    if not order:
+        return []
+    pairs = [f"'{table.names[given]}' as '{table.names[seen]}'" for given, seen in order.items()]
+    more = f" and {len(pairs) - _SHOWN_PAIRS} more" if len(pairs) > _SHOWN_PAIRS else ""
+    return [
+        f"Most of what is given as some classes is predicted as others: {', '.join(pairs[:_SHOWN_PAIRS])}{more}. Where "
+        "the predictions have the classes in another order, say which is which with `class_map`."
+    ]
 
 
 def _leave_out(run: Run, done: Scoring | PredictionMasks) -> None:

@@ -286,6 +286,17 @@ def test_collections_that_are_no_images(predicted: Any, audit: Any, fiftyone: An
         group.delete()
 
 
+def test_predictions_that_seem_to_have_another_order_of_classes_are_noted(predicted: Any, audit: Any) -> None:
+    order = {"0": "unlabelled", "1": "car", "2": "road", "3": "tree"}
+    summary = audit.audit_labels(predicted, "ground_truth", **WITH_FILES, class_map=order)
+    note = (
+        "Most of what is given as some classes is predicted as others: 'road' as 'car', 'car' as 'road'. Where the "
+        "predictions have the classes in another order, say which is which with `class_map`."
+    )
+    assert note in summary.note and note in audit.list_runs(predicted)[0].note
+    assert "order" not in audit.audit_labels(predicted, "ground_truth", **WITH_FILES, key="right").note
+
+
 def test_a_dataset_must_be_loaded(predicted: Any, audit: Any) -> None:
     text = r"Expected a dataset of FiftyOne, .* but got 'street'. Load it: fiftyone.load_dataset\('street'\)\."
     with pytest.raises(audit.LabelQualityError, match=text):
