@@ -43,6 +43,7 @@ from .drawn_units import drawn_units, suspects_of
 VERDICTS = (CONFIRMED, REJECTED)
 #: Images a write: MongoDB compares each region with every id that it is given
 _IMAGES_A_WRITE = 100
+_FOUND_ANEW = "they may have been found anew since. Open the saved view again."
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,13 @@ def set_verdict(
     declare(dataset, f"{suspects}.detections")
     for samples, ids in _by_images(regions):
         change = _verdict(ids, of_person, open_only)
-        stored_samples(dataset).update_many(samples, changed_regions(suspects, rejected, change, now))
+        there = {"$or": [{f"{name}.detections._id": {"$in": ids}} for name in (suspects, rejected_name(key))]}
+        done = stored_samples(dataset).update_many(
+            {**samples, **there}, changed_regions(suspects, rejected, change, now)
+        )
+        if done.matched_count < len(samples["_id"]["$in"]):
+            # A new search has just taken them off
+            raise LabelQualityError(f"Some of the suspects are no longer among those of run '{key}': {_FOUND_ANEW}")
         update_error_types(dataset, key, samples)
         update_some_patches(dataset, key, samples, ids, view)
 
@@ -253,7 +260,7 @@ def _find(dataset: fo.Dataset, key: str, ids: Sequence[ObjectId]) -> list[dict[s
     if missing:
         raise LabelQualityError(
             f"{missing} of the {len(wanted)} {'is' if missing == 1 else 'are'} not among the suspects of run "
-            f"'{key}': they may have been found anew since. Open the saved view again."
+            f"'{key}': {_FOUND_ANEW}"
         )
     return found
 

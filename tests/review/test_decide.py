@@ -489,3 +489,20 @@ def test_a_verdict_that_is_given_while_suspects_are_replaced_is_not_lost(
     monkeypatch.setattr(kept, "set_aside", judge_just_then)
     search()
     assert (verdicts(found, 0)[0], verdicts(found, 3)) == ("confirmed", [None])
+
+
+def test_a_verdict_whose_suspects_are_taken_off_just_then_is_said_not_to_count(
+    review: Any, found: Any, search: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look for the suspects and the verdict another process finds them anew."""
+    other = region(found, 3)
+    declare = review.declare
+
+    def search_just_then(*arguments: Any) -> None:
+        monkeypatch.setattr(review, "declare", declare)
+        search()
+
+    monkeypatch.setattr(review, "declare", search_just_then)
+    with pytest.raises(review.LabelQualityError, match="they may have been found anew since"):
+        review.set_verdict(found, KEY, [other], "confirmed")
+    assert verdicts(found, 3) == [None]
