@@ -11,6 +11,7 @@ import fiftyone.operators.types as types
 from ..plugin.base.console import format_seconds
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.progress import Progress
+from ..plugin.base.words import count
 from ..plugin.dataset.run_record import RunRecord
 from ..plugin.dataset.views import worst_objects
 from ..plugin.objects.config import ObjectConfig
@@ -71,7 +72,7 @@ class ScoreObjects(ScoredRunOperator):
         """The notification at the end."""
         if not summary["objects"]:
             return f"No objects in {summary['scored']:,} images."
-        counted = f"{summary['objects']:,} object{'s' * (summary['objects'] != 1)} in {summary['images']:,} images"
+        counted = f"{count(summary['objects'], 'object')} in {count(summary['images'], 'image')}"
         return f"Scored {counted}. Saved view '{summary['key']}: worst objects' shows them, the worst first."
 
     def output(self, summary: Mapping[str, Any]) -> types.Property:

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
+from ..plugin.base.words import count
 from ..plugin.dataset.record_parts import COMPLETE
 from ..plugin.dataset.run_record import RunRecord, list_records, load_record
 from ..plugin.dataset.views import group_view
@@ -120,6 +121,5 @@ def _no_groups(dataset: Any, run: RunRecord | None = None) -> str:
 
 
 def _label(group: Group) -> str:
-    regions, images = group.regions, group.images
-    counts = f"{regions:,} suspect{'s' * (regions != 1)} in {images:,} image{'s' * (images != 1)}"
+    counts = f"{count(group.regions, 'suspect')} in {count(group.images, 'image')}"
     return f"{group.title} ({_KINDS.get(group.kind, group.kind)}, {counts})"

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
+from ..plugin.base.words import count
 from ..plugin.review import tags as relabelling
 from ..plugin.review.choose_images import DEFAULT_TAG, Choice
 from ..plugin.review.tags import Counts
@@ -192,5 +193,5 @@ def _have(already: int) -> str:
 
 
 def _counted(counts: Counts) -> str:
-    images = f"{counts.images:,} image{'s' * (counts.images != 1)}"
-    return images + (f" and {counts.regions:,} suspect{'s' * (counts.regions != 1)}" if counts.regions else "")
+    regions = f" and {count(counts.regions, 'suspect')}" if counts.regions else ""
+    return count(counts.images, "image") + regions

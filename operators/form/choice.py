@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...plugin.base.errors import LabelQualityError
+from ...plugin.base.words import count
 from ...plugin.dataset.ownership import field_name
 from ...plugin.dataset.run_record import RunRecord, list_records
 from ...plugin.dataset.suspect_fields import ERROR_TYPE, SUSPECTS
@@ -148,12 +149,8 @@ def _detail(form: Form, dataset: Any, run: RunRecord, name: str) -> None:
     elif name == choices.TYPE:
         counts = images_of(dataset).count_values(field_name(run.key, ERROR_TYPE))
         kinds = {kind: counts.get(kind, 0) for kind in (*_TYPES, "other")}
-        labels = {kind: f"{_TYPES.get(kind, 'Another')} ({_images(count)})" for kind, count in kinds.items()}
+        labels = {kind: f"{_TYPES.get(kind, 'Another')} ({count(images, 'image')})" for kind, images in kinds.items()}
         form.choice("error_type", "Type of error", labels, default=Choice.error_type)
     elif name == choices.GROUP:
-        labels = {issue.title: f"{issue.title} ({_images(issue.images)})" for issue in run.issues}
+        labels = {issue.title: f"{issue.title} ({count(issue.images, 'image')})" for issue in run.issues}
         form.choice("group", "Issue", labels, "The most probable mistakes first", run.issues[0].title, check=False)
-
-
-def _images(count: int) -> str:
-    return f"{count:,} image{'s' * (count != 1)}"

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from ..panel.layout import ACCENT, FAINT, QUIET
-from ..panel.plots import Plot
+from ..panel.plots import Plot, axis_title
 from ..panel.text import percent
 from .benchmark_text import AUPRC, Benchmark, Result, score_name, scores_of, value_of
 
@@ -43,8 +43,8 @@ def precision_recall(result: Result, colors: dict[str, str]) -> Plot:
     if result["images"]:
         traces.insert(0, _chance(result["errors"] / result["images"]))
     layout = {
-        "xaxis": {**_AXIS, "showgrid": False, "title": _title("wrong masks found")},
-        "yaxis": {**_AXIS, "gridcolor": FAINT, "title": _title("wrong, of those seen")},
+        "xaxis": {**_AXIS, "showgrid": False, "title": axis_title("wrong masks found")},
+        "yaxis": {**_AXIS, "gridcolor": FAINT, "title": axis_title("wrong, of those seen")},
         "showlegend": False,
         # Room for the last tick's half that is beyond the axis
         "margin": {"t": 4, "l": 4, "b": 4, "r": 20, "pad": 0},
@@ -75,7 +75,3 @@ def _chance(share: float) -> dict[str, Any]:
         "hoverinfo": "text",
         "hovertext": f"By chance: {percent(share)} wrong",
     }
-
-
-def _title(words: str) -> dict[str, Any]:
-    return {"text": words, "font": {"size": 12, "color": None}, "standoff": 8}

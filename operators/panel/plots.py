@@ -51,8 +51,8 @@ def histogram(counts: Sequence[int]) -> Plot:
     logarithmic = max(counts, default=0) >= _LOG_FROM
     scale: dict[str, Any] = {"type": "log", "dtick": 1} if logarithmic else {"rangemode": "tozero", "tickformat": ",d"}
     layout = {
-        "xaxis": {**_PLAIN, "range": [0, 1], "title": _title("score; low: probably wrong")},
-        "yaxis": {**_AXIS, **scale, "nticks": 5, "title": _title("images, log scale" if logarithmic else "images")},
+        "xaxis": {**_PLAIN, "range": [0, 1], "title": axis_title("score; low: probably wrong")},
+        "yaxis": {**_AXIS, **scale, "nticks": 5, "title": axis_title("images, log scale" if logarithmic else "images")},
         "selectdirection": "h",
         # A bar of few images is a sliver: the whole column above it counts
         "hovermode": "x",
@@ -132,8 +132,8 @@ def matrix(groups: Sequence[Group], names: Sequence[str]) -> Plot:
     }
     ticks = {"tickvals": places, "ticktext": [short(name) for name in names], "range": [-0.5, len(names) - 0.5]}
     layout = {
-        "xaxis": {**_PLAIN, **ticks, "side": "bottom", "tickangle": -40, "title": _title("looks like")},
-        "yaxis": {**_PLAIN, **ticks, "range": [len(names) - 0.5, -0.5], "title": _title("given as")},
+        "xaxis": {**_PLAIN, **ticks, "side": "bottom", "tickangle": -40, "title": axis_title("looks like")},
+        "yaxis": {**_PLAIN, **ticks, "range": [len(names) - 0.5, -0.5], "title": axis_title("given as")},
         # Not as the cells' own text, whose colour would not follow the theme
         "annotations": [
             {
@@ -203,13 +203,13 @@ def class_bars(classes: Sequence[ClassEffect]) -> Plot:
             **side,
             "domain": [0, 0.46],
             "range": [0, 1.35 * max([*shares, 0.001])],
-            "title": _title("share suspected"),
+            "title": axis_title("share suspected"),
         },
         "xaxis2": {
             **side,
             "domain": [0.54, 1],
             "range": _growth_range(shown),
-            "title": _title("growth once corrected"),
+            "title": axis_title("growth once corrected"),
             "zeroline": True,
             "zerolinecolor": FAINT,
         },
@@ -236,8 +236,8 @@ def _cell_font(strength: float) -> dict[str, Any]:
     return {"size": 12, "color": "#000000"} if strength > _STRONG else {"size": 12}
 
 
-def _title(words: str) -> dict[str, Any]:
-    # Not in the colour that the App has for titles, which is hard to read, but in that of the axis
+def axis_title(words: str) -> dict[str, Any]:
+    """An axis's title, not in the colour that the App has for it, which is hard to read, but in that of the axis."""
     return {"text": words, "font": {"size": 12, "color": None}, "standoff": 8}
 
 

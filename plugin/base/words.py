@@ -60,6 +60,11 @@ def probable(probability: float) -> str:
     return "> 99 %" if probability > _NEARLY_CERTAIN else percent(probability)
 
 
+def decimal(value: float | None) -> str:
+    """A number in [0, 1], as "0.812"."""
+    return "–" if value is None else f"{value:.3f}"
+
+
 def expected(number: float) -> str:
     """An expected number, as "4.6"; a large one in whole."""
     return f"{number:.1f}" if number < 9.95 else f"{number:,.0f}"

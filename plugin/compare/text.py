@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ..base.words import count, percent
+from ..base.words import count, decimal, percent
 
 if TYPE_CHECKING:
     from ..dataset.comparison import Comparison, IssueChange
@@ -59,7 +59,7 @@ def issue_rows(found: Comparison) -> list[dict[str, str]]:
 def class_change_rows(found: Comparison) -> list[dict[str, str]]:
     """A row for each class that has an IoU."""
     return [
-        {"name": one.name, "before": _shown(one.before), "after": _shown(one.after), "masks": _shown(one.masks)}
+        {"name": one.name, "before": decimal(one.before), "after": decimal(one.after), "masks": decimal(one.masks)}
         for one in found.classes
         if (one.before, one.after, one.masks) != (None, None, None)
     ]
@@ -83,7 +83,3 @@ def _change(one: IssueChange) -> str:
     if not more:
         return "0"
     return "new" if not one.before else "gone" if not one.left else f"{more:+,}"
-
-
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.words import count, percent
+from ..base.words import count, decimal, percent
 
 if TYPE_CHECKING:
     from .evaluate import Evaluation
@@ -29,14 +29,10 @@ def evaluated_class_rows(found: Evaluation) -> list[dict[str, str]]:
         {
             "name": one.name,
             "pixels": f"{one.pixels:,}",
-            "iou": _shown(one.iou),
-            "precision": _shown(one.precision),
-            "recall": _shown(one.recall),
+            "iou": decimal(one.iou),
+            "precision": decimal(one.precision),
+            "recall": decimal(one.recall),
         }
         for one in found.classes
         if one.precision is not None or one.recall is not None
     ]
-
-
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

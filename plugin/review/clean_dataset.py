@@ -188,7 +188,7 @@ def export_clean_dataset(
             "There is nothing to export: all images have a suspect that nobody has reviewed. Review them first, or "
             "export with unreviewed='keep' or unreviewed='ignore'."
         )
-    samples, failures = unchanged_samples(dataset, record, wanted, plan.to_change, request.skip_failures)
+    samples, failures = unchanged_samples(record, wanted, plan.to_change, request.skip_failures)
     made = ExportedDataset(
         *(str(root), str(root / MANIFEST)),
         unreviewed=plan.unreviewed,

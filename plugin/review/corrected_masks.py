@@ -114,7 +114,7 @@ def write_corrected_masks(
         raise LabelQualityError(_nothing(regions))
     wanted = images_of(collection) if complete else images_of(dataset).select(list(to_correct))
     wanted = wanted.exists(record.label_field)
-    samples, failures = unchanged_samples(dataset, record, wanted, to_correct, skip_failures)
+    samples, failures = unchanged_samples(record, wanted, to_correct, skip_failures)
     folder = WrittenFiles.opened(output_dir or default_folder(dataset, key), name, dataset_id(dataset))
     files = _files(samples, folder.folder)
     folder.check(files)

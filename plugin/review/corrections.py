@@ -106,12 +106,11 @@ class Regions:
 
 
 def unchanged_samples(
-    dataset: fo.Dataset, record: RunRecord, wanted: fo.DatasetView, to_correct: Collection[str], skip_failures: bool
+    record: RunRecord, wanted: fo.DatasetView, to_correct: Collection[str], skip_failures: bool
 ) -> tuple[SegmentationSamples, Failures]:
     """The samples to write masks of, less those to correct that are not what they were when the run was scored.
 
     Args:
-        dataset: the dataset
         record: of the run
         wanted: samples that have a given mask
         to_correct: ids of those whose mask is to be changed

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..base.config import Config
 from ..base.errors import LabelQualityError
+from ..base.words import count
 
 #: What a group may be; the first that applies
 KINDS = ("ambiguous", "false_negative", "systematic", "general")
@@ -366,16 +367,16 @@ def _kind(there: int, back: int, least: float, missed: bool, balance: float) -> 
 def _text(kind: str, given: str, suggested: str, there: int, back: int, share: float, growth: float | None) -> str:
     if kind == "ambiguous":
         return (
-            f"Ambiguous: '{suggested}' seems to be given as '{given}' in {_images(there)} and the other way round in "
-            f"{_images(back)}; decide which of the two is meant."
+            f"Ambiguous: '{suggested}' seems to be given as '{given}' in {count(there, 'image')} and the other way "
+            f"round in {count(back, 'image')}; decide which of the two is meant."
         )
     if kind == "false_negative":
         return (
-            f"False negative: '{suggested}' seems to be missed in favour of '{given}' in {_images(there)}; "
+            f"False negative: '{suggested}' seems to be missed in favour of '{given}' in {count(there, 'image')}; "
             f"{_grown(growth)}."
         )
     told = "Systematic: the same mistake in" if kind == "systematic" else "General: no pattern yet, seen in"
-    return f"{told} {_images(there)}; {_percent(share)} of what is given as '{given}' looks like '{suggested}'."
+    return f"{told} {count(there, 'image')}; {_percent(share)} of what is given as '{given}' looks like '{suggested}'."
 
 
 def _grown(growth: float | None) -> str:
@@ -391,7 +392,3 @@ def _percent(share: float) -> str:
     if percent < 0.1:
         return "less than 0.1 %"
     return f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %"
-
-
-def _images(count: int) -> str:
-    return f"{count:,} image{'s' * (count != 1)}"
