@@ -16,6 +16,7 @@ from label_quality.plugin.base.progress import Progress
 from label_quality.plugin.labels.class_files import load_classes
 from label_quality.plugin.store.run_folder import content_digest
 from label_quality.plugin.store.sets import ScoreSet, load_set
+from label_quality.plugin.suspects import similarity
 
 from . import database
 from .suspect_sets import NoisySet, noisy_sets
@@ -59,6 +60,12 @@ def add_set_arguments(parser: argparse.ArgumentParser) -> None:
         help="to that end pass over the images up to so often an epoch; likewise needs a --work of its own",
     )
     parser.add_argument(
+        "--neighbours",
+        type=int,
+        metavar="N",
+        help=f"compare suspects with the N given objects that are most like them (default {similarity.NEIGHBOURS})",
+    )
+    parser.add_argument(
         "--no-mirror",
         dest="mirror",
         action="store_false",
@@ -88,6 +95,7 @@ def of_each_set(
         SystemExit: a set cannot be made, audited or read
     """
     _train_for(options.steps, options.passes)
+    similarity.NEIGHBOURS = options.neighbours or similarity.NEIGHBOURS
     start_database = partial(_started, options.work)
     work = start_database() if options.work is None else options.work.absolute()
     progress = TerminalProgress()

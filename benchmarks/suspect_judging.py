@@ -88,9 +88,9 @@ def lessons_of(suspects: Suspects, doubted: SuspectModel | None = None, trusted:
     clear = (suspects.wrong >= REAL) | false
     planted = suspects.planted_wrong >= REAL
     own = Lesson(suspects.features[clear], suspects.similarity[clear], suspects.wrong[clear] >= REAL)
-    more = Lesson(
-        suspects.planted_features[planted], suspects.planted_similarity[planted], np.ones(int(planted.sum()), bool)
-    )
+    # No similarity: none of them is repeated, and what is looks far more like the suggested class
+    count = int(planted.sum())
+    more = Lesson(suspects.planted_features[planted], np.full(count, np.nan), np.ones(count, bool))
     return Lesson.joined([own, more])
 
 

@@ -59,7 +59,6 @@ class Suspects:
         wrong: (n,) float64, share of its pixels that are given another class than the true one
         right: (n,) float64, share of its pixels whose true class is the suggested one
         planted_features: (m, F) float64
-        planted_similarity: (m,) float64
         planted_wrong: (m,) float64, share of its pixels that the planted errors have changed
         mislabelled: (images,) bool, whether any pixel of the image is given another class than the true one
         evidence: (images,) float64 quality by the score ``evidence``, without displaced edges
@@ -76,7 +75,6 @@ class Suspects:
     wrong: np.ndarray
     right: np.ndarray
     planted_features: np.ndarray
-    planted_similarity: np.ndarray
     planted_wrong: np.ndarray
     mislabelled: np.ndarray
     evidence: np.ndarray
@@ -86,13 +84,7 @@ class Suspects:
         """The same with some columns of the features, and with the similarity if `SIMILARITY` is among them."""
         chosen = [column for column in used if column != SIMILARITY]
         some = replace(self, features=self.features[:, chosen], planted_features=self.planted_features[:, chosen])
-        if SIMILARITY in used:
-            return some
-        return replace(
-            some,
-            similarity=np.full_like(self.similarity, np.nan),
-            planted_similarity=np.full_like(self.planted_similarity, np.nan),
-        )
+        return some if SIMILARITY in used else replace(some, similarity=np.full_like(self.similarity, np.nan))
 
 
 def measure(one: NoisySet, audited: Audited, folder: Path, seed: int, progress: Progress) -> Suspects:
@@ -118,7 +110,9 @@ def measure(one: NoisySet, audited: Audited, folder: Path, seed: int, progress: 
 
 
 def _digest(store: ScoreSet, seed: int) -> str:
-    return content_digest(store.path.name, store.created, seed, SuspectConfig().to_dict(), *_CODE)
+    return content_digest(
+        store.path.name, store.created, seed, SuspectConfig().to_dict(), similarity.NEIGHBOURS, *_CODE
+    )
 
 
 def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) -> Suspects:
@@ -128,7 +122,7 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
     width = len(region_features.FEATURES)
     parts: dict[str, list[np.ndarray]] = {
         **{name: [np.zeros((0, width))] for name in ("features", "planted_features")},
-        **{name: [np.zeros(0)] for name in ("similarity", "wrong", "right", "planted_similarity", "planted_wrong")},
+        **{name: [np.zeros(0)] for name in ("similarity", "wrong", "right", "planted_wrong")},
         "descriptors": [np.zeros((0, appearance.CHANNELS))],
         **{name: [np.zeros(0, np.int64)] for name in ("given", "suggested", "image")},
     }
@@ -150,7 +144,6 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
         if changed is not None:
             found, measured = image.suspects(changed, pool_labels(changed, search.pooling, table.size))
             parts["planted_features"].append(measured.features)
-            parts["planted_similarity"].append(measured.similarity)
             parts["planted_wrong"].append(_shares(found, changed != given))
         progress(f"Measuring suspects of {one.name}", number + 1, len(audited.samples))
     quality = image_qualities(store, search.usual)

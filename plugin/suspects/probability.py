@@ -7,7 +7,8 @@ over a dataset is not taken for right.
 
 What a suspect looks like is weighed apart from that, as if it were independent: l = l(features) + l(similarity), see
 `similarity`. Planted errors are few, and the predictions contradict them more than mistakes that are repeated, so a
-model of both together would trust the predictions too much. Where no similarity is known the second term is left out.
+model of both together would trust the predictions too much. For the same reason the second term is learnt without those
+that are planted in copies of masks. Where no similarity is known it is left out.
 
 How frequent mistakes are is a dataset's own, its *rate* r: with l the log-odds of a suspect, at as many mistakes as
 false alarms, its probability is
@@ -110,7 +111,7 @@ class Lesson:
 
     Args:
         features: (n, F), see `region_features`
-        similarity: (n,), see `similarity`; NaN where it is not known
+        similarity: (n,), see `similarity`; NaN where it is not known, or is not to be learnt from
         mistakes: (n,) bool, which of them are mistakes of the mask
     """
 
@@ -122,6 +123,10 @@ class Lesson:
     def joined(cls, parts: Sequence[Lesson]) -> Lesson:
         """The suspects of all parts."""
         return cls(*(np.concatenate(columns) for columns in zip(*(vars(one).values() for one in parts), strict=True)))
+
+    def where(self, chosen: np.ndarray) -> Lesson:
+        """The suspects of a (n,) bool choice."""
+        return Lesson(*(column[chosen] for column in vars(self).values()))
 
     @property
     def importance(self) -> np.ndarray:
@@ -156,19 +161,20 @@ def fit_model(lessons: Sequence[Lesson], inverse_penalty: float = INVERSE_PENALT
     solver = LogisticRegression(C=inverse_penalty, max_iter=5000)
     standardised = np.clip((all_of.features - mean) / scale, -_FARTHEST, _FARTHEST)
     solver.fit(standardised, all_of.mistakes, sample_weight=importance)
-    return SuspectModel(mean, scale, solver.coef_[0], float(solver.intercept_[0]), _fit_similarity(all_of, importance))
+    return SuspectModel(mean, scale, solver.coef_[0], float(solver.intercept_[0]), _fit_similarity(lessons))
 
 
-def _fit_similarity(lesson: Lesson, importance: np.ndarray) -> tuple[float, float]:
+def _fit_similarity(lessons: Sequence[Lesson]) -> tuple[float, float]:
     """Log-odds by unit of similarity, and where that is 0; of mistakes and others of which it is known."""
     from sklearn.linear_model import LogisticRegression
 
-    known = np.isfinite(lesson.similarity)
-    mistakes = lesson.mistakes[known]
-    if not 0 < mistakes.sum() < mistakes.size:
+    known = [one.where(np.isfinite(one.similarity)) for one in lessons]
+    known = [one for one in known if one.mistakes.any() and not one.mistakes.all()]
+    if not known:
         return 0.0, 0.0
+    all_of, importance = Lesson.joined(known), np.concatenate([one.importance for one in known])
     solver = LogisticRegression(C=np.inf, max_iter=5000)
-    solver.fit(lesson.similarity[known, None], mistakes, sample_weight=importance[known])
+    solver.fit(all_of.similarity[:, None], all_of.mistakes, sample_weight=importance)
     return float(solver.coef_[0, 0]), float(solver.intercept_[0])
 
 

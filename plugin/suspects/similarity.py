@@ -24,9 +24,10 @@ from .region_features import region_blocks
 from .regions import Region
 from .seen_image import SeenImage
 
-#: Objects that are looked at, and the least: of fewer the shares are chance
-NEIGHBOURS, _LEAST_NEIGHBOURS = 30, 10
-#: Of so many that there are one is looked at; what is far is not alike
+#: Objects that are looked at: of fewer the shares are chance, and what is farther away is less alike;
+#: ``python -m benchmarks suspects --neighbours`` has other numbers
+NEIGHBOURS = 10
+#: Of so many that there are one is looked at, for the same reason
 _AMONG = 10
 #: Objects of each class that suspects are compared with: classes count alike, however frequent they are
 _OF_A_CLASS = 300
@@ -175,14 +176,12 @@ class ObjectBank:
 
     Args:
         objects: a sample of a dataset's given objects
-        neighbours: k, a tenth of the objects at most
-        least: with a smaller k nothing is said
+        neighbours: k, by default `NEIGHBOURS`; with fewer than ten times as many objects nothing is said
     """
 
-    def __init__(self, objects: GivenObjects, neighbours: int = NEIGHBOURS, least: int = _LEAST_NEIGHBOURS) -> None:
+    def __init__(self, objects: GivenObjects, neighbours: int | None = None) -> None:
         self._objects = objects
-        self._neighbours = neighbours
-        self._least = least
+        self._neighbours = neighbours or NEIGHBOURS
         if len(objects):
             self._mean = objects.descriptors.mean(axis=0)
             self._scale = objects.descriptors.std(axis=0) + 1e-6
@@ -206,8 +205,8 @@ class ObjectBank:
         """
         objects = self._objects
         near = objects.image == origin.image if origin.fold is None else objects.fold == origin.fold
-        count = min(self._neighbours, int((~near).sum()) // _AMONG)
-        if count < self._least or not len(descriptors):
+        count = self._neighbours
+        if int((~near).sum()) < _AMONG * count or not len(descriptors):
             return np.full(len(descriptors), np.nan)
         cosine = self._direction(descriptors) @ self._directions.T
         cosine[:, near] = -np.inf

@@ -257,7 +257,6 @@ def made_suspects(wrong: list[float], feature: list[float] | None = None, images
         wrong=np.array(wrong, np.float64),
         right=np.array(columns.get("right", [0.0] * len(wrong)), np.float64),
         planted_features=np.zeros((len(planted), COUNT)),
-        planted_similarity=np.full(len(planted), np.nan),
         planted_wrong=np.array(planted, np.float64),
         mislabelled=np.array(columns.get("mislabelled", [False] * (images or len(wrong))), bool),
         evidence=np.array(columns.get("evidence", [1.0] * (images or len(wrong))), np.float64),
@@ -339,10 +338,12 @@ def test_the_reliability_of_probabilities() -> None:
 
 
 def test_what_is_neither_real_nor_false_is_not_learnt_and_planted_errors_are() -> None:
-    found = made_suspects([0.0] * 10 + [0.3] * 5, planted=[1.0, 0.5, 0.4])
+    found = made_suspects([0.0] * 10 + [0.3] * 5, planted=[1.0, 0.5, 0.4], similarity=[0.25] * 15)
     assert suspect_judging.teaches(found)
     learnt = suspect_judging.lessons_of(found)
     assert learnt.features.shape == (12, COUNT) and learnt.mistakes.tolist() == [False] * 10 + [True] * 2
+    # Planted ones say nothing of the similarity of mistakes that are repeated
+    assert learnt.similarity == pytest.approx([0.25] * 10 + [np.nan] * 2, nan_ok=True)
     assert not suspect_judging.teaches(made_suspects([0.0] * 9, planted=[1.0]))
     assert not suspect_judging.teaches(made_suspects([0.0] * 20, planted=[0.2]))
 

@@ -240,6 +240,15 @@ def test_suspects_without_similarity_teach_nothing_of_it() -> None:
     assert weight == pytest.approx(2, abs=0.4)
 
 
+def test_of_similarity_mistakes_and_others_of_which_it_is_known_count_alike() -> None:
+    """A third of the mistakes have the similarity 0, and two thirds of the others: odds of a half there."""
+    similarity = np.repeat([0.0, 1.0, np.nan, 0.0, 1.0], [10, 20, 500, 200, 100])
+    mistakes = np.repeat([True, True, True, False, False], [10, 20, 500, 200, 100])
+    nothing = Lesson(np.zeros((4, 1)), np.array([5.0, -5.0, np.nan, np.nan]), np.array([True, True, False, False]))
+    weight, offset = fit_model([Lesson(np.zeros((830, 1)), similarity, mistakes), nothing]).similarity
+    assert (offset, weight) == (pytest.approx(np.log(0.5), abs=1e-3), pytest.approx(2 * np.log(2), abs=1e-3))
+
+
 def model_of(seed: int) -> SuspectModel:
     rng = np.random.default_rng(seed)
     return SuspectModel(rng.normal(size=COUNT), rng.uniform(0.5, 2, COUNT), rng.normal(size=COUNT), 0.25, (1.5, -0.125))

@@ -36,7 +36,7 @@ def objects_of(classes: list[int], fold: int | None, image: str, at: dict[int, f
 def bank_of(*parts: GivenObjects) -> ObjectBank:
     """Four neighbours are looked at, among forty objects at least: the more are of another direction and class."""
     far = [objects_of([9] * 40, fold, f"far {fold}", {9: 4.0}) for fold in (10, 11)]
-    return ObjectBank(GivenObjects.joined([*parts, *far]), 4, 4)
+    return ObjectBank(GivenObjects.joined([*parts, *far]), 4)
 
 
 def like(*angles: float) -> np.ndarray:
