@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _SHOWN_FAILURES = 10
 _SHOWN_NAMES = 5
 _SHOWN_PAIRS = 20
+#: As many classes as a screen or two have lines
+_SHOWN_CLASSES = 50
 
 
 def describe(summary: RunSummary, worst: int = 10) -> str:
@@ -90,7 +92,7 @@ def gain_text(found: GainPart) -> str:
             *("", "Trained on each kind of masks, with 95 % intervals:", ""),
             format_table(header, [list(row.values()) for row in score_rows(found)]),
             *("", "IoU by class, the largest gain of clean masks first:", ""),
-            format_table(by_class, [list(row.values()) for row in class_rows(found)]),
+            *_class_table(by_class, [list(row.values()) for row in class_rows(found)]),
         ]
     )
 
@@ -129,7 +131,7 @@ def evaluation_text(found: Evaluation) -> str:
 
     header = ["class", "given pixels", "IoU", "precision", "recall"]
     rows = [list(row.values()) for row in evaluated_class_rows(found)]
-    return "\n".join([*evaluation_sentences(found), *(["", format_table(header, rows)] if rows else [])])
+    return "\n".join([*evaluation_sentences(found), *(["", *_class_table(header, rows)] if rows else [])])
 
 
 def lint_text(found: LintSummary) -> str:
@@ -159,7 +161,7 @@ def objects_text(found: ScoredObjects, key: str) -> str:
     ]
     header = ["class", "objects", "look like another", "mean quality"]
     last = f"The saved view '{key}: worst objects' shows them, the worst first."
-    return "\n".join([first, *notes, "", format_table(header, rows), "", last])
+    return "\n".join([first, *notes, "", *_class_table(header, rows), "", last])
 
 
 def ranking_table(images: Sequence[RankedImage]) -> str:
@@ -212,7 +214,7 @@ def estimate_text(found: ErrorEstimate) -> str:
     if found.issues:
         lines += ["", format_table(["issue", "not reviewed", "judged", "really mistakes"], issue_rows(found))]
     if found.classes:
-        lines += ["", format_table(["class", "pixels", "truly another class", "missed"], class_rows(found))]
+        lines += ["", *_class_table(["class", "pixels", "truly another class", "missed"], class_rows(found))]
     return "\n".join(lines)
 
 
@@ -236,6 +238,13 @@ def corrections_text(made: CorrectionPart, key: str) -> str:
         lines += [f"... and {more} more pairs of classes, all in the run's record."] if more > 0 else []
     lines += _left_out([f"{one['sample_id']}: {one['problem']}" for one in made.failures], "the run's record")
     return "\n".join([*lines, "", f"The saved view '{key}: corrected images' shows them, the most changed first."])
+
+
+def _class_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """A table with a line a class, of the first ones where they are many, and how many more there are."""
+    more = len(rows) - _SHOWN_CLASSES
+    lines = [format_table(header, rows[:_SHOWN_CLASSES])]
+    return [*lines, f"... and {count(more, 'more class', 'more classes')}."] if more > 0 else lines
 
 
 def listed(names: Sequence[str]) -> str:

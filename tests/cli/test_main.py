@@ -611,6 +611,17 @@ def test_long_lists_of_failures_and_names_are_cut() -> None:
     assert ranking_table(ranked).splitlines()[-1].split() == ["1", "0.500", "-", "0.250", "/a.png"]
 
 
+def test_of_hundreds_of_classes_the_first_are_shown() -> None:
+    from label_quality.plugin.cli.text import objects_text
+    from label_quality.plugin.runs.summary import ScoredObjects
+
+    classes = tuple({"name": f"class {i}", "objects": 2, "unlike": 0, "quality": i / 300} for i in range(300))
+    lines = objects_text(ScoredObjects(600, 12, classes), "lq").splitlines()
+    assert lines[4].split()[:2] == ["class", "0"] and lines[53].split()[:2] == ["class", "49"]
+    assert lines[54] == "... and 250 more classes." and len(lines) == 57
+    assert "more class" not in objects_text(ScoredObjects(100, 12, classes[:50]), "lq")
+
+
 def test_a_run_without_suspects_says_why() -> None:
     from label_quality.plugin.runs.summary import FoundSuspects, RunSummary
 
