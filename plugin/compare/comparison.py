@@ -35,6 +35,7 @@ from ..runs.collect_edits import collect_edits
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.private_fiftyone import root_of, stored_samples
 from ..samples.slices import images_of
+from ..scores.results import Columns
 from .config import CompareRequest
 
 CHANGE = "change"
@@ -86,6 +87,7 @@ def compare_runs(
     check_change_views(dataset, after)
     found = Comparison(before, after, searched=records[1].suspects.set if records[1].suspects is not None else None)
     common = _qualities(dataset, found)
+    found.notes += _scored_otherwise(*records)
     _count_suspects(dataset, found, list(common), progress)
     _compare_classes(dataset, found, records, list(common), progress)
     # Where this is killed, none is kept that the field is not of
@@ -107,6 +109,30 @@ def _check(dataset: fo.Dataset, record: RunRecord) -> None:
         raise LabelQualityError(
             f"Run '{record.key}' has no scores to compare, as it is {record.status}. Score it first."
         )
+
+
+def _scored_otherwise(first: RunRecord, second: RunRecord) -> Iterator[str]:
+    """Sentences on what makes the qualities of two runs differ by itself, whatever the masks."""
+    asked = [record.config.get("scores") or {} for record in (first, second)]
+    if not all(asked):
+        return
+    names = [
+        Columns(tuple(set(scores["scores"]) - record.scores_missing.keys())).quality
+        for record, scores in zip((first, second), asked, strict=True)
+    ]
+    # A run of an earlier version has not looked for displaced edges
+    settings = {"temperature": None, "displaced_edges": False}
+    chosen = [
+        {"quality": name} | {one: scores.get(one, default) for one, default in settings.items()}
+        for name, scores in zip(names, asked, strict=True)
+    ]
+    for one, before in chosen[0].items():
+        after = chosen[1][one]
+        if before != after:
+            yield (
+                f"The change of quality is not of the masks alone, as {one.replace('_', ' ')} is {before} in run "
+                f"'{first.key}' and {after} in run '{second.key}': score one of them again as the other."
+            )
 
 
 def _qualities(dataset: fo.Dataset, found: Comparison) -> dict[str, float]:

@@ -72,6 +72,31 @@ def test_a_comparison_by_hand(two_runs: Any) -> None:
     assert changed_view(two_runs, "two").values("filepath") == [paths[2], paths[0], paths[3], paths[1]]
 
 
+def test_runs_that_were_scored_otherwise_are_told(two_runs: Any) -> None:
+    from label_quality import compare_runs, load_record
+    from label_quality.plugin.dataset.run_record import save_record
+    from label_quality.plugin.scores.config import ScoreConfig
+
+    def scored(key: str, missing: tuple[str, ...] = (), **parameters: Any) -> None:
+        record = load_record(two_runs, key)
+        record.config = {"scores": ScoreConfig(**parameters).to_dict()}
+        record.scores_missing = dict.fromkeys(missing, "no probabilities")
+        save_record(two_runs, record)
+
+    scored("one")
+    scored("two")
+    assert compare_runs(two_runs, "one", "two").notes == []
+    scored("two", temperature=0.2, displaced_edges=False)
+    start = "The change of quality is not of the masks alone, as "
+    end = "in run 'two': score one of them again as the other."
+    assert compare_runs(two_runs, "one", "two").notes == [
+        f"{start}temperature is 0.1 in run 'one' and 0.2 {end}",
+        f"{start}displaced edges is True in run 'one' and False {end}",
+    ]
+    scored("two", missing=("evidence", "softmin", "clc"))
+    assert compare_runs(two_runs, "one", "two").notes == [f"{start}quality is evidence in run 'one' and ccp {end}"]
+
+
 def suspect(dataset: Any, key: str, index: int, place: int = 0) -> str:
     """The id of a suspect of an image."""
     return str(list(dataset)[index][f"{key}_suspects"].detections[place].id)
