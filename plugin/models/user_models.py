@@ -187,8 +187,8 @@ def model_kind(config: ModelSource) -> str:
         return "huggingface"
     raise LabelQualityError(
         f"model={config.model!r} is neither a file or folder, nor a model of FiftyOne's zoo "
-        "(fiftyone.zoo.list_zoo_models()), nor a name on the Hugging Face hub (owner/name). Check it, or say with kind "
-        "which it is."
+        "(fiftyone.zoo.list_zoo_models()), nor a name on the Hugging Face hub (owner/name). Check it, or say with "
+        "`kind` which it is."
     )
 
 
