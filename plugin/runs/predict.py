@@ -61,6 +61,8 @@ def predict(
     """
     if isinstance(config, FilesSource):
         predictions = _use_files(run, config)
+        columns = columns_of(scores, labels_only=predictions.reader.labels_only, has_folds=False)
+        check_fields(run.dataset, run.key, columns)
         run.check_replaceable("predictions", predictions.origin.digest)
         _check_unused(run, None)
         if first is not None:

@@ -116,6 +116,13 @@ def test_a_run_that_may_not_be_is_refused_before_it_lints(predicted: Any, audit:
     assert not [name for name in predicted.get_field_schema() if name.startswith("other")]
 
 
+def test_a_run_whose_field_is_the_users_is_refused_before_it_lints(predicted: Any, audit: Any, fiftyone: Any) -> None:
+    predicted.add_sample_field("lq_quality", fiftyone.FloatField)
+    with pytest.raises(LabelQualityError, match="already has a field 'lq_quality' that no run of this plugin"):
+        audit(predicted)
+    assert own(predicted) == ["lq_quality"] and predicted.list_saved_views() == []
+
+
 def test_what_a_lint_by_itself_has_found_is_not_lost(predicted: Any, audit: Any) -> None:
     from label_quality import delete_run, lint_masks, load_record
 
