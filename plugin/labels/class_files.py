@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from ..base.errors import LabelQualityError
 from ..base.foreign_files import file_size
@@ -28,9 +29,10 @@ _ID = re.compile(r"(\d+)\s*[\s,;:]\s*(\S.*)")
 def load_classes(path: str | Path) -> dict[Target, str]:
     """Reads the classes of masks from a file.
 
-    JSON holds an object ``{"0": "sky", "#ff0000": …}`` or a list ``["sky", …]`` (ids 0, 1, …). Any other file is text,
-    one class a line: ``id,name``, ``#rrggbb,name``, ``red green blue name``, ``name,red,green,blue``, or just ``name``
-    (ids 0, 1, …), the same on every line. Empty lines, a header line and comments (``# …``) are skipped.
+    JSON holds an object ``{"0": "sky", "#ff0000": …}`` or ``{"sky": 0, …}``, a list ``["sky", …]`` (ids 0, 1, …), or a
+    list of ``{"id": 0, "name": "sky"}``, which may be the ``categories`` of an object, as in COCO. Any other file is
+    text, one class a line: ``id,name``, ``#rrggbb,name``, ``red green blue name``, ``name,red,green,blue``, or just
+    ``name`` (ids 0, 1, …), the same on every line. Empty lines, a header line and comments (``# …``) are skipped.
 
     Args:
         path: the file
@@ -125,14 +127,34 @@ def _from_json(text: str, path: str | Path) -> dict[Target, str]:
         raise LabelQualityError(f"The class file {path} is no valid JSON: line {error.lineno}: {error.msg}.") from None
     except (ValueError, RecursionError) as error:
         raise LabelQualityError(f"The class file {path} is no JSON that can be read: {error}.") from None
-    if isinstance(content, list):
-        content = dict(enumerate(content))
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content.values()):
+    pairs = _json_pairs(content)
+    if pairs is None:
         raise LabelQualityError(
-            f'Expected the class file {path} to hold {{"0": "sky", "1": "road"}} or ["sky", "road"]: mask values and '
-            "names, nothing else."
+            f'Expected the class file {path} to hold {{"0": "sky", "1": "road"}}, ["sky", "road"] or a list of '
+            '{"id": 0, "name": "sky"}: mask values and names, nothing else.'
         )
-    return {_json_key(key, path): name for key, name in content.items()}
+    classes: dict[Target, str] = {}
+    for key, name in pairs:
+        value = _json_key(key, path)
+        if classes.setdefault(value, name) != name:
+            raise LabelQualityError(f"The class file {path} has two names for {value}; each value may come once.")
+    return classes
+
+
+def _json_pairs(content: Any) -> list[tuple[Any, str]] | None:
+    """Mask values and names in what was JSON; None where it is no table of classes."""
+    if isinstance(content, dict) and isinstance(content.get("categories"), list):
+        content = content["categories"]
+    if isinstance(content, list):
+        objects = ((one.get("id"), one.get("name")) if isinstance(one, dict) else one for one in content)
+        pairs = [one if isinstance(one, tuple) else (place, one) for place, one in enumerate(objects)]
+    elif isinstance(content, dict):
+        turned = ((key, value, isinstance(value, int) and not _NUMBER.fullmatch(key)) for key, value in content.items())
+        pairs = [(value, key) if is_value else (key, value) for key, value, is_value in turned]
+    else:
+        return None
+    fits = all(isinstance(name, str) and type(value) in (str, int) for value, name in pairs)
+    return pairs if fits else None
 
 
 def _json_key(key: str | int, path: str | Path) -> Target:

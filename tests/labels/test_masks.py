@@ -239,6 +239,9 @@ def test_the_classes_of_binary_masks_have_names(values, names):
         ("a.json", '{"0": "sky", "7": "road"}', {0: "sky", 7: "road"}),
         ("a.json", '["sky", "road"]', {0: "sky", 1: "road"}),
         ("a.json", '{"#FF0000": "car"}', {"#ff0000": "car"}),
+        ("a.json", '{"sky": 0, "road": 7}', {0: "sky", 7: "road"}),
+        ("a.json", '[{"id": 0, "name": "sky", "color": [1, 2, 3]}, {"id": 7, "name": "road"}]', {0: "sky", 7: "road"}),
+        ("a.json", '{"images": [], "categories": [{"id": 1, "name": "cell"}]}', {1: "cell"}),
         ("a.csv", "id,name\n0,sky\n\n7, traffic sign\n", {0: "sky", 7: "traffic sign"}),
         ("a.txt", "sky\ntraffic sign\n# a comment\nroad", {0: "sky", 1: "traffic sign", 2: "road"}),
         ("a.txt", "#FF0000,car\n#00ff00 tree", {"#ff0000": "car", "#00ff00": "tree"}),
@@ -257,6 +260,13 @@ def test_class_files(tmp_path: Path, name, text, expected):
     [
         ("a.json", '{"0": }', "no valid JSON: line 1"),
         ("a.json", '{"0": 5}', "mask values and names, nothing else"),
+        ("a.json", '{"sky": true}', "mask values and names, nothing else"),
+        (
+            "a.json",
+            '[{"name": "sky"}]',
+            r'or a list of \{"id": 0, "name": "sky"\}: mask values and names, nothing else',
+        ),
+        ("a.json", '{"sky": 3, "road": 3}', "has two names for 3; each value may come once"),
         ("a.json", '{"sky": "0"}', "mask values such as 7 or '#ff0000', but got 'sky'"),
         ("a.txt", "\n", "names no class"),
         ("a.csv", "0,sky\nroad", "Line 2 .*: expected 'id,name' as on the lines before, but got 'road'"),
