@@ -52,7 +52,7 @@ class FoundSuspects:
     images: int = 0
     by_type: dict[str, int] = dataclasses.field(default_factory=dict)
     label_miou: float | None = None
-    groups: tuple[dict[str, Any], ...] = ()
+    groups: tuple[dict[str, Any], ...] = dataclasses.field(default=(), repr=False)
     notes: tuple[str, ...] = ()
 
 
@@ -99,8 +99,9 @@ class RunSummary:
     images: int
     scored: int
     classes: int
-    worst: tuple[RankedImage, ...] = ()
-    failures: tuple[str, ...] = ()
+    # Not what a notebook shows where a cell ends with the call
+    worst: tuple[RankedImage, ...] = dataclasses.field(default=(), repr=False)
+    failures: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     note: str = ""
     seconds: float = 0.0
     folder: str = ""

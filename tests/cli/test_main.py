@@ -622,6 +622,19 @@ def test_of_hundreds_of_classes_the_first_are_shown() -> None:
     assert "more class" not in objects_text(ScoredObjects(100, 12, classes[:50]), "lq")
 
 
+def test_a_summary_as_a_notebook_shows_it_is_short() -> None:
+    from label_quality.plugin.runs.summary import FoundSuspects, RankedImage, RunSummary
+
+    worst = tuple(RankedImage(f"{i:024x}", f"/images/{i}.png", i / 50, {"iou": 0.5}) for i in range(50))
+    found = FoundSuspects(3, 2, {"drop": 3}, 0.9, ({"title": "car given as road", "regions": 3},) * 10)
+    summary = RunSummary("lq", "complete", 60, 50, 3, worst, ("a mask is missing",) * 10, suspects=found)
+    assert repr(summary) == (
+        "RunSummary(key='lq', status='complete', images=60, scored=50, classes=3, note='', seconds=0.0, folder='', "
+        "suspects=FoundSuspects(regions=3, images=2, by_type={'drop': 3}, label_miou=0.9, notes=()), objects=None, "
+        "lint=None)"
+    )
+
+
 def test_a_run_without_suspects_says_why() -> None:
     from label_quality.plugin.runs.summary import FoundSuspects, RunSummary
 
