@@ -145,7 +145,8 @@ def read_mask(
 
     Returns:
         (H, W) uint8 or uint16 values or palette indices (a one-bit mask holds 0 and 255, as FiftyOne reads it); int32
-        where the file has larger ones; (H, W, 3) or (H, W, 4) uint8 of a colour mask
+        where the file has larger or negative ones; whole numbers also of a file of floats; (H, W, 3) or (H, W, 4) uint8
+        of a colour mask
 
     Raises:
         SampleError: the file is missing, truncated or no image, or holds fractions; or what ``check_size`` raises
@@ -157,14 +158,14 @@ def read_mask(
             return np.array(image.convert("L"))
         if palette and image.mode == "P":
             return np.array(image.convert("RGB"))
-        if image.mode not in ("L", "P", "I", "I;16", "I;16B", "I;16L", "RGB", "RGBA"):
+        if image.mode not in ("L", "P", "I", "I;16", "I;16B", "I;16L", "F", "RGB", "RGBA"):
             raise SampleError(
                 f"Expected a mask of integers or RGB colours, but the file's pixels are of kind {image.mode!r}: store "
                 "it as an 8- or 16-bit PNG.",
                 sample_id=sample_id,
                 path=str(path),
             )
-        return _smallest(np.array(image))
+        return _smallest(_whole(np.array(image), path, sample_id))
 
 
 def mask_mode(path: str | Path, sample_id: str | None = None) -> str:
@@ -256,6 +257,23 @@ def _has_late_text(path: str | Path) -> bool:
                 return True
             file.seek(length + 4, os.SEEK_CUR)
     return False
+
+
+def _whole(values: np.ndarray, path: str | Path, sample_id: str | None) -> np.ndarray:
+    """Floats that are whole numbers as int32, as geographic programs write classes; integers as they are."""
+    if values.dtype.kind != "f":
+        return values
+    # NaN is in no interval
+    inside = (values >= -(2**31)) & (values < 2**31)
+    wrong = values[~inside | (np.trunc(values) != values)]
+    if wrong.size:
+        raise SampleError(
+            f"Expected a mask of whole numbers, but {wrong.size} of the file's {values.size} pixels are none, such as "
+            f"{wrong[0]:g}: store the classes as an 8- or 16-bit PNG, and a value of their own where there are none.",
+            sample_id=sample_id,
+            path=str(path),
+        )
+    return values.astype(np.int32)
 
 
 def _smallest(values: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from .checks import Classes, named_targets
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 MASK_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp"})
+_LOSSY = frozenset({".jpg", ".jpeg"})
 ARRAY_SUFFIXES = frozenset({".npy", ".npz"})
 #: Endings that data sets add to an image's name but not to its mask's
 IMAGE_ENDINGS = ("_leftImg8bit", "_image", "_img", "_rgb", "_sat")
@@ -332,7 +333,11 @@ def _files(folder: Path, suffixes: frozenset[str], what: str, without: Path | No
     files = _listed(folder, suffixes, without)
     if not files:
         expected = ", ".join(sorted(suffixes))
-        raise LabelQualityError(f"The {what} folder {folder} holds no {what}; expected files ending in {expected}.")
+        lossy = not suffixes & _LOSSY and _listed(folder, _LOSSY, without)
+        why = " JPEG files hold no masks, as it changes their values: store them as PNG." if lossy else ""
+        raise LabelQualityError(
+            f"The {what} folder {folder} holds no {what}; expected files ending in {expected}.{why}"
+        )
     return files
 
 

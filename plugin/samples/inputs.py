@@ -169,11 +169,18 @@ def _values_seen(samples: SegmentationSamples, progress: Progress, workers: int 
         # Where some masks have colours, gray ones (all black, say) are colours too
         seen = {value if isinstance(value, str) else f"#{value:02x}{value:02x}{value:02x}" for value in seen}
     if not seen:
-        raise LabelQualityError(
-            f"None of the {len(samples)} masks in '{samples.label_field}' can be read. Check one of them: "
-            f"{samples.mask_paths[0] or 'sample ' + samples.ids[0]}."
-        )
+        raise _none_can_be_read(samples)
     return seen
+
+
+def _none_can_be_read(samples: SegmentationSamples) -> LabelQualityError:
+    """What is said where there is no mask to take values from, with the reason of the first one."""
+    several = f"None of the {len(samples)} masks in '{samples.label_field}' can be read"
+    try:
+        values_seen(samples.load_mask(0))
+    except LabelQualityError as error:
+        return LabelQualityError(f"{several}; the first: {error}")
+    return LabelQualityError(f"{several}. Check one of them: {samples.mask_paths[0] or 'sample ' + samples.ids[0]}.")
 
 
 def _values_of(samples: GivenMasks, index: int) -> set[Target]:

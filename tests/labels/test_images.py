@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -125,10 +126,18 @@ def test_one_bit_and_gray_alpha_masks(tmp_path: Path):
     assert (read_mask(_save(tmp_path / "la.png", both)) == RAMP).all()
 
 
-def test_float_mask_is_refused(tmp_path: Path):
-    path = _save(tmp_path / "float.tiff", np.zeros((2, 2), np.float32))
-    with pytest.raises(SampleError, match=r"sample 17 \(.*float\.tiff\): Expected a mask of integers .* kind 'F'"):
-        read_mask(path, "17")
+def test_float_masks_of_whole_numbers_are_masks_and_others_are_refused(tmp_path: Path):
+    path = tmp_path / "float.tiff"
+    Image.fromarray(np.array([[0, 1], [255, 300]], np.float32)).save(path)
+    mask = read_mask(path)
+    assert mask.dtype == np.uint16 and mask.tolist() == [[0, 1], [255, 300]]
+    Image.fromarray(np.array([[0, -9999]], np.float32)).save(path)
+    assert read_mask(path).tolist() == [[0, -9999]]
+    for value, shown in ((0.5, "0.5"), (np.nan, "nan"), (np.inf, "inf"), (2.0**31, "2.14748e+09")):
+        Image.fromarray(np.array([[1, value]], np.float32)).save(path)
+        match = rf"sample 17 \(.*float\.tiff\): Expected a mask of whole numbers, but 1 of .* as {re.escape(shown)}: "
+        with pytest.raises(SampleError, match=match):
+            read_mask(path, "17")
 
 
 @pytest.mark.parametrize("reader", [read_image, image_size, read_mask])

@@ -159,6 +159,9 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "masks", "1.npy")
     expected = "expected files ending in .bmp, .png, .tif, .tiff."
     assert refusal(tmp_path) == f"The mask folder masks holds no mask; {expected}"
+    write(tmp_path / "masks", "2.jpg")
+    lossy = "JPEG files hold no masks, as it changes their values: store them as PNG."
+    assert refusal(tmp_path) == f"The mask folder masks holds no mask; {expected} {lossy}"
     write(tmp_path / "masks", "2.png")
     assert refusal(tmp_path) == (
         "None of the 1 images in images has a mask in masks. A mask is found by its image's name: for sub/1.jpg it "

@@ -110,6 +110,15 @@ def test_zero_without_a_name_is_background_only_where_masks_hold_it(inputs, make
     assert inputs.open_samples(dataset, "ground_truth").class_table.ids == (3, 7, 20)
 
 
+def test_why_no_mask_can_be_read_for_its_values_is_told(inputs, make_dataset):
+    dataset = make_dataset(count=3, targets=None)
+    for path in dataset.values("ground_truth.mask_path"):
+        Image.fromarray(np.full((24, 32), 0.5, np.float32)).save(path, format="TIFF")
+    text = r"None of the 3 masks in 'ground_truth' can be read; the first: sample .*000.png\): Expected a mask of whole"
+    with pytest.raises(inputs.LabelQualityError, match=text):
+        inputs.open_samples(dataset, "ground_truth")
+
+
 def test_values_seen_in_colour(inputs, make_dataset):
     dataset = make_dataset(count=6, rgb=True, targets=None)
     replace_mask(dataset, 0, np.zeros((24, 32, 3), np.uint8))
