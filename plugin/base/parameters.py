@@ -85,15 +85,19 @@ class Parameter:
         return (0 if self.kind == WHOLE else self.none) if self.none else None
 
     def checked(self, value: Any) -> Any:
-        """The value, a whole number as an int; raises `LabelQualityError` where it is not one that is taken."""
+        """The value as Python's own types have it; raises `LabelQualityError` where it is not one that is taken."""
+        value = _plain(value)
         if value is None and self.optional:
             return value
         if self.kind == WHOLE:
             require(isinstance(value, Integral) and not isinstance(value, bool), self.name, "a whole number", value)
-            # Of another library's types, such as NumPy's, the digest would be another
+            # Of another type the digest would be another
             value = int(value)
         if self.kind == NUMBER:
             require(isinstance(value, Real) and not isinstance(value, bool), self.name, "a number", value)
+            value = value if isinstance(value, int) else float(value)
+        if self.kind == FLAG:
+            require(isinstance(value, bool), self.name, "True or False", value)
         if self.kind == LIST:
             self._check_items(value)
         if self.within:
@@ -158,6 +162,16 @@ def require(condition: bool, name: str, expected: str, found: object) -> None:
 def lower(text: str) -> str:
     """A sentence as it goes on after another; abbreviations stay as they are."""
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[:2] == "A " else text
+
+
+def _plain(value: Any) -> Any:
+    """What NumPy's types, and arrays, are in Python's own: of others a run's record would keep their text."""
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        value = value.tolist()
+        return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 def _kind(annotation: str) -> str:

@@ -10,6 +10,7 @@ from label_quality.plugin.base.config import Config
 from label_quality.plugin.base.errors import LabelQualityError
 from label_quality.plugin.benchmark.config import BenchmarkConfig
 from label_quality.plugin.models.config import ModelSource
+from label_quality.plugin.predictions.config import FilesSource
 from label_quality.plugin.scores.config import ScoreConfig
 from label_quality.plugin.suspects.config import SuspectConfig
 from label_quality.plugin.training.config import CrossValidation
@@ -38,6 +39,26 @@ def test_whole_numbers_are_whole(config: type[Config], name: str, value: Any) ->
 def test_whole_numbers_of_numpy_and_none_are_taken() -> None:
     config = CrossValidation.from_params({"folds": np.int64(3), "epochs": None})
     assert (config.folds, config.digest()) == (3, CrossValidation(folds=3).digest())
+
+
+def test_values_of_numpy_are_those_of_python() -> None:
+    scores = ScoreConfig.from_params(
+        {"temperature": np.float32(0.5), "thresholds": np.array([0.25, 0.5], np.float32), "per_class": np.bool_(False)}
+    )
+    assert scores == ScoreConfig(temperature=0.5, thresholds=(0.25, 0.5), per_class=False)
+    assert scores.to_dict() == ScoreConfig(temperature=0.5, thresholds=(0.25, 0.5), per_class=False).to_dict()
+    assert ScoreConfig.from_params(scores.to_dict()) == scores
+    # Whole numbers stay as they are, as do the digests of runs that were asked for with them
+    assert ScoreConfig(temperature=1).to_dict()["temperature"] == 1
+    files = FilesSource.from_params({"field": "soft", "class_map": {np.int64(0): "road", 1: np.uint8(7)}})
+    assert files.to_dict()["class_map"] == {"0": "road", "1": 7}
+
+
+@pytest.mark.parametrize("value", ["no", 1, None])
+def test_flags_are_true_or_false(value: Any) -> None:
+    with pytest.raises(LabelQualityError) as error:
+        ScoreConfig.from_params({"per_class": value})
+    assert str(error.value) == f"Expected parameter `per_class` to be True or False, but got {value!r}."
 
 
 def test_a_parameter_that_was_added_changes_only_digests_of_other_values() -> None:
