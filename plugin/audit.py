@@ -261,6 +261,7 @@ def delete_run(dataset: fo.Dataset, key: str, *, break_clones: bool = False) -> 
         LabelQualityError: there is no such run, it is under way, other runs use its predictions or judge its masks, or
             clones show its files
     """
+    dataset = root_of(dataset)
     with database_errors():
         begun = remove_begun(dataset, key)
         left = remove(dataset, load_record(dataset, key), break_clones=break_clones) if begun is None else begun

@@ -18,6 +18,7 @@ import fiftyone as fo
 from ..base.errors import LabelQualityError
 from ..base.json_values import from_json, to_json
 from ..samples.failures import LeftOut
+from ..samples.private_fiftyone import root_of
 from ..suspects.class_effects import ClassEffect
 from ..suspects.issues import Group
 from .comparison import Comparison
@@ -258,6 +259,7 @@ def load_record(dataset: fo.Dataset, key: str) -> RunRecord:
     Raises:
         LabelQualityError: there is no such run of this plugin
     """
+    dataset = root_of(dataset)
     repair(dataset)
     record = _read(dataset, key)
     if record is None:
@@ -283,6 +285,7 @@ def list_records(dataset: fo.Dataset) -> list[RunRecord]:
     What runs, forms and panels do with a dataset begins here or with `load_record`: both repair what FiftyOne leaves of
     a dataset's references when it is killed.
     """
+    dataset = root_of(dataset)
     repair(dataset)
     records = [record for key in dataset.list_runs() if (record := _read(dataset, key)) is not None]
     return sorted(records, key=lambda record: (record.created, record.key))

@@ -37,7 +37,7 @@ from ..dataset.verdicts import (
     signed,
 )
 from ..labels.class_table import ClassTable
-from ..samples.private_fiftyone import stored_samples
+from ..samples.private_fiftyone import root_of, stored_samples
 from .drawn_units import drawn_units, suspects_of
 
 VERDICTS = (CONFIRMED, REJECTED)
@@ -97,6 +97,7 @@ def set_verdict(
     Raises:
         LabelQualityError: the run has no suspects, or not these; or the class is none, or the given one
     """
+    dataset = root_of(dataset)
     _check(verdict, corrected_to)
     now = datetime.now(timezone.utc)
     values = {"verdict": verdict, "corrected_to": corrected_to, **signed(verdict, reviewer, when or now)}

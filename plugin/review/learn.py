@@ -22,7 +22,7 @@ from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import CONFIRMED, REJECTED, has_rejected, rejected_name
 from ..passes.findings import each_id
 from ..passes.search_suspects import rated_rows
-from ..samples.private_fiftyone import stored_samples
+from ..samples.private_fiftyone import root_of, stored_samples
 from ..store.sets import SuspectSet, load_set
 from ..suspects.config import SuspectConfig
 from ..suspects.probability import probabilities, shipped_model
@@ -65,6 +65,7 @@ def learn_from_verdicts(dataset: fo.Dataset, key: str, *, view: fo.DatasetView |
     Raises:
         LabelQualityError: no such run, its suspects have no probability, or its files are gone
     """
+    dataset = root_of(dataset)
     store, least = rated_set(load_record(dataset, key))
     # What was deleted or moved teaches nothing, and to look for that takes as long as to learn
     settle_edits(dataset, key, view=view)

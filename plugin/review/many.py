@@ -227,6 +227,7 @@ def undo_decision(dataset: fo.Dataset, key: str = "lq", *, view: fo.DatasetView 
     Raises:
         LabelQualityError: there is none to undo
     """
+    dataset = root_of(dataset)
     last = last_decision(dataset, key)
     if last is None:
         raise LabelQualityError(f"There is no verdict on many suspects of run '{key}' to undo.")

@@ -20,7 +20,7 @@ from ..dataset.run_record import load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, rejected_name
 from ..runs.collect_edits import found_again
-from ..samples.private_fiftyone import stored_samples
+from ..samples.private_fiftyone import root_of, stored_samples
 from .decide import find_regions
 
 #: What a restored suspect keeps
@@ -45,6 +45,7 @@ def restore_suspects(
     Raises:
         LabelQualityError: the run has no suspects, or not these; one was added by hand, or the run's files are gone
     """
+    dataset = root_of(dataset)
     regions = find_regions(dataset, key, region_ids)
     if any(one.get("suggested") is None for one in regions):
         raise LabelQualityError(

@@ -14,6 +14,7 @@ from ..base.errors import LabelQualityError
 from ..base.foreign_files import check_path
 from ..labels.class_table import ClassTable
 from .checks import Classes, named_targets
+from .private_fiftyone import root_of
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 MASK_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp"})
@@ -149,7 +150,7 @@ def attach_predictions(
     Raises:
         LabelQualityError: no such folder, no file, none fits an image, or the field is the user's own
     """
-    directory = Path(directory)
+    dataset, directory = root_of(dataset), Path(directory)
     check_path(directory, "predictions")
     if not directory.is_dir():
         raise LabelQualityError(f"The prediction folder {directory} does not exist.")

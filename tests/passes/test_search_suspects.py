@@ -343,6 +343,31 @@ def test_masks_whose_field_was_renamed_are_asked_for(audited: Any, audit: Any, t
     assert export_clean_dataset(audited, export_dir=str(tmp_path / "clean")).images == len(audited)
 
 
+def test_a_view_stands_for_its_dataset_and_a_name_for_none(audited: Any, audit: Any) -> None:
+    from label_quality import attach_predictions, learn_from_verdicts, load_record, set_verdict, undo_decision
+
+    view, found = audited.limit(2), audited.values("lq_suspects.detections.id", unwind=True)
+    set_verdict(view, "lq", found[-1:], "confirmed")
+    assert audited.count_values("lq_suspects.detections.verdict")["confirmed"] == 1
+    assert load_record(view, "lq") == audit.list_runs(view)[0] == load_record(audited, "lq")
+    assert learn_from_verdicts(view, "lq").confirmed == 1
+    calls = (
+        audit.list_runs,
+        lambda name: audit.delete_run(name, "lq"),
+        lambda name: load_record(name, "lq"),
+        lambda name: set_verdict(name, "lq", found[:1], "confirmed"),
+        lambda name: learn_from_verdicts(name, "lq"),
+        lambda name: undo_decision(name, "lq"),
+        lambda name: attach_predictions(name, "soft"),
+    )
+    for call in calls:
+        with pytest.raises(
+            audit.LabelQualityError, match="Expected a dataset of FiftyOne, or a view of one, but got 's"
+        ):
+            call("street")
+    assert audit.delete_run(view, "lq") == [] and audit.list_runs(audited) == []
+
+
 def test_a_deleted_sample_is_left_out(audited: Any, audit: Any) -> None:
     audited.delete_samples([audited.first().id])
     assert audit.find_suspects(audited).suspects.by_type == {"drop": 0, "swap": 1, "shift": 1, "other": 0}
