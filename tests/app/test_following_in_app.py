@@ -54,9 +54,12 @@ def test_numbers_are_those_of_the_view_where_the_panel_follows_it(
     panel = open_panel(page)
     images_checked(panel, 6).wait_for()
     asked: list[str] = []
-    page.on(
-        "request", lambda one: asked.append(one.post_data or "") if one.url.endswith("/operators/execute") else None
-    )
+
+    def note(request: Any) -> None:
+        if request.url.endswith("/operators/execute"):
+            asked.append(request.post_data or "")
+
+    page.on("request", note)
     count = page.locator("[data-cy=entry-counts]")
 
     def choose_view(slug: str) -> None:
@@ -69,6 +72,7 @@ def test_numbers_are_those_of_the_view_where_the_panel_follows_it(
     images_checked(panel, 6).wait_for()
     # Nor is the server asked for what is not shown
     assert not [one for one in asked if "on_change_view" in one]
+    page.remove_listener("request", note)
     panel.get_by_text("Only what is on show").click()
     images_checked(panel, 1).wait_for()
     screenshot(page, "following-one-image")

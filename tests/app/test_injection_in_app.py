@@ -68,7 +68,12 @@ def test_nothing_in_a_name_is_run(
 ) -> None:
     page = open_app(hostile)
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def dismiss(dialog: Any) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     page.locator("[data-cy=new-panel-btn]").first.click()
     page.locator("[data-cy=new-panel-option-label_quality_panel]").click()
     panel = page.locator("[data-cy=panel-content-label_quality_panel]")
@@ -116,3 +121,4 @@ def test_nothing_in_a_name_is_run(
     screenshot(page, "injection-image")
     nothing_ran(page)
     assert dialogs == []
+    page.remove_listener("dialog", dismiss)
