@@ -46,6 +46,12 @@ class Clicks:
                 self._panels.popitem(last=False)
             return folded
 
+    def latest(self, panel: str, shown: frozenset[str]) -> frozenset[str]:
+        """Which sections are folded on a page once it knows of all clicks, of what it shows or is about to."""
+        with self._turn:
+            clicked, states = self._panels.get(panel, (0.0, []))
+            return states[-1] if time.monotonic() - clicked < _SEEN and shown in states else shown
+
     def forget(self, panel: str) -> None:
         """Forgets the clicks on a panel: its page begins anew."""
         with self._turn:
@@ -62,6 +68,17 @@ class FoldingSections:
         """Folds the section that was clicked, or opens it."""
         folded = _CLICKS.toggle(str(ctx.panel_id), self.folding(ctx).folded, ctx.params.get("section"))
         ctx.panel.set_state(_FOLDED, sorted(folded))
+
+    def missed_a_click(self, ctx: Any) -> bool:
+        """Whether another title was clicked since; the panel is then to be drawn again, with that.
+
+        The answers to two quick clicks are made at once, and that to the first may reach the page last.
+        """
+        shown = self.folding(ctx).folded
+        latest = _CLICKS.latest(str(ctx.panel_id), shown)
+        if latest != shown:
+            ctx.panel.set_state(_FOLDED, sorted(latest))
+        return latest != shown
 
     def forget_clicks(self, ctx: Any) -> None:
         """What was folded before counts no more: the panel is opened."""

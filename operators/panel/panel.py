@@ -100,7 +100,10 @@ class LabelQualityPanel(
         if method == "on_change_view" and not self.follows(ctx):
             return None
         if method not in _LEADING_ELSEWHERE:
-            return super().execute(ctx)
+            result = super().execute(ctx)
+            while method == "fold" and self.missed_a_click(ctx):
+                ctx.ops.show_panel_output(self.render(ctx))
+            return result
         getattr(self, method)(ctx)
         if self._outdated(ctx):
             self.refresh(ctx)

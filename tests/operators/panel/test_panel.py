@@ -188,6 +188,32 @@ def test_quick_clicks_on_two_titles_both_count(call: Call, audited: Any) -> None
     assert call("fold", anew, panel_id="quick", section="matrix").panel.get_state("folded") == []
 
 
+def test_an_answer_that_comes_late_knows_of_the_click_after_it(
+    call: Call, audited: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two quick clicks, of which the first is still drawn when the second comes: a page may get its answer last."""
+    import fiftyone.operators as foo
+
+    page = call("on_load", {"folded": ["matrix"]}).panel.state._data
+    panel = type(foo.get_operator(URI))
+    draw, second = panel.render, []
+
+    def drawn_while_clicked(self: Any, context: Any) -> Any:
+        made = draw(self, context)
+        if not second:
+            second.append(None)
+            second[0] = call("fold", {**page}, panel_id="late", section="classes")
+        return made
+
+    monkeypatch.setattr(panel, "render", drawn_while_clicked)
+    first = call("fold", {**page}, panel_id="late", section="groups")
+    for context in (first, second[0]):
+        assert context.panel.get_state("folded") == ["classes", "groups", "matrix"]
+        text = json.dumps(requests(context, "show_panel_output")[-1])
+        assert "Which classes are affected" in text and "car: 50 pixels now" not in text
+        assert "Issues" in text and "Systematic: the same mistake in many images." not in text
+
+
 def test_clicks_are_forgotten_once_the_page_has_seen_them(monkeypatch: pytest.MonkeyPatch) -> None:
     from label_quality.operators.panel import folding
 
