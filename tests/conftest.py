@@ -48,7 +48,8 @@ def _isolate_fiftyone() -> Path:
     plugins = home / "plugins"
     plugins.mkdir()
     (plugins / "label-quality").symlink_to(REPOSITORY, target_is_directory=True)
-    server = Mongod(home / "database", remove=home)
+    # MongoDB would note figures of itself once a second, a third of what it takes where nothing is asked of it
+    server = Mongod(home / "database", ["--setParameter", "diagnosticDataCollectionEnabled=false"], remove=home)
     os.environ.update(surroundings(home, server.uri), FIFTYONE_SHOW_PROGRESS_BARS="false")
     # Else each request of the App, and each operator that a test asks for, reads and registers all plugins anew
     os.environ["FIFTYONE_PLUGINS_CACHE_ENABLED"] = "true"
