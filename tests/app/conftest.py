@@ -33,6 +33,27 @@ document.addEventListener('DOMContentLoaded', () => {
     document.head.append(still)
 })
 """
+#: Without a GPU each frame is drawn by the processor: twenty a second in place of sixty. The App asks for one after
+#: another, also where nothing changes; where a mask is edited, that is half a core
+CALM = """
+(() => {
+    const frame = window.requestAnimationFrame.bind(window)
+    let [asked, drawn, last] = [new Map(), new Map(), 0]
+    const draw = time => {
+        [drawn, asked] = [asked, new Map()]
+        for (const [number, callback] of drawn) {
+            drawn.delete(number)
+            try { callback(time) } catch (error) { reportError(error) }
+        }
+    }
+    window.requestAnimationFrame = callback => {
+        if (!asked.size) setTimeout(() => frame(draw), 33)
+        asked.set(++last, callback)
+        return last
+    }
+    window.cancelAnimationFrame = number => asked.delete(number) || drawn.delete(number)
+})()
+"""
 _SIZE = {"width": 1400, "height": 900}
 _FAILED = pytest.StashKey[bool]()
 #: The browser, and what drives it
@@ -95,6 +116,7 @@ class Tab:
             context = self._browser.new_context()
             context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
             context.add_init_script(STILL)
+            context.add_init_script(CALM)
             self._page = context.new_page()
             self._page.set_default_timeout(_PATIENCE * 1000)
         self._page.set_viewport_size(_SIZE)
