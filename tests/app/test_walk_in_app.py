@@ -52,8 +52,8 @@ class Walk:
         self.page.locator("[data-cy=new-panel-option-label_quality_panel]").click()
 
     def execute(self, button: str) -> None:
-        """Sends the form by its button, the first that it offers."""
-        self.form.get_by_role("button", name=button, exact=True).click()
+        """Sends the form by its button, the first that it offers; the form goes then."""
+        click_away(self.form.get_by_role("button", name=button, exact=True))
 
     def choose_view(self, slug: str) -> None:
         self.page.locator("[data-cy=saved-views-selection]").click()
