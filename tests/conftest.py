@@ -130,6 +130,17 @@ def colorize(mask: np.ndarray) -> np.ndarray:
     return rgb
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """PyTorch in one thread: on small inputs more only wait for one another."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def fiftyone() -> Any:
     """The FiftyOne module, on its isolated database."""

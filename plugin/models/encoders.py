@@ -65,7 +65,7 @@ class FrozenEncoder(nn.Module):
         return self.maps(images)
 
     def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """The same, for those who trace it."""
+        """What `forward` gives, outside of inference mode, of which no trace can be made."""
         maps = self.encoder(self.normalise(images))
         return [values for values in maps if values.shape[1] and values.shape[2] * _FINEST_STRIDE <= images.shape[2]]
 

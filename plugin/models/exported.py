@@ -59,9 +59,12 @@ def can_export() -> bool:
 def exported(encoder: FrozenEncoder) -> ExportedEncoder | None:
     """The encoder, on a CPU, as ONNX Runtime runs it; made once a process for the same weights.
 
+    Args:
+        encoder: on a CPU
+
     Returns:
-        None where the packages are not installed, or the encoder cannot be exported or gives other features then, which
-        is logged
+        what gives its features; None where the packages are not installed, or the encoder cannot be exported or gives
+        other features then, which is logged
     """
     if not can_export():
         return None

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from label_quality.plugin.base.errors import LabelQualityError
@@ -10,14 +8,7 @@ from label_quality.plugin.models.decoders import LightDecoder, SmpDecoder, build
 CHANNELS = (5, 7, 9, 11)
 STRIDES = (4, 8, 16, 32)
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """More threads only wait for one another on inputs this small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def maps(height: int, width: int, images: int = 2) -> list[torch.Tensor]:

@@ -7,7 +7,6 @@ import os
 import sys
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,8 @@ from torch import nn
 TABLE = ClassTable.from_targets({0: "road", 1: "sky", 5: "car"})
 ENCODER = "tu-mobilenetv3_small_050"
 PIXEL = [[4.0, 0.0, -4.0], [0.0, 3.0, 0.0], [-2.0, 0.0, 5.0]]
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def image(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -85,15 +86,6 @@ def source(path: object, **params: Any) -> ModelSource:
 
 def load(module: nn.Module, table: ClassTable = TABLE, **params: Any) -> UserModel:
     return load_model(ModelSource(model="passed", **params), table, model=module)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """The models are so small that more threads only wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
