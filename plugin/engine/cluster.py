@@ -9,6 +9,7 @@ found and refused.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import time
@@ -95,6 +96,11 @@ class RayEngine:
     portion = 16
 
     @property
+    def cores(self) -> int:
+        """Cores of all machines, at least 1."""
+        return max(1, int(self._resource("CPU")))
+
+    @property
     def has_gpus(self) -> bool:
         """Whether the cluster has GPUs."""
         return self._resource("GPU") > 0
@@ -146,10 +152,11 @@ class RayEngine:
         items: Iterable[S],
         *,
         workers: int | None = None,
+        share: float = 1.0,
         gpus: float = 0.0,
         meanwhile: Callable[[], None] | None = None,
     ) -> Iterator[R]:
-        return self._map(fn, items, workers, gpus, _give_up, meanwhile)
+        return self._map(fn, items, workers, gpus, _give_up, meanwhile, share)
 
     def map_portions(
         self, work: Work[J, R], job: J, portions: Iterable[range], *, workers: int | None = None, gpus: float = 0.0
@@ -181,11 +188,12 @@ class RayEngine:
         gpus: float,
         lost: Callable[[S, str], R],
         meanwhile: Callable[[], None] | None = None,
+        share: float = 1.0,
     ) -> Iterator[R]:
         """Submits items as there is room, and yields results in the items' order, few of which wait for one before."""
         ray = self.ray
         sent = [ray.put(self._packed((self.terms, fn)))]
-        task = ray.remote(_worker(_ROOT)).options(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES)
+        task = ray.remote(_worker(_ROOT)).options(num_cpus=_exact(share), num_gpus=gpus, max_retries=_RETRIES)
         numbered, due, more = enumerate(items), 0, True
         waiting: dict[Any, tuple[int, S]] = {}
         found: dict[int, R] = {}
@@ -288,6 +296,11 @@ class _Portion:
         with contextlib.suppress(Exception):
             self.work(*item)
         return None
+
+
+def _exact(share: float) -> float:
+    """A share of a core as Ray counts it, in ten thousandths; rounded down, so that three thirds are one."""
+    return math.floor(share * 10_000) / 10_000
 
 
 def _ended(item: Any, reason: str) -> str:

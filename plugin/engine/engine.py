@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
@@ -54,6 +55,10 @@ class Engine(Protocol):
         """How many samples a task has where nothing else says so."""
 
     @property
+    def cores(self) -> int:
+        """Cores that there are for the work, at least 1."""
+
+    @property
     def has_gpus(self) -> bool | None:
         """Whether there are GPUs where the work runs; None where that is this process, which can look itself."""
 
@@ -76,6 +81,7 @@ class Engine(Protocol):
         items: Iterable[S],
         *,
         workers: int | None = None,
+        share: float = 1.0,
         gpus: float = 0.0,
         meanwhile: Callable[[], None] | None = None,
     ) -> Iterator[R]:
@@ -84,7 +90,8 @@ class Engine(Protocol):
         Args:
             fn: may be called again for an item where a machine was lost
             items: taken one by one, as they are needed
-            workers: most items that are worked on at once; None for one a core
+            workers: most items that are worked on at once; None for as many as the cores allow
+            share: of a core that an item takes
             gpus: GPUs that an item takes
             meanwhile: called every second or so while the work runs elsewhere
         """
@@ -103,6 +110,11 @@ class LocalEngine:
     has_gpus = None
     model_gpus = 0.0
 
+    @property
+    def cores(self) -> int:
+        """As of `Engine`."""
+        return os.cpu_count() or 1
+
     def check(self, files: Iterable[str]) -> None:
         """Nothing to check: the work runs where it is asked for."""
 
@@ -116,10 +128,11 @@ class LocalEngine:
         items: Iterable[S],
         *,
         workers: int | None = None,
+        share: float = 1.0,
         gpus: float = 0.0,
         meanwhile: Callable[[], None] | None = None,
     ) -> Iterator[R]:
-        return map_shards(fn, items, workers)
+        return map_shards(fn, items, workers or round(self.cores / share))
 
     def map_portions(
         self, work: Work[J, R], job: J, portions: Iterable[range], *, workers: int | None = None, gpus: float = 0.0

@@ -180,9 +180,21 @@ class _Run:
                         report(fold, *steps)
 
             training = Training(self.work, None if self.engine.elsewhere else report)
-            gpus = self.engine.model_gpus
-            for _ in self.engine.map(training, jobs, workers=self.workers, gpus=gpus, meanwhile=look):
+            for _ in self.engine.map(
+                training,
+                jobs,
+                workers=self.workers,
+                share=self._share(len(folds)),
+                gpus=self.engine.model_gpus,
+                meanwhile=look,
+            ):
                 pass
+
+    def _share(self, folds: int) -> float:
+        """Of a core that a training takes: as many more begin at once as would be left over for the last round, in
+        which cores would have nothing to do."""
+        cores = self.engine.cores
+        return cores / (cores + folds % cores) if self.work.light and folds > cores else 1.0
 
     def predict(
         self, pending: dict[int, list[int]], write: Write | None
@@ -190,22 +202,22 @@ class _Run:
         """Predicts the samples that have no prediction yet, each with the network of its fold."""
         total = sum(int((self.fold_of == fold).sum()) for fold in pending)
         finished = total - sum(map(len, pending.values()))
-        for fold, indices in pending.items():
-            finished += len(self.failed.intersection(indices))
-            usable = [index for index in indices if index not in self.failed]
-            portions = list(self._portions(usable))
-            predicting, job = Predicting(self.work, fold, write), Samples(self.samples).of(usable)
-            gpus = self.engine.model_gpus
-            found = self.engine.map_portions(predicting, job, portions, workers=self.workers, gpus=gpus)
-            for positions, outcomes in zip(portions, found, strict=True):
-                for position, outcome in zip(positions, outcomes, strict=True):
-                    index = usable[position]
-                    if isinstance(outcome, SampleError):
-                        self._fail(index, outcome)
-                    else:
-                        yield self.samples[index].sample_id, fold, outcome
-                finished += len(positions)
-                self.progress("Predicting", finished, total)
+        needed = [index for indices in pending.values() for index in indices]
+        usable = [index for index in needed if index not in self.failed]
+        finished += len(needed) - len(usable)
+        portions = list(self._portions(usable))
+        predicting, job = Predicting(self.work, write), Samples(self.samples, self.fold_of.tolist()).of(usable)
+        gpus = self.engine.model_gpus
+        found = self.engine.map_portions(predicting, job, portions, workers=self.workers, gpus=gpus)
+        for positions, outcomes in zip(portions, found, strict=True):
+            for position, outcome in zip(positions, outcomes, strict=True):
+                index = usable[position]
+                if isinstance(outcome, SampleError):
+                    self._fail(index, outcome)
+                else:
+                    yield self.samples[index].sample_id, int(self.fold_of[index]), outcome
+            finished += len(positions)
+            self.progress("Predicting", finished, total)
 
     def everything_predicted(self, done: Container[str], pending: dict[int, list[int]]) -> bool:
         """Whether no fold, asked for or not, needs the cache any more."""
@@ -213,10 +225,10 @@ class _Run:
         return all(i in now or self.samples[i].sample_id in done for i in range(len(self.samples)))
 
     def _portions(self, indices: Sequence[int]) -> Iterator[range]:
-        """Places among these samples that are predicted together: whole batches, of one size."""
+        """Places among these samples that are predicted together: whole batches, of one fold and size."""
         batch = self.config.batch_size or 1 if self.work.device.type == "cuda" or self.engine.has_gpus else 1
         most, start = max(batch, self.engine.portion // batch * batch), 0
-        for _, run in groupby(indices, key=lambda index: self.known[index].items[0].size):
+        for _, run in groupby(indices, key=lambda index: (self.fold_of[index], self.known[index].items[0].size)):
             end = start + len(list(run))
             yield from (range(first, min(first + most, end)) for first in range(start, end, most))
             start = end

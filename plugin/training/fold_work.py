@@ -240,32 +240,36 @@ class Training:
         self.work.train(job, report)
 
 
+@dataclasses.dataclass(frozen=True)
 class Samples:
     """The samples of a call of `cross_validate`, as an `engine.Job`.
 
     Args:
         samples: images and masks
+        folds: the fold that holds each of them out; empty where that does not matter
     """
 
-    def __init__(self, samples: Sequence[SampleInput]) -> None:
-        self.samples = samples
+    samples: Sequence[SampleInput]
+    folds: Sequence[int] = ()
 
     def of(self, indices: Sequence[int]) -> Samples:
         """These samples alone, in this order."""
+        folds = [self.folds[index] for index in indices] if len(self.folds) else ()
         if isinstance(self.samples, GivenMasks):
-            return Samples(self.samples.subset(indices))
-        return Samples([self.samples[index] for index in indices])
+            return Samples(self.samples.subset(indices), folds)
+        return Samples([self.samples[index] for index in indices], folds)
 
     def window(self, positions: range) -> Samples:
         """What is needed for these samples, at the positions that they have here."""
+        folds = Window.of(self.folds, positions) if len(self.folds) else ()
         if isinstance(self.samples, GivenMasks):
-            return Samples(self.samples.window(positions))
-        return Samples(Window.of(self.samples, positions))
+            return Samples(self.samples.window(positions), folds)
+        return Samples(Window.of(self.samples, positions), folds)
 
     def refused(self, reasons: Mapping[int, str]) -> Samples:
         """The same, but that these samples raise a `SampleError`."""
         if isinstance(self.samples, GivenMasks):
-            return Samples(self.samples.refused(reasons))
+            return Samples(self.samples.refused(reasons), self.folds)
         raise LabelQualityError(next(iter(reasons.values()), "A portion of the samples could not be worked on."))
 
 
@@ -284,36 +288,38 @@ class Encoding:
 
 
 class Predicting:
-    """Predicts samples of one fold, as the work of an engine.
+    """Predicts samples, each with the network of its fold, as the work of an engine.
 
     Args:
         work: how
-        fold: the fold that has held the samples out
         write: where predictions go; without it they are returned
     """
 
-    def __init__(self, work: FoldWork, fold: int, write: Write | None) -> None:
-        self.work, self.fold, self.write = work, fold, write
-        self._network: Trained | None = None
+    def __init__(self, work: FoldWork, write: Write | None) -> None:
+        self.work, self.write = work, write
+        self._networks: dict[int, Trained] = {}
         self._loading = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Predicting, (self.work, self.fold, self.write)
+        return Predicting, (self.work, self.write)
 
-    def _trained(self) -> Trained:
+    def _trained(self, fold: int) -> Trained:
+        """The network of a fold; the last two are kept, as samples come fold by fold."""
         with self._loading:
-            if self._network is None:
-                self._network = self.work.load(self.fold)
-            return self._network
+            if fold not in self._networks:
+                self._networks = dict([*self._networks.items()][-1:])
+                self._networks[fold] = self.work.load(fold)
+            return self._networks[fold]
 
     def __call__(self, job: Samples, positions: range) -> list[Prediction | SampleError | None]:
-        """The outcome for each sample: None where its prediction was written."""
+        """The outcome for each sample of one fold: None where its prediction was written."""
         _in_one_thread(self.work)
+        fold = job.folds[positions.start]
         outcomes: list[Prediction | SampleError | None] = []
         for batch in self.work.batches([job.samples[index] for index in positions]):
-            for sample, outcome in zip(batch, self.work.predict(self._trained(), batch), strict=True):
+            for sample, outcome in zip(batch, self.work.predict(self._trained(fold), batch), strict=True):
                 if self.write is not None and not isinstance(outcome, SampleError):
-                    self.write(sample.sample_id, self.fold, outcome)
+                    self.write(sample.sample_id, fold, outcome)
                     outcomes.append(None)
                 else:
                     outcomes.append(outcome)

@@ -121,6 +121,19 @@ def test_results_come_in_order_and_errors_as_they_are(connected: Any, engine: An
         list(engine.map(lambda item: 1 // item, [1, 0]))
 
 
+def test_items_that_take_a_share_of_a_core_are_worked_on_at_once(connected: Any, engine: Any, tmp_path: Path) -> None:
+    count = 2 * engine.cores
+
+    def seen(item: int) -> bool:
+        (tmp_path / str(item)).touch()
+        limit = time.monotonic() + 60
+        while len(list(tmp_path.iterdir())) < count and time.monotonic() < limit:
+            time.sleep(0.05)
+        return time.monotonic() < limit
+
+    assert all(engine.map(seen, range(count), share=0.5))
+
+
 def test_items_are_taken_as_they_are_needed(connected: Any, engine: Any) -> None:
     taken = []
 

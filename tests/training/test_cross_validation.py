@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+import os
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from label_quality.plugin.pixels.resample import to_probabilities
 from label_quality.plugin.training.config import CrossValidation
 from label_quality.plugin.training.cross_validation import cross_validate, estimate_seconds, resolve_preset
 from label_quality.plugin.training.fine_tuning import FineTuning
+from label_quality.plugin.training.fold_work import FoldWork, Job
 from label_quality.plugin.training.folds import held_out_slice
 from label_quality.plugin.training.frozen_features import FrozenFeatures
 
@@ -266,6 +269,23 @@ def test_folds_one_at_a_time_give_what_all_at_once_give(tmp_path: Path, undistur
     assert sorted(second) == ["s1", "s3", "s5", "s7"] and (tmp_path / "features").is_dir()
     first = run(scenes(), dataclasses.replace(FAST, only_folds=(0,)), tmp_path, done=set(second))
     assert same({**first, **second}, undisturbed) and not (tmp_path / "features").exists()
+
+
+def test_folds_that_would_be_left_over_are_trained_beside_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_three, train = threading.Barrier(3), FoldWork.train
+
+    def together(work: FoldWork, job: Job, report: Callable[[int, int], None]) -> None:
+        # Broken where no more than two are trained at once, as there are cores
+        all_three.wait(timeout=20)
+        train(work, job, report)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(FoldWork, "train", together)
+    folds = np.arange(9) % 3
+    found = cross_validate(scenes(9), folds, 3, dataclasses.replace(FAST, folds=3), tmp_path)
+    assert {(sample_id, fold) for sample_id, fold, _ in found} == {(f"s{n}", n % 3) for n in range(9)}
 
 
 def test_the_fold_that_is_predicted_is_never_trained_on(tmp_path: Path, undisturbed: dict[str, Prediction]) -> None:
