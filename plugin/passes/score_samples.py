@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -198,7 +198,7 @@ class Scoring:
         """The requested scores that the predictions allow."""
         return [name for name in SCORES if name in self.config.scores and name not in self.missing_scores]
 
-    @property
+    @cached_property
     def _computed(self) -> ScoreConfig:
         """The config with the scores that requested ones are made from."""
         more = INGREDIENTS if "evidence" in self.config.scores else ()
