@@ -15,6 +15,7 @@ from typing import Any
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.base.parameters import LIST, NUMBER, Parameter
 from ...plugin.labels.class_files import parse_class_map, parse_classes
+from ...plugin.labels.mask_values import by_mask_value, parse_mask_value
 from ...plugin.parameters import PARAMETERS
 
 #: All parameters by name; those of one name are read alike
@@ -103,13 +104,13 @@ def _parse(one: Parameter, value: Any) -> Any:
         return _classes(value)
     if one.name == "class_map" and isinstance(value, str):
         return parse_class_map(value)
-    return _integer(value.strip()) if one.name == "unlabelled" and isinstance(value, str) else value
+    return parse_mask_value(value.strip()) if one.name == "unlabelled" and isinstance(value, str) else value
 
 
 def _number(one: Parameter, text: str) -> Any:
     """An item of a list: a number where it takes only numbers, else an integer where it is one, or text."""
     if one.item != NUMBER:
-        return _integer(text)
+        return parse_mask_value(text)
     try:
         return float(text)
     except ValueError:
@@ -122,11 +123,7 @@ def _classes(value: Any) -> Any:
     """Class names as a list, a mapping whose keys MongoDB has made text, or text."""
     if isinstance(value, str):
         return parse_classes(value)
-    return {_integer(key): name for key, name in value.items()} if isinstance(value, Mapping) else value
-
-
-def _integer(text: str) -> int | str:
-    return int(text) if text.lstrip("-").isdigit() else text
+    return by_mask_value(value.items(), "`classes`", parse_mask_value) if isinstance(value, Mapping) else value
 
 
 def _plain(value: Any) -> Any:

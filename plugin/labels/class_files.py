@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import LabelQualityError
 from ..base.foreign_files import file_size
-from .class_table import Target
+from .mask_values import Target, by_mask_value, parse_mask_value
 
 #: More than 65,536 classes (the most that masks can have) with names of a hundred characters take
 _LARGEST = 8 << 20
@@ -65,9 +67,10 @@ def parse_classes(text: str) -> dict[Target, str]:
         LabelQualityError: neither
     """
     path = Path(text).expanduser()
-    if ":" not in text or path.is_file():
+    if ":" not in text or os.path.isfile(path):
         return load_classes(path)
-    return {_integer(key): str(name) for key, name in parse_mapping("classes", text).items()}
+    pairs = ((key, str(name)) for key, name in parse_mapping("classes", text).items())
+    return by_mask_value(pairs, "`classes`", parse_mask_value)
 
 
 def parse_class_map(text: str) -> dict[str, str | int]:
@@ -77,11 +80,11 @@ def parse_class_map(text: str) -> dict[str, str | int]:
         LabelQualityError: neither, or a file that holds something else
     """
     path = Path(text).expanduser()
-    if ":" in text and not path.is_file():
+    if ":" in text and not os.path.isfile(path):
         return dict(parse_mapping("class_map", text))
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_distinct)
+    except (OSError, ValueError, RecursionError) as error:
         raise LabelQualityError(f"Cannot read the class map {text}: {error}. Expected a JSON file.") from None
     values = content.values() if isinstance(content, dict) else [None]
     if not content or not all(isinstance(value, str | int) and not isinstance(value, bool) for value in values):
@@ -104,8 +107,8 @@ def parse_mapping(name: str, text: str) -> dict[str, str]:
     """
     if text.lstrip().startswith("{"):
         try:
-            return {str(key): value for key, value in json.loads(text).items()}
-        except json.JSONDecodeError as error:
+            return dict(json.loads(text, object_pairs_hook=_distinct))
+        except (ValueError, RecursionError) as error:
             raise LabelQualityError(f"Expected parameter `{name}` to be valid JSON, but {error}.") from None
     pairs = [part.partition(":") for part in text.replace("\n", ",").split(",") if part.strip()]
     wrong = [key for key, colon, value in pairs if not (colon and key.strip() and value.strip())]
@@ -113,16 +116,25 @@ def parse_mapping(name: str, text: str) -> dict[str, str]:
         raise LabelQualityError(
             f"Expected parameter `{name}` to be pairs such as '0: road, 1: car', but got {wrong[0].strip()!r}."
         )
-    return {key.strip(): value.strip() for key, _, value in pairs}
+    try:
+        return _distinct([(key.strip(), value.strip()) for key, _, value in pairs])
+    except ValueError as error:
+        raise LabelQualityError(f"Expected parameter `{name}` to be pairs of different keys, but {error}.") from None
 
 
-def _integer(text: str) -> Target:
-    return int(text) if text.lstrip("-").isdigit() else text
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping of pairs; raises `ValueError` where one would take the place of another."""
+    found = dict(pairs)
+    for key, value in pairs:
+        # NaN, which JSON may hold, is not equal to itself
+        if found[key] is not value and found[key] != value:
+            raise ValueError(f"{key!r} is there twice: for {value!r} and for {found[key]!r}")
+    return found
 
 
 def _from_json(text: str, path: str | Path) -> dict[Target, str]:
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_distinct)
     except json.JSONDecodeError as error:
         raise LabelQualityError(f"The class file {path} is no valid JSON: line {error.lineno}: {error.msg}.") from None
     except (ValueError, RecursionError) as error:
@@ -133,12 +145,7 @@ def _from_json(text: str, path: str | Path) -> dict[Target, str]:
             f'Expected the class file {path} to hold {{"0": "sky", "1": "road"}}, ["sky", "road"] or a list of '
             '{"id": 0, "name": "sky"}: mask values and names, nothing else.'
         )
-    classes: dict[Target, str] = {}
-    for key, name in pairs:
-        value = _json_key(key, path)
-        if classes.setdefault(value, name) != name:
-            raise LabelQualityError(f"The class file {path} has two names for {value}; each value may come once.")
-    return classes
+    return by_mask_value(pairs, f"the class file {path}", partial(_json_key, path))
 
 
 def _json_pairs(content: Any) -> list[tuple[Any, str]] | None:
@@ -157,7 +164,7 @@ def _json_pairs(content: Any) -> list[tuple[Any, str]] | None:
     return pairs if fits else None
 
 
-def _json_key(key: str | int, path: str | Path) -> Target:
+def _json_key(path: str | Path, key: str | int) -> Target:
     if isinstance(key, int) or _NUMBER.fullmatch(key):
         return int(key)
     if re.fullmatch("#[0-9a-fA-F]{6}", key):

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..base.errors import LabelQualityError
 from .class_table import ClassTable
+from .mask_values import parse_mask_value
 
 #: The logit of a class that nothing speaks of: no probability in float32, and finite in float16
 NO_LOGIT = -1e4
@@ -187,8 +188,9 @@ def _channel(key: object, channel_names: Sequence[str]) -> int:
     similar = [index for index, name in enumerate(channel_names) if normalised(name) == normalised(text)]
     if len(similar) == 1:
         return similar[0]
-    if text.strip().isdigit() and int(text) < len(channel_names):
-        return int(text)
+    number = parse_mask_value(text.strip())
+    if isinstance(number, int) and 0 <= number < len(channel_names):
+        return number
     raise LabelQualityError(
         f"class_map names the model's class {key!r}, but the model's classes are {_listed(channel_names)} "
         f"(or their numbers, 0..{len(channel_names) - 1})."

@@ -11,9 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..base.errors import LabelQualityError
-
-#: A mask value as users and FiftyOne write it: an integer, or '#rrggbb' where masks are RGB
-Target = int | str
+from .mask_values import Target, by_mask_value, parse_mask_value
 
 #: Names of the class where unlabelled things are, most telling first; compared by their letters in lower case
 UNLABELLED_NAMES = (
@@ -82,9 +80,9 @@ class ClassTable:
         """
         parsed = {key: _parse_target(key) for key in targets}
         rgb = _one_kind(parsed)
-        given = {value: str(targets[key]).strip() for key, (value, _) in parsed.items()}
-        if len(given) < len(targets):
-            raise LabelQualityError(f"Two classes have the same mask value: {sorted(map(str, targets))}.")
+        given = by_mask_value(
+            ((key, str(name).strip()) for key, name in targets.items()), "the classes", lambda key: parsed[key][0]
+        )
         left_out = sorted({value for reference in ignored for value in _resolve(reference, given, rgb)})
         ids = sorted(set(given) - set(left_out))
         if not ids:
@@ -219,8 +217,9 @@ def _resolve(reference: Target, names: Mapping[int, str], rgb: bool) -> list[int
         return named
     if rgb and _COLOR.fullmatch(text):
         return [int(text[1:], 16)]
-    if not rgb and re.fullmatch(r"-?\d+", text):
-        return [int(text)]
+    value = parse_mask_value(text)
+    if not rgb and isinstance(value, int):
+        return [value]
     close = difflib.get_close_matches(text, names.values(), 1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise LabelQualityError(f"No class is called {reference!r}; the classes are {', '.join(names.values())}.{hint}")

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..base.errors import LabelQualityError
 from ..base.types import IGNORED
-from .class_table import LARGEST_ID, ClassTable, Target, hex_color
+from .class_table import LARGEST_ID, ClassTable, hex_color
+from .mask_values import Target
 
 _UNKNOWN = -2
 _SHOWN_VALUES = 10

@@ -14,7 +14,8 @@ from ..base.progress import Progress, silent
 from ..engine.engine import current_engine, map_samples
 from ..labels.file_doubts import check_lossless
 from ..labels.given_masks import GivenMasks
-from ..labels.masks import ClassTable, Target, values_seen
+from ..labels.mask_values import Target
+from ..labels.masks import ClassTable, values_seen
 from .checks import Classes, check_collection, check_label_field, class_targets, has_instances, segmentation_fields
 from .failures import raise_together
 from .instance_samples import InstanceSamples

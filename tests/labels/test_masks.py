@@ -92,7 +92,7 @@ def test_with_background_adds_the_0_that_targets_leave_out():
         ({0: "a", "#ff0000": "b"}, "but got both"),
         ({-1: "a"}, r"in 0\.\.65535, but got -1"),
         ({70000: "a"}, r"in 0\.\.65535, but got 70000"),
-        ({"1": "a", 1: "b"}, "Two classes have the same mask value"),
+        ({"1": "a", 1: "b"}, "each mask value once, but '1' for 'a' and 1 for 'b' are the same"),
     ],
 )
 def test_targets_that_are_no_table(targets, message):
@@ -266,7 +266,7 @@ def test_class_files(tmp_path: Path, name, text, expected):
             '[{"name": "sky"}]',
             r'or a list of \{"id": 0, "name": "sky"\}: mask values and names, nothing else',
         ),
-        ("a.json", '{"sky": 3, "road": 3}', "has two names for 3; each value may come once"),
+        ("a.json", '{"sky": 3, "road": 3}', "each mask value once, but 3 for 'sky' and 3 for 'road' are the same"),
         ("a.json", '{"sky": "0"}', "mask values such as 7 or '#ff0000', but got 'sky'"),
         ("a.txt", "\n", "names no class"),
         ("a.csv", "0,sky\nroad", "Line 2 .*: expected 'id,name' as on the lines before, but got 'road'"),
