@@ -161,7 +161,7 @@ def _audits(options: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _epochs(parameters: dict[str, Any]) -> int:
-    from label_quality.plugin.training.presets import DEFAULTS
+    from label_quality.plugin.training.defaults import DEFAULTS
 
     return DEFAULTS[parameters["preset"]].epochs
 

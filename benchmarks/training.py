@@ -84,7 +84,7 @@ def _encoding() -> Callable[[str], None]:
     from label_quality.plugin.models.exported import exported
     from label_quality.plugin.models.resizing import fit_image, input_size, pad_image
     from label_quality.plugin.models.tiled import image_tensor
-    from label_quality.plugin.training.presets import DEFAULTS
+    from label_quality.plugin.training.defaults import DEFAULTS
 
     preset = DEFAULTS["fast"]
     network = FrozenEncoder(preset.encoder, "imagenet")

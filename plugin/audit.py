@@ -31,8 +31,9 @@ from .objects.config import ObjectConfig
 from .passes.compile_ahead import compile_ahead
 from .predictions.config import PREDICTION_SOURCES, FilesSource, PredictionConfig
 from .runs.forecast import announce
-from .runs.housekeeping import remove, remove_begun
+from .runs.housekeeping import find_record, remove, remove_begun
 from .runs.lint import lint_first
+from .runs.made_before import made_before
 from .runs.predict import predict, use_predictions
 from .runs.publish import publish, publish_suspects
 from .runs.publish_objects import publish_objects
@@ -92,9 +93,10 @@ def audit_labels(
     score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
     with database_errors(), running_on(Execution.asked(where)):
         compile_ahead()
-        _check(prediction_config, progress)
-        with open_run(collection, label_field, Request(**request), progress) as run:
-            announce(run, prediction_config, lint=lint, suspects=wanted is not None)
+        asked = Request(**request)
+        left = _left_to_predict(collection, asked, prediction_config, progress)
+        with open_run(collection, label_field, asked, progress) as run:
+            announce(run, left, lint=lint, suspects=wanted is not None)
             first = partial(lint_first, run, score_config.workers) if lint else None
             predictions = predict(run, prediction_config, score_config, first)
             scores = score(run, predictions, score_config)
@@ -131,9 +133,10 @@ def compute_predictions(
     request, predicted, where = _split(parameters, Request, source_type, Execution)
     prediction_config: PredictionConfig = source_type.from_params(predicted)
     with database_errors(), running_on(Execution.asked(where)):
-        _check(prediction_config, progress)
-        with open_run(collection, label_field, Request(**request), progress) as run:
-            announce(run, prediction_config, scored=False)
+        asked = Request(**request)
+        left = _left_to_predict(collection, asked, prediction_config, progress)
+        with open_run(collection, label_field, asked, progress) as run:
+            announce(run, left, scored=False)
             predictions = predict(run, prediction_config)
             return summarise(run.dataset, publish(run, draw_masks(run, predictions)))
 
@@ -268,12 +271,21 @@ def delete_run(dataset: fo.Dataset, key: str, *, break_clones: bool = False) -> 
         return [str(path) for path in left]
 
 
-def _check(config: PredictionConfig, progress: Progress) -> None:
-    """Raises `LabelQualityError` where predictions cannot be made so; models import PyTorch, which takes seconds."""
+def _left_to_predict(
+    collection: Collection, request: Request, config: PredictionConfig, progress: Progress
+) -> PredictionConfig | None:
+    """How a run will predict; None where an earlier run of the key has all such predictions.
+
+    Raises:
+        LabelQualityError: predictions cannot be made so; to know it, PyTorch is loaded, which takes seconds
+    """
+    if not request.overwrite and made_before(find_record(root_of(collection), request.key), config) is not None:
+        return None
     tell = silent if isinstance(config, FilesSource) else progress
     tell(_LOADING, 0, 1)
     config.check()
     tell(_LOADING, 1, 1)
+    return config
 
 
 def _source_type(source: str) -> Any:

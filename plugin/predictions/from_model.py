@@ -15,6 +15,7 @@ from ..engine.engine import current_engine
 from ..labels.class_table import ClassTable
 from ..labels.given_masks import GivenMasks
 from ..models.config import ModelSource
+from ..models.file_digest import sha256
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
 from ..store.sets import PredictionSet
@@ -32,8 +33,6 @@ class FromModel:
 
     def state(self, samples: SegmentationSamples) -> str:
         """A digest of the model's file or folder; "" where it is known by name only."""
-        from ..models.checkpoints import sha256
-
         path = Path(self.config.model).expanduser()
         return sha256(path) if path.exists() else ""
 

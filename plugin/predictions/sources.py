@@ -79,15 +79,20 @@ class Origin:
         return notes
 
 
-def open_source(config: CrossValidation | ModelSource, left_out: LeftOut | None = None) -> Source:
+def open_source(
+    config: CrossValidation | ModelSource, left_out: LeftOut | None = None, *, filled_in: bool = False
+) -> Source:
     """The source with these parameters, the preset's own values filled in.
 
     Args:
         config: the parameters
         left_out: what cross-validation does not learn from
+        filled_in: the preset's own values are in the parameters already; else PyTorch is loaded, to know its devices
     """
     if isinstance(config, ModelSource):
         return FromModel(config)
+    if filled_in:
+        return CrossValidated(config, left_out)
     from ..training.presets import resolve_preset
 
     return CrossValidated(resolve_preset(config), left_out)

@@ -17,11 +17,11 @@ from ..predictions.open_files import open_files, state_of
 from ..predictions.readers import FileReader, PredictionReader, StoredReader
 from ..predictions.sources import Origin, open_source, without_prediction
 from ..scores.config import ScoreConfig
-from ..store.run_folder import RunFolder
 from ..store.sets import PredictionSet
 from ..training.config import CrossValidation
 from .housekeeping import check_unused
 from .left_out import find_left_out
+from .made_before import find_predictions, made_before
 from .results import columns_of
 from .run import Run
 
@@ -69,11 +69,16 @@ def predict(
             first()
         return predictions
     earlier = config.leave_out if isinstance(config, CrossValidation) else None
-    source = open_source(config, find_left_out(run, earlier) if earlier else None)
+    known = None if run.request.overwrite else made_before(run.existing, config)
+    left_out = find_left_out(run, earlier) if earlier else None
+    source = open_source(known or config, left_out, filled_in=known is not None)
     config = source.config
     columns = columns_of(scores, labels_only=False, has_folds=isinstance(config, CrossValidation))
     check_fields(run.dataset, run.key, columns)
     digest = run.digest("predictions", config.source, config.digest(), source.state(run.samples))
+    if known is not None and digest != run.finished.predictions.digest:
+        # What cannot be any more, such as a model whose file is gone, is said in its own words
+        config.check()
     run.check_replaceable("predictions", digest)
     _check_unused(run, digest)
     if first is not None:
@@ -178,14 +183,3 @@ def _unpredicted(run: Run, stored: PredictionSet) -> list[tuple[str, str]]:
     known = stored.ids() | {one["sample_id"] for one in stored.results.get("failures", ())}
     samples = zip(run.samples.ids, run.samples.image_paths, strict=True)
     return [sample for sample in samples if sample[0] not in known] if stored.complete else []
-
-
-def find_predictions(record: RunRecord) -> PredictionSet:
-    """The predictions of a run; raises `LabelQualityError` if its files are gone."""
-    folder, digest = record.predictions.folder or "", record.predictions.digest
-    found = [one for one in RunFolder(folder).sets() if isinstance(one, PredictionSet) and one.digest == digest]
-    if not found:
-        raise LabelQualityError(
-            f"The predictions of run '{record.key}' are no longer in {folder}. Run compute_predictions again."
-        )
-    return found[-1]

@@ -20,7 +20,7 @@ from ..scores.displaced_edges import UsualFit, displacement, edge_fit
 from ..scores.image_scores import score_image, score_labels_only
 from ..store.encoding import to_half, to_single
 from ..store.sets import ScoreSet
-from .predict import find_predictions
+from .made_before import find_predictions
 
 _EVIDENCE = "evidence"
 

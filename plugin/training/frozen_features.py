@@ -24,6 +24,7 @@ from ..models.weights import seeded
 from ..pixels.pooling import pool_labels
 from ..suspects.appearance import appearance_of, stitched
 from .config import CrossValidation
+from .defaults import USUAL_EPOCHS
 from .fit import Batch
 from .mirroring import mean_logits
 from .sample_cache import Item, SampleCache
@@ -52,7 +53,7 @@ class FrozenFeatures:
 
     stage = "Encoding images"
     #: Epochs that the preset trains, if no other number is asked for
-    usual_epochs = 6
+    usual_epochs = USUAL_EPOCHS
     #: Steps an epoch has at least: 40 batches of 8 windows show a decoder a few dozen images
     least_steps = 40
     #: Steps that a training of the usual number of epochs has at least: with 240, decoders of a few hundred images had

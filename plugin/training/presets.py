@@ -1,4 +1,4 @@
-"""What ``fast`` and ``paper`` stand for, and about how long they take."""
+"""Which preset ``auto`` is here, whether it can be trained, and about how long that takes."""
 
 from __future__ import annotations
 
@@ -14,29 +14,12 @@ from ..models.decoders import known_architecture
 from ..models.exported import can_export
 from ..models.resizing import input_size
 from ..models.user_models import torch_device
-from ..models.weights import LITE0, check_encoder
+from ..models.weights import check_encoder
 from .config import CrossValidation
+from .defaults import filled_in
 from .fine_tuning import LARGEST, FineTuning
 from .folds import HELD_OUT
 from .frozen_features import FrozenFeatures
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """A preset's own values of the parameters that are None."""
-
-    architecture: str | None
-    encoder: str
-    input_size: int | None
-    epochs: int
-    batch_size: int
-    learning_rate: float
-
-
-DEFAULTS = {
-    "fast": Defaults(None, LITE0, 384, FrozenFeatures.usual_epochs, 8, 8e-3),
-    "paper": Defaults("DeepLabV3Plus", "se_resnext50_32x4d", None, 30, 8, 1e-3),
-}
 
 
 @dataclass(frozen=True)
@@ -83,21 +66,9 @@ def resolve_preset(config: CrossValidation) -> CrossValidation:
     preset = config.preset
     if preset == "auto":
         preset = "paper" if _on_gpu(config.device) else "fast"
-    own = DEFAULTS[preset]
-    architecture = config.architecture or own.architecture
-    if preset == "fast" and architecture is not None:
-        architecture = known_architecture(architecture)
-    size = own.input_size if config.input_size is None and config.tile is None else config.input_size
-    return dataclasses.replace(
-        config,
-        preset=preset,
-        architecture=architecture,
-        encoder=config.encoder or own.encoder,
-        input_size=size,
-        epochs=config.epochs or own.epochs,
-        batch_size=max(2, config.batch_size or own.batch_size),
-        learning_rate=config.learning_rate or own.learning_rate,
-    )
+    if preset == "fast" and config.architecture is not None:
+        config = dataclasses.replace(config, architecture=known_architecture(config.architecture))
+    return filled_in(config, preset)
 
 
 def _on_gpu(device: str) -> bool:

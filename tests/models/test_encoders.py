@@ -8,8 +8,9 @@ import torch
 from label_quality.plugin.base.errors import LabelQualityError, SampleError
 from label_quality.plugin.base.types import Geometry
 from label_quality.plugin.labels.class_mapping import NO_LOGIT
+from label_quality.plugin.models.config import LITE0
 from label_quality.plugin.models.encoders import CoarseSegmenter, FrozenEncoder, LogitWriter
-from label_quality.plugin.models.weights import LITE0, build_encoder, lite0_file
+from label_quality.plugin.models.weights import build_encoder, lite0_file
 
 SMALL = "mobilenet_v2"
 

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from label_quality.plugin.models import exported as module
+from label_quality.plugin.models.config import LITE0
 from label_quality.plugin.models.encoders import FrozenEncoder
 from label_quality.plugin.models.exported import ExportedEncoder, can_export, exported
-from label_quality.plugin.models.weights import LITE0
 from torch import nn
 
 SMALL = "mobilenet_v2"
