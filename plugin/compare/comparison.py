@@ -32,6 +32,7 @@ from ..dataset.views import check_change_views, save_changes
 from ..gain.tallies import agreement, class_iou, mean_iou
 from ..labels.class_table import ClassTable
 from ..runs.collect_edits import collect_edits
+from ..runs.housekeeping import writing_to
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.private_fiftyone import root_of, stored_samples
 from ..samples.slices import images_of
@@ -90,11 +91,12 @@ def compare_runs(
     found.notes += _scored_otherwise(*records)
     _count_suspects(dataset, found, list(common), progress)
     _compare_classes(dataset, found, records, list(common), progress)
-    # Where this is killed, none is kept that the field is not of
-    _keep(dataset, after, None)
-    _write(dataset, found, common)
-    found.views = save_changes(dataset, after, field_name(after, CHANGE), before)
-    _keep(dataset, after, found)
+    with writing_to(dataset, after) as record:
+        # Where this is killed, none is kept that the field is not of
+        _keep(dataset, record, None)
+        _write(dataset, found, common)
+        found.views = save_changes(dataset, after, field_name(after, CHANGE), before)
+        _keep(dataset, record, found)
     return found
 
 
@@ -277,9 +279,7 @@ def _agree(samples: Sequence[SegmentationSamples], classes: int, places: tuple[i
     return agreement(before, known, classes)
 
 
-def _keep(dataset: fo.Dataset, key: str, found: Comparison | None) -> None:
-    """Saves what has changed in the run's record, which is read anew: comparing takes a while."""
-    record = load_record(dataset, key)
+def _keep(dataset: fo.Dataset, record: RunRecord, found: Comparison | None) -> None:
     if record.comparison != found:
         record.comparison = found
         save_record(dataset, record)

@@ -30,7 +30,7 @@ from ..dataset.sample_fields import (
     place_unit,
     suspect_unit,
 )
-from ..dataset.sample_parts import DrawnUnits, SamplePart
+from ..dataset.sample_parts import DrawnUnits, KeptEstimate, SamplePart
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.views import TO_JUDGE, own_views, view_name
 from ..estimate.config import EstimateConfig
@@ -38,6 +38,7 @@ from ..labels.class_table import ClassTable
 from ..labels.images import image_size, read_mask
 from ..labels.masks import encode
 from ..runs.collect_edits import edits_of
+from ..runs.housekeeping import writing_to
 from ..runs.reopen import reopen_run
 from ..runs.request import EstimateRequest
 from ..runs.search import searchable_scores
@@ -113,14 +114,21 @@ def estimate_errors(
 
 def _keep(dataset: fo.Dataset, key: str, found: ErrorEstimate) -> None:
     """Saves the numbers that the panel shows in the run's record, which is read anew: estimating takes a while."""
-    record = load_record(dataset, key)
-    if record.sample is None:
+    new = kept_estimate(found)
+    if not _is_news(load_record(dataset, key).sample, new):
         return
-    before, new = record.sample.estimate, kept_estimate(found)
-    # When it was said is no news by itself
-    if (before and replace(before, created="")) != (new and replace(new, created="")):
-        record.sample.estimate = new
-        save_record(dataset, record)
+    with writing_to(dataset, key) as record:
+        if record.sample is not None:
+            record.sample.estimate = new
+            save_record(dataset, record)
+
+
+def _is_news(sample: SamplePart | None, new: KeptEstimate | None) -> bool:
+    """Whether a sample has another estimate; when it was said is no news by itself."""
+    if sample is None:
+        return False
+    before = sample.estimate
+    return (before and replace(before, created="")) != (new and replace(new, created=""))
 
 
 def _wanted(sample: SamplePart, config: EstimateConfig, stated: Collection[str]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..dataset.fields import delete_fields
 from ..dataset.lint_fields import delete_lint, kept_lint, regroup_lint
 from ..dataset.lint_part import is_of_run
 from ..dataset.ownership import own_fields
-from ..dataset.run_record import RunRecord, delete_record, list_records, validate_key
+from ..dataset.run_record import RunRecord, delete_record, list_records, load_record, validate_key
 from ..dataset.views import delete_views
 from ..samples.private_fiftyone import id_of, stored_samples
 from ..store.locks import remove_stale
@@ -84,6 +84,25 @@ def own_folder(dataset: fo.Dataset, record: RunRecord) -> Path | None:
     if not record.folder or record.dataset not in (None, dataset_id(dataset)):
         return None
     return Path(record.folder)
+
+
+@contextlib.contextmanager
+def writing_to(dataset: fo.Dataset, key: str) -> Iterator[RunRecord]:
+    """Waits until no run writes to the dataset, and gives the record of one as it is then: what it keeps may be added.
+
+    Args:
+        dataset: the dataset
+        key: of the run; of a clone's, whose files are the original's, the turn is the clone's
+
+    Raises:
+        LabelQualityError: the run is gone meanwhile, or another one still writes after `turns.PATIENCE`
+    """
+    folder = own_folder(dataset, load_record(dataset, key)) or dataset_folder(dataset, default_parent()) / key
+    try:
+        with writing(dataset, folder):
+            yield load_record(dataset, key)
+    finally:
+        tidy(folder)
 
 
 def dataset_id(dataset: fo.Dataset) -> str:

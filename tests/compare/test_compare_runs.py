@@ -14,6 +14,7 @@ from label_quality.plugin.base.errors import LabelQualityError
 from ..predicted import WITH_FILES, add_predictions
 from ..snapshots import Snapshot
 from ..suspect_run import add_run
+from ..turns import while_another_writes
 
 
 @pytest.fixture
@@ -212,6 +213,27 @@ def test_the_field_is_the_runs_and_is_replaced_by_the_next_comparison(two_runs: 
     delete_run(two_runs, "two")
     two_runs.reload()
     assert not two_runs.has_sample_field("two_change") and two_runs.has_sample_field("one_change")
+
+
+def test_a_comparison_is_written_when_its_turn_has_come(two_runs: Any) -> None:
+    from label_quality import compare_runs
+
+    record = while_another_writes(two_runs, "two", lambda: compare_runs(two_runs, "one", "two"))
+    assert record.comparison is not None and record.comparison.better == 2
+    assert two_runs.values("two_change") == pytest.approx([0.0, 0.4, -0.1, 0.2, None, None])
+    assert not list(Path(record.folder).parent.glob(".lock*"))
+
+
+def test_a_comparison_of_a_clones_runs_leaves_no_folder(two_runs: Any, fiftyone: Any) -> None:
+    from label_quality import compare_runs
+    from label_quality.plugin.runs.housekeeping import dataset_folder, default_parent
+
+    clone = two_runs.clone()
+    try:
+        assert compare_runs(clone, "one", "two").better == 2
+        assert not dataset_folder(clone, default_parent()).exists()
+    finally:
+        clone.delete()
 
 
 def test_masks_of_two_fields_are_compared(make_dataset: Any, tmp_path: Path, fiftyone: Any) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from ..predicted import add_predictions
 from ..snapshots import Snapshot
+from ..turns import while_another_writes
 
 NAMES = {0: "unlabelled", 3: "road", 7: "car", 20: "tree"}
 
@@ -494,3 +495,17 @@ def test_all_drawn_regions_are_looked_for_once(audited: Any, monkeypatch: pytest
     monkeypatch.setattr(draw_sample, "_PORTION", 3)
     estimate_errors(audited, key="lq", verdicts=10, suspects=0, images=0)
     assert len(audited) > 3 and len(opened) == 1
+
+
+def test_an_estimate_is_kept_when_its_turn_has_come(audited: Any) -> None:
+    from label_quality import estimate_errors, load_record
+
+    estimate_errors(audited, key="lq", verdicts=150, suspects=4, images=8)
+    for kind in ("place", "image", "suspect"):
+        judge(audited, kind)
+    assert load_record(audited, "lq").sample.estimate is None
+    record = while_another_writes(audited, "lq", lambda: estimate_errors(audited, key="lq"))
+    assert record.sample.estimate is not None and record.sample.estimate.verdicts > 100
+    # What is no news waits for nobody
+    with pytest.raises(AssertionError, match="the call did not wait"):
+        while_another_writes(audited, "lq", lambda: estimate_errors(audited, key="lq"))
