@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from itertools import islice
 from typing import Any
 
 import fiftyone as fo
@@ -19,6 +18,7 @@ from pymongo import UpdateOne
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
+from ..base.portions import queries
 from ..dataset.ownership import field_name, owner
 from ..dataset.region_edits import settle_edits
 from ..dataset.region_patches import copies_of, update_some_patches
@@ -41,8 +41,8 @@ from ..samples.private_fiftyone import root_of, stored_samples
 from .drawn_units import drawn_units, suspects_of
 
 VERDICTS = (CONFIRMED, REJECTED)
-#: Images a write: MongoDB compares each region with every id that it is given
-_IMAGES_A_WRITE = 100
+#: Images a write, and regions, unless one image has more: MongoDB compares each with every id that it is given
+_IMAGES_A_WRITE, _REGIONS_A_WRITE = 100, 5000
 _FOUND_ANEW = "they may have been found anew since. Open the saved view again."
 
 
@@ -252,18 +252,21 @@ def _find(dataset: fo.Dataset, key: str, ids: Sequence[ObjectId]) -> list[dict[s
         LabelQualityError: some are not there
     """
     fields = [name for name in _fields(dataset, key) if name]
-    wanted, found = set(ids), []
-    there = {"$or": [{f"{name}.detections._id": {"$in": list(ids)}} for name in fields]}
-    for sample in stored_samples(dataset).find(there, dict.fromkeys(fields, True)):
-        regions = [region for name in fields for region in (sample.get(name) or {}).get("detections", [])]
-        found += [{**one, "sample": sample["_id"]} for one in regions if one["_id"] in wanted]
+    found: dict[ObjectId, dict[str, Any]] = {}
+    for portion in queries(ids):
+        wanted = set(portion)
+        there = {"$or": [{f"{name}.detections._id": {"$in": portion}} for name in fields]}
+        for sample in stored_samples(dataset).find(there, dict.fromkeys(fields, True)):
+            regions = [region for name in fields for region in (sample.get(name) or {}).get("detections", [])]
+            found |= {one["_id"]: {**one, "sample": sample["_id"]} for one in regions if one["_id"] in wanted}
+    wanted = set(ids)
     missing = len(wanted) - len(found)
     if missing:
         raise LabelQualityError(
             f"{missing} of the {len(wanted)} {'is' if missing == 1 else 'are'} not among the suspects of run "
             f"'{key}': {_FOUND_ANEW}"
         )
-    return found
+    return list(found.values())
 
 
 def _by_images(regions: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], list[ObjectId]]]:
@@ -271,9 +274,15 @@ def _by_images(regions: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, An
     images: dict[ObjectId, list[ObjectId]] = {}
     for region in regions:
         images.setdefault(region["sample"], []).append(region["_id"])
-    remaining = iter(images.items())
-    while portion := dict(islice(remaining, _IMAGES_A_WRITE)):
-        yield {"_id": {"$in": list(portion)}}, [one for ids in portion.values() for one in ids]
+    samples: list[ObjectId] = []
+    together: list[ObjectId] = []
+    for sample, ids in images.items():
+        if samples and (len(samples) >= _IMAGES_A_WRITE or len(together) + len(ids) > _REGIONS_A_WRITE):
+            yield {"_id": {"$in": samples}}, together
+            samples, together = [], []
+        samples, together = [*samples, sample], [*together, *ids]
+    if samples:
+        yield {"_id": {"$in": samples}}, together
 
 
 def _verdict(ids: Sequence[ObjectId], values: dict[str, Any], open_only: bool) -> dict[str, Any]:

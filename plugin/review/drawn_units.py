@@ -10,6 +10,7 @@ import fiftyone as fo
 from bson import ObjectId
 
 from ..base.errors import LabelQualityError
+from ..base.portions import queries
 from ..dataset.ownership import field_name
 from ..dataset.sample_fields import has_sample, read_units, sample_name
 from ..dataset.suspect_fields import SUSPECTS
@@ -27,10 +28,14 @@ def drawn_units(dataset: fo.Dataset, key: str, ids: Sequence[ObjectId]) -> list[
     """
     if not ids or not has_sample(dataset, key):
         return []
-    there = {f"{sample_name(key)}.detections._id": {"$in": list(ids)}}
-    holders = [str(one["_id"]) for one in stored_samples(dataset).find(there, {"_id": True})]
-    found = [one for one in read_units(dataset, key, holders) if one["_id"] in set(ids)] if holders else []
-    if found and len(found) < len(set(ids)):
+    path, wanted = f"{sample_name(key)}.detections._id", set(ids)
+    holders = {
+        str(one["_id"])
+        for portion in queries(ids)
+        for one in stored_samples(dataset).find({path: {"$in": portion}}, {"_id": True})
+    }
+    found = [one for one in read_units(dataset, key, sorted(holders)) if one["_id"] in wanted] if holders else []
+    if found and len(found) < len(wanted):
         raise LabelQualityError("Choose either suspects or places that were drawn to be judged, not both.")
     return found
 

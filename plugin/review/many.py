@@ -13,6 +13,7 @@ from bson import ObjectId
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
+from ..base.portions import portions, queries
 from ..dataset.ownership import field_name
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, rejected_name, signed
@@ -93,15 +94,13 @@ def shown_suspects(
     progress(dataset, key)
     if region_ids is None:
         region_ids = _ids(collection, field)
-    wanted = [ObjectId(one) for one in region_ids if ObjectId.is_valid(one)]
     path = f"{field}.detections"
-    here = {"$match": {f"{path}._id": {"$in": wanted}}}
     read = {name: f"${path}.{name}" for name in ("_id", "given", "suggested", "probability", "verdict")}
-    found = list(
-        stored_samples(dataset).aggregate(
-            [here, {"$unwind": f"${path}"}, here, {"$project": {**read, "sample": "$_id"}}], allowDiskUse=True
-        )
-    )
+    found: list[dict[str, Any]] = []
+    for wanted in queries([ObjectId(one) for one in dict.fromkeys(region_ids) if ObjectId.is_valid(one)]):
+        here = {"$match": {f"{path}._id": {"$in": wanted}}}
+        pipeline = [here, {"$unwind": f"${path}"}, here, {"$project": {**read, "sample": "$_id"}}]
+        found += stored_samples(dataset).aggregate(pipeline, allowDiskUse=True)
     left = [one for one in found if one.get("verdict") is None]
     rated = [one["probability"] for one in left if one.get("probability") is not None]
     return Shown(
@@ -238,8 +237,8 @@ def undo_decision(dataset: fo.Dataset, key: str = "lq", *, view: fo.DatasetView 
     if last.state == UNDONE:
         # Where that was killed, suspects may be back without their patches
         left = _ids(dataset, field_name(key, SUSPECTS))
-        for start in range(0, len(left), _PORTION):
-            set_verdict(dataset, key, left[start : start + _PORTION], None, view=view, open_only=True)
+        for portion in portions(left, _PORTION):
+            set_verdict(dataset, key, portion, None, view=view, open_only=True)
     _store(dataset).delete(key)
     return tuple(ids)
 

@@ -20,6 +20,7 @@ from fiftyone import ViewField as F
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
+from ..base.portions import portions
 from ..base.progress import Progress, silent
 from ..samples.private_fiftyone import id_of, reload_samples, root_of, stored_samples
 from ..samples.slices import images_of
@@ -100,7 +101,7 @@ def tag_samples(
     recorded = _with_unfinished(dataset, tagging)
     _write(dataset, recorded)
     done, total = 0, len(tagging.samples) + len(tagging.regions)
-    for ids in _portions(tagging.samples, _PORTION):
+    for ids in portions(tagging.samples, _PORTION):
         images_of(dataset).select(ids).tag_samples(tag)
         done += len(ids)
         progress("Tagging images", done, total)
@@ -158,7 +159,7 @@ def undo_tagging(dataset: fo.Dataset, progress: Progress = silent) -> Counts:
     if tagging is None:
         raise LabelQualityError(f"There is no tagging to undo on dataset '{dataset.name}'.")
     images, done, total = 0, 0, len(tagging.samples) + len(tagging.regions)
-    for ids in _portions(tagging.samples, _PORTION):
+    for ids in portions(tagging.samples, _PORTION):
         tagged = images_of(dataset).select(ids).match_tags(tagging.tag)
         images += len(tagged)
         tagged.untag_samples(tagging.tag)
@@ -244,7 +245,7 @@ def _change_regions(dataset: fo.Dataset, tagging: Tagging, operator: str) -> Ite
         return
     wanted, adds = set(map(ObjectId, tagging.regions)), operator == "$addToSet"
     path, samples = f"{field}.detections", stored_samples(dataset)
-    for portion in _portions(tagging.holders, _REGIONS_PORTION):
+    for portion in portions(tagging.holders, _REGIONS_PORTION):
         holders = {"_id": {"$in": [ObjectId(one) for one in portion]}}
         found = samples.find(holders, {f"{path}._id": True, f"{path}.tags": True})
         regions = [one for sample in found for one in (sample.get(field) or {}).get("detections") or []]
@@ -254,11 +255,6 @@ def _change_regions(dataset: fo.Dataset, tagging: Tagging, operator: str) -> Ite
         samples.update_many(holders | {f"{path}._id": {"$in": ids}}, change, array_filters=[{"one._id": {"$in": ids}}])
         reload_samples(dataset, portion)
         yield len(ids)
-
-
-def _portions(ids: Sequence[str], size: int) -> Iterator[list[str]]:
-    for first in range(0, len(ids), size):
-        yield list(ids[first : first + size])
 
 
 def _write(dataset: fo.Dataset, tagging: Tagging) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from bson import ObjectId
 
 from .. import predicted, suspect_run
 
@@ -189,6 +191,39 @@ def test_a_verdict_that_is_given_meanwhile_is_kept(dataset: Any, monkeypatch: py
     monkeypatch.setattr(many, "set_verdict", write)
     assert verdicts(dataset) == {"confirmed": 1, "rejected": 4}
     assert many.undo_decision(dataset, "lq") and verdicts(dataset) == {"confirmed": 1, None: 4}
+
+
+def test_no_query_has_more_ids_than_one_may_have(dataset: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of some 400,000 suspects MongoDB refuses a query that has all of their ids."""
+    from label_quality import undo_decision
+    from label_quality.plugin.base import portions
+    from label_quality.plugin.review import decide as deciding
+    from pymongo.collection import Collection
+
+    every = dataset.to_patches("lq_suspects")
+    monkeypatch.setattr(portions, "IDS_A_QUERY", 2, raising=False)
+    monkeypatch.setattr(deciding, "_REGIONS_A_WRITE", 2, raising=False)
+    regions, longest = {ObjectId(one) for one in every.values("id")}, list[int]()
+
+    def lists(value: Any) -> Iterator[int]:
+        if isinstance(value, dict | list | tuple):
+            yield sum(isinstance(one, ObjectId) and one in regions for one in value)
+            for one in value.values() if isinstance(value, dict) else value:
+                yield from lists(one)
+
+    for name in ("find", "aggregate", "update_many", "delete_many"):
+        real = getattr(Collection, name)
+
+        def asked(self: Any, *arguments: Any, real: Any = real, **more: Any) -> Any:
+            longest.extend(lists(arguments))
+            return real(self, *arguments, **more)
+
+        monkeypatch.setattr(Collection, name, asked)
+    done = decide(every, "rejected", reviewer="ann")
+    assert (len(done.ids), done.images, done.reviewed) == (5, 4, 0) and verdicts(dataset) == {"rejected": 5}
+    assert len(every) == 0 and len(undo_decision(dataset, "lq", view=every)) == len(every) == 5
+    assert decide(dataset, "confirmed", region_ids=[*done.ids, *done.ids]).ids == done.ids
+    assert verdicts(dataset) == {"confirmed": 5} and max(longest) == 2
 
 
 @pytest.fixture
