@@ -13,7 +13,18 @@ from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.words import count
 from ..plugin.dataset.verdicts import CONFIRMED, REJECTED
 from ..plugin.review.learn import can_learn, learn_from_verdicts
-from ..plugin.review.many import EVEN, UNDONE, Shown, decide_on_all, last_decision, shown_suspects, undo_decision
+from ..plugin.review.many import (
+    BEGUN,
+    EVEN,
+    UNDONE,
+    Decision,
+    Shown,
+    decide_on_all,
+    goes_on,
+    last_decision,
+    shown_suspects,
+    undo_decision,
+)
 from ..plugin.runs.request import Request
 from ..plugin.samples.private_fiftyone import is_patches, root_of
 from .form.forms import Form, runs_with_suspects
@@ -94,6 +105,12 @@ class ReviewShown(foo.Operator):
         decision = form.choice("decision", "Your verdict", {**_DECISIONS, **undo}, default=default, radio=True)
         if cut_short and decision in _VERDICTS:
             form.fail("decision", f"The last undo has not ended. Choose “{_END_UNDO}” first.")
+        elif last is not None and last.state == BEGUN and _is_another(last, decision, ctx.params.get("reviewer")):
+            form.fail(
+                "decision",
+                f"The last verdict on many, {_DONE[last.verdict].lower()} by {last.reviewed_by}, has not ended. If it "
+                f"was interrupted, choose “{_UNDO_LAST}” first, or the same verdict, which goes on with it.",
+            )
         elif decision in _VERDICTS:
             chosen = _chosen(ctx)
             _preview(form, shown_suspects(_collection(ctx), key, chosen), decision, chosen is not None)
@@ -135,6 +152,11 @@ def _decide(ctx: Any, key: str) -> dict[str, Any]:
     if can_learn(ctx.dataset, key):
         learn_from_verdicts(ctx.dataset, key, view=view)
     return {"key": key, "decision": decision, "region_ids": list(ids), "message": message}
+
+
+def _is_another(last: Decision, decision: str, reviewer: str | None) -> bool:
+    """Whether a decision is another verdict on many than the last one, or of somebody else."""
+    return decision in _VERDICTS and not goes_on(last, _VERDICTS[decision], reviewer)
 
 
 def _preview(form: Form, shown: Shown, decision: str, selected: bool) -> None:

@@ -127,8 +127,9 @@ def decide_on_all(
     """Confirms or rejects all suspects that are shown and that nobody has reviewed, as one that `undo_decision` undoes.
 
     Suspects that have a verdict, or get one from somebody else meanwhile, keep it. Where the last such call was killed,
-    the same verdict of the same reviewer goes on with it, and one undo takes both back. Where an undo was killed, it is
-    to be ended first, by `undo_decision`: what it still takes back would not be among the suspects that are decided on.
+    the same verdict of the same reviewer goes on with it, and one undo takes both back; before another one, it is to be
+    ended so or taken back, by `undo_decision`. Where an undo was killed, it is to be ended first, by the same: what it
+    still takes back would not be among the suspects that are decided on.
 
     Args:
         collection: patches of suspects, such as those of an issue, or images, whose suspects are meant then
@@ -141,22 +142,26 @@ def decide_on_all(
         what it was on
 
     Raises:
-        LabelQualityError: another verdict, the run has no suspects, an undo has not ended, or none of those that are
-            shown is left to review, where what a kill had cut short is made up for all the same
+        LabelQualityError: another verdict, the run has no suspects, the last decision or its undo has not ended, or
+            none of those that are shown is left to review, where what a kill had cut short is made up for all the same
     """
     if verdict not in VERDICTS:
         raise LabelQualityError(
             f"Expected `verdict` to be one of {', '.join(map(repr, VERDICTS))}, but got {verdict!r}."
         )
     dataset = root_of(collection)
-    _check_undone(dataset, key)
+    last = last_decision(dataset, key)
+    _check_ended(last, verdict, reviewer)
     shown = shown_suspects(collection, key, region_ids)
     view = collection if isinstance(collection, fo.DatasetView) else None
     # As MongoDB keeps it: by who and when the verdicts are found again
     now = datetime.now(timezone.utc)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    who = str(signed(verdict, reviewer, now)["reviewed_by"])
-    decision, had = _continued(dataset, Decision(key, verdict, who, now, len(shown.ids), BEGUN))
+    who = _signature(verdict, reviewer)
+    decision, had = Decision(key, verdict, who, now, len(shown.ids), BEGUN), list[str]()
+    if last is not None and last.state == BEGUN:
+        had = _of(dataset, last)
+        decision = replace(last, regions=len(had) + len(shown.ids))
     if had or shown.ids:
         _give(dataset, decision, [*had, *shown.ids], view)
     if not shown.ids:
@@ -165,26 +170,30 @@ def decide_on_all(
     return shown
 
 
-def _check_undone(dataset: fo.Dataset, key: str) -> None:
-    """Raises `LabelQualityError` where an undo has not ended: a new decision would take its place and its mark."""
-    last = last_decision(dataset, key)
-    if last is not None and last.state == UNDONE:
+def goes_on(last: Decision, verdict: str, reviewer: str | None = None) -> bool:
+    """Whether a verdict on many that has not ended is the same one; ``reviewer`` as of `decide_on_all`."""
+    return (last.verdict, last.reviewed_by) == (verdict, _signature(verdict, reviewer))
+
+
+def _signature(verdict: str, reviewer: str | None) -> str:
+    return str(signed(verdict, reviewer, datetime.now(timezone.utc))["reviewed_by"])
+
+
+def _check_ended(last: Decision | None, verdict: str, reviewer: str | None) -> None:
+    """Raises `LabelQualityError` where another decision, or an undo, has not ended: a new one would take its mark."""
+    if last is None or last.state == GIVEN:
+        return
+    what = f"last verdict on many suspects of run '{last.key}', {last.verdict} by {last.reviewed_by}, has not ended."
+    take_back = f"undo_decision(dataset, '{last.key}'), or in the App in the form Confirm or reject all shown"
+    if last.state == UNDONE:
         raise LabelQualityError(
-            f"The undo of the last verdict on many suspects of run '{key}', {last.verdict} by {last.reviewed_by}, has "
-            f"not ended. If it was interrupted, end it with undo_decision(dataset, '{key}'), or in the App in the form "
-            "Confirm or reject all shown, and decide then."
+            f"The undo of the {what} If it was interrupted, end it with {take_back}, and decide then."
         )
-
-
-def _continued(dataset: fo.Dataset, decision: Decision) -> tuple[Decision, list[str]]:
-    """The decision, as part of the last one where that is the same and was killed, and ids of what has it already."""
-    last = last_decision(dataset, decision.key)
-    if last is None or last.state != BEGUN:
-        return decision, []
-    if (last.verdict, last.reviewed_by) != (decision.verdict, decision.reviewed_by):
-        return decision, []
-    had = _of(dataset, last)
-    return replace(last, regions=len(had) + decision.regions), had
+    if not goes_on(last, verdict, reviewer):
+        raise LabelQualityError(
+            f"The {what} If it was interrupted, end it with the same verdict and reviewer='{last.reviewed_by}', or "
+            f"take it back with {take_back}, and decide then."
+        )
 
 
 def _give(dataset: fo.Dataset, decision: Decision, ids: Sequence[str], view: fo.DatasetView | None) -> None:

@@ -257,20 +257,63 @@ def test_a_killed_decision_can_be_undone(dataset: Any, killed: int) -> None:
     assert len(undo_decision(dataset, "lq")) == killed and verdicts(dataset) == {None: 5}
 
 
-@pytest.mark.parametrize(
-    ("verdict", "reviewer", "one"),
-    [("confirmed", "ann", True), ("confirmed", "bob", False), ("rejected", "ann", False)],
-)
-def test_a_killed_decision_goes_on_where_it_is_the_same(
-    dataset: Any, killed: int, verdict: str, reviewer: str, one: bool
-) -> None:
+def test_a_killed_decision_goes_on_where_it_is_the_same(dataset: Any, killed: int) -> None:
     from label_quality import undo_decision
 
-    decide(dataset, verdict, reviewer=reviewer)
-    assert verdicts(dataset) == (
-        {"confirmed": 5} if verdict == "confirmed" else {"confirmed": killed, verdict: 5 - killed}
+    assert len(decide(dataset, "confirmed", reviewer="ann").ids) == 5 - killed
+    assert verdicts(dataset) == {"confirmed": 5}
+    assert len(undo_decision(dataset, "lq")) == 5 and verdicts(dataset) == {None: 5}
+
+
+@pytest.mark.parametrize(("verdict", "reviewer"), [("confirmed", "bob"), ("rejected", "ann")])
+@pytest.mark.parametrize("ends", [True, False])
+def test_another_decision_waits_until_a_killed_one_is_ended_or_undone(
+    dataset: Any, killed: int, verdict: str, reviewer: str, ends: bool
+) -> None:
+    from label_quality import LabelQualityError, undo_decision
+    from label_quality.plugin.review.many import BEGUN, last_decision
+
+    text = (
+        r"^The last verdict on many suspects of run 'lq', confirmed by ann, has not ended\. If it was interrupted, end "
+        r"it with the same verdict and reviewer='ann', or take it back with undo_decision\(dataset, 'lq'\), or in the "
+        r"App in the form Confirm or reject all shown, and decide then\.$"
     )
-    assert len(undo_decision(dataset, "lq")) == (5 if one else 5 - killed)
+    left, last = verdicts(dataset), last_decision(dataset, "lq")
+    with pytest.raises(LabelQualityError, match=text):
+        decide(dataset, verdict, reviewer=reviewer)
+    assert verdicts(dataset) == left and last_decision(dataset, "lq") == last and last.state == BEGUN
+    if ends:
+        # By what it was on, as somebody else decides on the others
+        (given,) = dataset.filter_labels("lq_suspects", _decided()).values("lq_suspects.detections.id", unwind=True)[:1]
+        with pytest.raises(LabelQualityError, match="There is nothing to decide on: 1 that are shown have a verdict"):
+            decide(dataset, "confirmed", reviewer="ann", region_ids=[given])
+    else:
+        assert len(undo_decision(dataset, "lq")) == killed
+    others = 5 - killed if ends else 5
+    assert len(decide(dataset, verdict, reviewer=reviewer).ids) == others
+    assert len(undo_decision(dataset, "lq")) == others
+    assert verdicts(dataset) == ({"confirmed": killed, None: others} if ends else {None: 5})
+
+
+def _decided() -> Any:
+    from fiftyone import ViewField
+
+    return ViewField("verdict") == "confirmed"
+
+
+def test_the_form_says_that_a_killed_decision_is_first(dataset: Any, killed: int) -> None:
+    text = (
+        "The last verdict on many, confirmed by ann, has not ended. If it was interrupted, choose “Undo the last” "
+        "first, or the same verdict, which goes on with it."
+    )
+    for decision, reviewer, error in (("reject", "ann", text), ("confirm", "bob", text), ("confirm", "ann", None)):
+        params = {"decision": decision, "reviewer": reviewer}
+        assert said(context(dataset, "review_shown", params), "review_shown").get("error decision") == error
+    with pytest.raises(Exception, match=r"The last verdict on many, confirmed by ann, has not ended\."):
+        operator("review_shown")(dataset, "reject")
+    assert operator("review_shown")(dataset, "undo").result["message"] == f"No verdict any more on {killed} suspect" + (
+        "s." if killed > 1 else "."
+    )
 
 
 @pytest.mark.parametrize("undone", [False, True])
