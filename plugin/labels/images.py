@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -149,11 +150,13 @@ def read_mask(
         of a colour mask
 
     Raises:
-        SampleError: the file is missing, truncated or no image, or holds fractions; or what ``check_size`` raises
+        SampleError: the file is missing, truncated or no image, or holds fractions or colours of 16 bits a channel; or
+            what ``check_size`` raises
     """
     with _opened(path, sample_id, "mask") as image:
         if check_size is not None:
             check_size((image.height, image.width))
+        _check_deep_colours(image, path, sample_id)
         if image.mode in ("1", "LA", "La"):
             return np.array(image.convert("L"))
         if palette and image.mode == "P":
@@ -257,6 +260,24 @@ def _has_late_text(path: str | Path) -> bool:
                 return True
             file.seek(length + 4, os.SEEK_CUR)
     return False
+
+
+def _check_deep_colours(image: Image.Image, path: str | Path, sample_id: str | None) -> None:
+    """Raises `SampleError` for a mask of several 16-bit channels in which values differ that PIL makes one of.
+
+    PIL keeps the upper 8 bits, in which all classes below 256 are 0.
+    """
+    if image.mode.startswith("I") or not image.tile or ";16" not in str(image.tile[0][3]):
+        return
+    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    lower, upper = (values & 255, values >> 8) if values is not None else (0, 0)
+    if np.any((lower != 0) & (lower != upper)):
+        raise SampleError(
+            "Expected a mask of integers or of colours with 8 bits a channel, but the file's channels have 16 bits, of "
+            "which only 8 can be read: store it as an 8-bit RGB PNG, or its integers as an 8- or 16-bit gray PNG.",
+            sample_id=sample_id,
+            path=str(path),
+        )
 
 
 def _whole(values: np.ndarray, path: str | Path, sample_id: str | None) -> np.ndarray:

@@ -7,6 +7,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -107,6 +108,18 @@ def test_masks_keep_their_values(tmp_path: Path):
     assert (read_mask(_save(tmp_path / "rgb.png", rgb)) == rgb).all()
     rgba = np.dstack([rgb, RAMP])
     assert (read_mask(_save(tmp_path / "rgba.png", rgba)) == rgba).all()
+
+
+@pytest.mark.parametrize(("name", "channels"), [("rgb.png", 3), ("rgba.png", 4), ("rgb.tif", 3)])
+def test_masks_of_16_bits_a_channel_are_refused_where_8_are_not_all(tmp_path: Path, name, channels):
+    """PIL reads the upper 8 bits of them: all classes were 0."""
+    path, classes = tmp_path / name, np.full((3, 4, channels), 7, np.uint16)
+    assert cv2.imwrite(str(path), classes)
+    with pytest.raises(SampleError, match="the file's channels have 16 bits, of which only 8 can be read: store it"):
+        read_mask(path)
+    # Colours of 8 bits that a program has stored in 16
+    assert cv2.imwrite(str(path), classes * 257)
+    assert (read_mask(path) == 7).all()
 
 
 def test_palette_masks_keep_their_indices(tmp_path: Path):
