@@ -59,14 +59,14 @@ class NetworkPredictor:
     """Runs a network on images of any sizes.
 
     Args:
-        network: the network; put on the device and into evaluation mode here
+        network: the network; put on the device, into evaluation mode and into float32, as its inputs are, here
         device: where it runs
     """
 
     def __init__(self, network: Network, device: torch.device) -> None:
         self.network = network
         self.device = device
-        self._module = network.module.to(device).eval()
+        self._module = network.module.to(device).float().eval()
         self._mean = torch.tensor(network.mean, dtype=torch.float32, device=device).view(1, -1, 1, 1)
         self._std = torch.tensor(network.std, dtype=torch.float32, device=device).view(1, -1, 1, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import sys
@@ -195,6 +196,21 @@ def test_torchscript_needs_trust(tmp_path: Path) -> None:
     assert model.description["kind"] == "torchscript" and model.description["trusted"]
     np.testing.assert_allclose(
         probabilities(model, PICTURE), expected_probabilities(TraceableModel(), PICTURE), atol=3e-3
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_weights_of_16_bits(tmp_path: Path, segformer: Any, half: torch.dtype) -> None:
+    """Of a checkpoint that is stored in 16 bits transformers makes such a module; images are float32."""
+    copy.deepcopy(segformer).to(half).save_pretrained(tmp_path / "folder")
+    torch.save(TraceableModel().to(half), tmp_path / "module.pt")
+    torch.jit.save(torch.jit.script(TraceableModel().to(half)), str(tmp_path / "script.pt"))
+    for name in ("folder", "module.pt", "script.pt"):
+        assert np.isfinite(load_model(source(tmp_path / name, trust=True), TABLE).predict([PICTURE])[0].values).all()
+    module = load_model(source(tmp_path / "module.pt", trust=True), TABLE)
+    np.testing.assert_allclose(
+        probabilities(module, PICTURE), expected_probabilities(TraceableModel(), PICTURE), atol=2e-2
     )
 
 
