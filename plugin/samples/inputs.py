@@ -73,10 +73,10 @@ def open_samples(
         check_lossless(label_field, samples.ids, samples.mask_paths)
         samples.class_table = ClassTable.from_values(_values_seen(samples, progress, workers), ignored, unlabelled)
         return samples
-    table = ClassTable.from_targets(targets, ignored, unlabelled, source)
+    # Before any mask is read: whether a palette's indices count or its colours depends on the classes
+    samples.class_table = table = ClassTable.from_targets(targets, ignored, unlabelled, source)
     if source != "argument" and 0 not in table.ids and 0 not in table.ignored and _holds_background(samples, workers):
-        table = table.with_background()
-    samples.class_table = table
+        samples.class_table = table.with_background()
     return samples
 
 

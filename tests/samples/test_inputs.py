@@ -80,6 +80,18 @@ def test_a_palette_png_is_indices_or_colours_as_the_classes_are(inputs, make_dat
     np.testing.assert_array_equal(by_color[0].load_labels(), np.array([0, 3, 2, 1])[indices])
 
 
+@pytest.mark.parametrize(("used", "names"), [((0, 1), ("road", "car")), ((1, 2, 3), ("background", "road", "car"))])
+def test_a_palette_holds_background_where_it_is_black(inputs, make_dataset, used, names):
+    """Whatever index that has: where classes are colours, colours are compared with them."""
+    dataset = make_dataset(count=1, targets={"#00ff00": "road", "#ff0000": "car"})
+    picture = Image.fromarray(np.resize(np.array(used, np.uint8), (24, 32)), mode="P")
+    picture.putpalette([255, 0, 0, 0, 255, 0, 255, 0, 0, 0, 0, 0])
+    picture.save(dataset.values("ground_truth.mask_path")[0])
+    samples = inputs.open_samples(dataset, "ground_truth")
+    assert samples.class_table.names == names
+    assert set(np.unique(samples[0].load_labels())) == set(range(len(names)))
+
+
 def test_rgba_masks(inputs, make_dataset):
     dataset = make_dataset(count=1, rgb=True)
     before = inputs.open_samples(dataset, "ground_truth")[0].load_labels()
