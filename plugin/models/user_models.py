@@ -149,7 +149,10 @@ def torch_device(name: str) -> torch.device:
         return torch.device("cuda" if available else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
+        if device.type != "cuda":
+            # Of others PyTorch knows the name also where it cannot use them
+            torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError) as error:
         raise LabelQualityError(f"Expected device to be auto, cpu, cuda or cuda:N, but got {name!r}.") from error
     if device.type == "cuda" and (not available or (device.index or 0) >= torch.cuda.device_count()):
         raise LabelQualityError(

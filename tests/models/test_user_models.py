@@ -563,8 +563,10 @@ def test_mean_of_the_wrong_length() -> None:
 def test_devices() -> None:
     assert torch_device("cpu").type == "cpu"
     assert torch_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-    with pytest.raises(LabelQualityError, match="Expected device to be auto, cpu, cuda or cuda:N, but got 'tpux'"):
-        torch_device("tpux")
+    for name in ("tpux", "meta", *([] if torch.xpu.is_available() else ["xpu"])):
+        message = f"Expected device to be auto, cpu, cuda or cuda:N, but got '{name}'"
+        with pytest.raises(LabelQualityError, match=message):
+            torch_device(name)
     with pytest.raises(LabelQualityError, match=r"device='cuda:99' was asked for, but PyTorch finds \d+ CUDA devices"):
         torch_device("cuda:99")
 
