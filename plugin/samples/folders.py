@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -97,7 +98,7 @@ def match_files(names: Sequence[str], folder: Path, files: Sequence[Path], endin
     flat_names = [name.rpartition("/")[2] for name in names]
     if any(found) or len(set(flat_names)) < len(names):
         return found
-    return _match_all(flat_names, [path.stem for path in files], files, endings)
+    return _match_all(flat_names, [_called(Path(path.name)) for path in files], files, endings)
 
 
 def dataset_from_folders(name: str, images: str | Path, masks: str | Path, classes: Classes | None = None) -> Any:
@@ -202,7 +203,7 @@ def masks_of_images(paths: Sequence[str], folder: Path) -> tuple[list[Path | Non
 def _names_of(paths: Sequence[str], images: str | Path | None = None) -> list[str]:
     """What images are called below a folder, by default the one that all of them are in; without suffixes."""
     root = os.path.abspath(images) if images else os.path.commonpath([os.path.dirname(path) for path in paths])
-    return [Path(os.path.relpath(path, root)).with_suffix("").as_posix() for path in paths]
+    return [_called(Path(os.path.relpath(path, root))) for path in paths]
 
 
 def _open(name: str, made_from: dict[str, str]) -> Any:
@@ -325,7 +326,12 @@ def _ended(names: Sequence[str]) -> dict[str, str]:
 
 def _below(folder: Path, files: Sequence[Path]) -> list[str]:
     """What the files are called below the folder, without suffixes."""
-    return [path.relative_to(folder).with_suffix("").as_posix() for path in files]
+    return [_called(path.relative_to(folder)) for path in files]
+
+
+def _called(path: Path) -> str:
+    """A path without suffix as names are compared: macOS takes letters and their accents apart, others do not."""
+    return unicodedata.normalize("NFC", path.with_suffix("").as_posix())
 
 
 def _files(folder: Path, suffixes: frozenset[str], what: str, without: Path | None = None) -> list[Path]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -89,6 +90,17 @@ def test_names_may_have_the_usual_endings(tmp_path: Path) -> None:
         "4_rgb.png": "4_rgb.png",
         "5_image.png": "5.png",
     }
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_may_be_stored_in_another_way(tmp_path: Path, form: Literal["NFC", "NFD"]) -> None:
+    """macOS packs letters and their accents apart."""
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    image, flat = (unicodedata.normalize(form, name) for name in ("Café/é 1.png", "ü.png"))
+    mask, moved = (unicodedata.normalize(other, name) for name in ("Café/é 1.png", "ü.png"))
+    write(tmp_path, f"images/{image}", f"masks/{mask}", f"more/a/{flat}", f"flat/{moved}")
+    assert pairs(tmp_path) == {image: mask}
+    assert pairs(tmp_path, "more", "flat") == {f"a/{flat}": moved}
 
 
 def test_subfolders_on_one_side_only_do_not_matter(tmp_path: Path) -> None:
