@@ -117,7 +117,8 @@ def dataset_from_folders(name: str, images: str | Path, masks: str | Path, class
         A `fiftyone.Dataset` with the given masks in `LABEL_FIELD`; an image without a mask has no label.
 
     Raises:
-        LabelQualityError: as `pair_files`, bad classes, or a dataset of that name was made from something else.
+        LabelQualityError: as `pair_files`, bad classes, no name of a dataset, or one of that name was made from
+            something else.
     """
     images, masks = Path(images), Path(masks)
     # First of all: a mistake in the folders or classes must not leave an empty dataset behind
@@ -149,7 +150,7 @@ def attach_predictions(
         the name of the field, for the source ``files``
 
     Raises:
-        LabelQualityError: no such folder, no file, none fits an image, or the field is the user's own
+        LabelQualityError: no such folder, no image, no file, none fits an image, or the field is the user's own
     """
     dataset, directory = root_of(dataset), Path(directory)
     check_path(directory, "predictions")
@@ -159,6 +160,8 @@ def attach_predictions(
     arrays = bool(files)
     files = files or _files(directory, ARRAY_SUFFIXES | MASK_SUFFIXES, "prediction")
     paths = dataset.values("filepath")
+    if not paths:
+        raise LabelQualityError(f"Dataset '{dataset.name}' has no images that the files of {directory} could be for.")
     names = _names_of(paths, images)
     found = match_files(names, directory, files, PREDICTION_ENDINGS)
     if not any(found):
@@ -208,7 +211,7 @@ def _names_of(paths: Sequence[str], images: str | Path | None = None) -> list[st
 
 def _open(name: str, made_from: dict[str, str]) -> Any:
     if not fo.dataset_exists(name):
-        dataset = fo.Dataset(name, persistent=True)
+        dataset = _made(name)
     else:
         dataset = fo.load_dataset(name)
         # An empty one without a note is what is left where a first run was killed between making it and noting this
@@ -221,6 +224,17 @@ def _open(name: str, made_from: dict[str, str]) -> Any:
     if not dataset.has_sample_field(LABEL_FIELD):
         dataset.add_sample_field(LABEL_FIELD, fo.EmbeddedDocumentField, embedded_doc_type=fo.Segmentation)
     return dataset
+
+
+def _made(name: str) -> Any:
+    try:
+        return fo.Dataset(name, persistent=True)
+    # It makes addresses of names, of Latin letters and digits in them alone
+    except ValueError as error:
+        raise LabelQualityError(
+            f"FiftyOne cannot have a dataset of the name '{name}' ({error}). Choose another --name, with Latin letters "
+            "or digits in it."
+        ) from error
 
 
 def _add_missing(dataset: Any, pairs: list[tuple[Path, Path | None]]) -> None:

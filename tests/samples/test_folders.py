@@ -243,6 +243,19 @@ def test_a_mistake_leaves_no_dataset_behind(tmp_path: Path, make: Any, fiftyone:
     assert not fiftyone.dataset_exists(NAME)
 
 
+@pytest.mark.parametrize(("name", "why"), [("街道", "has invalid slug-friendly name"), ("from folders!", "in use")])
+def test_names_that_fiftyone_does_not_take(tmp_path: Path, make: Any, fiftyone: Any, name: str, why: str) -> None:
+    from label_quality.plugin.base.errors import LabelQualityError
+    from label_quality.plugin.samples.folders import dataset_from_folders
+
+    write(tmp_path, "images/1.jpg", "masks/1.png")
+    make()
+    message = rf"^FiftyOne cannot have a dataset of the name '{name}' \(.*{why}.*\). Choose another --name, with Latin"
+    with pytest.raises(LabelQualityError, match=message):
+        dataset_from_folders(name, tmp_path / "images", tmp_path / "masks")
+    assert not fiftyone.dataset_exists(name)
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -333,3 +346,5 @@ def test_predictions_that_cannot_be_attached_are_refused(tmp_path: Path, dataset
         "Choose another --field, or leave --predictions out to use what the field holds."
     )
     assert labelled(dataset)["1.jpg"] == "1.png"
+    dataset.delete_samples(dataset)
+    assert problem("soft") == "Dataset 'from-folders' has no images that the files of soft could be for."
