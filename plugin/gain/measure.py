@@ -97,8 +97,14 @@ def measure_gain(
 
 
 def training_config(record: RunRecord, parameters: Mapping[str, Any]) -> CrossValidation:
-    """The cross-validation that measures a run's gain: as in its audit, if it has one, but for what is given."""
+    """The cross-validation that measures a run's gain: as in its audit, if it has one, but for what is given.
+
+    Where another preset is given, what was the audit's preset's own is the other one's.
+    """
     before = record.config.get("predictions", {}) if record.source == CrossValidation.source else {}
+    if before and "preset" in parameters:
+        own = resolve_preset(CrossValidation(preset=before["preset"])).to_dict()
+        before = {name: value for name, value in before.items() if value != own.get(name)}
     here = {**dict.fromkeys(OF_AUDITS), "device": CrossValidation.device}
     return resolve_preset(CrossValidation.from_params({**before, **here, **parameters}))
 

@@ -166,6 +166,22 @@ def reference(dataset: Any) -> dict[str, tuple[float, float]]:
     return found
 
 
+@pytest.mark.parametrize(("before", "after"), [("fast", "paper"), ("paper", "fast")])
+def test_another_preset_has_its_own_parameters(fiftyone: Any, before: str, after: str) -> None:
+    """And what was chosen for the audit, whatever its preset, as in the audit."""
+    from label_quality.plugin.dataset.run_record import RunRecord
+    from label_quality.plugin.gain.measure import training_config
+    from label_quality.plugin.training.config import CrossValidation
+    from label_quality.plugin.training.presets import resolve_preset
+
+    asked = CrossValidation(preset=before, epochs=9, folds=3, mixed_precision=False)
+    content = resolve_preset(asked).to_dict()
+    record = RunRecord("lq", "ground_truth", source="cross_validation", config={"predictions": content})
+    assert training_config(record, {}) == resolve_preset(asked)
+    assert training_config(record, {"preset": before}) == resolve_preset(asked)
+    assert training_config(record, {"preset": after}) == resolve_preset(dataclasses.replace(asked, preset=after))
+
+
 def test_verdicts_make_the_clean_masks_and_say_which_images_are_verified(audited: Any) -> None:
     confirm_all(audited)
     reviewed = sum(map(bool, audited.values(f"{KEY}_suspects.detections.id")))
