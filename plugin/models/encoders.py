@@ -112,10 +112,17 @@ class LogitWriter:
     seen: np.ndarray
 
     def masked(self, logits: torch.Tensor) -> torch.Tensor:
-        """(N, K, h, w) float32 logits whose largest is 0 at each place, `NO_LOGIT` for classes not seen."""
+        """(N, K, h, w) float32 logits whose largest is 0 at each place, `NO_LOGIT` for classes not seen.
+
+        Raises:
+            SampleError: values that are not numbers
+        """
         unseen = torch.from_numpy(~self.seen).to(logits.device).view(1, -1, 1, 1)
         values = logits.float().masked_fill(unseen, float("-inf"))
-        return (values - values.amax(1, keepdim=True)).clamp(min=NO_LOGIT)
+        values = (values - values.amax(1, keepdim=True)).clamp(min=NO_LOGIT)
+        if torch.isnan(values).any():
+            raise SampleError("The trained model's output is not a number. Train again with a lower learning_rate.")
+        return values
 
     def predictions(self, logits: torch.Tensor, geometries: Sequence[Geometry]) -> list[Prediction]:
         """Float16 predictions of a batch.
@@ -125,12 +132,9 @@ class LogitWriter:
             geometries: how each lies over its image
 
         Raises:
-            SampleError: values that are not numbers
+            SampleError: as `masked`
         """
-        values = self.masked(logits)
-        if torch.isnan(values).any():
-            raise SampleError("The trained model's output is not a number. Train again with a lower learning_rate.")
-        arrays = values.half().cpu().contiguous().numpy()
+        arrays = self.masked(logits).half().cpu().contiguous().numpy()
         return [Prediction(array, "logits", geometry) for array, geometry in zip(arrays, geometries, strict=True)]
 
 

@@ -149,6 +149,8 @@ def fit(
             run.save(state_file)
             saved = time.monotonic()
     report(total, total)
+    if not run.best_epoch:
+        raise run.diverged(run.loss, "on the held-out pieces after every epoch")
     model.load_state_dict(run.best_weights)
     model.eval()
     loss = run.best_loss if validation else None
@@ -168,7 +170,7 @@ class _Fit:
         )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=schedule.half_precision == torch.float16)
         self.epoch = self.best_epoch = 0
-        self.best_loss = math.inf
+        self.loss = self.best_loss = math.inf
         self.best_weights = _copied(model)
 
     def train_epoch(self, items: Sequence[Item], report: Callable[[int], None]) -> None:
@@ -183,9 +185,16 @@ class _Fit:
 
     def judge(self, items: Sequence[Item]) -> None:
         """Keeps the weights if they are the best so far; without held-out pieces the last are."""
-        loss = self._validation_loss(items) if items else -float(self.epoch)
-        if loss < self.best_loss:
-            self.best_loss, self.best_epoch, self.best_weights = loss, self.epoch, _copied(self.model)
+        self.loss = self._validation_loss(items) if items else -float(self.epoch)
+        if self.loss < self.best_loss:
+            self.best_loss, self.best_epoch, self.best_weights = self.loss, self.epoch, _copied(self.model)
+
+    def diverged(self, loss: float, where: str) -> LabelQualityError:
+        """What is said of a loss that is no number."""
+        return LabelQualityError(
+            f"Training diverged: the loss is {loss} {where}. Train with a lower learning_rate than "
+            f"{self.schedule.learning_rate:g}."
+        )
 
     def save(self, path: Path) -> None:
         state = {
@@ -214,10 +223,7 @@ class _Fit:
         loss = self._loss(batch)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise LabelQualityError(
-                f"Training diverged: the loss is {value} at step {step + 1}. Train with a lower learning_rate than "
-                f"{self.schedule.learning_rate:g}."
-            )
+            raise self.diverged(value, f"at step {step + 1}")
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimiser)

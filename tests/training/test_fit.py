@@ -142,6 +142,21 @@ def test_a_loss_that_is_no_number_says_what_to_do(tmp_path: Path) -> None:
         fit(network(), Broken(), pieces(4), [], SCHEDULE, (1,), tmp_path / "s", nothing)
 
 
+@pytest.mark.parametrize("epochs", [1, 20])
+def test_a_network_that_is_never_judged_to_be_any_good_is_not_taken(tmp_path: Path, epochs: int) -> None:
+    """What it was before the training would be left."""
+
+    class Judged(Stripes):
+        def logits(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+            return model(batch.inputs[0]) * (1.0 if model.training else float("nan"))
+
+    schedule = dataclasses.replace(SCHEDULE, epochs=epochs)
+    with pytest.raises(
+        LabelQualityError, match=r"the loss is nan on the held-out pieces after every epoch\. Train with"
+    ):
+        fit(network(), Judged(), pieces(4), pieces(2), schedule, (1,), tmp_path / "s", nothing)
+
+
 def test_batches_that_are_all_ignored_teach_nothing(tmp_path: Path) -> None:
     class Ignored(Stripes):
         def batch(self, items: Sequence[Item], rng: np.random.Generator | None) -> Batch:

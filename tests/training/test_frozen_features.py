@@ -311,6 +311,14 @@ def test_tiled_predictions_have_no_seams_and_lie_on_their_pixels() -> None:
     assert (prediction.values[0] == np.where(labels == 0, 255, 0)).all()
 
 
+def test_tiled_predictions_that_are_no_numbers_are_an_error() -> None:
+    def logits(images: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(images), 2, *images.shape[2:]), float("nan"))
+
+    with pytest.raises(SampleError, match="output is not a number"):
+        predict_image_in_tiles(logits, np.zeros((90, 80, 3), np.uint8), 70, SEEN)
+
+
 def test_frozen_features_are_cached_by_tile_and_predicted_from_the_image(tmp_path: Path) -> None:
     preset = frozen(tmp_path, tile=64)
     preset.__dict__["encoder"] = ShowsBrightness()
