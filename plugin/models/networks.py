@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from ..labels.class_mapping import NO_LOGIT
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 #: Where networks that return a dictionary keep their class scores
 _OUTPUT_KEYS = ("out", "logits")
+
+#: What to do where a GPU's memory does not suffice
+SMALLER = "Take a smaller batch_size or input_size, or cut the images into tiles with tile; what is finished is kept."
 
 #: (height, width) of an image -> (height, width) at which the network wants it
 Resizing = Callable[[tuple[int, int]], tuple[int, int]]
@@ -109,19 +113,31 @@ class NetworkPredictor:
         return inputs
 
     def _forward(self, inputs: torch.Tensor) -> Any:
-        shape = "×".join(map(str, inputs.shape))
+        shape = f"{'×'.join(map(str, inputs.shape))} (images × channels × height × width)"
         try:
-            return self._module(inputs)
-        except torch.cuda.OutOfMemoryError as error:
-            raise LabelQualityError(
-                f"The GPU's memory does not hold a batch of {shape} (images × channels × height × width). Take a "
-                "smaller batch_size or input_size, or cut the images into tiles with tile."
-            ) from error
+            with within_gpu_memory(f"a batch of {shape}", SMALLER):
+                return self._module(inputs)
+        except LabelQualityError:
+            raise
         except Exception as error:
             raise LabelQualityError(
-                f"The model failed on an input of {shape} (images × channels × height × width): {first_line(error)}. "
-                "A network that was traced at one size needs that size: give it as tile."
+                f"The model failed on an input of {shape}: {first_line(error)}. A network that was traced at one size "
+                "needs that size: give it as tile."
             ) from error
+
+
+@contextmanager
+def within_gpu_memory(what: str, advice: str) -> Iterator[None]:
+    """Raises `LabelQualityError` where a GPU's memory does not suffice for what is done inside.
+
+    Args:
+        what: does not fit then, as in "a batch of 8 images"
+        advice: a sentence on what to do
+    """
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise LabelQualityError(f"The GPU's memory does not hold {what}. {advice}") from error
 
 
 def class_scores(output: Any, images: int) -> torch.Tensor:

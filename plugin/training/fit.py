@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch.nn import functional
 
 from ..base.errors import LabelQualityError
 from ..base.types import IGNORED
+from ..models.networks import SMALLER, within_gpu_memory
 from ..store.containers import write_bytes
 from .sample_cache import Item
 
@@ -220,14 +222,16 @@ class _Fit:
         rate = self.schedule.rate(step, self.schedule.epochs * self.steps)
         for group, scale in zip(self.optimiser.param_groups, self.scales, strict=True):
             group["lr"] = rate * scale
-        loss = self._loss(batch)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise self.diverged(value, f"at step {step + 1}")
-        self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
+        # The gradients, and in the first step what the optimiser keeps, take as much memory as the forward pass
+        with _fits(batch):
+            loss = self._loss(batch)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise self.diverged(value, f"at step {step + 1}")
+            self.optimiser.zero_grad(set_to_none=True)
+            self.scaler.scale(loss).backward()
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         """Mean cross-entropy over the pixels that take part; 0 where none do."""
@@ -236,16 +240,9 @@ class _Fit:
     def _sum_of_losses(self, batch: Batch) -> torch.Tensor:
         half = self.schedule.half_precision
         batch = Batch([tensor.to(self.device) for tensor in batch.inputs], batch.labels.to(self.device))
-        try:
-            with torch.autocast(self.device.type, half or torch.bfloat16, enabled=half is not None):
-                logits = self.trainee.logits(self.model, batch)
-            return functional.cross_entropy(logits.float(), batch.labels.long(), ignore_index=IGNORED, reduction="sum")
-        except torch.cuda.OutOfMemoryError as error:
-            raise LabelQualityError(
-                f"The GPU's memory does not hold a batch of {len(batch.labels)} images of "
-                f"{batch.labels.shape[1]}×{batch.labels.shape[2]} labels. Take a smaller batch_size or input_size, or "
-                "cut the images into tiles with tile; what is finished is kept."
-            ) from error
+        with torch.autocast(self.device.type, half or torch.bfloat16, enabled=half is not None):
+            logits = self.trainee.logits(self.model, batch)
+        return functional.cross_entropy(logits.float(), batch.labels.long(), ignore_index=IGNORED, reduction="sum")
 
     @torch.no_grad()
     def _validation_loss(self, items: Sequence[Item]) -> float:
@@ -255,7 +252,8 @@ class _Fit:
         ordered = sorted(items, key=lambda item: item.size)
         chunks = [ordered[start : start + size] for start in range(0, len(ordered), size)]
         for batch in _one_ahead([partial(self.trainee.batch, chunk, None) for chunk in chunks]):
-            total += float(self._sum_of_losses(batch))
+            with _fits(batch):
+                total += float(self._sum_of_losses(batch))
             pixels += int((batch.labels != IGNORED).sum())
         return total / max(1, pixels)
 
@@ -287,6 +285,11 @@ def save_tensors(path: Path, content: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_bytes(path, buffer.getvalue(), durable=True)
+
+
+def _fits(batch: Batch) -> AbstractContextManager[None]:
+    images, height, width = batch.labels.shape
+    return within_gpu_memory(f"a batch of {images} images of {height}×{width} labels", SMALLER)
 
 
 def _one_ahead(jobs: Sequence[Callable[[], Batch]]) -> Iterator[Batch]:

@@ -22,8 +22,10 @@ from torch import nn
 
 from ..base.errors import LabelQualityError, SampleError
 from ..base.types import Prediction, SampleInput
+from ..base.words import count
 from ..labels.given_masks import GivenMasks, Window
 from ..models.encoders import LogitWriter
+from ..models.networks import SMALLER, within_gpu_memory
 from ..models.user_models import torch_device
 from ..store.containers import write_bytes
 from .config import CrossValidation
@@ -99,8 +101,9 @@ class FoldWork:
 
     def encode(self, sample: SampleInput) -> CachedSample:
         """Caches what the networks need of a sample; raises `SampleError` where it cannot be read."""
-        labels = sample.load_labels()
-        self.preset.encode(sample, sample.load_image(), labels)
+        labels, image = sample.load_labels(), sample.load_image()
+        with within_gpu_memory("an image for the encoder", SMALLER):
+            self.preset.encode(sample, image, labels)
         return self.cache.summary(sample.sample_id)
 
     def train(self, job: Job, report: Callable[[int, int], None]) -> None:
@@ -124,12 +127,17 @@ class FoldWork:
         """A finished fold's network; raises `LabelQualityError` where its checkpoint cannot be read."""
         path = self.checkpoint(fold)
         try:
-            content = torch.load(path, map_location=self.device, weights_only=True)
-            with torch.random.fork_rng(devices=[]):
-                model = self.preset.build(pretrained=False)
-            model.load_state_dict(content["weights"])
+            with within_gpu_memory(
+                "a fold's network", "Have other programs leave some of it; what is finished is kept."
+            ):
+                content = torch.load(path, map_location=self.device, weights_only=True)
+                with torch.random.fork_rng(devices=[]):
+                    model = self.preset.build(pretrained=False)
+                model.load_state_dict(content["weights"])
             meta = json.loads(content["meta"])
             seen = np.array(meta["seen"], bool)
+        except LabelQualityError:
+            raise
         except Exception as error:
             raise LabelQualityError(
                 f"The checkpoint {path} of a finished fold cannot be read ({type(error).__name__}). Delete it "
@@ -148,9 +156,10 @@ class FoldWork:
     def predict(self, trained: Trained, batch: Sequence[SampleInput]) -> list[Prediction | SampleError]:
         """Predicts samples of one size; where one of them cannot be predicted, each on its own, to know which."""
         try:
-            if isinstance(self.preset, FrozenFeatures):
-                return list(self.preset.predict(trained.network, batch, trained.writer, trained.mirrored))
-            return list(self.preset.predict(trained.network, batch, trained.writer))
+            with within_gpu_memory(f"{count(len(batch), 'image')} to predict", SMALLER):
+                if isinstance(self.preset, FrozenFeatures):
+                    return list(self.preset.predict(trained.network, batch, trained.writer, trained.mirrored))
+                return list(self.preset.predict(trained.network, batch, trained.writer))
         except SampleError as error:
             if len(batch) == 1:
                 return [error]

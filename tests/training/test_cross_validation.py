@@ -354,6 +354,27 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
         run(scenes(), FAST, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("method", "what"),
+    [("build", "a fold's network"), ("predict", "1 image to predict"), ("encode", "an image for the")],
+)
+def test_what_a_gpu_does_not_hold_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, what: str
+) -> None:
+    """A checkpoint is not called damaged, and the work can go on."""
+    if method == "build":
+        run(scenes(), FAST, tmp_path)
+
+    def full(*args: object, **options: object) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FrozenFeatures, method, full)
+        with pytest.raises(LabelQualityError, match=rf"^The GPU's memory does not hold {what}.* is finished is kept\."):
+            run(scenes(), FAST, tmp_path)
+    assert len(run(scenes(), FAST, tmp_path)) == 8
+
+
 @pytest.mark.parametrize("tile", [None, 64])
 def test_full_training_predicts_every_sample_and_is_repeatable(tmp_path: Path, tile: int | None) -> None:
     config = dataclasses.replace(PAPER, tile=tile)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,6 +141,30 @@ def test_a_loss_that_is_no_number_says_what_to_do(tmp_path: Path) -> None:
         LabelQualityError, match=r"diverged: the loss is nan at step 1\. Train with a lower learning_rate"
     ):
         fit(network(), Broken(), pieces(4), [], SCHEDULE, (1,), tmp_path / "s", nothing)
+
+
+class Full(torch.autograd.Function):
+    """What a GPU does whose memory does not hold the gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradients: torch.Tensor) -> torch.Tensor:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+
+def test_gradients_that_a_gpu_does_not_hold_say_what_to_do(tmp_path: Path) -> None:
+    class Large(Stripes):
+        def logits(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+            return Full.apply(model(batch.inputs[0]))
+
+    text = (
+        r"memory does not hold a batch of 4 images of 4×4 labels\. Take a smaller batch_size .* is finished is kept\.$"
+    )
+    with pytest.raises(LabelQualityError, match=text):
+        fit(network(), Large(), pieces(4), [], SCHEDULE, (1,), tmp_path / "s", nothing)
 
 
 @pytest.mark.parametrize("epochs", [1, 20])
