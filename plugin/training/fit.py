@@ -214,7 +214,9 @@ class _Fit:
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["weights"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.scaler.load_state_dict(state["scaler"])
+        # Of a training that began on a device without one there is nothing to load
+        if state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
         self.best_weights = state["best_weights"]
         self.epoch, self.best_epoch, self.best_loss = state["numbers"]
 

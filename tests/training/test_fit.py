@@ -108,6 +108,24 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypat
     assert len(trainee.seen) == 2 * (3 + 1)  # two epochs were left, each of 3 steps and 1 held-out batch
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, torch.float16), (torch.float16, None)])
+def test_a_killed_training_goes_on_in_another_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: torch.dtype | None, after: torch.dtype | None
+) -> None:
+    """As on another GPU, which is no part of what a run depends on."""
+
+    def kill(step: int, total: int) -> None:
+        if step == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "SAVE_EVERY", -1.0)
+    begun, other = (dataclasses.replace(SCHEDULE, half_precision=one) for one in (before, after))
+    with pytest.raises(KeyboardInterrupt):
+        fit(network(), Stripes(), pieces(12), pieces(4), begun, (1,), tmp_path / "s", kill)
+    result = fit(network(), Stripes(), pieces(12), pieces(4), other, (1,), tmp_path / "s", nothing)
+    assert result.epochs == SCHEDULE.epochs and result.validation_loss is not None and result.validation_loss < 0.3
+
+
 def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
     models = [network(), network()]
     for seed, model in enumerate(models):
