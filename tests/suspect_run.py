@@ -133,3 +133,16 @@ def issue(given_name: str, suggested_name: str, **known: Any) -> Any:
         "text": f"Systematic: {title}.",
     }
     return Group(given_name=given_name, suggested_name=suggested_name, **{**values, **known})
+
+
+def name_colours(dataset: Any) -> None:
+    """Has the classes of the dataset, and of its run, be colours; its masks stay as gray as they are."""
+    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.labels.class_table import ClassTable
+
+    given = dataset.mask_targets["ground_truth"]
+    names = {f"#{value:02x}{value:02x}{value:02x}": name for value, name in given.items()}
+    dataset.mask_targets = {**dataset.mask_targets, "ground_truth": names}
+    record = load_record(dataset, "lq")
+    record.class_table = ClassTable.from_targets(names, unlabelled="unlabelled").to_dict()
+    save_record(dataset, record)

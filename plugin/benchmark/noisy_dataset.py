@@ -17,7 +17,7 @@ from ..base.errors import LabelQualityError
 from ..base.progress import Progress, silent
 from ..base.types import IGNORED
 from ..labels.class_table import ClassTable
-from ..labels.masks import predicted_mask
+from ..labels.masks import as_rgb, predicted_mask
 from ..store.containers import write_bytes
 from ..store.run_folder import content_digest
 from .config import DROP, ERROR_KINDS
@@ -117,7 +117,7 @@ def noisy_mask(mask: np.ndarray, labels: np.ndarray, noisy: np.ndarray, table: C
     changed = labels != noisy
     values = predicted_mask(np.maximum(noisy, 0), table)
     if table.colors is not None:
-        return np.where(changed[..., None], values, mask[..., :3]).astype(np.uint8)
+        return np.where(changed[..., None], values, as_rgb(mask))
     kept = mask if mask.ndim == 2 else mask[..., 0]
     merged = np.where(changed, values, kept)
     return merged.astype(np.uint8 if merged.max() <= 255 else np.uint16)

@@ -55,7 +55,7 @@ def encode(mask: np.ndarray, table: ClassTable, unknown: str = "error") -> np.nd
     if unknown not in ("error", "ignore"):
         raise LabelQualityError(f"Expected parameter `unknown` to be 'error' or 'ignore', but got {unknown!r}.")
     rgb = table.colors is not None
-    values = _pack(_as_rgb(mask)) if rgb else _as_integers(mask)
+    values = _pack(as_rgb(mask)) if rgb else _as_integers(mask)
     labels = _look_up(values, table)
     if labels.size and labels.min() == _UNKNOWN:
         strangers = labels == _UNKNOWN
@@ -123,13 +123,25 @@ def _as_integers(mask: np.ndarray) -> np.ndarray:
     return mask if mask.ndim == 2 else mask[..., 0]
 
 
-def _as_rgb(mask: np.ndarray) -> np.ndarray:
+def as_rgb(mask: np.ndarray) -> np.ndarray:
+    """A mask of colours, whatever it is stored as.
+
+    Args:
+        mask: as `encode` takes it; one of gray values has three equal channels
+
+    Returns:
+        (H, W, 3) uint8
+
+    Raises:
+        LabelQualityError: values outside 0..255, or an array that is no mask
+    """
     mask = _checked(mask)
     if mask.size and (mask.min() < 0 or mask.max() > 255):
         raise LabelQualityError(
             f"Expected an RGB mask with channels in 0..255, as the class table holds colours, but got values "
             f"{mask.min()}..{mask.max()}."
         )
+    mask = mask.astype(np.uint8, copy=False)
     return mask if mask.ndim == 3 else np.repeat(mask[..., None], 3, axis=2)
 
 

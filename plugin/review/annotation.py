@@ -20,6 +20,7 @@ from ..base.progress import Progress, silent
 from ..dataset.ownership import MARKER
 from ..dataset.run_record import load_record
 from ..labels.class_table import ClassTable
+from ..labels.masks import as_rgb
 from ..samples.checks import check_label_field, class_targets, has_instances
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.private_fiftyone import root_of
@@ -191,7 +192,7 @@ def _copy_masks(masks: SegmentationSamples, field: str, progress: Progress) -> N
 def _plain(mask: np.ndarray, table: ClassTable) -> np.ndarray:
     """The mask as FiftyOne knows them: (H, W) values, or (H, W, 3) colours where the classes have colours."""
     if table.colors is not None:
-        return np.ascontiguousarray(mask[..., :3])
+        return np.ascontiguousarray(as_rgb(mask))
     return mask[..., 0] if mask.ndim == 3 else mask
 
 

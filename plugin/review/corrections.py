@@ -18,6 +18,7 @@ from ..dataset.run_record import RunRecord, check_given_field, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, is_drawn_mask, rejected_name
 from ..labels.class_table import ClassTable
+from ..labels.masks import as_rgb
 from ..passes.kept import check_unchanged, scored_states
 from ..passes.search_suspects import found_masks
 from ..runs.published import recorded_scores, recorded_suspects
@@ -148,7 +149,7 @@ def given_mask(samples: SegmentationSamples, index: int) -> np.ndarray:
 def plain_mask(mask: np.ndarray, table: ClassTable) -> np.ndarray:
     """A copy of a mask as it was read: (H, W) int32 values, or (H, W, 3) RGB where the classes have colours."""
     if table.colors is not None:
-        return np.array(mask[..., :3] if mask.ndim == 3 else mask)
+        return as_rgb(mask).copy()
     # A mask of 8 bits, or of truth values, cannot be given the value of every class
     return np.array(mask[..., 0] if mask.ndim == 3 else mask, np.int32)
 

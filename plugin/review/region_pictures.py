@@ -16,6 +16,7 @@ from ..dataset.run_record import RunRecord
 from ..labels.class_table import ClassTable, hex_color
 from ..labels.file_doubts import check_size
 from ..labels.images import image_header, read_image
+from ..labels.masks import as_rgb
 from ..labels.places import Place
 from ..samples.checks import class_targets, has_instances
 from ..samples.inputs import SegmentationSamples, open_samples
@@ -150,7 +151,7 @@ def _given_mask(samples: SegmentationSamples, table: ClassTable) -> np.ndarray:
     check_size((mask.shape[0], mask.shape[1]), header, path, sample_id, samples.mask_paths[0])
     if table.colors is None:
         return mask if mask.ndim == 2 else mask[..., 0]
-    return np.repeat(mask[..., None], 3, axis=2) if mask.ndim == 2 else mask[..., :3]
+    return as_rgb(mask)
 
 
 def _place(region: Mapping[str, Any], size: tuple[int, ...], sample_id: str) -> Place:

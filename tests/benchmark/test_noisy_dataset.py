@@ -56,6 +56,12 @@ def test_ignored_and_colour_pixels_keep_their_value() -> None:
     colours = np.array([[[0, 0, 0, 9], [255, 0, 1, 9]], [[255, 255, 255, 9], [255, 0, 1, 9]]], np.uint8)
     expected = [[[0, 0, 0], [0, 0, 0]], [[255, 255, 255], [255, 0, 1]]]
     assert noisy_mask(colours, encode(colours, rgb), noisy, rgb).tolist() == expected
+    # A gray mask of colours
+    gray = ClassTable.from_targets({"#000000": "unlabelled", "#ffffff": "road"})
+    black = np.array([[0, 255], [255, 0], [0, 0]], np.uint8)
+    noisy_gray = np.array([[0, 1], [0, 0], [0, 1]], np.int16)
+    changed = np.array([[0, 255], [0, 0], [0, 255]])
+    assert (noisy_mask(black, encode(black, gray), noisy_gray, gray) == changed[..., None]).all()
     # A value that needs more bits than the mask has
     small = np.array([[0, 255], [0, 0]], np.uint8)
     swapped = np.array([[1, -1], [0, 0]], np.int16)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from .. import suspect_run
+
 
 @pytest.fixture
 def dataset(unrated_run: Any) -> Any:
@@ -55,6 +57,14 @@ def test_masks_that_were_sent_come_back_as_corrections(dataset: Any, service: Pa
     assert np.array_equal(dataset[sample.id].ground_truth.get_mask(), before)
     assert dataset.match({"index": 1}).first().lq_corrections.pixels == 0
     assert dataset.exists("lq_corrections").count() == 2
+
+
+def test_gray_masks_of_classes_that_are_colours_are_sent_in_colour(dataset: Any, service: Path) -> None:
+    suspect_run.name_colours(dataset)
+    sample = dataset.match({"index": 3}).first()
+    gray = sample.ground_truth.get_mask()
+    send(dataset, 1)
+    assert np.array_equal(np.load(service / f"{sample.id}.npy"), np.repeat(gray[..., None], 3, axis=2))
 
 
 def test_a_service_that_fails_is_told(dataset: Any, service: Path) -> None:

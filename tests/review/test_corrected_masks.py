@@ -122,6 +122,17 @@ def test_masks_of_every_kind(make_dataset: Any, corrections: Any, tmp_path: Path
     assert np.array_equal(dataset[sample.id].lq_corrected.get_mask(), expected)
 
 
+def test_gray_masks_of_classes_that_are_colours(dataset: Any, corrections: Any, tmp_path: Path) -> None:
+    """As of black and white ones: what is written has three channels, as the classes have."""
+    suspect_run.name_colours(dataset)
+    sample = dataset.match({"index": 3}).first()
+    expected = np.repeat(sample.ground_truth.get_mask()[..., None], 3, axis=2)
+    expected[6:12, 8:16] = 7
+    corrections.write_corrected_masks(dataset, regions="all", output_dir=tmp_path / "out")
+    dataset.reload()
+    assert np.array_equal(dataset[sample.id].lq_corrected.get_mask(), expected)
+
+
 def test_writing_again_replaces_what_was_there(dataset: Any, corrections: Any, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     corrections.write_corrected_masks(dataset, regions="all", output_dir=folder)
