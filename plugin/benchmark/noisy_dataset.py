@@ -17,7 +17,7 @@ from ..base.errors import LabelQualityError
 from ..base.progress import Progress, silent
 from ..base.types import IGNORED
 from ..labels.class_table import ClassTable
-from ..labels.masks import as_rgb, predicted_mask
+from ..labels.masks import as_rgb, check_storable, predicted_mask
 from ..store.containers import write_bytes
 from ..store.run_folder import content_digest
 from .config import DROP, ERROR_KINDS
@@ -184,9 +184,9 @@ def _plant(
             noisy, errors[position] = planted
             # A file that is written again looks changed, and its run would start anew
             if not _file(folder, position).exists():
-                _write(
-                    _file(folder, position), noisy_mask(samples.load_mask(position), labels, noisy, samples.class_table)
-                )
+                mask = samples.load_mask(position)
+                check_storable(mask, samples.ids[position])
+                _write(_file(folder, position), noisy_mask(mask, labels, noisy, samples.class_table))
         progress(f"Planting {kind} errors", done, len(chosen))
     return errors
 

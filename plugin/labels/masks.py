@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..base.errors import LabelQualityError
+from ..base.errors import LabelQualityError, SampleError
 from ..base.types import IGNORED
 from .class_table import LARGEST_ID, ClassTable, hex_color
 from .mask_values import Target
@@ -80,6 +80,17 @@ def predicted_mask(prediction: np.ndarray, table: ClassTable) -> np.ndarray:
     else:
         palette = np.array(table.ids, np.uint8 if table.ids[-1] <= 255 else np.uint16)
     return palette.take(prediction, axis=0)
+
+
+def check_storable(mask: np.ndarray, sample_id: str) -> None:
+    """Raises `SampleError` where a mask, (H, W) or (H, W, C) integers, has values that no PNG can have."""
+    wrong = mask[(mask < 0) | (mask > LARGEST_ID)]
+    if wrong.size:
+        raise SampleError(
+            f"Its mask has the value {wrong[0]}, which no file of masks can have. Give ignored pixels a value in "
+            f"0..{LARGEST_ID}, such as 255.",
+            sample_id=sample_id,
+        )
 
 
 def values_seen(mask: np.ndarray) -> set[Target]:

@@ -113,5 +113,6 @@ def write_predicted_mask(store: ScoreSet, sample_id: str, classes: np.ndarray, t
 
 def _value_of_nothing(table: ClassTable) -> int:
     """A mask value that is no class: an ignored one, else a free one, preferably 255."""
-    taken = set(table.ids)
-    return next(value for value in (*table.ignored, 255, *range(LARGEST_ID + 1)) if value >= 0 and value not in taken)
+    taken, most = set(table.ids), LARGEST_ID if table.colors is None else 0xFFFFFF
+    free = (*table.ignored, 255, *range(LARGEST_ID + 1))
+    return next(value for value in free if 0 <= value <= most and value not in taken)

@@ -23,10 +23,9 @@ from ..base.errors import LabelQualityError, SampleError
 from ..base.progress import Progress, silent
 from ..dataset.run_record import RunRecord, versions
 from ..dataset.verdicts import ADDED, CORRECTIONS, EDITED, RESOLVED, WRONG
-from ..labels.class_table import LARGEST_ID
 from ..labels.file_doubts import check_size
 from ..labels.images import image_header
-from ..labels.masks import encode
+from ..labels.masks import check_storable, encode
 from ..runs.collect_edits import collect_edits
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
@@ -49,7 +48,7 @@ from .corrections import (
     unchanged_samples,
 )
 from .export_folder import check_export_dir, filled
-from .ignored_value import USUAL_IGNORED, ignored_value, with_ignored
+from .ignored_value import ignored_value, with_ignored
 from .loaded_masks import LoadedMasks, lay_over, read_loaded
 
 #: What the class of pixels becomes that are suspect and that nobody has reviewed
@@ -301,12 +300,7 @@ class _Export:
     ) -> None:
         sample_id, image_path = self._samples.ids[index], self._samples.image_paths[index]
         given = given_mask(self._samples, index)
-        if given.min(initial=0) < 0:
-            raise SampleError(
-                f"Its mask has the value {given.min()}, which no file of masks can have. Give ignored pixels a value "
-                f"in 0..{LARGEST_ID}, such as {USUAL_IGNORED}.",
-                sample_id=sample_id,
-            )
+        check_storable(given, sample_id)
         check_size(
             given.shape[:2], image_header(image_path, sample_id), image_path, sample_id, self._samples.mask_paths[index]
         )

@@ -16,7 +16,6 @@ from ..base.errors import SampleError
 from ..base.progress import Progress
 from ..dataset.run_record import RunRecord
 from ..engine.engine import Whole
-from ..labels.class_table import LARGEST_ID
 from ..labels.mask_changes import MOST, changed_pairs, region_change
 from ..passes.kept import check_unchanged, has_usual, scored_states
 from ..passes.search_suspects import SuspectSearch, found_rates
@@ -216,12 +215,6 @@ class Comparison:
         if not pixels and given_path is not None:
             return given_path
         mask = given_mask(self.samples.corrected, index)
-        if mask.min(initial=0) < 0:
-            raise SampleError(
-                f"its corrected mask has the value {mask.min()}, which no file of masks can have. Give ignored pixels "
-                f"a value in 0..{LARGEST_ID}, such as 255.",
-                sample_id=sample_id,
-            )
         return str(self.store.write_mask(sample_id, as_png(mask, sample_id)))
 
     def _written(self, sample_id: str, regions: Sequence[Region]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ..dataset.run_record import RunRecord, check_given_field, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, is_drawn_mask, rejected_name
 from ..labels.class_table import ClassTable
-from ..labels.masks import as_rgb
+from ..labels.masks import as_rgb, check_storable
 from ..passes.kept import check_unchanged, scored_states
 from ..passes.search_suspects import found_masks
 from ..runs.published import recorded_scores, recorded_suspects
@@ -218,6 +218,7 @@ def stored_values(mask: np.ndarray) -> np.ndarray:
 
 def as_png(mask: np.ndarray, sample_id: str) -> bytes:
     """A PNG of (H, W) values in 0..65535, or of (H, W, 3) RGB; raises `SampleError` where there is none of it."""
+    check_storable(mask, sample_id)
     values = stored_values(mask)
     done, data = cv2.imencode(".png", np.ascontiguousarray(values[..., ::-1] if values.ndim == 3 else values))
     if not done:

@@ -46,6 +46,16 @@ def test_the_copies_differ_in_the_planted_error_only(
     assert {path: files_of(tmp_path)[path] for path in before} == before
 
 
+def test_masks_with_values_that_no_copy_has_are_refused(make_dataset: Any, tmp_path: Path) -> None:
+    dataset = make_dataset(count=4, storage="database")
+    for sample in dataset:
+        sample.ground_truth.mask = sample.ground_truth.mask.astype(np.int32)
+        sample.ground_truth.mask[0] = -9999
+        sample.save()
+    with pytest.raises(LabelQualityError, match=r"Its mask has the value -9999, which no file of masks can have. Give"):
+        plant_errors(open_masks(dataset, ignored=[-9999]), "swap", 0.5, tmp_path / "noisy")
+
+
 def test_ignored_and_colour_pixels_keep_their_value() -> None:
     table = ClassTable.from_targets({0: "unlabelled", 300: "road"}, ignored=[255])
     mask = np.array([[0, 300], [255, 300]], np.uint16)

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from .. import predicted, suspect_run
 
@@ -131,6 +132,29 @@ def test_gray_masks_of_classes_that_are_colours(dataset: Any, corrections: Any, 
     corrections.write_corrected_masks(dataset, regions="all", output_dir=tmp_path / "out")
     dataset.reload()
     assert np.array_equal(dataset[sample.id].lq_corrected.get_mask(), expected)
+
+
+def test_values_that_no_file_has_are_refused(make_dataset: Any, corrections: Any, tmp_path: Path) -> None:
+    """As geographic programs write where there is no data; as 8 or 16 bits it would be another value."""
+    from label_quality import LabelQualityError, export_clean_dataset
+    from label_quality.plugin.dataset.run_record import load_record, save_record
+
+    dataset = make_dataset(count=6)
+    sample = dataset.match({"index": 3}).first()
+    mask = sample.ground_truth.get_mask().astype(np.int32)
+    mask[0] = -9999
+    Image.fromarray(mask).save(sample.ground_truth.mask_path, format="TIFF")
+    suspect_run.add_run(dataset, tmp_path)
+    record = load_record(dataset, "lq")
+    record.class_table = {**record.class_table, "ignored": [-9999]}
+    save_record(dataset, record)
+    message = f"sample {sample.id}: Its mask has the value -9999, which no file of masks can have. Give ignored pixels"
+    with pytest.raises(LabelQualityError, match=message):
+        corrections.write_corrected_masks(dataset, regions="all", output_dir=tmp_path / "out")
+    made = corrections.write_corrected_masks(dataset, regions="all", output_dir=tmp_path / "out", skip_failures=True)
+    assert (made.images, len(made.failures)) == (3, 1)
+    with pytest.raises(LabelQualityError, match=message):
+        export_clean_dataset(dataset, export_dir=tmp_path / "clean", unreviewed="keep")
 
 
 def test_writing_again_replaces_what_was_there(dataset: Any, corrections: Any, tmp_path: Path) -> None:
