@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import fiftyone.operators.types as types
 
-from ...plugin.dataset.record_parts import WorstImage
 from ...plugin.dataset.run_record import RunRecord
 from ...plugin.runs.after_review import after_review
 from ...plugin.runs.on_show import on_show
 from ...plugin.samples.private_fiftyone import is_generated
 from . import layout
 
-#: Where the panel's state has whether it is on, and what clicks need of numbers that are not the record's
-_ON, _SHOWN = "page.controls.following", "shown"
+#: Where the panel's state has whether it is on
+_ON = "page.controls.following"
 
 
 class FollowingSwitch:
@@ -41,27 +39,7 @@ class FollowingSwitch:
 
     def counted_now(self, ctx: Any, record: RunRecord, score: str) -> RunRecord:
         """The record of what is to be shown, counted where the switch is on, else where there are verdicts."""
-        found = on_show(ctx.view, record, score) if self.follows(ctx) else after_review(ctx.dataset, record)
-        shown: dict[str, Any] = {}
-        if found is not record:
-            worst = [one.id for one in found.overview.worst] if found.overview is not None else []
-            shown = {"worst": worst, "pairs": [[one.given_name, one.suggested_name] for one in found.issues]}
-        if (ctx.panel.get_state(_SHOWN) or {}) != shown:
-            ctx.panel.set_state(_SHOWN, shown)
-        return found
-
-    def as_shown(self, ctx: Any, record: RunRecord) -> RunRecord:
-        """The record with the images and issues of the rows that the panel shows, in their order, for clicks."""
-        shown = ctx.panel.get_state(_SHOWN)
-        if not shown or record.overview is None:
-            return record
-        issues = {(one.given_name, one.suggested_name): one for one in record.issues}
-        worst = [WorstImage(one, "", 0.0) for one in shown["worst"]]
-        return dataclasses.replace(
-            record,
-            overview=dataclasses.replace(record.overview, worst=worst),
-            issues=[issues[tuple(pair)] for pair in shown["pairs"] if tuple(pair) in issues],
-        )
+        return on_show(ctx.view, record, score) if self.follows(ctx) else after_review(ctx.dataset, record)
 
     def render_switch(self, row: types.Object) -> None:
         """Adds the switch."""

@@ -30,6 +30,9 @@ _HELP = (
 )
 #: Where the panel's state has the region that was clicked, with what was open then
 _CLICKED = "clicked"
+#: Where it has the ids of the suspects in the rows of its table: a click tells only the place of one
+_ROWS = "rows"
+_GONE = "This suspect is not among those of the image any more. The panel now shows those that there are."
 #: Where it has how the App draws masks, as the page has told
 _COLORS = "colors"
 #: The operator of ``assets/app.js`` that tells it
@@ -103,7 +106,10 @@ class ImageQualityPanel(foo.Panel):
         shown, row = _shown(ctx), ctx.params.get("row", -1)
         if row < 0 or shown is None:
             return
-        region_id = str(shown.regions()[row]["_id"])
+        drawn = ctx.panel.get_state(_ROWS) or []
+        region_id = drawn[row] if row < len(drawn) else None
+        if region_id not in {str(one["_id"]) for one in shown.regions()}:
+            raise LabelQualityError(_GONE)
         if shown.region_id is not None:
             # A patch shows no suspect but its own, so that no other can be marked in it
             ctx.panel.set_state(_CLICKED, [ctx.current_sample, region_id])
@@ -128,7 +134,11 @@ class ImageQualityPanel(foo.Panel):
             self._region(ctx, page, shown, region)
         _figures(page, dataset, field_name(shown.header.key, words.QUALITY), shown.of(words.QUALITY))
         if searched:
-            self._suspects(page, shown.regions())
+            regions = shown.regions()
+            ids = [str(one["_id"]) for one in regions]
+            if ctx.panel.get_state(_ROWS) != ids:
+                ctx.panel.set_state(_ROWS, ids)
+            self._suspects(page, regions)
         block = layout.card(page, "scores", "All scores", "From 0, probably wrong, to 1")
         rows = [
             {"score": phrase, "value": f"{shown.of(name):.3f}"}

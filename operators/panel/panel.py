@@ -29,7 +29,7 @@ from ...plugin.samples.private_fiftyone import stages_of
 from ...plugin.samples.slices import images_of
 from ...plugin.suspects.issues import Group
 from ..execution import MEND_SIDEBAR, colors_of, groups_of
-from . import layout, plots, sections
+from . import layout, sections
 from . import text as words
 from .benchmark import LEADING_ELSEWHERE, BenchmarkSection
 from .breakdown import BreakdownSection
@@ -43,6 +43,7 @@ from .operations import render_operations
 from .prompts import LEADING_ELSEWHERE as LEADING_TO_FORMS
 from .prompts import Prompts
 from .runs import Header, Operation, any_running, headers, is_written, operations, record_of, under_way
+from .shown_rows import CLASSES, ISSUES, MATRIX, WORST, find_issue, keep_shown, no_issue, shown_at
 from .threshold import ThresholdControl
 
 _TITLE = "Label quality"
@@ -191,29 +192,33 @@ class LabelQualityPanel(
     def open_pair(self, ctx: Any) -> None:
         """Shows the regions of the cell that was clicked."""
         record = self._record(ctx)
-        names = plots.matrix_classes(record.issues)
-        pair = tuple(names[place] for place in ctx.params["idx"])
-        for group in record.issues:
-            if (group.given_name, group.suggested_name) == pair:
-                _show_group(ctx, record, group, self.samples_of(ctx))
+        given, suggested = (shown_at(ctx, MATRIX, place) for place in ctx.params["idx"])
+        group = find_issue(record, given, suggested)
+        if group is not None:
+            _show_group(ctx, record, group, self.samples_of(ctx))
+        elif self._outdated(ctx):
+            raise no_issue(record, given, suggested)
 
     @told
     def open_group(self, ctx: Any) -> None:
         """Shows the regions of the group that was clicked."""
         row = ctx.params.get("row", -1)
         if row >= 0:
-            record = self._record(ctx)
-            _show_group(ctx, record, record.issues[row], self.samples_of(ctx))
+            record, (given, suggested) = self._record(ctx), shown_at(ctx, ISSUES, row)
+            group = find_issue(record, given, suggested)
+            if group is None:
+                raise no_issue(record, given, suggested)
+            _show_group(ctx, record, group, self.samples_of(ctx))
 
     @told
     def open_class(self, ctx: Any) -> None:
         """Shows the regions given a class; those that it is suggested for, where its growth was clicked."""
         record = self._record(ctx)
-        one = plots.leading_classes(record.classes)[ctx.params["idx"]]
+        name = shown_at(ctx, CLASSES, ctx.params["idx"])
         side = "suggested" if ctx.params.get("trace_idx") == 1 else "given"
         field = f"{record.key}_suspects"
         # Literally: in an expression, MongoDB reads a name that begins with "$" as a field
-        of_class = F(f"{field}.{side}") == F.literal(one.name)
+        of_class = F(f"{field}.{side}") == F.literal(name)
         ctx.ops.set_view(view=suspect_regions(self.samples_of(ctx), record.key).match(of_class))
 
     @told
@@ -222,8 +227,7 @@ class LabelQualityPanel(
         row = ctx.params.get("row", -1)
         if row < 0:
             return
-        record = self._record(ctx)
-        sample_id, ranking = sections.overview_of(record).worst[row].id, worst_first(ctx.dataset, record.key)
+        sample_id, ranking = shown_at(ctx, WORST, row), worst_first(ctx.dataset, self._record(ctx).key)
         if self.samples_of(ctx) is not ctx.dataset:
             ctx.ops.open_sample(id=sample_id)
         else:
@@ -271,6 +275,7 @@ class LabelQualityPanel(
             render_operations(page, found)
             score = self._score(ctx, record)
             counted = record if written else self.counted_now(ctx, record, score)
+            keep_shown(ctx, counted)
             cards = sections.render(page, counted, score, self, self.folding(ctx), written)
             if cards is not None:
                 render_estimate(cards, record, self.folding(ctx))
@@ -341,7 +346,7 @@ class LabelQualityPanel(
         key = self._key(ctx)
         if key is None:
             raise LabelQualityError("No run is chosen. Run an audit first.")
-        return self.as_shown(ctx, self._load(ctx, key, headers(ctx.dataset)))
+        return self._load(ctx, key, headers(ctx.dataset))
 
     def _load(self, ctx: Any, key: str, runs: list[Header]) -> RunRecord:
         """The record of a run; an error says which there are where it is gone."""

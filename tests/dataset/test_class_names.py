@@ -59,11 +59,17 @@ def test_the_panel_opens_a_class_that_looks_like_a_field(make_dataset: Any, tmp_
     from label_quality.operators.panel.plots import leading_classes
 
     dataset, record = audited(make_dataset, tmp_path, NAMES)
-    for place, one in enumerate(leading_classes(record.classes)):
-        params = {"panel_id": "panel", "panel_state": {"page": {"top": {"run": "lq"}}}, "__method__": "open_class"}
-        request = {"dataset_id": str(dataset._doc.id), "view": [], "params": {**params, "idx": place}}
+
+    def call(method: str, state: dict[str, Any], **params: Any) -> Any:
+        arguments = {"panel_id": "panel", "panel_state": state, "__method__": method, **params}
+        request = {"dataset_id": str(dataset._doc.id), "view": [], "params": arguments}
         context = ExecutionContext(request, executor=Executor(), operator_uri=f"{PLUGIN}/label_quality_panel")
         foo.get_operator(f"{PLUGIN}/label_quality_panel").execute(context)
+        return context
+
+    drawn = call("on_load", {}).panel.state._data
+    for place, one in enumerate(leading_classes(record.classes)):
+        context = call("open_class", drawn, idx=place)
         (view,) = [one.params["view"] for one in context.executor._requests if one.operator_uri == "set_view"]
         patches = fiftyone.DatasetView._build(dataset, view)
         assert {given for given, _ in pairs(patches)} == {one.name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable
@@ -25,7 +26,9 @@ def call(dataset: Any) -> Call:
     from fiftyone.operators.executor import ExecutionContext, Executor
 
     def run(method: str, state: dict[str, Any] | None = None, view: Any = None, **params: Any) -> Any:
-        arguments = {"panel_id": "panel", "panel_state": state or {}, "__method__": method, **params}
+        # The page sends its own, which stays as it was
+        known = copy.deepcopy(state or {})
+        arguments = {"panel_id": "panel", "panel_state": known, "__method__": method, **params}
         request = {"dataset_id": str(dataset._doc.id), "view": view or [], "params": arguments}
         context = ExecutionContext(request, executor=Executor(), operator_uri=URI)
         foo.get_operator(URI).execute(context)
@@ -54,6 +57,12 @@ def view_of(fiftyone: Any, dataset: Any, context: Any) -> Any:
 def state(**known: Any) -> dict[str, Any]:
     """The state that the panel has with the run ``lq``."""
     return {"page": {"top": {"run": "lq"}, "cards": {"scores": {"score": "quality"}}}, **known}
+
+
+def drawn(call: Call) -> dict[str, Any]:
+    """The state that the panel has once it is drawn, which clicks on rows, cells and bars need."""
+    known: dict[str, Any] = call("on_load", state()).panel.state._data
+    return known
 
 
 def group(given: str, suggested: str, **known: Any) -> Any:
@@ -343,17 +352,18 @@ def test_a_type_of_error_opens_its_saved_view(fiftyone: Any, call: Call, audited
 
 
 def test_groups_and_cells_open_their_saved_views(fiftyone: Any, call: Call, audited: Any) -> None:
-    assert requests(call("open_group", state(), row=0), "set_view") == [{"name": "lq: car given as unlabelled"}]
+    known = drawn(call)
+    assert requests(call("open_group", known, row=0), "set_view") == [{"name": "lq: car given as unlabelled"}]
     # The classes of the matrix are unlabelled, road and car
-    assert requests(call("open_pair", state(), idx=[1, 2]), "set_view") == [{"name": "lq: car given as road"}]
-    assert not requests(call("open_pair", state(), idx=[2, 1]), "set_view")
+    assert requests(call("open_pair", known, idx=[1, 2]), "set_view") == [{"name": "lq: car given as road"}]
+    assert not requests(call("open_pair", known, idx=[2, 1]), "set_view")
     # A click on the head of the table
-    assert not requests(call("open_group", state(), row=-1), "set_view")
+    assert not requests(call("open_group", known, row=-1), "set_view")
 
 
 def test_regions_without_a_saved_view_open_as_well(fiftyone: Any, call: Call, audited: Any) -> None:
     def regions(method: str, **params: Any) -> list[tuple[str, str]]:
-        view = view_of(fiftyone, audited, call(method, state(), **params))
+        view = view_of(fiftyone, audited, call(method, drawn(call), **params))
         return list(zip(*view.values(["lq_suspects.given", "lq_suspects.suggested"]), strict=True))
 
     audited.delete_saved_view("lq: car given as road")
@@ -365,7 +375,8 @@ def test_regions_without_a_saved_view_open_as_well(fiftyone: Any, call: Call, au
 
 def test_a_worst_image_opens_once_the_grid_is_sorted_worst_first(fiftyone: Any, call: Call, audited: Any) -> None:
     worst = audited.values("id")[2]
-    context = call("open_worst", state(), row=0)
+    known = drawn(call)
+    context = call("open_worst", known, row=0)
     ranked = view_of(fiftyone, audited, context)
     assert ranked.values("lq_quality") == [0.2, 0.3, 0.4, 1.0]
     assert not requests(context, "open_sample")
@@ -373,10 +384,53 @@ def test_a_worst_image_opens_once_the_grid_is_sorted_worst_first(fiftyone: Any, 
     asked = [one.operator_uri for one in context.executor._requests]
     assert asked.index(f"{PLUGIN}/open_in_next_view") < asked.index("set_view")
     assert requests(context, f"{PLUGIN}/open_in_next_view") == [{"id": worst}]
-    again = call("open_worst", state(), ranked._serialize(), row=0)
+    again = call("open_worst", known, ranked._serialize(), row=0)
     assert requests(again, "open_sample") == [{"id": worst, "group_id": None}]
     assert not requests(again, "set_view")
     assert view_of(fiftyone, audited, call("show_worst_first", state())).values("lq_quality") == [0.2, 0.3, 0.4, 1.0]
+
+
+def test_a_click_opens_what_was_drawn_where_the_run_has_changed_since(fiftyone: Any, call: Call, audited: Any) -> None:
+    from label_quality.plugin.dataset.run_record import load_record, save_record
+
+    known, record, worst = drawn(call), load_record(audited, "lq"), audited.values("id")[2]
+    # In another order, and without the class that was drawn first
+    record.issues, record.classes = record.issues[::-1], record.classes[1:]
+    record.overview.worst = record.overview.worst[::-1]
+    save_record(audited, record)
+    for method, params, name in (
+        ("open_group", {"row": 0}, "lq: car given as unlabelled"),
+        ("open_group", {"row": 1}, "lq: car given as road"),
+        ("open_pair", {"idx": [1, 2]}, "lq: car given as road"),
+    ):
+        clicked = call(method, known, **params)
+        assert requests(clicked, "set_view") == [{"name": name}]
+        # And it is drawn again as it is now
+        rows = [f'"group": "car given as {given}"' for given in ("road", "unlabelled")]
+        assert shown(clicked).index(rows[0]) < shown(clicked).index(rows[1])
+    view = view_of(fiftyone, audited, call("open_class", known, idx=1, trace_idx=0))
+    assert set(view.values("lq_suspects.given")) == {"road"}
+    (opened,) = requests(call("open_worst", known, row=0), f"{PLUGIN}/open_in_next_view")
+    assert opened["id"] == worst
+
+
+def test_a_click_on_an_issue_that_is_gone_says_so(call: Call, audited: Any) -> None:
+    from label_quality.plugin.dataset.run_record import load_record, save_record
+
+    known, record = drawn(call), load_record(audited, "lq")
+    record.issues = record.issues[1:]
+    save_record(audited, record)
+    for method, params in (("open_group", {"row": 0}), ("open_pair", {"idx": [0, 2]})):
+        clicked = call(method, known, **params)
+        (told,) = requests(clicked, "notify")
+        assert told == {
+            "message": "Run 'lq' has no issue “car given as unlabelled” any more, as its suspects were found anew. The "
+            "panel now shows those that it has.",
+            "variant": "error",
+        }
+        assert not requests(clicked, "set_view") and '"group": "car given as road"' in shown(clicked)
+    (told,) = requests(call("open_group", state(), row=0), "notify")
+    assert told["message"] == "What was clicked is not known. Open the panel again."
 
 
 @pytest.mark.parametrize(
@@ -556,7 +610,7 @@ def image_context(
 
     uri = f"{PLUGIN}/image_quality_panel"
     current = audited.values("id")[sample] if isinstance(sample, int) else sample
-    arguments = {"panel_id": "panel", "panel_state": {}, "__method__": method, **params}
+    arguments = {"panel_id": "panel", "panel_state": {}, "__method__": method, **copy.deepcopy(params)}
     known = {"dataset_id": str(audited._doc.id), "view": view or [], "current_sample": current, "params": arguments}
     context = ExecutionContext(known, executor=Executor(), operator_uri=uri)
     foo.get_operator(uri).execute(context)
@@ -573,12 +627,32 @@ def test_beside_an_image_its_place_suspects_and_scores_are_shown(audited: Any) -
 
 
 def test_a_region_that_is_clicked_is_marked_in_the_image(audited: Any) -> None:
-    (asked,) = requests(image_context(audited, 1, "select_region", row=1), "set_selected_labels")
+    known = image_context(audited, 1).panel.state._data
+    (asked,) = requests(image_context(audited, 1, "select_region", panel_state=known, row=1), "set_selected_labels")
     (label,) = asked["labels"]
     sample = audited[audited.values("id")[1]]
     assert label == {"sample_id": sample.id, "label_id": sample.lq_suspects.detections[1].id, "field": "lq_suspects"}
     assert sample.lq_suspects.detections[1].given == "road"
-    assert not requests(image_context(audited, 1, "select_region", row=-1), "set_selected_labels")
+    assert not requests(image_context(audited, 1, "select_region", panel_state=known, row=-1), "set_selected_labels")
+
+
+def test_a_region_is_marked_that_was_drawn_where_it_was_clicked(audited: Any) -> None:
+    sample = audited[audited.values("id")[1]]
+    known = image_context(audited, 1).panel.state._data
+    first, second = sample.lq_suspects.detections
+    # Another order since
+    first.evidence, second.evidence = 1.0, 9.0
+    sample.save()
+    (asked,) = requests(image_context(audited, 1, "select_region", panel_state=known, row=0), "set_selected_labels")
+    assert asked["labels"][0]["label_id"] == first.id
+    sample.lq_suspects.detections = [second]
+    sample.save()
+    gone = image_context(audited, 1, "select_region", panel_state=known, row=0)
+    (told,) = requests(gone, "notify")
+    assert told["message"] == (
+        "This suspect is not among those of the image any more. The panel now shows those that there are."
+    )
+    assert not requests(gone, "set_selected_labels") and "car given as unlabelled" not in shown(gone)
 
 
 def test_a_patch_shows_the_image_that_it_is_of(audited: Any) -> None:
