@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from typing import Any
 
@@ -50,7 +51,7 @@ def connect(ray: Any, address: str | None) -> None:
 
 def _check_port(address: str) -> None:
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or "/" in host:
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or "/" in host:
         raise LabelQualityError(
             "Expected the address of a Ray cluster as host:port, such as 10.0.0.1:6379, or local, but got "
             f"{address!r}. The run starts on a machine of the cluster, so that it sees the same files: addresses that "
@@ -58,9 +59,11 @@ def _check_port(address: str) -> None:
         )
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECT).close()
-    except OSError as error:
+    # A host's name that can be none is no error of the system
+    except (OSError, UnicodeError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise LabelQualityError(
-            f"Expected a Ray cluster at {address}, but nothing answers there ({error.strerror or error}). Start one "
+            f"Expected a Ray cluster at {address}, but nothing answers there ({reason}). Start one "
             "(`ray start --head`), name another address, or leave out the engine to run on this machine."
         ) from error
 
