@@ -25,7 +25,6 @@ from label_quality.plugin.store.sets import ScoreSet
 from label_quality.plugin.suspects import (
     appearance,
     picture,
-    planted_objects,
     region_features,
     region_shapes,
     regions,
@@ -35,6 +34,7 @@ from label_quality.plugin.suspects import (
 from label_quality.plugin.suspects.config import SuspectConfig
 from label_quality.plugin.suspects.image_search import ImageSearch, Measures, Search
 
+from . import planted_objects
 from .audited_sets import Audited
 from .suspect_sets import NoisySet, read_labels
 

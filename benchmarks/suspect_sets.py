@@ -17,9 +17,9 @@ from label_quality.plugin.base.progress import Progress
 from label_quality.plugin.labels.class_files import load_classes
 from label_quality.plugin.labels.class_table import ClassTable
 from label_quality.plugin.labels.masks import encode, predicted_mask
-from label_quality.plugin.suspects.planted_objects import ObjectErrorRules, plant_in_object
 
 from .domains import DOMAINS
+from .planted_objects import ObjectErrorRules, plant_in_object
 
 SPARSE, SYSTEMATIC, CORRECTED, OWN = "sparse", "systematic", "corrected", "own"
 #: Share of the images that have a sparse error

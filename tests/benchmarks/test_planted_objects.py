@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_quality.plugin.suspects.planted_objects import (
+
+from benchmarks.planted_objects import (
     DROP,
     GROW,
     OBJECT_ERRORS,
