@@ -5,12 +5,14 @@ Threads suffice because what costs time (numba kernels, OpenCV, zstd, PIL, torch
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -56,6 +58,11 @@ def map_shards(fn: Callable[[S], R], shards: Iterable[S], workers: int | None = 
 
 
 def _in_threads(fn: Callable[[S], R], numbered: Iterator[tuple[int, S]], workers: int, retries: int) -> Iterator[R]:
+    with _BLAS.one_thread():
+        yield from _in_pool(fn, numbered, workers, retries)
+
+
+def _in_pool(fn: Callable[[S], R], numbered: Iterator[tuple[int, S]], workers: int, retries: int) -> Iterator[R]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="label-quality")
     waiting: deque[Future[R]] = deque()
     try:
@@ -87,6 +94,38 @@ def _transient(error: BaseException) -> bool:
 def _note(error: BaseException, text: str) -> None:
     if hasattr(error, "add_note"):
         error.add_note(text)
+
+
+class _Blas:
+    """The threads of NumPy's matrix products, which are the whole process's.
+
+    Products of several workers wait for one another there: small ones took ten times as long.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._maps = 0
+        self._limits: Any = None
+
+    @contextlib.contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """A block, of any number at once, in which a product has the thread that asks for it alone."""
+        from threadpoolctl import threadpool_limits
+
+        with self._lock:
+            self._maps += 1
+            if self._maps == 1:
+                self._limits = threadpool_limits(1, user_api="blas")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._maps -= 1
+                if not self._maps:
+                    self._limits.restore_original_limits()
+
+
+_BLAS = _Blas()
 
 
 def _limit_inner_threads() -> None:
