@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -20,6 +20,7 @@ import numpy as np
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
+from ..base.portions import portions
 from ..base.progress import Progress, silent
 from ..dataset.run_record import RunRecord, versions
 from ..dataset.verdicts import ADDED, CORRECTIONS, EDITED, RESOLVED, WRONG
@@ -31,7 +32,7 @@ from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
 from ..samples.private_fiftyone import root_of
 from .choose_images import whole_samples
-from .clean_formats import ExportFormat, open_format
+from .clean_formats import FORMATS, ExportFormat, open_format
 from .clean_manifest import MANIFEST, Manifest, describe_region, file_digest, open_manifest
 from .config import DROP, IGNORE, KEEP, CleanRequest
 from .corrections import (
@@ -119,7 +120,7 @@ def plan_export(collection: fo.Dataset | fo.DatasetView, key: str, unreviewed: s
     if has_suspects(dataset, key):
         plan.unclear = collect_edits(dataset, key).unclear
     regions, loaded = Regions(dataset, record), LoadedMasks(dataset, record)
-    for portion in _portions(whole_samples(collection).values("id")):
+    for portion in portions(whole_samples(collection).values("id"), PORTION):
         plan.to_change |= loaded.of(portion).keys()
         for sample_id, here in regions.of(portion).items():
             verified = sum(map(is_verified, here))
@@ -257,13 +258,14 @@ class _Export:
             "classes": {str(value): name for value, name in self.table.mask_targets().items()},
             "unlabelled": None if self.table.unlabelled is None else self.table.names[self.table.unlabelled],
             "ignored": [str(value) for value in ignored],
+            "ignored_as": FORMATS[request.dataset_type].ignored_as,
         }
 
     def note_dropped(self, manifest: Manifest, regions: Regions, asked: fo.DatasetView, dropped: set[str]) -> None:
         """Notes the images that are left out because of what nobody has reviewed."""
         ids, paths = asked.values(["id", "filepath"])
         images = [(one, path) for one, path in zip(ids, paths, strict=True) if one in dropped]
-        for portion in _portions(images):
+        for portion in portions(images, PORTION):
             found = regions.of([sample_id for sample_id, _ in portion])
             for sample_id, path in portion:
                 why = [describe_region(one, None) for one in found.get(sample_id, ()) if not is_verified(one)]
@@ -275,7 +277,7 @@ class _Export:
     ) -> None:
         """Exports all images."""
         done = 0
-        for portion in _portions(range(len(self._samples))):
+        for portion in portions(range(len(self._samples)), PORTION):
             ids = [self._samples.ids[index] for index in portion]
             found, loaded = regions.of(ids), self._loaded.of(ids)
             for index, sample_id in zip(portion, ids, strict=True):
@@ -307,7 +309,7 @@ class _Export:
         loaded = given if corrected is None else read_loaded(corrected, given, self._samples.class_table, sample_id)
         mask, described = self._corrected(given, loaded, regions, sample_id)
         labels = self._encoded(mask, index)
-        image, mask_file = written.add(image_path, mask, labels, sample_id)
+        image, mask_file = written.add(image_path, mask, labels, sample_id, self._left_open(regions))
         pixels = int(np.count_nonzero(_differ(mask, given)))
         self._made.images += 1
         self._made.corrections += corrected is not None
@@ -335,9 +337,8 @@ class _Export:
     ) -> tuple[np.ndarray, list[dict[str, Any]]]:
         """The mask with its regions changed, and what was done with each; where it was corrected, that prevails."""
         mask, described = loaded.copy(), []
-        unreviewed = [one for one in regions if not is_verified(one)] if self._request.unreviewed == IGNORE else []
         # What people have said goes over what nobody has looked at
-        for region in (*unreviewed, *filter(is_verified, regions)):
+        for region in (*self._left_open(regions), *filter(is_verified, regions)):
             before, table = mask, self._samples.class_table
             if loaded is not given and region.get("outcome") == RESOLVED:
                 # The corrected mask says what all of it is
@@ -355,6 +356,10 @@ class _Export:
             pixels = int(np.count_nonzero(_differ(mask, before) & inside))
             described.append(describe_region(shown, became, inside, pixels))
         return mask, described
+
+    def _left_open(self, regions: Sequence[Region]) -> list[Region]:
+        """The regions that are ignored, as nobody has reviewed them."""
+        return [one for one in regions if not is_verified(one)] if self._request.unreviewed == IGNORE else []
 
     def _encoded(self, mask: np.ndarray, index: int) -> np.ndarray:
         try:
@@ -383,11 +388,6 @@ def _differ(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Which pixels of two masks of one shape differ, (H, W) bool."""
     differ = one != other
     return np.asarray(differ.any(axis=2) if differ.ndim == 3 else differ)
-
-
-def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for first in range(0, len(items), PORTION):
-        yield items[first : first + PORTION]
 
 
 def _now() -> str:

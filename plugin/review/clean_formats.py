@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import fiftyone as fo
 import fiftyone.utils.coco as fouc
@@ -17,15 +17,13 @@ import numpy as np
 from ..base.types import IGNORED
 from ..labels.class_table import ClassTable
 from .config import COCO, EXPORT_MEDIA, MASK_FOLDERS, CleanRequest
-from .corrections import as_png, box_of
+from .corrections import Region, as_png, box_of, pixels_of
 from .image_names import ImageNames
 
 _MASKS = "labels"
 #: A mask on its way
 _SCRATCH = ".mask.png"
 CLASSES = "classes.json"
-#: The name of COCO's class of what is ignored
-_IGNORED_NAME = "ignored"
 
 
 class ExportFormat(ABC):
@@ -35,6 +33,9 @@ class ExportFormat(ABC):
         exporter: FiftyOne's
         names: of the files, which the exporter finds in the same way
     """
+
+    #: How it says which pixels are ignored, for the manifest
+    ignored_as: ClassVar[str]
 
     def __init__(self, exporter: foud.LabeledImageDatasetExporter, names: ImageNames) -> None:
         self._exporter = exporter
@@ -51,7 +52,9 @@ class ExportFormat(ABC):
         if kind is None:
             self._exporter.close()
 
-    def add(self, image_path: str, mask: np.ndarray, labels: np.ndarray, sample_id: str) -> tuple[str, str | None]:
+    def add(
+        self, image_path: str, mask: np.ndarray, labels: np.ndarray, sample_id: str, left_open: Sequence[Region] = ()
+    ) -> tuple[str, str | None]:
         """Exports an image and its mask.
 
         Args:
@@ -59,6 +62,7 @@ class ExportFormat(ABC):
             mask: (H, W) values or (H, W, 3) RGB
             labels: (H, W) int16, the same as indices of the classes, `IGNORED` where ignored
             sample_id: named in errors
+            left_open: suspects whose pixels are ignored, as nobody has reviewed them
 
         Returns:
             the image's name in the export, and the path of its mask's file there, None where it has none of its own
@@ -69,11 +73,12 @@ class ExportFormat(ABC):
         """
         height, width = labels.shape
         metadata = fo.ImageMetadata(width=width, height=height, num_channels=3)
-        self._exporter.export_sample(image_path, self._label(mask, labels, sample_id), metadata=metadata)
+        label = self._label(mask, labels, sample_id, left_open)
+        self._exporter.export_sample(image_path, label, metadata=metadata)
         return self._names.image(image_path), self._mask_file(image_path)
 
     @abstractmethod
-    def _label(self, mask: np.ndarray, labels: np.ndarray, sample_id: str) -> fo.Label:
+    def _label(self, mask: np.ndarray, labels: np.ndarray, sample_id: str, left_open: Sequence[Region]) -> fo.Label:
         """The mask as the exporter takes it."""
 
     def _mask_file(self, image_path: str) -> str | None:
@@ -82,6 +87,8 @@ class ExportFormat(ABC):
 
 class MaskFolders(ExportFormat):
     """Images in ``data`` and masks, PNG files of the classes' values, in ``labels``; ``classes.json`` has the names."""
+
+    ignored_as = "pixels of these values"
 
     def __init__(self, folder: Path, request: CleanRequest, table: ClassTable, image_paths: Sequence[str]) -> None:
         names = ImageNames(image_paths, request.media, extensions=False)
@@ -97,7 +104,7 @@ class MaskFolders(ExportFormat):
         text = json.dumps(classes, indent=2, ensure_ascii=False) + "\n"
         (folder / CLASSES).write_text(text, encoding="utf-8")
 
-    def _label(self, mask: np.ndarray, labels: np.ndarray, sample_id: str) -> fo.Label:
+    def _label(self, mask: np.ndarray, labels: np.ndarray, sample_id: str, left_open: Sequence[Region]) -> fo.Label:
         # In a file that the exporter copies: where it writes an array itself, it does not notice a disk that is full
         self._scratch.write_bytes(as_png(mask, sample_id))
         return fo.Segmentation(mask_path=str(self._scratch))
@@ -113,15 +120,20 @@ class MaskFolders(ExportFormat):
 class Coco(ExportFormat):
     """Images in ``data``, and ``labels.json`` with an object for each class but the unlabelled one that an image has.
 
-    Masks are run lengths, which have them pixel by pixel; what is ignored is a crowd of the class ``ignored``.
+    Masks are run lengths, which have them pixel by pixel. COCO has no pixels that are ignored: as in its own images,
+    those that the masks ignore have no object. What nobody has reviewed is a crowd of the given and one of the
+    suggested class, of which an evaluation counts neither what is found nor what is not, and which trainers leave out.
     """
+
+    ignored_as = (
+        "pixels without an object; those of suspects that nobody has reviewed are crowds of the given class and of "
+        "the suggested one"
+    )
 
     def __init__(self, folder: Path, request: CleanRequest, table: ClassTable, image_paths: Sequence[str]) -> None:
         names = ImageNames(image_paths, request.media, extensions=True)
         self._names_of = list(table.names)
         self._unlabelled = table.unlabelled
-        ignored = next(name for name in (_IGNORED_NAME, f"{_IGNORED_NAME} pixels") if name not in table.names)
-        self._ignored_name = ignored
         shown = [name for index, name in enumerate(table.names) if index != table.unlabelled]
         exporter = fouc.COCODetectionDatasetExporter(
             export_dir=str(folder),
@@ -129,8 +141,7 @@ class Coco(ExportFormat):
             data_path=names.data_path,
             rel_dir=names.rel_dir,
             categories=[
-                {"id": number, "name": name, "supercategory": None}
-                for number, name in enumerate([*shown, ignored], start=1)
+                {"id": number, "name": name, "supercategory": None} for number, name in enumerate(shown, start=1)
             ],
             info={},
             extra_attrs=False,
@@ -138,21 +149,33 @@ class Coco(ExportFormat):
         )
         super().__init__(exporter, names)
 
-    def _label(self, mask: np.ndarray, labels: np.ndarray, sample_id: str) -> fo.Label:
-        found = [int(index) for index in np.unique(labels) if index != self._unlabelled]
-        return fo.Detections(detections=[self._object(labels == index, index) for index in found])
+    def _label(self, mask: np.ndarray, labels: np.ndarray, sample_id: str, left_open: Sequence[Region]) -> fo.Label:
+        found = [int(index) for index in np.unique(labels) if index not in (self._unlabelled, IGNORED)]
+        objects = [self._object(labels == index, index, crowd=False) for index in found]
+        doubted = self._doubted(labels == IGNORED, left_open, sample_id)
+        crowds = [self._object(inside, index, crowd=True) for index, inside in sorted(doubted.items())]
+        return fo.Detections(detections=[*objects, *crowds])
 
-    def _object(self, inside: np.ndarray, index: int) -> fo.Detection:
+    def _doubted(self, ignored: np.ndarray, left_open: Sequence[Region], sample_id: str) -> dict[int, np.ndarray]:
+        """(H, W) bool by class: the ignored pixels of suspects that are given as it, or look like it."""
+        found: dict[int, np.ndarray] = {}
+        for region in left_open:
+            inside = pixels_of(region, ignored.shape, sample_id) & ignored
+            names = (region.get("given"), region.get("suggested"))
+            for index in (index for index, name in enumerate(self._names_of) if name in names and inside.any()):
+                if index != self._unlabelled:
+                    found[index] = found.get(index, False) | inside
+        return found
+
+    def _object(self, inside: np.ndarray, index: int, crowd: bool) -> fo.Detection:
         left, top, across, down = box_of(inside)
         height, width = inside.shape
         # FiftyOne cuts what is left of a pixel off: a thousandth more is the same box, and never one before it
         box = [(left + 1e-3) / width, (top + 1e-3) / height, across / width, down / height]
-        name = self._ignored_name if index == IGNORED else self._names_of[index]
+        mask = inside[top : top + down, left : left + across]
         # FiftyOne writes run lengths of crowds, and polygons that are not exact of others. A half counts as true
         # there, and as 0 where it is written
-        crowd = 1 if index == IGNORED else 0.5
-        mask = inside[top : top + down, left : left + across]
-        return fo.Detection(label=name, bounding_box=box, mask=mask, iscrowd=crowd)
+        return fo.Detection(label=self._names_of[index], bounding_box=box, mask=mask, iscrowd=1 if crowd else 0.5)
 
 
 FORMATS: dict[str, Any] = {MASK_FOLDERS: MaskFolders, COCO: Coco}

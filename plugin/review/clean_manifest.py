@@ -4,7 +4,8 @@
 
     {"run": {"key": "lq", "dataset": "street", "label_field": "ground_truth", "created": "…", …},
      "export": {"dataset_type": "ImageSegmentationDirectory", "unreviewed": "keep", …},
-     "classes": {"0": "unlabelled", "3": "road"}, "ignored": ["255"], "versions": {…},
+     "classes": {"0": "unlabelled", "3": "road"}, "ignored": ["255"],
+     "ignored_as": "pixels of these values", "versions": {…},
      "images": [
     {"sample_id": "…", "filepath": "/…/7.png", "outcome": "changed", "image": "data/7.png", "mask": "labels/7.png",
      "given": {"mask_path": "/…/7.png", "sha256": "…"}, "written": {"sha256": "…"}, "pixels": 48, "regions": [

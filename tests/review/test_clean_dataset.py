@@ -258,10 +258,14 @@ def test_masks_of_every_kind(
     assert manifest_of(folder)["ignored"] == (["#ffffff"] if rgb else ["255"])
 
 
+#: What identifies categories and images of a COCO file
+PARTS = (("categories", "name"), ("images", "file_name"))
+
+
 def from_coco(folder: Path, rgb: bool = False) -> dict[str, np.ndarray]:
     """The masks of a COCO file, decoded from its run lengths column by column as COCO defines them."""
     content = json.loads((folder / "labels.json").read_text())
-    values = {"unlabelled": 0, "road": 3, "car": 7, "tree": 20, "ignored": 255}
+    values = {"unlabelled": 0, "road": 3, "car": 7, "tree": 20}
     names = {one["id"]: one["name"] for one in content["categories"]}
     files = {one["id"]: one for one in content["images"]}
     depth = (3,) if rgb else ()
@@ -275,9 +279,7 @@ def from_coco(folder: Path, rgb: bool = False) -> dict[str, np.ndarray]:
         outside = inside.copy()
         outside[top : top + height, left : left + width] = False
         assert not outside.any() and inside[top].any() and inside[:, left + width - 1].any()
-        name = names[one["category_id"]]
-        assert one["iscrowd"] == (name == "ignored")
-        value = values[name]
+        value = 255 if one["iscrowd"] else values[names[one["category_id"]]]
         masks[files[one["image_id"]]["file_name"][:-4]][inside] = COLORS.get(value, (255, 255, 255)) if rgb else value
     return masks
 
@@ -290,11 +292,56 @@ def test_coco_has_every_pixel(fiftyone: Any, dataset: Any, clean: Any, tmp_path:
     assert equal(from_coco(folder), reviewed_masks(dataset))
     assert originals(dataset) == before
     content = json.loads((folder / "labels.json").read_text())
-    assert [(one["id"], one["name"]) for one in content["categories"]] == [
-        *((1, "road"), (2, "car"), (3, "tree"), (4, "ignored"))
-    ]
+    assert [(one["id"], one["name"]) for one in content["categories"]] == [*((1, "road"), (2, "car"), (3, "tree"))]
+    assert not any(one["iscrowd"] for one in content["annotations"])
     assert manifest_of(folder)["images"][0]["mask"] is None
     assert sorted(path.name for path in (folder / "data").iterdir()) == [f"{index:03d}.png" for index in range(6)]
+
+
+def test_coco_has_crowds_of_what_nobody_has_reviewed_and_no_class_of_what_is_ignored(
+    dataset: Any, clean: Any, tmp_path: Path
+) -> None:
+    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.labels.class_table import ClassTable
+
+    record = load_record(dataset, "lq")
+    targets = {value: name for value, name in dataset.mask_targets["ground_truth"].items() if name != "tree"}
+    # The masks' own ignored pixels are those of trees
+    table = ClassTable.from_targets(targets, ignored=[20], unlabelled="unlabelled")
+    record.class_table = table.to_dict()
+    save_record(dataset, record)
+    judge(dataset, 3, 0, "confirmed")
+    folder, coco = tmp_path / "masks", tmp_path / "coco"
+    clean.export_clean_dataset(dataset, export_dir=folder, unreviewed="ignore")
+    clean.export_clean_dataset(dataset, export_dir=coco, dataset_type="COCODetectionDataset", unreviewed="ignore")
+    content = json.loads((coco / "labels.json").read_text())
+    assert [one["name"] for one in content["categories"]] == ["road", "car"]
+    names, files = ({one["id"]: one[name] for one in content[part]} for part, name in PARTS)
+    crowds = [
+        (files[one["image_id"]], names[one["category_id"]], one["bbox"], one["area"])
+        for one in content["annotations"]
+        if one["iscrowd"]
+    ]
+    # Given as road, looks like car; given as unlabelled, looks like car; given as car, looks like road. Of the drop of
+    # a tree, which is no class here, no class is in doubt
+    assert sorted(crowds) == [
+        ("001.png", "car", [4, 4, 8, 6], 48),
+        ("001.png", "road", [4, 4, 8, 6], 48),
+        ("002.png", "car", [0, 0, 16, 12], 192),
+        ("005.png", "car", [31, 0, 1, 24], 24),
+        ("005.png", "road", [31, 0, 1, 24], 24),
+    ]
+    # What is a class in the masks is an object of it, and nothing else is
+    read = {path.stem: cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in folder.glob("labels/*.png")}
+    content["annotations"] = [one for one in content["annotations"] if not one["iscrowd"]]
+    (coco / "labels.json").write_text(json.dumps(content))
+    assert any((mask == 20).any() for mask in read.values())
+    assert equal(from_coco(coco), {name: np.where(np.isin(mask, (3, 7)), mask, 0) for name, mask in read.items()})
+    assert manifest_of(folder)["ignored_as"] == "pixels of these values"
+    assert manifest_of(coco)["ignored_as"] == (
+        "pixels without an object; those of suspects that nobody has reviewed are crowds of the given class and of the "
+        "suggested one"
+    )
 
 
 def test_fiftyone_imports_coco_again(fiftyone: Any, dataset: Any, clean: Any, tmp_path: Path) -> None:
