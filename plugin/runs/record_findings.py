@@ -10,7 +10,7 @@ from ..dataset.record_parts import SuspectPart
 from ..dataset.run_record import RunRecord
 from ..passes.search_suspects import SuspectSearch, found_rates
 from ..suspects.class_effects import label_miou
-from ..suspects.issues import DEFAULT_RULES, Group
+from ..suspects.issues import LEAST_IMAGES, Group
 from ..training.config import CrossValidation
 
 #: Issues in the run's record, the leading ones: there may be one for every two classes
@@ -54,7 +54,7 @@ def second_look(record: RunRecord, issues: Sequence[Group]) -> list[str]:
     if record.source != CrossValidation.source or record.config["predictions"].get("leave_out"):
         return []
     widest = max(issues, key=lambda one: one.images, default=None)
-    least = max(DEFAULT_RULES.least_images, _REPEATED * record.scored)
+    least = max(LEAST_IMAGES, _REPEATED * record.scored)
     if widest is None or widest.expected is None or widest.images < least:
         return []
     return [

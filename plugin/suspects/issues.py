@@ -6,14 +6,13 @@ tallied image by image in memory of the pairs seen, at most K² of them, and eac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from ..base.config import Config
-from ..base.errors import LabelQualityError
 from ..base.words import count
 
 #: What a group may be; the first that applies
@@ -21,6 +20,22 @@ KINDS = ("ambiguous", "false_negative", "systematic", "general")
 #: Evidence and probabilities are summed in whole steps of 2**-20 nats or of 1, so that the order does not matter
 _STEPS = 1 << 20
 _REGIONS, _IMAGES, _PIXELS, _EVIDENCE, _EXPECTED = range(5)
+#: A pair of classes is *frequent* if it has regions in this many images (in one or two, as two frames of one scene,
+#: anything may happen; three show a habit) and in this share of those in which the rarer of its two classes is given,
+#: which bounds how often the two can meet: ten well-known test sets have 3.3 % of wrong labels on average, mistakes of
+#: all kinds together (Northcutt, Athalye and Mueller, 2021), and one pair that makes up 1 % by itself is no accident
+LEAST_IMAGES, _IMAGES_SHARE = 3, 0.01
+#: *Ambiguous* is a pair that is frequent in both directions, with at least this many images in the one for each in the
+#: other. Below 1/4, at least four cases in five agree: there is a rule, and exceptions to it. Images count, not pixels,
+#: since somebody decided once an image however large the object
+_BALANCE = 0.25
+#: *Rare* is a class with fewer pixels than this share of the average class's. Half of it makes cushion (0.23 % of
+#: ADE20K, where the average of 150 classes is 0.67 %), pillow and blind rare but not couch (0.65 %); in a balanced
+#: dataset no class is
+_RARE_SHARE = 0.5
+#: *Marked* is growth by at least this share. A quarter more pixels means an IoU of at most 1 / 1.25 = 0.8 of the
+#: class's given labels with the suggested ones
+_GROWTH = 0.25
 #: From ten times as many pixels on, "by 2,340 %" says less than "24 times"
 _LARGE_GROWTH = 9.0
 #: Characters of a class's name in titles and texts: a longer one is cut
@@ -106,24 +121,7 @@ class GroupTally:
         counts = np.stack([np.ones_like(area), np.ones_like(area), area, *steps], axis=1)
         keys, counts = _summed(given * self.classes + suggested, counts)
         counts[:, _IMAGES] = 1
-        self._add(keys, counts)
-
-    def merge(self, other: GroupTally) -> None:
-        """Adds the images that another instance, over the same classes, has seen; none may be in both."""
-        if other.classes != self.classes:
-            raise ValueError(f"Expected counts over {self.classes} classes, but got counts over {other.classes}.")
-        self._add(other._keys, other._counts)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The counts as a dict of integers and arrays, for `containers.pack`."""
-        return {"classes": self.classes, "keys": self._keys, "counts": self._counts}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> GroupTally:
-        """The tally that `to_dict` described."""
-        tally = cls(content["classes"])
-        tally._add(content["keys"], content["counts"])
-        return tally
+        self._keys, self._counts = _summed(np.concatenate([self._keys, keys]), np.concatenate([self._counts, counts]))
 
     def lost(self) -> np.ndarray:
         """Pixels in the regions given each class, (K,) int64."""
@@ -137,9 +135,6 @@ class GroupTally:
         sums = np.zeros(self.classes, np.int64)
         np.add.at(sums, index, self.pixels)
         return sums
-
-    def _add(self, keys: np.ndarray, counts: np.ndarray) -> None:
-        self._keys, self._counts = _summed(np.concatenate([self._keys, keys]), np.concatenate([self._counts, counts]))
 
     def _check(
         self,
@@ -163,45 +158,6 @@ class GroupTally:
             raise ValueError(f"Expected finite evidence, but got {evidence.tolist()}.")
         if not ((probability >= 0) & (probability <= 1)).all():
             raise ValueError(f"Expected probabilities in [0, 1], but got {probability.tolist()}.")
-
-
-@dataclass(frozen=True)
-class GroupRules(Config):
-    """When a pair of classes is more than a heap of single mistakes.
-
-    A pair is *frequent* if it has regions in ``least_images`` images and in the share ``images_share`` of the images
-    in which the rarer of its two classes is given, which bounds how often the two can meet.
-
-    Args:
-        least_images: in one or two images (two frames of one scene) anything may happen; three show a habit
-        images_share: ten well-known test sets have 3.3 % of wrong labels on average, mistakes of all kinds together
-            (Northcutt, Athalye and Mueller, 2021): one pair that makes up 1 % by itself is no accident
-        balance: *ambiguous* is a pair that is frequent in both directions, with at least this many images in the one
-            for each in the other. Below 1/4, at least four cases in five agree: there is a rule, and exceptions to it.
-            Images count, not pixels, since somebody decided once an image however large the object
-        rare_share: *rare* is a class with fewer pixels than this share of the average class's. Half of it makes
-            cushion (0.23 % of ADE20K, where the average of 150 classes is 0.67 %), pillow and blind rare but not
-            couch (0.65 %); in a balanced dataset no class is
-        growth: *marked* is growth by at least this share. A quarter more pixels means an IoU of at most 1 / 1.25 = 0.8
-            of the class's given labels with the suggested ones
-    """
-
-    least_images: int = 3
-    images_share: float = 0.01
-    balance: float = 0.25
-    rare_share: float = 0.5
-    growth: float = 0.25
-
-    def validate(self) -> None:
-        least: dict[str, float] = {"least_images": 1, "images_share": 0, "balance": 0, "rare_share": 0, "growth": 0}
-        for name, value in least.items():
-            if not getattr(self, name) >= value:
-                raise LabelQualityError(f"Expected `{name}` to be at least {value}, but got {getattr(self, name)!r}.")
-        if self.balance > 1:
-            raise LabelQualityError(f"Expected `balance` to be at most 1, but got {self.balance!r}.")
-
-
-DEFAULT_RULES = GroupRules()
 
 
 @dataclass(frozen=True)
@@ -253,7 +209,6 @@ def find_groups(
     names: Sequence[str],
     *,
     unlabelled: int | None = None,
-    rules: GroupRules = DEFAULT_RULES,
     rated: bool = False,
 ) -> list[Group]:
     """The issue groups of a dataset.
@@ -268,7 +223,6 @@ def find_groups(
         class_images: (K,) int64 images in which each class is given
         names: K names; distinct ones, as a `ClassTable` has them, keep the titles apart
         unlabelled: index of the class where unlabelled things are; suggesting it is never a false negative
-        rules: the thresholds
         rated: whether the regions have probabilities
 
     Returns:
@@ -290,10 +244,10 @@ def find_groups(
         pixels, before = int(tally.pixels[row]), int(class_pixels[suggested])
         growth = pixels / before if before else None
         there, back = images_of[given, suggested], images_of.get((suggested, given), 0)
-        rare = before < min(rules.rare_share * average, class_pixels[given]) and suggested != unlabelled
-        marked = growth is None or growth >= rules.growth
-        least = max(rules.least_images, rules.images_share * min(class_images[given], class_images[suggested]))
-        kind = _kind(there, back, least, rare and marked, rules.balance)
+        rare = before < min(_RARE_SHARE * average, class_pixels[given]) and suggested != unlabelled
+        marked = growth is None or growth >= _GROWTH
+        least = max(LEAST_IMAGES, _IMAGES_SHARE * min(class_images[given], class_images[suggested]))
+        kind = _kind(there, back, least, rare and marked)
         share = pixels / int(class_pixels[given])
         groups.append(
             Group(
@@ -329,7 +283,8 @@ def shortened(name: str) -> str:
 def _short_names(names: Sequence[str]) -> list[str]:
     """The names, shortened; with the class's index where two would be the same."""
     short = [shortened(name) for name in names]
-    return [name if short.count(name) == 1 else f"{name} ({index})" for index, name in enumerate(short)]
+    times = Counter(short)
+    return [name if times[name] == 1 else f"{name} ({index})" for index, name in enumerate(short)]
 
 
 def check_totals(tally: GroupTally, class_pixels: np.ndarray, names: Sequence[str]) -> None:
@@ -356,8 +311,8 @@ def _summed(keys: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return distinct, sums
 
 
-def _kind(there: int, back: int, least: float, missed: bool, balance: float) -> str:
-    if min(there, back) >= max(least, balance * max(there, back)):
+def _kind(there: int, back: int, least: float, missed: bool) -> str:
+    if min(there, back) >= max(least, _BALANCE * max(there, back)):
         return "ambiguous"
     if missed:
         return "false_negative"
