@@ -119,9 +119,7 @@ def _size_findings(samples: GivenMasks, index: int, size: tuple[int, int]) -> It
         check_size(size, header, image_path, sample_id, samples.mask_paths[index])
     except SampleError as error:
         text = error.problem[0].upper() + error.problem[1:]
-        turned = size == header.size[::-1] and header.size == header.stored
-        hint = " Height and width are swapped: the mask may be transposed or turned by 90°." if turned else ""
-        yield Finding(SIZE, index, text + hint, pixels=size[0] * size[1])
+        yield Finding(SIZE, index, text, pixels=size[0] * size[1])
 
 
 def _encoded(mask: np.ndarray, samples: GivenMasks, index: int) -> tuple[np.ndarray, list[Finding]]:

@@ -275,8 +275,11 @@ def test_masks_of_another_size_are_told_and_linted_all_the_same(clean: GivenMask
     turned, hole, cut = [one for one in linted(samples).findings if one.kind != OUTLIER]
     assert (turned.kind, hole.kind, cut.kind) == ("size", "hole", "size") and hole.box == (10, 80, 2, 2)
     assert turned.reason.startswith("The mask is 120x160 pixels but its image ")
-    assert turned.reason.endswith("Height and width are swapped: the mask may be transposed or turned by 90°.")
-    assert "The mask is 160x100 pixels" in cut.reason and "swapped" not in cut.reason
+    assert turned.reason.endswith(
+        "Turn the mask as the image was turned (in Pillow: "
+        "mask.transpose(Image.Transpose.ROTATE_90) or ROTATE_270); do not resize it."
+    )
+    assert "The mask is 160x100 pixels" in cut.reason and "turned" not in cut.reason
 
 
 def test_masks_that_are_turned_by_exif_are_told(tmp_path: Path) -> None:
