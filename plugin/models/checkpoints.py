@@ -72,7 +72,7 @@ def load_smp(path: Path, config: ModelSource) -> Network:
     folder = path if path.is_dir() else path.parent
     saved = _saved_config(folder) if path.is_dir() or config.architecture is None else None
     file = _only_weights_file(folder) if path.is_dir() else path
-    content = _unnested(read_weights(file, config.trust))
+    content = unnested(read_weights(file, config.trust))
     if isinstance(content, nn.Module):
         return module_network(content, path)
     weights = _model_weights(content, file)
@@ -83,7 +83,7 @@ def load_smp(path: Path, config: ModelSource) -> Network:
         module = _build_named(config, weights, file)
         encoder = str(config.encoder)
     _fill(module, weights, file)
-    align_corners = _keep_head_resolution(module)
+    align_corners = keep_head_resolution(module)
     mean, std = encoder_normalisation(encoder)
     return Network(module, "smp", path, mean=mean, std=std, align_corners=align_corners, gives_logits=True)
 
@@ -231,7 +231,7 @@ def _model_weights(content: Any, path: Path) -> dict[str, torch.Tensor]:
     return {name: value for name, value in own.items() if name.startswith(parts)}
 
 
-def _unnested(content: Any) -> Any:
+def unnested(content: Any) -> Any:
     """The weights or the module in what a training framework saved."""
     while isinstance(content, Mapping):
         key = next((key for key in _NESTED if isinstance(content.get(key), (Mapping, nn.Module))), None)
@@ -313,8 +313,8 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN_KEYS]) + (", ..." if len(names) > _SHOWN_KEYS else "")
 
 
-def _keep_head_resolution(module: nn.Module) -> bool:
-    """Takes the final upsampling and activation off an SMP model, so that it gives coarse logits.
+def keep_head_resolution(module: nn.Module) -> bool:
+    """Takes the final upsampling and activation off an SMP model, so that it gives logits at its head's resolution.
 
     Returns:
         whether the upsampling that was taken off aligns corners

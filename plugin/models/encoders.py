@@ -14,7 +14,7 @@ from torch.nn import functional
 from ..base.errors import SampleError
 from ..base.types import Geometry, Prediction
 from ..labels.class_mapping import NO_LOGIT
-from .checkpoints import encoder_normalisation, known_model
+from .checkpoints import encoder_normalisation, keep_head_resolution, known_model
 from .weights import build_encoder, built, fill_encoder, hub_weights
 
 #: Sides of a network's input are multiples of this, which suits every encoder of segmentation-models-pytorch
@@ -89,7 +89,7 @@ class CoarseSegmenter(nn.Module):
         self.network = _smp_model(architecture, encoder, weights, classes).to(memory_format=torch.channels_last)
         self.encoder_parameters = list(self.network.get_submodule("encoder").parameters())
         #: How the logits lie over the input, see `types.Geometry`
-        self.align_corners = _take_off_upsampling(self.network)
+        self.align_corners = keep_head_resolution(self.network)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(N, 3, H, W) uint8 with sides of multiples of `MULTIPLE` to (N, K, h, w) logits."""
@@ -151,15 +151,3 @@ def _smp_model(architecture: str, encoder: str, weights: str | None, classes: in
     if source is None:
         fill_encoder(model.encoder, encoder, weights)
     return model
-
-
-def _take_off_upsampling(model: nn.Module) -> bool:
-    """Removes the last upsampling of an SMP model, if it is bilinear; returns whether it aligned corners."""
-    head = model.segmentation_head
-    if not isinstance(head, nn.Sequential) or len(head) < 2:
-        return False
-    upsampling = head[1]
-    if not isinstance(upsampling, nn.Upsample) or upsampling.mode != "bilinear":
-        return False
-    head[1] = nn.Identity()
-    return bool(upsampling.align_corners)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from ..base.errors import LabelQualityError
-from .checkpoints import read_weights
+from .checkpoints import read_weights, unnested
 from .config import LITE0
 from .networks import first_line
 
-#: Where training frameworks put the weights in a file
-_NESTED = ("state_dict", "model_state_dict", "model", "weights")
 _SHOWN_KEYS = 3
 _ENCODERS = (
     "Its encoders are listed at https://smp.readthedocs.io/en/latest/encoders.html; those of timm are named with 'tu-' "
@@ -133,8 +131,8 @@ def fill_encoder(encoder: nn.Module, name: str, weights: str | None) -> None:
     if weights is None:
         return
     path = lite0_file() if weights == "imagenet" else weights_file(weights)
-    found = _unnested(read_weights(path, trust=False))
-    tensors = {key: value for key, value in found.items() if torch.is_tensor(value)}
+    found = unnested(read_weights(path, trust=False))
+    tensors = {key: one for key, one in found.items() if torch.is_tensor(one)} if isinstance(found, Mapping) else {}
     encoder.load_state_dict(_matched(tensors, encoder.state_dict(), name, path))
 
 
@@ -174,15 +172,6 @@ def _matched(
         f"{_some(missing)} and {len(wrong)} have another shape{_some(wrong)}. Check parameter `encoder`, or give the "
         "file of another encoder."
     )
-
-
-def _unnested(content: Any) -> Mapping[str, Any]:
-    while isinstance(content, Mapping):
-        key = next((key for key in _NESTED if isinstance(content.get(key), Mapping)), None)
-        if key is None:
-            return content
-        content = content[key]
-    return {}
 
 
 def _some(names: list[str]) -> str:
