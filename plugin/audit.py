@@ -10,14 +10,13 @@ Each function is also an operator of the same name, with the same parameters::
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
 import fiftyone as fo
 
-from .base.config import Config
+from .base.config import split
 from .base.database_errors import database_errors
 from .base.errors import LabelQualityError
 from .base.progress import Progress, silent
@@ -88,7 +87,7 @@ def audit_labels(
     """
     source_type = _source_type(source)
     groups = Request, source_type, ScoreConfig, SuspectConfig, Execution
-    request, predicted, scored, regions, where = _split(parameters, *groups)
+    request, predicted, scored, regions, where = split(parameters, *groups)
     prediction_config: PredictionConfig = source_type.from_params(predicted)
     score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
     with database_errors(), running_on(Execution.asked(where)):
@@ -130,7 +129,7 @@ def compute_predictions(
         SampleError: a sample cannot be used, and ``skip_failures`` is not set
     """
     source_type = _source_type(source)
-    request, predicted, where = _split(parameters, Request, source_type, Execution)
+    request, predicted, where = split(parameters, Request, source_type, Execution)
     prediction_config: PredictionConfig = source_type.from_params(predicted)
     with database_errors(), running_on(Execution.asked(where)):
         asked = Request(**request)
@@ -167,7 +166,7 @@ def score_label_quality(
         LabelQualityError: bad input, or no such predictions
         SampleError: a sample cannot be used, and ``skip_failures`` is not set
     """
-    request, scored, regions, where = _split(parameters, Request, ScoreConfig, SuspectConfig, Execution)
+    request, scored, regions, where = split(parameters, Request, ScoreConfig, SuspectConfig, Execution)
     score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
     with database_errors(), running_on(Execution.asked(where)):
         record = load_record(root_of(collection), predictions or request.get("key", Request.key))
@@ -200,7 +199,7 @@ def find_suspects(
         LabelQualityError: bad input, no such run, or one that keeps nothing to find suspects in
         SampleError: an image or a mask has changed since the run was scored, and ``skip_failures`` is not set
     """
-    request, regions, where = _split(parameters | {"key": key}, SuspectRequest, SuspectConfig, Execution)
+    request, regions, where = split(parameters | {"key": key}, SuspectRequest, SuspectConfig, Execution)
     config = SuspectConfig.from_params(regions)
     dataset = root_of(collection)
     asked = SuspectRequest(**request)
@@ -233,7 +232,7 @@ def score_objects(
         LabelQualityError: bad input, no such run, or one that keeps nothing to compare the masks with
         SampleError: an image or a mask has changed since the run was scored, and ``skip_failures`` is not set
     """
-    request, chosen, where = _split(parameters | {"key": key}, ObjectRequest, ObjectConfig, Execution)
+    request, chosen, where = split(parameters | {"key": key}, ObjectRequest, ObjectConfig, Execution)
     config, asked = ObjectConfig.from_params(chosen), ObjectRequest(**request)
     dataset = root_of(collection)
     engine, checks = running_on(Execution.asked(where)), (check_objects, check_object_view)
@@ -300,15 +299,3 @@ def _wanted(wanted: bool, parameters: Mapping[str, Any]) -> Wanted | None:
             f"Parameters {', '.join(map(repr, sorted(parameters)))} are of suspects, which suspects=False leaves out."
         )
     return Wanted(SuspectConfig.from_params(parameters), stated) if wanted else None
-
-
-def _split(
-    parameters: Mapping[str, Any], *groups: type[Request] | type[SuspectRequest] | type[Config]
-) -> list[dict[str, Any]]:
-    """The parameters of each group; raises `LabelQualityError` for one that belongs to none."""
-    names = [{one.name for one in dataclasses.fields(group)} for group in groups]
-    unknown = sorted(set(parameters).difference(*names))
-    if unknown:
-        known = ", ".join(sorted(set().union(*names)))
-        raise LabelQualityError(f"Unknown parameter {', '.join(map(repr, unknown))}; expected some of {known}.")
-    return [{name: value for name, value in parameters.items() if name in group} for group in names]

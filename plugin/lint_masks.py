@@ -11,14 +11,13 @@ It is also an operator of the same name, with the same parameters::
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import fiftyone as fo
 
+from .base.config import split
 from .base.database_errors import database_errors
-from .base.errors import LabelQualityError
 from .base.progress import Progress, silent
 from .dataset.lint_fields import check_lint, delete_lint
 from .dataset.run_record import validate_key
@@ -59,7 +58,8 @@ def lint_masks(
     Raises:
         LabelQualityError: bad input, no sample has a mask, or a field of such a name is the user's
     """
-    request, config = _split({"key": key, **parameters})
+    asked, wanted = split({"key": key, **parameters}, LintRequest, LintConfig)
+    request, config = LintRequest(**asked), LintConfig.from_params(wanted)
     started, dataset = time.monotonic(), root_of(collection)
     validate_key(dataset, request.key)
     check_lint(dataset, request.key)
@@ -80,13 +80,3 @@ def lint_masks(
     digest = lint_digest(samples, config, samples.fingerprint())
     found = lint_samples(samples, request.key, config, digest=digest, progress=progress)
     return replace(found, seconds=time.monotonic() - started)
-
-
-def _split(parameters: Mapping[str, Any]) -> tuple[LintRequest, LintConfig]:
-    names = [{one.name for one in fields(group)} for group in (LintRequest, LintConfig)]
-    unknown = sorted(set(parameters).difference(*names))
-    if unknown:
-        known = ", ".join(sorted(set().union(*names)))
-        raise LabelQualityError(f"Unknown parameter {', '.join(map(repr, unknown))}; expected some of {known}.")
-    asked, wanted = ({name: value for name, value in parameters.items() if name in group} for group in names)
-    return LintRequest(**asked), LintConfig.from_params(wanted)

@@ -61,5 +61,15 @@ class Config:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def split(parameters: Mapping[str, Any], *groups: type) -> list[dict[str, Any]]:
+    """The parameters of each group, a dataclass; raises `LabelQualityError` for one that belongs to none."""
+    names = [{one.name for one in dataclasses.fields(group)} for group in groups]
+    unknown = sorted(set(parameters).difference(*names))
+    if unknown:
+        known = ", ".join(sorted(set().union(*names)))
+        raise LabelQualityError(f"Unknown parameter {', '.join(map(repr, unknown))}; expected some of {known}.")
+    return [{name: value for name, value in parameters.items() if name in group} for group in names]
+
+
 def _hashable(value: Any) -> Any:
     return tuple(_hashable(item) for item in value) if isinstance(value, list) else value
