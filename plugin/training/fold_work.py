@@ -166,10 +166,7 @@ class FoldWork:
             return [outcome for one in batch for outcome in self.predict(trained, [one])]
 
     def _schedule(self, pieces: int) -> Schedule:
-        half = None
-        if self.device.type == "cuda" and self.config.preset == "paper" and self.config.mixed_precision:
-            native = torch.cuda.is_bf16_supported(including_emulation=False)
-            half = torch.bfloat16 if native else torch.float16
+        mixed = self.device.type == "cuda" and self.config.preset == "paper" and self.config.mixed_precision
         assert self.config.epochs and self.config.batch_size and self.config.learning_rate
         return Schedule(
             self.config.epochs,
@@ -177,7 +174,7 @@ class FoldWork:
             self.config.learning_rate,
             self.preset.steps_at_least(self.config.epochs, math.ceil(pieces / self.config.batch_size)),
             patience=max(3, self.config.epochs // 5),
-            half_precision=half,
+            half_precision=half_precision(self.device) if mixed else None,
         )
 
     def _meta(self, job: Job, result: FitResult) -> dict[str, Any]:
@@ -345,6 +342,12 @@ class _Noted:
         if time.monotonic() >= self._due:
             write_bytes(self._path, f"{step} {total}".encode())
             self._due = time.monotonic() + _NOTED
+
+
+def half_precision(device: torch.device) -> torch.dtype:
+    """The type of 16 bits that a GPU computes in; whether it has bfloat16, PyTorch tells of the first one alone."""
+    native = torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.bfloat16 if native else torch.float16
 
 
 def noted_steps(path: Path) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ from label_quality.plugin.pixels.resample import to_probabilities
 from label_quality.plugin.training.config import CrossValidation
 from label_quality.plugin.training.cross_validation import cross_validate, estimate_seconds, resolve_preset
 from label_quality.plugin.training.fine_tuning import FineTuning
-from label_quality.plugin.training.fold_work import FoldWork, Job
+from label_quality.plugin.training.fold_work import FoldWork, Job, half_precision
 from label_quality.plugin.training.folds import held_out_slice
 from label_quality.plugin.training.frozen_features import FrozenFeatures
 
@@ -373,6 +373,14 @@ def test_what_a_gpu_does_not_hold_is_said(
         with pytest.raises(LabelQualityError, match=rf"^The GPU's memory does not hold {what}.* is finished is kept\."):
             run(scenes(), FAST, tmp_path)
     assert len(run(scenes(), FAST, tmp_path)) == 8
+
+
+def test_mixed_precision_is_that_of_the_gpu_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two GPUs, of which the first has bfloat16 and the second has not."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: {0: (8, 0), 1: (7, 5)}[device.index])
+    monkeypatch.setattr(torch.version, "hip", None)
+    found = [half_precision(torch.device("cuda", index)) for index in range(2)]
+    assert found == [torch.bfloat16, torch.float16]
 
 
 @pytest.mark.parametrize("tile", [None, 64])
