@@ -150,7 +150,8 @@ def attach_predictions(
         the name of the field, for the source ``files``
 
     Raises:
-        LabelQualityError: no such folder, no image, no file, none fits an image, or the field is the user's own
+        LabelQualityError: no such folder, no image, no file, none fits an image or one fits two, or the field is the
+            user's own
     """
     dataset, directory = root_of(dataset), Path(directory)
     check_path(directory, "predictions")
@@ -169,6 +170,7 @@ def attach_predictions(
             f"None of the {len(names)} images has a prediction in {directory}. It is found by its image's name: for "
             f"{paths[0]} it would be {names[0]}{'.npy' if arrays else '.png'}."
         )
+    _check_shared(list(zip(map(Path, paths), found, strict=True)), "prediction")
     field = field or (ARRAY_FIELD if arrays else MASK_FIELD)
     _make_field(dataset, field, directory, arrays)
     absolute = [None if path is None else os.path.abspath(path) for path in found]
@@ -298,13 +300,13 @@ def _only(name: str, files: Sequence[Path]) -> Path | None:
     return files[0] if files else None
 
 
-def _check_shared(pairs: Sequence[tuple[Path, Path | None]]) -> None:
-    """Raises `LabelQualityError` where two images have one mask."""
+def _check_shared(pairs: Sequence[tuple[Path, Path | None]], what: str = "mask") -> None:
+    """Raises `LabelQualityError` where two images have one file."""
     image_of: dict[Path, Path] = {}
-    for image, mask in pairs:
-        if mask is not None and image_of.setdefault(mask, image) is not image:
+    for image, file in pairs:
+        if file is not None and image_of.setdefault(file, image) != image:
             raise LabelQualityError(
-                f"Two images fit the mask {mask}: {image_of[mask]} and {image}. Rename or remove one of them."
+                f"Two images fit the {what} {file}: {image_of[file]} and {image}. Rename or remove one of them."
             )
 
 

@@ -325,6 +325,20 @@ def test_a_field_of_predictions_can_be_filled_anew_with_another_kind(tmp_path: P
     assert dataset.values("model.mask_path") == [str(tmp_path / "hard" / "a" / "1.png"), None, None]
 
 
+def test_two_images_of_a_prediction_are_refused(remove_datasets: None, fiftyone: Any, tmp_path: Path) -> None:
+    from label_quality.plugin.base.errors import LabelQualityError
+    from label_quality.plugin.samples.folders import attach_predictions
+
+    write(tmp_path, "images/1.png", "images/1_rgb.png", "images/2.png", "soft/1_pred.npy")
+    dataset = fiftyone.Dataset(NAME)
+    dataset.add_samples([fiftyone.Sample(str(path)) for path in sorted((tmp_path / "images").iterdir())])
+    with pytest.raises(
+        LabelQualityError, match=r"Two images fit the prediction .*1_pred.npy: .*/1.png and .*/1_rgb.png."
+    ):
+        attach_predictions(dataset, tmp_path / "soft")
+    assert not dataset.has_sample_field("prediction_file")
+
+
 def test_predictions_that_cannot_be_attached_are_refused(tmp_path: Path, dataset: Any) -> None:
     from label_quality.plugin.base.errors import LabelQualityError
     from label_quality.plugin.samples.folders import attach_predictions
