@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -267,9 +268,10 @@ def _check_deep_colours(image: Image.Image, path: str | Path, sample_id: str | N
 
     PIL keeps the upper 8 bits, in which all classes below 256 are 0.
     """
-    if image.mode.startswith("I") or not image.tile or ";16" not in str(image.tile[0][3]):
+    tiles = getattr(image, "tile", None)
+    if image.mode.startswith("I") or not tiles or ";16" not in str(tiles[0][3]):
         return
-    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    values: Any = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     lower, upper = (values & 255, values >> 8) if values is not None else (0, 0)
     if np.any((lower != 0) & (lower != upper)):
         raise SampleError(
