@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base.types import IGNORED
 from .compiled import kernel
-from .scan_kernels import CHUNK_PIXELS
+from .pool_kernels import CHUNK_PIXELS
 
 
 @kernel()

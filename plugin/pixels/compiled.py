@@ -10,12 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
-#: The part of a plane that `count_tile` counts in: rows and columns
-TILE_ROWS, TILE_COLUMNS = 4, 16
 #: The kernels of all modules that are imported, numba's dispatchers
 KERNELS: list[Any] = []
 #: The rooms that have kernels, and all that those may import: what a kernel is compiled from stands in their files
@@ -68,49 +64,3 @@ def _digest_of_sources() -> str:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(plugin)} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
-
-
-def _count_tile(_: Any, values: Any, start: Any, width: Any, limit: Any) -> Any:
-    """For kernels: ``count_tile(values, start, width, limit)`` counts the values above a limit in a tile of a plane.
-
-    The comparisons' results are put side by side and their bits counted, which no loop that numba compiles comes to:
-    those spend most of their time adding up lanes.
-
-    Args:
-        values: (N,) the plane's rows, one after the other
-        start: index of the tile's first value; all of the tile must lie within ``values``
-        width: values a row
-        limit: of the values' type
-
-    Returns:
-        The count, int64.
-    """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, start, width, limit = arguments
-        element = signature.args[0].dtype
-        row = context.make_array(signature.args[0])(context, builder, array).data
-        lanes = ir.VectorType(context.get_data_type(element), TILE_COLUMNS)
-        nothing, first = (
-            ir.Constant(lanes, ir.Undefined),
-            ir.Constant(ir.VectorType(ir.IntType(32), TILE_COLUMNS), None),
-        )
-        limits = builder.insert_element(nothing, limit, ir.Constant(ir.IntType(32), 0))
-        limits = builder.shuffle_vector(limits, nothing, first)
-        bits = ir.Constant(ir.IntType(64), 0)
-        row = builder.gep(row, [start])
-        for _ in range(TILE_ROWS):
-            line = builder.load(builder.bitcast(row, lanes.as_pointer()), align=element.bitwidth // 8)
-            if isinstance(element, types.Float):
-                above = builder.fcmp_ordered(">", line, limits)
-            else:
-                above = (builder.icmp_signed if element.signed else builder.icmp_unsigned)(">", line, limits)
-            mask = builder.zext(builder.bitcast(above, ir.IntType(TILE_COLUMNS)), bits.type)
-            bits = builder.or_(builder.shl(bits, ir.Constant(bits.type, TILE_COLUMNS)), mask)
-            row = builder.gep(row, [width])
-        return builder.ctpop(bits)
-
-    return types.int64(values, types.intp, types.intp, values.dtype), generate
-
-
-count_tile: Callable[..., Any] = intrinsic(_count_tile)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import block_kernels
-from . import scan_kernels as kernels
+from . import pool_kernels as kernels
 from .values import class_values, divisor
 
 

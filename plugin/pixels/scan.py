@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import block_kernels
+from . import block_kernels, pool_kernels, value_kernels
 from . import scan_kernels as kernels
 from .pooling import shares, vote
 from .tally import Tally, TallySums
@@ -66,17 +66,18 @@ def scan(
     flat, given = values.reshape(classes, -1), labels.reshape(-1)
     sums = TallySums(classes, round_down(thresholds), temperature)
     if sums.cold:
-        kernels.find_lowest(flat, divisor(values), given, sums.shift)
+        value_kernels.find_lowest(flat, divisor(values), given, sums.shift)
     prediction, heatmap = np.empty((height, width), np.int16), np.empty((height, width), np.uint8)
     above = np.zeros((classes, thresholds.size), np.int64)
     pooled_labels, sizes = vote(labels, factor, classes) if factor else (None, np.empty((0, 0), np.int32))
     pooled = np.empty((classes, *sizes.shape), np.float32)
-    blocks = factor or 1, shares(sizes, divisor(values))
-    maps = prediction.reshape(-1), heatmap.reshape(-1)
-    counting = limits(thresholds, values)
-    filled = *maps, above, pooled
-    if not kernels.scan_image(flat, divisor(values), given, width, counting, *blocks, sums.arguments, *filled):
+    weights, counting = shares(sizes, divisor(values)), limits(thresholds, values)
+    on_the_way = pooled if factor == kernels.ROWS else np.empty((classes, 0, 0), np.float32)
+    filled = prediction.reshape(-1), heatmap.reshape(-1), above, on_the_way
+    if not kernels.scan_image(flat, divisor(values), given, width, counting, weights, sums.arguments, *filled):
         raise ValueError(_not_finite(probabilities, labels))
+    if factor and factor != kernels.ROWS:
+        pool_kernels.pool_planes(flat, given, width, factor, weights, pooled)
     return Scan(prediction, heatmap, sums.tally(), above, pooled if factor else None, pooled_labels)
 
 

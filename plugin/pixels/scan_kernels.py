@@ -1,8 +1,11 @@
-"""The compiled pass over an image: plain loops over pixels, called through the modules that explain them.
+"""The compiled pass over an image, called through `scan`.
 
 Class values come as (K, N) float32, as the bits of float16 in int16, or as uint8: all three order
-as the probabilities do, so most of the work needs no conversion, and takes as many at a time as a register holds.
-Labels are (N,) int16 with a negative value where a pixel takes no part.
+as the probabilities do, so most of the work needs no conversion. Labels are (N,) int16 with a negative value where a
+pixel takes no part.
+
+The pass goes by class through the tiles of a chunk, see `tile_kernels`. Most classes are nowhere near the likeliest in
+a tile and above no threshold, which its largest values tell.
 """
 
 from __future__ import annotations
@@ -10,50 +13,31 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types
-from numba.extending import overload
 
-from .compiled import TILE_COLUMNS, TILE_ROWS, as_cached, count_tile, kernel
+from .compiled import kernel
+from .lanes import (
+    LANES,
+    above,
+    anywhere,
+    choose,
+    count_above,
+    equal,
+    fill,
+    largest_of_four,
+    load,
+    load_to_change,
+    prefetch,
+    store,
+    store_sums_of_four,
+    sum_of_four,
+    total,
+)
 from .tally_kernels import tally
+from .tile_kernels import ROWS, TILE, copy_rows, lay_out, put_back
+from .value_kernels import are_below, are_finite, clip, sums_below
 
-#: Pixels of one class that are worked on at a time: with their scratch space they fit a first-level cache
+#: Pixels that are worked on at a time: with their scratch space they fit a first-level cache
 CHUNK_PIXELS = 4096
-
-
-def _number(value: Any) -> Any:
-    """A class value as float32; divided by `values.divisor` it is the probability."""
-    return np.float32(value)
-
-
-@overload(_number, strict=False)
-def _compile_number(value: Any) -> Any:
-    def convert(value: Any) -> Any:
-        return np.float32(value)
-
-    def widen(value: Any) -> Any:
-        # Moved to where float32 has its exponent and fraction, the bits of a float16 are 2^-112 times the number
-        return np.uint32((np.uint32(value) & np.uint32(0x7FFF)) << np.uint32(13)).view(np.float32)
-
-    return as_cached(widen if value == types.int16 else convert)
-
-
-def _is_finite(value: Any) -> bool:
-    """Whether a class value is neither NaN nor infinite."""
-    return bool(np.isfinite(value))
-
-
-@overload(_is_finite, strict=False)
-def _compile_is_finite(value: Any) -> Any:
-    def compare(value: Any) -> Any:
-        return abs(value) < np.inf
-
-    def look_at_exponent(value: Any) -> Any:
-        return (value & np.int16(0x7C00)) != np.int16(0x7C00)
-
-    def agree(value: Any) -> Any:
-        return True
-
-    return as_cached(look_at_exponent if value == types.int16 else compare if isinstance(value, types.Float) else agree)
 
 
 @kernel()
@@ -63,12 +47,11 @@ def scan_image(
     labels: np.ndarray,
     width: int,
     limits: np.ndarray,
-    factor: int,
     shares: np.ndarray,
     tallying: tuple[Any, ...],
     prediction: np.ndarray,
     heatmap: np.ndarray,
-    above: np.ndarray,
+    exceeding: np.ndarray,
     pooled: np.ndarray,
 ) -> bool:
     """Passes once over an image; fills the last four arrays, and what `tally` fills. See `scan.scan`.
@@ -79,219 +62,194 @@ def scan_image(
         divisor: of the values, see `class_values`
         width: pixels a row
         limits: (T,) thresholds as class values, ascending; empty for no counts
-        factor: side of a block
-        shares: (h, w) float32, what a block's sum is multiplied by to be its mean
+        shares: (h, w) float32, what a sum over 4 × 4 pixels is multiplied by to be its mean
         tallying: the arguments of `tally` from ``thresholds`` to ``sums``
         prediction: (N,) int16
         heatmap: (N,) uint8
-        above: (K, T) int64, zeros
-        pooled: (K, h, w) float32; (K, 0, 0) for no pooling
+        exceeding: (K, T) int64, zeros
+        pooled: (K, h, w) float32 means over 4 × 4 pixels; (K, 0, 0) for none
     """
     classes, pixels = values.shape
-    chunk = width * factor * max(1, CHUNK_PIXELS // (width * factor))
-    best, given, kept = (np.empty(chunk, values.dtype), np.empty(chunk, values.dtype), np.empty(chunk, values.dtype))
-    confidence, columns = np.empty(chunk, np.float32), np.empty(width, np.float32)
-    seen, finite = np.zeros(classes, np.bool_), True
+    across = (width + LANES - 1) // LANES
+    down = max(1, CHUNK_PIXELS // (across * TILE))
+    chunk, tiles = down * ROWS * width, down * across
+    label, whole = np.empty(tiles * TILE, np.int16), np.empty(tiles, np.bool_)
+    best, least = np.empty(tiles * TILE, values.dtype), np.empty(tiles * LANES, values.dtype)
+    winner, given = np.empty(tiles * TILE, np.int16), np.zeros(tiles * TILE, values.dtype)
+    sums, counts = np.empty(across * (LANES // 4), np.float32), np.zeros(limits.size * LANES, np.int32)
+    filled = best, least, winner, given, sums, counts
+    present = np.zeros((classes, tiles), np.bool_)
+    flat, last_rows, stride = values.reshape(-1), np.zeros(across * TILE, values.dtype), across * LANES
+    confidence, taken = np.empty(chunk, np.float32), np.empty(chunk, values.dtype)
+    finite, below = True, sums_below(values)
     for start in range(0, pixels, chunk):
-        size, row = min(chunk, pixels - start), start // (width * factor)
-        part, winner = labels[start : start + size], prediction[start : start + size]
-        complete = part.min() >= 0
-        _mark(part, seen)
-        # A loop, as the assignment of a slice would take seconds to compile
-        for i in range(size):
-            best[i], winner[i] = values[0, start + i], np.int16(0)
+        size = min(chunk, pixels - start)
+        part, winners = labels[start : start + size], prediction[start : start + size]
+        lay_out(part, width, across, label, whole, present)
         for k in range(classes):
-            plane = values[k, start : start + size]
-            if k % 2 == 0:
-                # The last one's next is itself, which changes nothing
-                _raise_maximum(plane, values[min(k + 1, classes - 1), start : start + size], k, best, winner)
-            if seen[k]:
-                seen[k] = False
-                _take(plane, part, np.int16(k), given)
-            # Two calls, as plane and kept differ in type where the caller's array is read-only
-            if complete:
-                finite &= _are_finite(plane)
-                _count_and_pool(plane, width, limits, factor, shares[row:], columns, above[k], pooled[k, row:])
-            else:
-                _take_all(plane, part, kept)
-                finite &= _are_finite(kept[:size])
-                _count_and_pool(kept[:size], width, limits, factor, shares[row:], columns, above[k], pooled[k, row:])
-        _clip(given, divisor, part, confidence)
-        tally(part, winner, confidence, *tallying, heatmap[start : start + size])
+            # The same pixels of the next class, or the next pixels of the first
+            ahead = pixels if k + 1 < classes else chunk - k * pixels
+            for row in range((size // width + ROWS - 1) // ROWS):
+                first, tile = k * pixels + start + row * ROWS * width, row * across
+                # Two calls, as the arrays differ in type where the caller's is read-only
+                if first + (ROWS - 1) * width + stride <= flat.size:
+                    if k == 0:
+                        _begin(flat, first, width, tile, across, best, least, winner)
+                    _scan_tiles(flat, first, width, ahead, k, tile, limits, label, whole, present[k], *filled)
+                else:
+                    copy_rows(flat[first : first + ROWS * width], width, stride, last_rows)
+                    if k == 0:
+                        _begin(last_rows, 0, stride, tile, across, best, least, winner)
+                    _scan_tiles(last_rows, 0, stride, 0, k, tile, limits, label, whole, present[k], *filled)
+                if not are_below(sums, below):
+                    finite &= are_finite(values[k, start : start + size], part)
+                if pooled.size:
+                    _scale(sums, shares[start // (width * ROWS) + row], pooled[k, start // (width * ROWS) + row])
+            if counts.size:
+                _collect(counts, exceeding[k])
+        put_back(winner, width, across, winners)
+        put_back(given, width, across, taken[:size])
+        clip(taken, divisor, part, confidence)
+        tally(part, winners, confidence, *tallying, heatmap[start : start + size])
     return finite
 
 
 @kernel()
-def _mark(labels: np.ndarray, seen: np.ndarray) -> None:
-    for i in range(labels.size):
-        if labels[i] >= 0:
-            seen[labels[i]] = True
-
-
-# In these loops all is read before it is chosen from: a choice between reads would not become vector instructions
-
-
-@kernel()
-def _raise_maximum(values: np.ndarray, following: np.ndarray, index: int, best: np.ndarray, winner: np.ndarray) -> None:
-    """Takes in two classes at a time, as reading and writing the best so far is most of the work."""
-    for i in range(values.size):
-        value, next_value, most, before = values[i], following[i], best[i], winner[i]
-        first = value > most
-        most = value if first else most
-        before = np.int16(index) if first else before
-        second = next_value > most
-        best[i] = next_value if second else most
-        winner[i] = np.int16(index + 1) if second else before
-
-
-@kernel()
-def _take(values: np.ndarray, labels: np.ndarray, label: np.int16, given: np.ndarray) -> None:
-    for i in range(values.size):
-        value, before = values[i], given[i]
-        given[i] = value if labels[i] == label else before
-
-
-@kernel()
-def _take_all(values: np.ndarray, labels: np.ndarray, kept: np.ndarray) -> None:
-    """Copies the values, with 0 where a pixel takes no part: above no threshold, and nothing to a sum."""
-    nothing = kept.dtype.type(0)
-    for i in range(values.size):
-        value = values[i]
-        kept[i] = value if labels[i] >= 0 else nothing
-
-
-@kernel()
-def _are_finite(values: np.ndarray) -> bool:
-    finite = True
-    for i in range(values.size):
-        finite &= _is_finite(values[i])
-    return finite
-
-
-@kernel()
-def _clip(given: np.ndarray, divisor: np.float32, labels: np.ndarray, confidence: np.ndarray) -> None:
-    """Fills the probability of the given class, in [0, 1]; 1 where a pixel takes no part."""
-    for i in range(labels.size):
-        s = min(max(_number(given[i]) / divisor, np.float32(0)), np.float32(1))
-        confidence[i] = s if labels[i] >= 0 else np.float32(1)
-
-
-@kernel()
-def _count_and_pool(
+def _begin(
     values: np.ndarray,
-    width: int,
-    limits: np.ndarray,
-    factor: int,
-    shares: np.ndarray,
-    columns: np.ndarray,
-    above: np.ndarray,
-    pooled: np.ndarray,
+    start: int,
+    stride: int,
+    first: int,
+    across: int,
+    best: np.ndarray,
+    least: np.ndarray,
+    winner: np.ndarray,
 ) -> None:
-    if limits.size:
-        _count_above(values, width, limits, above)
-    # The usual factor by name: only loops of known length become vector instructions
-    if pooled.size and factor == 4:
-        _pool_rows(values, width, 4, shares, columns, pooled)
-    elif pooled.size:
-        _pool_rows(values, width, factor, shares, columns, pooled)
+    """Takes the first class for the likeliest, in a row of tiles. See `_scan_tiles`."""
+    for column in range(across):
+        i, tile = start + column * LANES, first + column
+        lowest = load(values, i)
+        for y in range(ROWS):
+            line = load(values, i + y * stride)
+            store(best, tile * TILE + y * LANES, line)
+            store(winner, tile * TILE + y * LANES, fill(np.int16(0)))
+            lowest = choose(above(lowest, line), line, lowest)
+        store(least, tile * LANES, lowest)
 
 
 @kernel()
-def _count_above(values: np.ndarray, width: int, limits: np.ndarray, above: np.ndarray) -> None:
-    rows = values.size // width
-    whole_rows, whole_columns = rows // TILE_ROWS * TILE_ROWS, width // TILE_COLUMNS * TILE_COLUMNS
-    for top in range(0, whole_rows, TILE_ROWS):
-        for start in range(top * width, top * width + whole_columns, TILE_COLUMNS):
-            _count_tile_above(values, start, width, limits, above)
-    if whole_rows < rows or whole_columns < width:
-        _count_edges(values, width, limits, above)
+def _scan_tiles(
+    values: np.ndarray,
+    start: int,
+    stride: int,
+    ahead: int,
+    k: int,
+    first: int,
+    limits: np.ndarray,
+    label: np.ndarray,
+    whole: np.ndarray,
+    present: np.ndarray,
+    best: np.ndarray,
+    least: np.ndarray,
+    winner: np.ndarray,
+    given: np.ndarray,
+    sums: np.ndarray,
+    counts: np.ndarray,
+) -> None:
+    """Takes a class into a row of tiles.
+
+    Args:
+        values: (n,) class values
+        start: index of the first tile's first one
+        stride: values from one row to the next
+        ahead: how many values after these those lie that are needed soon
+        k: the class
+        first: index of the first tile
+        limits: (T,) as for `scan_image`
+        label: (tiles · 64,) int16, of the tiles' pixels
+        whole: (tiles,) bool, whether all of a tile's pixels take part
+        present: (tiles,) bool, whether the class is given to some; False afterwards
+        best: (tiles · 64,) largest values so far, raised
+        least: (tiles · 16,) smallest of these in each of a tile's columns
+        winner: (tiles · 64,) int16, classes of the largest values
+        given: (tiles · 64,) values of the given class, filled where it is this one
+        sums: (columns · 4,) float32 sums of the numbers of 4 × 4 pixels that take part, filled
+        counts: (T · 16,) int32 pixels that take part and are above a limit, added to in any of its 16 places
+    """
+    for column in range(sums.size // (LANES // 4)):
+        i, tile = start + column * LANES, first + column
+        for y in range(ROWS):
+            prefetch(values, i + ahead + y * stride)
+        a, b = load(values, i), load(values, i + stride)
+        c, d = load(values, i + 2 * stride), load(values, i + 3 * stride)
+        peak = largest_of_four(a, b, c, d)
+        # Where a pixel takes no part, its value may be NaN, and hide others
+        if not whole[tile] or anywhere(above(peak, load(least, tile * LANES))):
+            _raise_best(values, i, stride, np.int16(k), tile, best, least, winner)
+        if present[tile]:
+            present[tile] = False
+            _take(values, i, stride, np.int16(k), tile, label, given)
+        if not whole[tile]:
+            j, none, nothing = tile * TILE, fill(np.int16(-1)), fill(values.dtype.type(0))
+            a = choose(above(load(label, j), none), a, nothing)
+            b = choose(above(load(label, j + LANES), none), b, nothing)
+            c = choose(above(load(label, j + 2 * LANES), none), c, nothing)
+            d = choose(above(load(label, j + 3 * LANES), none), d, nothing)
+            peak = largest_of_four(a, b, c, d)
+        store_sums_of_four(sums, column * (LANES // 4), sum_of_four(a, b, c, d))
+        for t in range(limits.size):
+            limit = fill(limits[t])
+            if not anywhere(above(peak, limit)):
+                break
+            count_above(counts, t * LANES, a, b, c, d, limit)
 
 
 @kernel()
-def _count_edges(values: np.ndarray, width: int, limits: np.ndarray, above: np.ndarray) -> None:
-    """Counts what no whole tile has, in copies of the tiles filled up with 0."""
-    rows, tile = values.size // width, np.zeros(TILE_ROWS * TILE_COLUMNS, values.dtype)
-    whole_rows, whole_columns = rows // TILE_ROWS * TILE_ROWS, width // TILE_COLUMNS * TILE_COLUMNS
-    for top in range(0, rows, TILE_ROWS):
-        for left in range(whole_columns if top < whole_rows else 0, width, TILE_COLUMNS):
-            tile[:] = 0
-            for y in range(min(TILE_ROWS, rows - top)):
-                for x in range(min(TILE_COLUMNS, width - left)):
-                    tile[y * TILE_COLUMNS + x] = values[(top + y) * width + left + x]
-            _count_tile_above(tile, 0, TILE_COLUMNS, limits, above)
+def _raise_best(
+    values: np.ndarray,
+    start: int,
+    stride: int,
+    k: np.int16,
+    tile: int,
+    best: np.ndarray,
+    least: np.ndarray,
+    winner: np.ndarray,
+) -> None:
+    lowest = load(best, tile * TILE)
+    for y in range(ROWS):
+        i = tile * TILE + y * LANES
+        value, most = load(values, start + y * stride), load_to_change(best, i)
+        higher = above(value, most)
+        most = choose(higher, value, most)
+        store(best, i, most)
+        store(winner, i, choose(higher, fill(k), load_to_change(winner, i)))
+        lowest = most if y == 0 else choose(above(lowest, most), most, lowest)
+    store(least, tile * LANES, lowest)
 
 
 @kernel()
-def _count_tile_above(values: np.ndarray, start: int, width: int, limits: np.ndarray, above: np.ndarray) -> None:
-    for t in range(limits.size):
-        count = count_tile(values, start, width, limits[t])
+def _take(
+    values: np.ndarray, start: int, stride: int, k: np.int16, tile: int, label: np.ndarray, given: np.ndarray
+) -> None:
+    for y in range(ROWS):
+        i = tile * TILE + y * LANES
+        ours = equal(load(label, i), fill(k))
+        store(given, i, choose(ours, load(values, start + y * stride), load_to_change(given, i)))
+
+
+@kernel()
+def _scale(sums: np.ndarray, shares: np.ndarray, pooled: np.ndarray) -> None:
+    for block in range(pooled.size):
+        # Adding 0 makes a negative zero positive
+        pooled[block] = (sums[block] + np.float32(0)) * shares[block]
+
+
+@kernel()
+def _collect(counts: np.ndarray, exceeding: np.ndarray) -> None:
+    """Adds up a class's counts, which are 0 afterwards."""
+    for t in range(exceeding.size):
+        count = total(load(counts, t * LANES))
         if count == 0:
             break
-        above[t] += count
-
-
-@kernel()
-def _pool_rows(
-    values: np.ndarray, width: int, factor: int, shares: np.ndarray, columns: np.ndarray, pooled: np.ndarray
-) -> None:
-    """Averages rows of one class that begin where a block begins; ``columns`` is (width,) float32 scratch."""
-    rows = values.size // width
-    for top in range(0, rows, factor):
-        part = values[top * width : min(top + factor, rows) * width]
-        if part.size == 4 * width:
-            _sum_rows(part, width, 4, columns)
-        else:
-            _sum_rows(part, width, part.size // width, columns)
-        _pool_columns(columns, factor, shares[top // factor], pooled[top // factor])
-
-
-# Sums are taken by twos, so that a block of equal values has exactly that mean: some power of two times it is no sum
-# that rounding touches
-
-
-@kernel()
-def _sum_rows(values: np.ndarray, width: int, rows: int, columns: np.ndarray) -> None:
-    for x in range(width):
-        total = np.float32(0)
-        for y in range(0, rows - 1, 2):
-            total += _number(values[y * width + x]) + _number(values[(y + 1) * width + x])
-        columns[x] = total + _number(values[(rows - 1) * width + x]) if rows % 2 else total
-
-
-@kernel()
-def _pool_columns(columns: np.ndarray, factor: int, shares: np.ndarray, pooled: np.ndarray) -> None:
-    whole = columns.size // factor
-    for block in range(whole):
-        total = np.float32(0)
-        for x in range(block * factor, (block + 1) * factor - 1, 2):
-            total += columns[x] + columns[x + 1]
-        pooled[block] = (total + columns[(block + 1) * factor - 1] if factor % 2 else total) * shares[block]
-    if whole < pooled.size:
-        pooled[whole] = columns[whole * factor :].sum() * shares[whole]
-
-
-@kernel()
-def find_lowest(values: np.ndarray, divisor: np.float32, labels: np.ndarray, lowest: np.ndarray) -> None:
-    """Lowers (K + 1,) float64 minima to the given class's probability, clipped to [0, 1]."""
-    for i in range(labels.size):
-        k = labels[i]
-        if k >= 0:
-            s = min(max(_number(values[k, i]) / divisor, np.float32(0)), np.float32(1))
-            lowest[k] = min(lowest[k], np.float64(s))
-
-
-@kernel()
-def pool_planes(
-    values: np.ndarray, labels: np.ndarray, width: int, factor: int, shares: np.ndarray, pooled: np.ndarray
-) -> None:
-    """Averages all classes over blocks; fills ``pooled`` (K, h, w) float32. See `scan_image` for the others."""
-    chunk = width * factor * max(1, CHUNK_PIXELS // (width * factor))
-    kept, columns = np.empty(chunk, values.dtype), np.empty(width, np.float32)
-    nothing = np.empty(0, values.dtype)
-    for start in range(0, labels.size, chunk):
-        part, row = labels[start : start + chunk], start // (width * factor)
-        for k in range(values.shape[0]):
-            _take_all(values[k, start : start + part.size], part, kept)
-            _count_and_pool(
-                kept[: part.size], width, nothing, factor, shares[row:], columns, np.empty(0, np.int64), pooled[k, row:]
-            )
+        exceeding[t] += count
+        store(counts, t * LANES, fill(np.int32(0)))

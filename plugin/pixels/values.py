@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 #: What class values are divided by to be probabilities: float32 is what it says, the bits of a float16 are moved to
-#: where float32 has its exponent and fraction (see `kernels`), and a uint8 counts 255ths
+#: where float32 has its exponent and fraction (see `value_kernels`), and a uint8 counts 255ths
 _DIVISORS = {np.dtype(np.float32): 1.0, np.dtype(np.int16): 2.0**-112, np.dtype(np.uint8): 255.0}
 _BYTES = np.arange(256, dtype=np.float32) / np.float32(255)
 

@@ -353,6 +353,16 @@ def test_probabilities_that_are_not_finite_are_refused_where_pixels_take_part(dt
         )
 
 
+@pytest.mark.parametrize("row", [0, 2, 3])
+def test_nan_where_a_pixel_takes_no_part_hides_no_value_beside_it(row: int):
+    """The only pixel that is likeliest of the second class lies in a column with one that takes no part."""
+    probabilities, labels = np.zeros((2, 4, 16), np.float32), np.zeros((4, 16), np.int16)
+    probabilities[0], probabilities[1, row, 3] = 0.5, 0.75
+    labels[1, 3], probabilities[1, 1, 3] = -1, np.nan
+    result = score_image(probabilities, labels, ALL)
+    assert np.argwhere(result.prediction == 1).tolist() == [[row, 3]]
+
+
 def test_read_only_half_precision_and_strided_arrays_score_like_their_copies():
     rng = np.random.default_rng(4)
     half = softmaxed(rng, (4, 11, 14)).astype(np.float16)
