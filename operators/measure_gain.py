@@ -19,6 +19,7 @@ from ..plugin.gain.config import GainRequest
 from ..plugin.gain.text import class_rows, gain_sentences, score_rows
 from ..plugin.samples.checks import segmentation_fields
 from ..plugin.training.config import NOT_OF_GAIN, CrossValidation
+from ..plugin.training.defaults import chosen
 from .form.estimates import describe_gain
 from .form.forms import Form
 from .form.parameters import to_arguments
@@ -105,8 +106,8 @@ class MeasureGain(ScoredRunOperator):
 
 
 def _before(run: RunRecord) -> dict[str, Any]:
-    """The parameters of the run's own cross-validation, if it has one."""
-    found = run.config.get("predictions", {}) if run.source == CrossValidation.source else {}
+    """What was chosen for the run's own cross-validation, if it has one; what is its preset's own goes with that."""
+    found = chosen(run.config.get("predictions", {})) if run.source == CrossValidation.source else {}
     return {name: value for name, value in found.items() if name not in (_LEFT_OUT, "device")}
 
 

@@ -36,6 +36,7 @@ from ..samples.private_fiftyone import root_of
 from ..store.sets import GainSet
 from ..training.config import NOT_OF_GAIN, OF_AUDITS, CrossValidation
 from ..training.cross_validation import cross_validate, resolve_preset
+from ..training.defaults import chosen
 from ..training.folds import assign_folds
 from ..training.mirroring import sided_classes
 from .config import CLEAN, GIVEN, KINDS, UNSUSPECTED, GainRequest
@@ -101,10 +102,7 @@ def training_config(record: RunRecord, parameters: Mapping[str, Any]) -> CrossVa
 
     Where another preset is given, what was the audit's preset's own is the other one's.
     """
-    before = record.config.get("predictions", {}) if record.source == CrossValidation.source else {}
-    if before and "preset" in parameters:
-        own = resolve_preset(CrossValidation(preset=before["preset"])).to_dict()
-        before = {name: value for name, value in before.items() if value != own.get(name)}
+    before = chosen(record.config.get("predictions", {})) if record.source == CrossValidation.source else {}
     here = {**dict.fromkeys(OF_AUDITS), "device": CrossValidation.device}
     return resolve_preset(CrossValidation.from_params({**before, **here, **parameters}))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..models.config import LITE0
 from .config import CrossValidation
@@ -52,3 +54,14 @@ def filled_in(config: CrossValidation, preset: str) -> CrossValidation:
         batch_size=max(2, config.batch_size or own.batch_size),
         learning_rate=config.learning_rate or own.learning_rate,
     )
+
+
+def chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the parameters in a run's record, those that are not its preset's own: another preset has its own.
+
+    Args:
+        parameters: of a `CrossValidation`, with its preset's own filled in; none of another source
+    """
+    preset = parameters.get("preset")
+    own = dataclasses.asdict(DEFAULTS[preset]) if preset in DEFAULTS else {}
+    return {name: value for name, value in parameters.items() if name not in own or value != own[name]}

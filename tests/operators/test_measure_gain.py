@@ -55,3 +55,22 @@ def test_form_call_and_what_is_shown(audited: Any) -> None:
     shown = CALLS.operator().output(result).to_json()["type"]["properties"]
     assert {"message", "rows", "by_class"} <= set(shown)
     assert {row["name"] for row in result["by_class"]} == {"unlabelled", "road", "car", "tree"}
+
+
+def test_the_form_has_what_was_chosen_and_leaves_a_presets_own_to_the_preset(audited: Any) -> None:
+    """Else another preset would be trained with the encoder and the learning rate of the one before."""
+    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.training.config import CrossValidation
+    from label_quality.plugin.training.presets import resolve_preset
+
+    record = load_record(audited, "lq")
+    record.source = CrossValidation.source
+    record.config["predictions"] = resolve_preset(CrossValidation(preset="fast", folds=2, epochs=9)).to_dict()
+    save_record(audited, record)
+    form = CALLS.form(audited, advanced=True)
+    assert {name: form[name].default for name in ("preset", "folds", "epochs")} == {
+        "preset": "fast",
+        "folds": 2,
+        "epochs": 9,
+    }
+    assert [form[name].default for name in ("encoder", "input_size", "learning_rate")] == [None, None, None]
