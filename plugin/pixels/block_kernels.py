@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base.types import IGNORED
 from .compiled import kernel
+from .lanes import LANES, above, choose, fill, load, load_to_change, prefetch, store
 from .pool_kernels import CHUNK_PIXELS
 
 
@@ -86,21 +87,23 @@ def find_maximum(probabilities: np.ndarray, limits: np.ndarray, largest: np.ndar
         winner: (N,) int16, filled; the smaller class where several are equal, -1 where no class reaches its limit
     """
     classes, pixels = probabilities.shape
-    for start in range(0, pixels, CHUNK_PIXELS):
-        stop = min(start + CHUNK_PIXELS, pixels)
-        best, index = largest[start:stop], winner[start:stop]
-        best[:], index[:] = np.float32(-1), np.int16(-1)
+    flat, whole = probabilities.reshape(-1), pixels // LANES * LANES
+    largest[:], winner[:] = np.float32(-1), np.int16(-1)
+    for start in range(0, whole, CHUNK_PIXELS):
         for k in range(classes):
-            _raise_limited(probabilities[k, start:stop], limits[k], k, best, index)
-
-
-@kernel()
-def _raise_limited(values: np.ndarray, limit: np.float32, index: int, best: np.ndarray, winner: np.ndarray) -> None:
-    for i in range(values.size):
-        value, most, before = values[i], best[i], winner[i]
-        larger = (value > most) & (value >= limit)
-        best[i] = value if larger else most
-        winner[i] = np.int16(index) if larger else before
+            limit, none, index = fill(limits[k]), fill(np.float32(-1)), fill(np.int16(k))
+            for i in range(start, min(start + CHUNK_PIXELS, whole), LANES):
+                prefetch(flat, (k + 1) * pixels + i)
+                value, most = load(flat, k * pixels + i), load_to_change(largest, i)
+                value = choose(above(limit, value), none, value)
+                higher = above(value, most)
+                store(largest, i, choose(higher, value, most))
+                store(winner, i, choose(higher, index, load_to_change(winner, i)))
+    for k in range(classes):
+        for i in range(whole, pixels):
+            value = probabilities[k, i]
+            if value > largest[i] and value >= limits[k]:
+                largest[i], winner[i] = value, np.int16(k)
 
 
 @kernel()
