@@ -117,14 +117,15 @@ def test_opencv_has_no_threads_of_its_own() -> None:
 
 
 def test_matrix_products_have_no_threads_of_their_own_while_maps_run() -> None:
-    def products() -> set[int]:
-        return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+    def products() -> int:
+        # Some are built without threads
+        return max(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
 
     with threadpool_limits(2, user_api="blas"):
-        assert products() == {2}
+        assert products() == 2
         first, second = (map_shards(lambda shard: products(), range(9), workers=2) for _ in range(2))
-        assert next(first) == next(second) == {1}
+        assert next(first) == next(second) == 1
         # The one that began first ends first
-        assert list(first) == [{1}] * 8 and products() == {1}
+        assert list(first) == [1] * 8 and products() == 1
         second.close()
-        assert products() == {2}
+        assert products() == 2

@@ -68,7 +68,7 @@ def test_training_learns_and_reports_every_step(tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     model = network()
     result = fit(model, Stripes(), pieces(12), pieces(4), SCHEDULE, (1, 2), tmp_path / "s", lambda *x: steps.append(x))
-    assert result.validation_loss is not None and result.validation_loss < 0.3
+    assert result.validation_loss is not None and result.validation_loss < 0.5
     assert steps == [(step, 12) for step in range(1, 13)] + [(12, 12)]
     assert not model.training
 
@@ -84,7 +84,7 @@ def test_training_in_mixed_precision_learns_as_much(tmp_path: Path, device: str,
     seen: list[tuple[str, torch.dtype]] = []
     schedule = dataclasses.replace(SCHEDULE, half_precision=half)
     result = fit(network().to(device), There(), pieces(12), pieces(4), schedule, (1, 2), tmp_path / "s", nothing)
-    assert result.validation_loss is not None and result.validation_loss < 0.3
+    assert result.validation_loss is not None and result.validation_loss < 0.5
     assert set(seen) == {(device, half)}
 
 
@@ -123,7 +123,7 @@ def test_a_killed_training_goes_on_in_another_precision(
     with pytest.raises(KeyboardInterrupt):
         fit(network(), Stripes(), pieces(12), pieces(4), begun, (1,), tmp_path / "s", kill)
     result = fit(network(), Stripes(), pieces(12), pieces(4), other, (1,), tmp_path / "s", nothing)
-    assert result.epochs == SCHEDULE.epochs and result.validation_loss is not None and result.validation_loss < 0.3
+    assert result.epochs == SCHEDULE.epochs and result.validation_loss is not None and result.validation_loss < 0.5
 
 
 def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
