@@ -66,7 +66,9 @@ def load_to_change(_: Any, array: Any, index: Any) -> _Intrinsic:
         place, size = _place(context, builder, signature, arguments, LANES)
         line = builder.load(place, align=size)
         frozen = ir.Instruction(builder.block, line.type, "freeze", [line])
-        builder._insert(frozen)
+        # The builder has no word for it
+        builder.block.instructions.append(frozen)
+        builder.position_at_end(builder.block)
         return frozen
 
     return Lanes(array.dtype)(array, types.intp), generate
