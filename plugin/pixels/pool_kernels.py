@@ -7,7 +7,7 @@ import numpy as np
 from .compiled import kernel
 from .value_kernels import number
 
-#: Pixels of one class that are worked on at a time: with their scratch space they fit a first-level cache
+#: Pixels that are worked on at a time: with their scratch space they fit a first-level cache
 CHUNK_PIXELS = 4096
 
 

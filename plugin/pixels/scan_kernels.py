@@ -32,12 +32,10 @@ from .lanes import (
     sum_of_four,
     total,
 )
+from .pool_kernels import CHUNK_PIXELS
 from .tally_kernels import tally
 from .tile_kernels import ROWS, TILE, copy_rows, lay_out, put_back
 from .value_kernels import are_below, are_finite, clip, sums_below
-
-#: Pixels that are worked on at a time: with their scratch space they fit a first-level cache
-CHUNK_PIXELS = 4096
 
 
 @kernel()

@@ -20,7 +20,16 @@ TILE = ROWS * LANES
 def lay_out(
     labels: np.ndarray, width: int, across: int, label: np.ndarray, whole: np.ndarray, present: np.ndarray
 ) -> None:
-    """Fills the labels of tiles, -1 beyond the image, whether all of a tile takes part, and which classes are in it."""
+    """Lays labels out by tiles.
+
+    Args:
+        labels: (n,) int16, whole rows; negative where a pixel takes no part
+        width: pixels a row
+        across: tiles a row
+        label: (tiles · 64,) int16, filled with the labels, and with -1 beyond the image
+        whole: (tiles,) bool, filled: whether all of a tile's pixels take part
+        present: (K, tiles) bool, set where a class is given to some of a tile's pixels
+    """
     rows = labels.size // width
     for top in range(0, rows, ROWS):
         for column in range(across):
@@ -52,7 +61,14 @@ def lay_out(
 
 @kernel()
 def put_back(tiled: np.ndarray, width: int, across: int, rows: np.ndarray) -> None:
-    """Lays the pixels of tiles out by rows again."""
+    """Lays the pixels of tiles out by rows again.
+
+    Args:
+        tiled: (tiles · 64,) of any type
+        width: pixels a row
+        across: tiles a row
+        rows: (n,) of the same type, whole rows, filled
+    """
     for y in range(rows.size // width):
         for column in range(across):
             i, left = (y // ROWS * across + column) * TILE + y % ROWS * LANES, column * LANES
@@ -65,6 +81,13 @@ def put_back(tiled: np.ndarray, width: int, across: int, rows: np.ndarray) -> No
 
 @kernel()
 def copy_rows(values: np.ndarray, width: int, stride: int, rows: np.ndarray) -> None:
-    """Copies what there is of rows to others that are longer."""
+    """Copies rows to longer ones, of which the rest stays as it is.
+
+    Args:
+        values: (n,) the rows of ``width``, one after another; the last may be cut short
+        width: values a row
+        stride: values from one row of ``rows`` to the next, ``width`` at least
+        rows: (m,) of the same type, filled
+    """
     for i in range(values.size):
         rows[i // width * stride + i % width] = values[i]

@@ -280,7 +280,8 @@ def _by_images(regions: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, An
         if samples and (len(samples) >= _IMAGES_A_WRITE or len(together) + len(ids) > _REGIONS_A_WRITE):
             yield {"_id": {"$in": samples}}, together
             samples, together = [], []
-        samples, together = [*samples, sample], [*together, *ids]
+        samples.append(sample)
+        together.extend(ids)
     if samples:
         yield {"_id": {"$in": samples}}, together
 
