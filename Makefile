@@ -62,7 +62,7 @@ LABEL_STUDIO := $(CURDIR)/.venv-label-studio
 test-label-studio: setup
 	@test -x $(LABEL_STUDIO)/bin/label-studio || { $(PYTHON) -m venv $(LABEL_STUDIO) && $(LABEL_STUDIO)/bin/pip install --quiet label-studio; }
 	@test -d $(LABEL_STUDIO)/sdk || $(VENV)/bin/pip install --quiet --target $(LABEL_STUDIO)/sdk label-studio-sdk
-	LABEL_QUALITY_LABEL_STUDIO=$(LABEL_STUDIO) $(VENV)/bin/python -m pytest tests/review/test_label_studio.py tests/app/test_label_studio_in_app.py
+	LABEL_QUALITY_LABEL_STUDIO=$(LABEL_STUDIO) $(VENV)/bin/python -m pytest tests/annotation/test_label_studio.py tests/app/test_label_studio_in_app.py
 
 # What is lost on a Ray cluster of three nodes on this machine; some minutes
 test-cluster: setup

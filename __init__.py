@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .plugin.annotation.send import send_to_annotation
     from .plugin.audit import (
         audit_labels,
         compute_predictions,
@@ -24,24 +25,23 @@ if TYPE_CHECKING:
     from .plugin.base.errors import LabelQualityError, SampleError
     from .plugin.benchmark.records import delete_benchmark, list_benchmarks, load_benchmark
     from .plugin.benchmark.run import benchmark_scores
+    from .plugin.clean.clean_dataset import export_clean_dataset
     from .plugin.compare.comparison import compare_runs
+    from .plugin.corrections.corrected_masks import write_corrected_masks
+    from .plugin.corrections.load_corrections import load_corrections
     from .plugin.evaluation.evaluate import evaluate_predictions
     from .plugin.gain.measure import measure_gain
     from .plugin.lint_masks import lint_masks
     from .plugin.report.write import write_report
-    from .plugin.review.annotation import send_to_annotation
-    from .plugin.review.clean_dataset import export_clean_dataset
-    from .plugin.review.corrected_masks import write_corrected_masks
     from .plugin.review.decide import set_verdict
-    from .plugin.review.estimate_errors import estimate_errors
     from .plugin.review.learn import learn_from_verdicts
-    from .plugin.review.load_corrections import load_corrections
     from .plugin.review.many import decide_on_all, undo_decision
     from .plugin.review.order import order_suspects
     from .plugin.review.restore import restore_suspects
     from .plugin.runs.breakdown import break_down
     from .plugin.runs.collect_edits import collect_edits
     from .plugin.samples.folders import attach_predictions, dataset_from_folders
+    from .plugin.survey.estimate_errors import estimate_errors
 
 __all__ = [
     "LabelQualityError",
@@ -92,18 +92,18 @@ _MODULES = {
     "gain.measure": "measure_gain",
     "lint_masks": "lint_masks",
     "report.write": "write_report",
-    "review.annotation": "send_to_annotation",
-    "review.clean_dataset": "export_clean_dataset",
-    "review.corrected_masks": "write_corrected_masks",
+    "annotation.send": "send_to_annotation",
+    "clean.clean_dataset": "export_clean_dataset",
+    "corrections.corrected_masks": "write_corrected_masks",
     "review.decide": "set_verdict",
-    "review.estimate_errors": "estimate_errors",
+    "survey.estimate_errors": "estimate_errors",
     "review.learn": "learn_from_verdicts",
     "review.many": "decide_on_all undo_decision",
     "review.order": "order_suspects",
     "review.restore": "restore_suspects",
     "runs.breakdown": "break_down",
     "runs.collect_edits": "collect_edits",
-    "review.load_corrections": "load_corrections",
+    "corrections.load_corrections": "load_corrections",
     "samples.folders": "attach_predictions dataset_from_folders",
 }
 

@@ -132,14 +132,14 @@ def _delete(dataset: Any) -> None:
 
 
 def _corrected(dataset: Any) -> None:
-    from label_quality.plugin.review.corrected_masks import write_corrected_masks
+    from label_quality.plugin.corrections.corrected_masks import write_corrected_masks
 
     _reviewed(dataset)
     write_corrected_masks(dataset, "lq")
 
 
 def _correct(dataset: Any) -> None:
-    from label_quality.plugin.review.corrected_masks import write_corrected_masks
+    from label_quality.plugin.corrections.corrected_masks import write_corrected_masks
 
     write_corrected_masks(dataset, "lq", regions="all", complete=True)
 
@@ -221,7 +221,7 @@ def _gain(dataset: Any) -> None:
 def _judged(dataset: Any) -> None:
     """A review, and a sample that was drawn and judged, of which as much as half was wrong."""
     from label_quality.plugin.review.decide import set_verdict
-    from label_quality.plugin.review.estimate_errors import estimate_errors
+    from label_quality.plugin.survey.estimate_errors import estimate_errors
 
     _reviewed(dataset)
     estimate_errors(dataset, "lq", verdicts=30, suspects=6, images=6)
@@ -232,7 +232,7 @@ def _judged(dataset: Any) -> None:
 
 
 def _estimate(dataset: Any) -> None:
-    from label_quality.plugin.review.estimate_errors import estimate_errors
+    from label_quality.plugin.survey.estimate_errors import estimate_errors
 
     estimate_errors(dataset, "lq", verdicts=60, suspects=12, images=12)
 
@@ -244,7 +244,7 @@ def _report(dataset: Any) -> None:
 
 
 def _export(dataset: Any) -> None:
-    from label_quality.plugin.review.clean_dataset import export_clean_dataset
+    from label_quality.plugin.clean.clean_dataset import export_clean_dataset
 
     export_clean_dataset(dataset, "lq", export_dir=_written("clean"), unreviewed="ignore")
 
@@ -257,7 +257,7 @@ def _written(name: str) -> str:
 
 
 def _load_corrections(dataset: Any) -> None:
-    from label_quality.plugin.review.load_corrections import load_corrections
+    from label_quality.plugin.corrections.load_corrections import load_corrections
 
     load_corrections(dataset, "corrected", "lq", reviewer="me", reviewed=True)
 

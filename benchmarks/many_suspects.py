@@ -149,7 +149,7 @@ def _dataset(folder: Path, images: int) -> Any:
 
 def _give_looks(dataset: Any) -> None:
     """Gives the run's suspects descriptors, which stored probabilities cannot give them."""
-    from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.records.run_record import load_record
     from label_quality.plugin.store.sets import SuspectSet, load_set
     from label_quality.plugin.suspects.appearance import CHANNELS
 

@@ -10,7 +10,7 @@ import fiftyone.operators.types as types
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.parameters import table
-from ..plugin.dataset.run_record import list_records
+from ..plugin.records.run_record import list_records
 from ..plugin.runs.breakdown import (
     break_down,
     breakdown_columns,

@@ -13,8 +13,8 @@ from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
 from ..plugin.compare.config import CompareRequest
 from ..plugin.compare.text import class_change_rows, comparison_sentences, image_rows, issue_rows
-from ..plugin.dataset.run_record import list_records
 from ..plugin.parameters import PARAMETERS
+from ..plugin.records.run_record import list_records
 from ..plugin.samples.private_fiftyone import root_of
 from .execution import EngineOperator
 from .form.forms import Form, run_labels

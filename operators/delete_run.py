@@ -10,8 +10,8 @@ import fiftyone.operators.types as types
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.benchmark.records import delete_benchmark, list_benchmarks
-from ..plugin.dataset.clones import clones_of, named
-from ..plugin.dataset.run_record import list_records, load_record
+from ..plugin.records.clones import clones_of, named
+from ..plugin.records.run_record import list_records, load_record
 from ..plugin.runs.housekeeping import own_folder
 from ..plugin.samples.private_fiftyone import root_of
 from .execution import REFRESH_PANEL

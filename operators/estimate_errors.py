@@ -10,11 +10,11 @@ import fiftyone.operators.types as types
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.progress import Progress
 from ..plugin.dataset.judging_views import places_to_judge
-from ..plugin.dataset.run_record import RunRecord
 from ..plugin.dataset.views import worst_first
 from ..plugin.estimate.config import EstimateConfig
-from ..plugin.review.estimate_text import class_rows, estimate_rows, issue_rows, progress_sentence
+from ..plugin.records.run_record import RunRecord
 from ..plugin.runs.request import EstimateRequest
+from ..plugin.survey.estimate_text import class_rows, estimate_rows, issue_rows, progress_sentence
 from .form.forms import Form
 from .output import outputs
 from .output.plain_text import plain
@@ -52,7 +52,7 @@ class EstimateErrors(ScoredRunOperator):
 
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
         """Draws or estimates, with what the form, the Python call or the delegated run gave."""
-        from ..plugin.review.estimate_errors import estimate_errors
+        from ..plugin.survey.estimate_errors import estimate_errors
 
         arguments = dict(self.arguments(ctx))
         found = estimate_errors(ctx.dataset, arguments.pop("key"), progress=progress, **arguments)

@@ -11,9 +11,9 @@ import fiftyone.operators.types as types
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.progress import Progress
-from ..plugin.dataset.evaluations import check_evaluation, own_evaluations
 from ..plugin.evaluation.config import EvaluationRequest
 from ..plugin.evaluation.text import evaluated_class_rows, evaluation_sentences
+from ..plugin.records.evaluations import check_evaluation, own_evaluations
 from .form.forms import Form
 from .output import outputs
 from .output.plain_text import plain

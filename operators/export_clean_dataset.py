@@ -15,8 +15,8 @@ from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
 from ..plugin.base.words import count
+from ..plugin.clean.config import DROP, IGNORE, KEEP, CleanRequest
 from ..plugin.parameters import PARAMETERS
-from ..plugin.review.config import DROP, IGNORE, KEEP, CleanRequest
 from .execution import EngineOperator
 from .form.forms import Form, run_labels, runs_with_suspects
 from .form.parameters import to_arguments, to_request
@@ -94,7 +94,7 @@ class ExportCleanDataset(EngineOperator):
 
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
         """Exports with what the form, the Python call or the delegated run gave."""
-        from ..plugin.review.clean_dataset import export_clean_dataset
+        from ..plugin.clean.clean_dataset import export_clean_dataset
 
         arguments = to_arguments(ctx.params, PARAMETERS[self.operator_name])
         runs = runs_with_suspects(ctx.dataset)
@@ -130,17 +130,17 @@ class ExportCleanDataset(EngineOperator):
 
 def _default_folder(dataset: Any) -> str:
     """A folder that is not there yet."""
-    from ..plugin.review.export_folder import in_home
+    from ..plugin.store.export_folder import in_home
 
     endings = itertools.chain(["-clean"], (f"-clean-{number}" for number in itertools.count(2)))
-    names = (in_home(dataset, ending) for ending in endings)
+    names = (in_home(dataset.name, ending) for ending in endings)
     return next(name for name in names if not os.path.exists(name))
 
 
 def _check(form: Form, key: str, folder: str) -> None:
     """Says what will be done, or what is in the way."""
     from ..plugin.review.decide import progress
-    from ..plugin.review.export_folder import check_export_dir
+    from ..plugin.store.export_folder import check_export_dir
 
     entered = to_arguments(form.ctx.params, table(CleanRequest))
     try:

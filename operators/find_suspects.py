@@ -12,8 +12,8 @@ from ..plugin.base.console import format_seconds
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
-from ..plugin.dataset.run_record import RunRecord
 from ..plugin.dataset.views import worst_first
+from ..plugin.records.run_record import RunRecord
 from ..plugin.runs.request import SuspectRequest
 from ..plugin.runs.summary import FoundSuspects, RunSummary
 from ..plugin.suspects.config import SuspectConfig

@@ -14,10 +14,10 @@ from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
 from ..plugin.dataset.lint_fields import check_lint, lint_names, lint_view
-from ..plugin.dataset.run_record import validate_key
 from ..plugin.lint.config import LintConfig
 from ..plugin.lint.summary import example_rows, image_rows, kind_rows, lint_sentence
 from ..plugin.parameters import PARAMETERS
+from ..plugin.records.run_record import validate_key
 from ..plugin.runs.request import LintRequest
 from .execution import EngineOperator
 from .form import forms

@@ -14,9 +14,9 @@ from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
 from ..plugin.base.words import count
-from ..plugin.dataset.run_record import list_records
+from ..plugin.corrections.config import ANY, DATASET, CorrectionRequest
 from ..plugin.parameters import PARAMETERS
-from ..plugin.review.config import ANY, DATASET, CorrectionRequest
+from ..plugin.records.run_record import list_records
 from .execution import EngineOperator
 from .form.forms import Form, run_labels
 from .form.parameters import to_arguments, to_request
@@ -94,7 +94,7 @@ class LoadCorrections(EngineOperator):
 
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
         """Loads with what the form, the Python call or the delegated run gave."""
-        from ..plugin.review.load_corrections import load_corrections
+        from ..plugin.corrections.load_corrections import load_corrections
 
         arguments = to_arguments(ctx.params, PARAMETERS[self.operator_name])
         runs = list_records(ctx.dataset)
@@ -133,8 +133,8 @@ def _new(summary: Mapping[str, Any]) -> str:
 
 def _check(form: Form, key: str) -> None:
     """Says where the masks come from, or what is in the way."""
-    from ..plugin.dataset.run_record import load_record
-    from ..plugin.review.correction_sources import source_kind
+    from ..plugin.corrections.sources import source_kind
+    from ..plugin.records.run_record import load_record
 
     entered = to_arguments(form.ctx.params, table(CorrectionRequest))
     try:

@@ -14,9 +14,9 @@ from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.parameters import table
 from ..plugin.base.progress import Progress
-from ..plugin.dataset.run_record import RunRecord
 from ..plugin.gain.config import GainRequest
 from ..plugin.gain.text import class_rows, gain_sentences, score_rows
+from ..plugin.records.run_record import RunRecord
 from ..plugin.samples.checks import segmentation_fields
 from ..plugin.training.config import NOT_OF_GAIN, CrossValidation
 from ..plugin.training.defaults import chosen
@@ -121,7 +121,7 @@ def _field(form: Form, name: str, fields: list[str]) -> None:
 
 def _check(form: Form, run: RunRecord) -> None:
     """Says what will be done, or what is in the way."""
-    from ..plugin.review.corrections import reviewed_run
+    from ..plugin.regions.reviewed import reviewed_run
 
     try:
         reviewed_run(form.ctx.dataset, run.key)

@@ -16,12 +16,12 @@ import fiftyone.operators.types as types
 
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
-from ..plugin.dataset.neighbours import neighbours
-from ..plugin.dataset.ownership import field_name
-from ..plugin.dataset.run_record import load_record
 from ..plugin.dataset.sample_fields import PLACE
 from ..plugin.dataset.suspect_fields import SUSPECTS
 from ..plugin.dataset.verdicts import ADDED, EDITED
+from ..plugin.documents.neighbours import neighbours
+from ..plugin.documents.ownership import field_name
+from ..plugin.records.run_record import load_record
 from ..plugin.review.decide import (
     CONFIRMED,
     REJECTED,

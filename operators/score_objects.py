@@ -12,9 +12,9 @@ from ..plugin.base.console import format_seconds
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.progress import Progress
 from ..plugin.base.words import count
-from ..plugin.dataset.run_record import RunRecord
 from ..plugin.dataset.views import worst_objects
 from ..plugin.objects.config import ObjectConfig
+from ..plugin.records.run_record import RunRecord
 from ..plugin.runs.request import ObjectRequest
 from ..plugin.runs.summary import ScoredObjects
 from .form.forms import Form

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..plugin.base.parameters import table
-from ..plugin.dataset.run_record import RunRecord, list_records
 from ..plugin.parameters import PARAMETERS
+from ..plugin.records.run_record import RunRecord, list_records
 from ..plugin.runs.request import SuspectRequest
 from ..plugin.samples.private_fiftyone import root_of
 from .execution import EngineOperator

@@ -7,12 +7,13 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
+from ..plugin.annotation import backends as annotation_backends
+from ..plugin.annotation import send as annotation
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.progress import Progress
 from ..plugin.base.words import count
-from ..plugin.dataset.run_record import list_records
-from ..plugin.review import annotation, annotation_backends
+from ..plugin.records.run_record import list_records
 from ..plugin.review.choose_images import TAGGED, Choice
 from .execution import EngineOperator
 from .form import choice as choice_form

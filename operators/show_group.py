@@ -10,9 +10,9 @@ import fiftyone.operators.types as types
 from ..plugin.base.database_errors import database_errors
 from ..plugin.base.errors import LabelQualityError
 from ..plugin.base.words import count
-from ..plugin.dataset.record_parts import COMPLETE
-from ..plugin.dataset.run_record import RunRecord, list_records, load_record
 from ..plugin.dataset.views import group_view
+from ..plugin.records.record_parts import COMPLETE
+from ..plugin.records.run_record import RunRecord, list_records, load_record
 from ..plugin.review.choose_images import find_group
 from ..plugin.samples.private_fiftyone import root_of
 from ..plugin.suspects.issues import Group

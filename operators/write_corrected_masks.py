@@ -71,7 +71,7 @@ class WriteCorrectedMasks(EngineOperator):
     @database_errors()
     def resolve_input(self, ctx: Any) -> types.Property:
         """Which regions, and where to."""
-        from ..plugin.review.corrected_masks import default_folder
+        from ..plugin.corrections.corrected_masks import default_folder
 
         form = Form(ctx)
         runs = runs_with_suspects(ctx.dataset)
@@ -100,8 +100,8 @@ class WriteCorrectedMasks(EngineOperator):
 
     def run(self, ctx: Any, progress: Progress) -> dict[str, Any]:
         """Writes with what the form, the Python call or the delegated run gave."""
+        from ..plugin.corrections.corrected_masks import write_corrected_masks
         from ..plugin.review.choose_images import whole_samples
-        from ..plugin.review.corrected_masks import write_corrected_masks
 
         runs, params = runs_with_suspects(ctx.dataset), ctx.params
         if not runs and not params.get("key"):
@@ -139,7 +139,7 @@ class WriteCorrectedMasks(EngineOperator):
 
 
 def _say(form: Form, key: str, regions: str, folder: str) -> None:
-    from ..plugin.review import corrected_masks
+    from ..plugin.corrections import corrected_masks
 
     try:
         images, found = corrected_masks.count(form.ctx.dataset, key, regions)

@@ -21,7 +21,6 @@ from .base.database_errors import database_errors
 from .base.errors import LabelQualityError
 from .base.progress import Progress, silent
 from .dataset.object_fields import check_objects
-from .dataset.run_record import RunRecord, list_records, load_record
 from .dataset.suspect_fields import check_suspects
 from .dataset.views import check_object_view, check_views
 from .engine.config import Execution
@@ -29,6 +28,7 @@ from .engine.engine import running_on
 from .objects.config import ObjectConfig
 from .passes.compile_ahead import compile_ahead
 from .predictions.config import PREDICTION_SOURCES, FilesSource, PredictionConfig
+from .records.run_record import RunRecord, list_records, load_record
 from .runs.forecast import announce
 from .runs.housekeeping import find_record, remove, remove_begun
 from .runs.lint import lint_first

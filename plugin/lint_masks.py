@@ -20,9 +20,9 @@ from .base.config import split
 from .base.database_errors import database_errors
 from .base.progress import Progress, silent
 from .dataset.lint_fields import check_lint, delete_lint
-from .dataset.run_record import validate_key
 from .lint.config import LintConfig
 from .lint.summary import LintSummary
+from .records.run_record import validate_key
 from .runs.lint import lint_digest, lint_samples
 from .runs.request import LintRequest
 from .samples.inputs import open_samples

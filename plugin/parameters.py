@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from .base.parameters import merged
 from .benchmark.config import BenchmarkConfig, BenchmarkRequest
+from .clean.config import CleanRequest
 from .compare.config import CompareRequest
+from .corrections.config import CorrectionRequest
 from .engine.config import Execution
 from .estimate.config import EstimateConfig
 from .evaluation.config import EvaluationRequest
@@ -13,7 +15,6 @@ from .lint.config import LintConfig
 from .objects.config import ObjectConfig
 from .predictions.config import PREDICTION_SOURCES
 from .report.config import ReportRequest
-from .review.config import CleanRequest, CorrectionRequest
 from .runs.request import EstimateRequest, LintRequest, ObjectRequest, Request, Stages, SuspectRequest
 from .scores.config import ScoreConfig
 from .suspects.config import SuspectConfig

@@ -73,7 +73,7 @@ def make(folder: Path) -> Any:
 
 def killed_saves(name: str) -> list[dict[str, Any]]:
     """What is read of the record ``old`` after each save of another one that was killed."""
-    from label_quality.plugin.dataset.run_record import RunRecord, load_record, save_record
+    from label_quality.plugin.records.run_record import RunRecord, load_record, save_record
 
     def save(text: str) -> Callable[[], None]:
         record = RunRecord("old", "ground_truth", note=text, config={"text": text}, created="2026")
@@ -88,7 +88,7 @@ def killed_saves(name: str) -> list[dict[str, Any]]:
 
 def killed_deletions(name: str) -> list[Any]:
     """The runs and the state of the references after each deletion of the record ``old`` that was killed."""
-    from label_quality.plugin.dataset.run_record import RunRecord, delete_record, save_record
+    from label_quality.plugin.records.run_record import RunRecord, delete_record, save_record
 
     def save() -> None:
         save_record(loaded(name), RunRecord("old", "ground_truth"))
@@ -133,10 +133,10 @@ def readings(dataset: Any) -> dict[str, Callable[[], Any]]:
     from fiftyone.operators.executor import ExecutionContext, Executor
     from label_quality.plugin import audit
     from label_quality.plugin.benchmark import records as benchmark_records
+    from label_quality.plugin.clean import clean_dataset as clean
     from label_quality.plugin.cli import data as cli_data
+    from label_quality.plugin.corrections import corrected_masks as corrections
     from label_quality.plugin.review import choose_images as choices
-    from label_quality.plugin.review import clean_dataset as clean
-    from label_quality.plugin.review import corrected_masks as corrections
     from label_quality.plugin.review import decide as review
     from label_quality.plugin.review import tags as relabelling
 
@@ -172,8 +172,8 @@ def writings(dataset: Any) -> dict[str, Callable[[], Any]]:
     """What a user may do that also writes."""
     from label_quality.plugin import audit
     from label_quality.plugin.benchmark import records as benchmark_records
+    from label_quality.plugin.corrections import corrected_masks as corrections
     from label_quality.plugin.review import choose_images as choices
-    from label_quality.plugin.review import corrected_masks as corrections
     from label_quality.plugin.review import decide as review
     from label_quality.plugin.review import tags as relabelling
 

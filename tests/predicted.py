@@ -63,6 +63,6 @@ def files_of(dataset: Any, key: str = "lq") -> dict[str, bytes]:
 
 
 def record_of(dataset: Any, key: str = "lq") -> Any:
-    from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.records.run_record import load_record
 
     return load_record(dataset, key)

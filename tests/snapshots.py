@@ -109,7 +109,7 @@ class Snapshot:
 
     def _copies(self) -> list[str]:
         """The datasets that FiftyOne has made for views of patches."""
-        from label_quality.plugin.dataset import saved_views
+        from label_quality.plugin.documents import saved_views
 
         return sorted(set().union(*(saved_views.copies(one) for one in saved_views.listed(self.dataset))))
 

@@ -44,11 +44,11 @@ def add_run(dataset: Any, folder: Path, key: str = "lq", rated: bool = False) ->
     """
     import fiftyone as fo
     from label_quality.plugin.dataset.fields import create_fields
-    from label_quality.plugin.dataset.record_parts import SuspectPart
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
     from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.dataset.views import save_suspect_views, save_worst_first
     from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.records.record_parts import SuspectPart
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
     create_fields(dataset, key, {f"{key}_quality": {"ftype": fo.FloatField, "description": "The score to sort by."}})
@@ -137,8 +137,8 @@ def issue(given_name: str, suggested_name: str, **known: Any) -> Any:
 
 def name_colours(dataset: Any) -> None:
     """Has the classes of the dataset, and of its run, be colours; its masks stay as gray as they are."""
-    from label_quality.plugin.dataset.run_record import load_record, save_record
     from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.records.run_record import load_record, save_record
 
     given = dataset.mask_targets["ground_truth"]
     names = {f"#{value:02x}{value:02x}{value:02x}": name for value, name in given.items()}

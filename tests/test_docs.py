@@ -6,12 +6,12 @@ import label_quality
 import pytest
 from label_quality.plugin.base.parameters import table
 from label_quality.plugin.benchmark.config import BenchmarkConfig, BenchmarkRequest
+from label_quality.plugin.clean.config import CleanRequest
 from label_quality.plugin.estimate.config import EstimateConfig
 from label_quality.plugin.evaluation.config import EvaluationRequest
 from label_quality.plugin.lint.config import LintConfig
 from label_quality.plugin.objects.config import ObjectConfig
 from label_quality.plugin.predictions.config import PREDICTION_SOURCES
-from label_quality.plugin.review.config import CleanRequest
 from label_quality.plugin.runs.request import (
     EstimateRequest,
     LintRequest,

@@ -69,14 +69,14 @@ def test_the_command_has_every_parameter_with_its_sentence_default_and_choices(f
 def test_the_function_takes_every_parameter_and_no_other(fiftyone: Any, dataset: Any, function: str) -> None:
     from label_quality.plugin import audit
     from label_quality.plugin.benchmark.run import benchmark_scores
+    from label_quality.plugin.clean.clean_dataset import export_clean_dataset
     from label_quality.plugin.compare.comparison import compare_runs
+    from label_quality.plugin.corrections.load_corrections import load_corrections
     from label_quality.plugin.evaluation.evaluate import evaluate_predictions
     from label_quality.plugin.gain.measure import measure_gain
     from label_quality.plugin.lint_masks import lint_masks
     from label_quality.plugin.report.write import write_report
-    from label_quality.plugin.review.clean_dataset import export_clean_dataset
-    from label_quality.plugin.review.estimate_errors import estimate_errors
-    from label_quality.plugin.review.load_corrections import load_corrections
+    from label_quality.plugin.survey.estimate_errors import estimate_errors
 
     others = (
         *(benchmark_scores, compare_runs, export_clean_dataset, estimate_errors, load_corrections),
@@ -119,7 +119,7 @@ NOT_IN_FORMS = {"kinds", "rates", "overwrite"}
 @pytest.fixture
 def scored(fiftyone: Any, make_dataset: Any) -> Any:
     """Ten samples with corrected masks and two runs with scores; ``lq`` has looked for suspects."""
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     dataset = make_dataset(count=10)
     dataset.clone_sample_field("ground_truth", "corrected")

@@ -14,7 +14,7 @@ _LONG_ENOUGH = 2.0
 
 def while_another_writes(dataset: Any, key: str, call: Callable[[], Any]) -> Any:
     """The record of the run after a call, which another one that wrote to the dataset had kept waiting."""
-    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.records.run_record import load_record, save_record
     from label_quality.plugin.runs.turns import writing
 
     record = load_record(dataset, key)

@@ -19,10 +19,10 @@ from ...plugin.benchmark.config import (
     asked,
 )
 from ...plugin.benchmark.records import RUNNING, check_benchmark_key, list_benchmarks
-from ...plugin.dataset.record_parts import COMPLETE
-from ...plugin.dataset.run_record import list_records
 from ...plugin.labels.class_table import ClassTable
 from ...plugin.parameters import PARAMETERS
+from ...plugin.records.record_parts import COMPLETE
+from ...plugin.records.run_record import list_records
 from ...plugin.samples.checks import check_mask_field, segmentation_fields
 from ...plugin.training.config import CrossValidation
 from ..output.benchmark_text import KINDS

@@ -7,9 +7,9 @@ from typing import Any
 
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.base.words import count
-from ...plugin.dataset.ownership import field_name
-from ...plugin.dataset.run_record import RunRecord, list_records
 from ...plugin.dataset.suspect_fields import ERROR_TYPE, SUSPECTS
+from ...plugin.documents.ownership import field_name
+from ...plugin.records.run_record import RunRecord, list_records
 from ...plugin.review import choose_images as choices
 from ...plugin.review.choose_images import Choice, Chosen
 from ...plugin.samples.private_fiftyone import is_generated

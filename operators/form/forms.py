@@ -15,9 +15,9 @@ import fiftyone.operators.types as types
 from ...plugin.base.config import Config
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.base.parameters import DIR, FLAG, LIST, NUMBER, WHOLE, Parameter, table
-from ...plugin.dataset.ownership import field_name, owner
-from ...plugin.dataset.run_record import RunRecord, list_records, validate_key
 from ...plugin.dataset.suspect_fields import SUSPECTS
+from ...plugin.documents.ownership import field_name, owner
+from ...plugin.records.run_record import RunRecord, list_records, validate_key
 from ...plugin.runs.request import Request
 from ...plugin.samples.checks import check_collection, check_label_field, label_fields
 from ...plugin.samples.private_fiftyone import root_of

@@ -11,9 +11,9 @@ import fiftyone as fo
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.base.parameters import table
 from ...plugin.benchmark.config import BenchmarkConfig
-from ...plugin.dataset.run_record import RunRecord
 from ...plugin.models.config import ModelSource
 from ...plugin.predictions.config import PREDICTION_SOURCES, FilesSource
+from ...plugin.records.run_record import RunRecord
 from ...plugin.runs.request import Stages
 from ...plugin.samples.checks import label_fields
 from ...plugin.samples.together import is_of_frames

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...plugin.dataset.run_record import list_records
+from ...plugin.records.run_record import list_records
 from ...plugin.scores.config import ScoreConfig
 from ...plugin.suspects.config import SuspectConfig
 from . import forms

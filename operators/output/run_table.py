@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...plugin.dataset.evaluations import evaluation_fields, own_evaluations
-from ...plugin.dataset.ownership import own_fields
-from ...plugin.dataset.run_record import RunRecord, list_records, load_record
+from ...plugin.documents.ownership import own_fields
+from ...plugin.records.evaluations import evaluation_fields, own_evaluations
+from ...plugin.records.run_record import RunRecord, list_records, load_record
 from ...plugin.samples.slices import images_of
 from ..form.forms import when
 

@@ -8,7 +8,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ...plugin.benchmark.records import COMPLETE, load_benchmark
-from ...plugin.dataset.custom_runs import BENCHMARK
+from ...plugin.documents.custom_runs import BENCHMARK
 from ..output import benchmark_text as text
 from ..output.benchmark_plots import leading_scores, precision_recall
 from ..output.plain_text import plain

@@ -8,8 +8,8 @@ import fiftyone.operators.types as types
 from bson import json_util
 
 from ...plugin.base.errors import LabelQualityError
-from ...plugin.dataset.ownership import field_name
-from ...plugin.dataset.run_record import RunRecord
+from ...plugin.documents.ownership import field_name
+from ...plugin.records.run_record import RunRecord
 from ...plugin.runs.breakdown import (
     breakdown_columns,
     breakdown_fields,

@@ -9,9 +9,9 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ...plugin.compare.text import class_change_rows, comparison_sentences
-from ...plugin.dataset.comparison import ClassChange, Comparison
-from ...plugin.dataset.ownership import field_name
-from ...plugin.dataset.run_record import RunRecord
+from ...plugin.documents.ownership import field_name
+from ...plugin.records.comparison import ClassChange, Comparison
+from ...plugin.records.run_record import RunRecord
 from . import layout
 from . import text as words
 from .events import told

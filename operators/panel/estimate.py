@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import fiftyone.operators.types as types
 
-from ...plugin.dataset.record_parts import Measured
-from ...plugin.dataset.run_record import RunRecord
-from ...plugin.dataset.sample_parts import KeptEstimate, KeptIssue
 from ...plugin.dataset.views import TO_JUDGE, view_name
+from ...plugin.records.record_parts import Measured
+from ...plugin.records.run_record import RunRecord
+from ...plugin.records.sample_parts import KeptEstimate, KeptIssue
 from . import layout
 from . import text as words
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
-from ...plugin.dataset.run_record import RunRecord
+from ...plugin.records.run_record import RunRecord
 from ...plugin.runs.after_review import after_review
 from ...plugin.runs.on_show import on_show
 from ...plugin.samples.private_fiftyone import is_generated

@@ -11,10 +11,10 @@ from bson import ObjectId
 
 from ...plugin.base.database_errors import database_errors
 from ...plugin.base.errors import LabelQualityError
-from ...plugin.dataset.ownership import field_name
 from ...plugin.dataset.sample_fields import SAMPLE
 from ...plugin.dataset.suspect_fields import SUSPECTS
 from ...plugin.dataset.verdicts import REJECTED, strength
+from ...plugin.documents.ownership import field_name
 from ...plugin.review.decide import find_region, progress, suspects_owner
 from ...plugin.samples.private_fiftyone import is_patches, patched_fields, stored_samples
 from ..output.plain_text import plain

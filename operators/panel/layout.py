@@ -8,7 +8,7 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
-from ...plugin.dataset.display import ERROR_COLORS
+from ...plugin.documents.display import ERROR_COLORS
 from ..execution import failure_text
 from ..output.plain_text import plain
 

@@ -9,9 +9,9 @@ import fiftyone.operators.types as types
 from ...plugin.base.errors import LabelQualityError
 from ...plugin.base.parameters import lower
 from ...plugin.dataset.lint_fields import lint_keys, lint_names, lint_view
-from ...plugin.dataset.lint_part import LintPart, finished_lint
 from ...plugin.lint.findings import KINDS
 from ...plugin.lint.summary import found_sentence
+from ...plugin.records.lint_part import LintPart, finished_lint
 from ...plugin.runs.lint_on_show import lint_on_show
 from . import layout
 from . import text as words

@@ -11,8 +11,6 @@ from fiftyone import ViewField as F
 
 from ...plugin.base.database_errors import database_errors
 from ...plugin.base.errors import LabelQualityError
-from ...plugin.dataset.display import active_for
-from ...plugin.dataset.run_record import RunRecord, load_record
 from ...plugin.dataset.views import (
     TYPE_VIEWS,
     group_view,
@@ -22,6 +20,8 @@ from ...plugin.dataset.views import (
     view_name,
     worst_first,
 )
+from ...plugin.documents.display import active_for
+from ...plugin.records.run_record import RunRecord, load_record
 from ...plugin.review.order import PROBABLE, order_suspects
 from ...plugin.runs.overview import bin_range
 from ...plugin.samples.checks import label_fields

@@ -8,9 +8,9 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from ...plugin.base.errors import LabelQualityError
-from ...plugin.dataset.run_record import RunRecord
+from ...plugin.records.run_record import RunRecord
+from ...plugin.regions.pictures import ClassShown, RegionPictures, draw_region
 from ...plugin.review.decide import ReviewProgress
-from ...plugin.review.region_pictures import ClassShown, RegionPictures, draw_region
 from ..output.plain_text import plain
 from . import layout
 from . import text as words

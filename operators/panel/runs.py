@@ -14,10 +14,10 @@ from fiftyone.factory import DelegatedOperationPagingParams
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState as State
 
-from ...plugin.dataset.custom_runs import AUDIT
-from ...plugin.dataset.record_parts import WRITING
-from ...plugin.dataset.run_record import RunRecord, load_record
-from ...plugin.dataset.saved_views import repair
+from ...plugin.documents.custom_runs import AUDIT
+from ...plugin.documents.saved_views import repair
+from ...plugin.records.record_parts import WRITING
+from ...plugin.records.run_record import RunRecord, load_record
 from ...plugin.samples.private_fiftyone import document_of, id_of
 from ...plugin.store.locks import is_locked
 from ..execution import HEARTBEAT

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import fiftyone.operators.types as types
 
-from ...plugin.dataset.record_parts import COMPLETE, MISSING, PREDICTED, Overview, SuspectPart, WorstImage
-from ...plugin.dataset.run_record import RunRecord
+from ...plugin.records.record_parts import COMPLETE, MISSING, PREDICTED, Overview, SuspectPart, WorstImage
+from ...plugin.records.run_record import RunRecord
 from ...plugin.runs.overview import estimates
 from ..output.plain_text import plain
 from . import layout, plots

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...plugin.base.errors import LabelQualityError
-from ...plugin.dataset.run_record import RunRecord
+from ...plugin.records.run_record import RunRecord
 from ...plugin.suspects.issues import Group
 from . import plots
 from .sections import SHOWN_GROUPS, SHOWN_WORST, overview_of

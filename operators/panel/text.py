@@ -20,8 +20,8 @@ from ...plugin.base.words import (
     probable,
     when,
 )
-from ...plugin.dataset.annotation_schema import can_edit
-from ...plugin.dataset.record_parts import WorstImage
+from ...plugin.documents.annotation_schema import can_edit
+from ...plugin.records.record_parts import WorstImage
 
 __all__ = [
     "KIND_MEANINGS",

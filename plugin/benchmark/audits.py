@@ -14,7 +14,7 @@ import numpy as np
 from ..audit import audit_labels, list_runs, score_label_quality
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress, silent
-from ..dataset.ownership import field_name
+from ..documents.ownership import field_name
 from ..runs.housekeeping import dataset_folder, tidy
 from ..samples.folders import LABEL_FIELD
 from ..samples.inputs import SegmentationSamples, open_samples

@@ -13,9 +13,9 @@ import fiftyone as fo
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..base.json_values import to_json
-from ..dataset.clones import clones_of
-from ..dataset.custom_runs import BENCHMARK, check_key, delete_content, load_content, load_header, save_content
-from ..dataset.saved_views import repair
+from ..documents.custom_runs import BENCHMARK, check_key, delete_content, load_content, load_header, save_content
+from ..documents.saved_views import repair
+from ..records.clones import clones_of
 from ..runs.housekeeping import dataset_id
 from ..store.locks import LOCK_NAME
 from ..store.run_folder import RunFolder, content_digest

@@ -14,8 +14,8 @@ import fiftyone as fo
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
 from ..base.progress import Progress
-from ..dataset.custom_runs import delete_content
-from ..dataset.run_record import RunRecord, list_records
+from ..documents.custom_runs import delete_content
+from ..records.run_record import RunRecord, list_records
 from ..runs.housekeeping import dataset_id, run_root, tidy
 from ..runs.request import Request
 from ..samples.checks import check_mask_field

@@ -19,8 +19,8 @@ from fiftyone.core.service import ServiceListenTimeout
 from fiftyone.service.util import get_listening_tcp_ports
 
 from ..base.errors import LabelQualityError
-from ..dataset.saved_views import listed
 from ..dataset.views import WORST_FIRST, view_name, worst_first
+from ..documents.saved_views import listed
 from ..samples.private_fiftyone import is_connected
 
 _ADDRESS = "127.0.0.1"

@@ -15,11 +15,12 @@ from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
 from ..base.words import count
+from ..clean.config import CleanRequest
+from ..corrections.config import CorrectionRequest
 from ..engine.config import Execution
 from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
-from ..review.config import CleanRequest, CorrectionRequest
 from ..runs.request import Request, Stages
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig
@@ -153,7 +154,7 @@ def _export(options: argparse.Namespace) -> None:
     parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["export_clean_dataset"]}
     CleanRequest.from_params(parameters)
     with started_fiftyone():
-        from ..review.clean_dataset import export_clean_dataset
+        from ..clean.clean_dataset import export_clean_dataset
 
         progress = TerminalProgress()
         try:
@@ -167,7 +168,7 @@ def _load_corrections(options: argparse.Namespace) -> None:
     parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["load_corrections"]}
     CorrectionRequest.from_params(parameters)
     with started_fiftyone():
-        from ..review.load_corrections import load_corrections
+        from ..corrections.load_corrections import load_corrections
 
         progress = TerminalProgress()
         try:

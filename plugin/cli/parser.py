@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..base.parameters import table
+from ..clean.config import CleanRequest
 from ..compare.config import CompareRequest
+from ..corrections.config import CorrectionRequest
 from ..engine.config import Execution
 from ..estimate.config import EstimateConfig
 from ..evaluation.config import EvaluationRequest
@@ -15,7 +17,6 @@ from ..objects.config import ObjectConfig
 from ..parameters import PARAMETERS
 from ..predictions.config import PREDICTION_SOURCES
 from ..report.config import ReportRequest
-from ..review.config import CleanRequest, CorrectionRequest
 from ..runs.request import BreakdownRequest, EstimateRequest, ObjectRequest, Request, Stages, SuspectRequest
 from ..scores.config import ScoreConfig
 from ..suspects.config import SuspectConfig

@@ -100,7 +100,7 @@ def estimate(options: argparse.Namespace) -> None:
     parameters = {name: value for name, value in vars(options).items() if name in PARAMETERS["estimate_errors"]}
     EstimateConfig.from_params({name: value for name, value in parameters.items() if name in table(EstimateConfig)})
     with started_fiftyone():
-        from ..review.estimate_errors import estimate_errors
+        from ..survey.estimate_errors import estimate_errors
 
         progress = TerminalProgress()
         try:

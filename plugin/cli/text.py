@@ -11,14 +11,14 @@ from ..lint.summary import run_sentence
 from .option_names import as_options
 
 if TYPE_CHECKING:
-    from ..dataset.comparison import Comparison
-    from ..dataset.record_parts import CorrectionPart, GainPart
-    from ..dataset.run_record import RunRecord
+    from ..clean.clean_dataset import ExportedDataset
     from ..evaluation.evaluate import Evaluation
     from ..lint.summary import LintSummary
-    from ..review.clean_dataset import ExportedDataset
-    from ..review.judged_sample import ErrorEstimate
+    from ..records.comparison import Comparison
+    from ..records.record_parts import CorrectionPart, GainPart
+    from ..records.run_record import RunRecord
     from ..runs.summary import FoundSuspects, RankedImage, RunSummary, ScoredObjects
+    from ..survey.judged_sample import ErrorEstimate
 
 _SHOWN_FAILURES = 10
 _SHOWN_NAMES = 5
@@ -205,7 +205,7 @@ def export_text(made: ExportedDataset) -> str:
 def estimate_text(found: ErrorEstimate) -> str:
     """How far judging is, the estimates with their intervals, and tables of the issues and of the classes."""
     # Here, as it brings FiftyOne with it
-    from ..review.estimate_text import class_rows, estimate_rows, issue_rows, progress_sentence
+    from ..survey.estimate_text import class_rows, estimate_rows, issue_rows, progress_sentence
 
     lines = [progress_sentence(found), *_notes(found.notes)]
     rows = estimate_rows(found)

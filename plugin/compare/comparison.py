@@ -20,17 +20,17 @@ from ..base.errors import LabelQualityError, SampleError
 from ..base.executor import map_shards
 from ..base.progress import Progress, silent
 from ..base.types import IGNORED
-from ..dataset.comparison import ChangedImage, ClassChange, Comparison, IssueChange
-from ..dataset.documents import write_samples
 from ..dataset.fields import check_names, create_fields
-from ..dataset.indexes import create_indexes
-from ..dataset.ownership import field_name
-from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import KEPT, has_rejected, rejected_name, same_region
 from ..dataset.views import check_change_views, save_changes
+from ..documents.documents import write_samples
+from ..documents.indexes import create_indexes
+from ..documents.ownership import field_name
 from ..gain.tallies import agreement, class_iou, mean_iou
 from ..labels.class_table import ClassTable
+from ..records.comparison import ChangedImage, ClassChange, Comparison, IssueChange
+from ..records.run_record import RunRecord, load_record, save_record
 from ..runs.collect_edits import collect_edits
 from ..runs.housekeeping import writing_to
 from ..samples.inputs import SegmentationSamples, open_samples

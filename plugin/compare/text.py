@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..base.words import count, decimal, percent
 
 if TYPE_CHECKING:
-    from ..dataset.comparison import Comparison, IssueChange
+    from ..records.comparison import Comparison, IssueChange
 
 #: Issues in a table
 LISTED_ISSUES = 20

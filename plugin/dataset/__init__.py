@@ -1,1 +1,1 @@
-"""All that is written to a FiftyOne dataset: fields, views, records."""
+"""All that a run writes to the samples of a FiftyOne dataset: fields, views, verdicts."""

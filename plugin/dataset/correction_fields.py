@@ -7,12 +7,12 @@ from typing import Any
 
 import fiftyone as fo
 
+from ..documents import display
+from ..documents.documents import Document, detections, segmentation
+from ..documents.ownership import field_name, own_fields
+from ..documents.schema import described
 from ..suspects.image_suspects import ImageSuspects
-from . import display
-from .documents import Document, detections, segmentation
 from .fields import check_names, create_fields
-from .ownership import field_name, own_fields
-from .schema import described
 from .suspect_fields import suspect_attributes, suspect_documents
 from .verdicts import NEWLY_WRONG
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fiftyone as fo
 from fiftyone import ViewField as F
 
+from ..documents import saved_views
 from ..samples.slices import images_of
-from . import saved_views
 from .verdicts import RESOLVED, STILL_SUSPECT
 from .views import (
     CORRECTED_IMAGES,

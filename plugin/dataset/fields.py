@@ -11,14 +11,14 @@ import numpy as np
 
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress, silent
+from ..documents import annotation_schema, display
+from ..documents.documents import Document, classification, classifications, heatmap, segmentation, write_samples
+from ..documents.indexes import create_indexes, drop_indexes
+from ..documents.ownership import MARKER, field_name, own_fields, owner
+from ..documents.schema import FieldTypes, add_fields
 from ..labels.masks import ClassTable
 from ..scores.config import PER_CLASS_SCORES, SCORES
 from ..scores.results import QUALITY_ORDER, Columns, ResultRows
-from . import annotation_schema, display
-from .documents import Document, classification, classifications, heatmap, segmentation, write_samples
-from .indexes import create_indexes, drop_indexes
-from .ownership import MARKER, field_name, own_fields, owner
-from .schema import FieldTypes, add_fields
 
 #: Suspicion that the App draws, of 0..255: it leaves out what is below the range, so that the photo shows through where
 #: nothing is wrong

@@ -9,10 +9,10 @@ from ..base.errors import SampleError
 from ..labels.class_table import ClassTable
 from ..labels.images import read_mask
 from ..labels.instances import draw_instances
+from ..records.run_record import RunRecord
 from ..samples.checks import has_instances
 from ..samples.instance_samples import InstanceSamples
 from ..suspects.image_suspects import ImageSuspects
-from .run_record import RunRecord
 
 
 def instances_of(dataset: fo.Dataset, record: RunRecord) -> InstanceSamples | None:

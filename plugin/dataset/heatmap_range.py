@@ -11,9 +11,9 @@ import fiftyone as fo
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
+from ..documents.ownership import field_name
 from ..samples.private_fiftyone import stored_samples
 from .fields import SHOWN
-from .ownership import field_name
 
 _MOST = 255
 

@@ -6,8 +6,8 @@ import fiftyone as fo
 from fiftyone import ViewField as F
 
 from ..base.errors import LabelQualityError
+from ..documents import saved_views
 from ..samples.slices import images_of
-from . import saved_views
 from .sample_fields import SAMPLE
 from .views import TO_JUDGE, check_name, delete_saved, own_saved_views, own_views, save_views, view_name
 

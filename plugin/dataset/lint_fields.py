@@ -8,15 +8,15 @@ from itertools import islice
 import fiftyone as fo
 
 from ..base.progress import Progress, silent
+from ..documents import display, saved_views
+from ..documents.documents import Document, detection, detections, write_samples
+from ..documents.indexes import create_indexes
+from ..documents.ownership import field_name, own_fields, owner
+from ..documents.schema import described
 from ..lint.findings import Finding
+from ..records.lint_part import FINDINGS, LintPart, begin_part, begun, is_of_run, keep_part
 from ..samples.slices import images_of
-from . import display, saved_views
-from .documents import Document, detection, detections, write_samples
 from .fields import check_names, create_fields, delete_fields
-from .indexes import create_indexes
-from .lint_part import FINDINGS, LintPart, begin_part, begun, is_of_run, keep_part
-from .ownership import field_name, own_fields, owner
-from .schema import described
 from .views import LINT, check_name, delete_saved, own_saved_views, save_views, view_name
 
 _LINT, _KINDS, _COUNT = FINDINGS, "lint_kinds", "lint_count"

@@ -9,14 +9,14 @@ import fiftyone as fo
 import numpy as np
 
 from ..base.progress import Progress, silent
+from ..documents import display
+from ..documents.documents import Document, detection, detections, write_samples
+from ..documents.indexes import create_indexes
+from ..documents.ownership import field_name, own_fields
+from ..documents.schema import described
 from ..labels.class_table import ClassTable
 from ..passes.score_objects import ImageObjects
-from . import display
-from .documents import Document, detection, detections, write_samples
 from .fields import check_names, create_fields
-from .indexes import create_indexes
-from .ownership import field_name, own_fields
-from .schema import described
 
 OBJECTS = "objects"
 #: Images a bulk write: bounds the memory of the documents that are built for it

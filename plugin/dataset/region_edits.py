@@ -29,13 +29,13 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from ..base.errors import SampleError
+from ..documents.ownership import field_name
 from ..labels.class_table import ClassTable
 from ..labels.images import image_size, read_mask
+from ..records.run_record import load_record
 from ..samples.private_fiftyone import stored_samples
-from .ownership import field_name
 from .region_patches import update_some_patches
 from .region_writes import changed_regions, update_error_types
-from .run_record import load_record
 from .suspect_fields import SUSPECTS
 from .verdicts import (
     ADDED,

@@ -8,9 +8,9 @@ from typing import Any
 import fiftyone as fo
 from bson import ObjectId
 
+from ..documents.ownership import field_name
+from ..documents.saved_views import copies
 from ..samples.private_fiftyone import copy_of, id_of, is_patches, patched_fields, stored_samples
-from .ownership import field_name
-from .saved_views import copies
 from .suspect_fields import SUSPECTS
 from .verdicts import declare
 from .views import own_saved_views

@@ -12,8 +12,8 @@ from typing import Any
 import fiftyone as fo
 from pymongo import UpdateOne
 
+from ..documents.ownership import field_name
 from ..samples.private_fiftyone import stored_samples
-from .ownership import field_name
 from .suspect_fields import ERROR_TYPE, SUSPECTS, leading_type
 from .verdicts import KEPT
 

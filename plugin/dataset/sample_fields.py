@@ -12,12 +12,13 @@ import numpy as np
 from bson import Binary, ObjectId
 from pymongo import UpdateOne
 
+from ..documents import display
+from ..documents.documents import Document, detection
+from ..documents.ownership import field_name, own_fields, owner
+from ..documents.schema import described
 from ..samples.private_fiftyone import reload_samples, stored_samples
-from . import display, verdicts
-from .documents import Document, detection
+from . import verdicts
 from .fields import check_names, create_fields
-from .ownership import field_name, own_fields, owner
-from .schema import described
 
 SAMPLE = "sample"
 #: What is judged

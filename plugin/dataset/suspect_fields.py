@@ -12,17 +12,18 @@ import numpy as np
 
 from ..base.executor import map_shards
 from ..base.progress import Progress, silent
+from ..documents import annotation_schema, display
+from ..documents.documents import Document, detection, detections, write_samples
+from ..documents.indexes import create_indexes
+from ..documents.ownership import field_name, own_fields
+from ..documents.schema import FieldTypes, described
 from ..labels.class_table import ClassTable
 from ..samples.instance_samples import InstanceSamples
 from ..suspects.image_suspects import ImageSuspects
 from ..suspects.regions import OTHER, leading_kind
-from . import annotation_schema, display, verdicts
-from .documents import Document, detection, detections, write_samples
+from . import verdicts
 from .fields import check_names, create_fields
 from .given_instances import instances_below
-from .indexes import create_indexes
-from .ownership import field_name, own_fields
-from .schema import FieldTypes, described
 
 SUSPECTS = "suspects"
 ERROR_TYPE = "error_type"

@@ -13,12 +13,12 @@ import fiftyone.core.utils as fou
 import numpy as np
 from bson import Binary, ObjectId
 
+from ..documents import display
+from ..documents.ownership import field_name, own_fields, owner
+from ..documents.schema import add_fields, described
 from ..labels.images import read_mask
 from ..samples.private_fiftyone import database, id_of, stored_samples
-from . import display
 from .fields import check_names, create_fields
-from .ownership import field_name, own_fields, owner
-from .schema import add_fields, described
 
 CONFIRMED = "confirmed"
 #: Redrawn, or moved, in the App

@@ -10,13 +10,13 @@ from fiftyone import ViewField as F
 from fiftyone.core.utils import to_slug
 
 from ..base.errors import LabelQualityError
+from ..documents import saved_views
+from ..documents.saved_views import SavedView
+from ..records.run_record import list_records
 from ..samples.private_fiftyone import root_of
 from ..samples.slices import images_of
 from ..suspects.issues import Group, leading_first, shortened
-from . import saved_views
 from .object_fields import OBJECTS
-from .run_record import list_records
-from .saved_views import SavedView
 from .suspect_fields import strength_name
 
 WORST_FIRST = "worst first"

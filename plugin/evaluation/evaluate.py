@@ -18,16 +18,16 @@ import numpy as np
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
 from ..base.progress import Progress, silent
-from ..dataset.evaluations import MARKER, check_evaluation, evaluated_run
-from ..dataset.ownership import field_name, owner
-from ..dataset.record_parts import WRITING
-from ..dataset.run_record import RunRecord, load_record
-from ..dataset.shown_files import missing_images
+from ..documents.ownership import field_name, owner
+from ..documents.shown_files import missing_images
 from ..engine.engine import map_samples
 from ..gain.tallies import class_iou, mean_iou
 from ..labels.class_table import ClassTable
 from ..labels.given_masks import GivenMasks
 from ..labels.images import mask_mode
+from ..records.evaluations import MARKER, check_evaluation, evaluated_run
+from ..records.record_parts import WRITING
+from ..records.run_record import RunRecord, load_record
 from ..runs.housekeeping import own_folder, run_folder, tidy
 from ..samples.inputs import open_samples
 from ..samples.private_fiftyone import root_of

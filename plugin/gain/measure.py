@@ -20,12 +20,12 @@ from ..base.executor import map_shards
 from ..base.parameters import table
 from ..base.progress import Progress, named, silent
 from ..base.types import IGNORED
-from ..dataset.record_parts import ClassScore, GainPart, Measured, TrainedScore
-from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.suspect_fields import check_suspects
 from ..pixels.resample import to_probabilities
 from ..predictions.from_folds import fold_groups
-from ..review.corrections import has_suspects, reviewed_run
+from ..records.record_parts import ClassScore, GainPart, Measured, TrainedScore
+from ..records.run_record import RunRecord, load_record, save_record
+from ..regions.reviewed import has_suspects, reviewed_run
 from ..runs.collect_edits import collect_edits
 from ..runs.reopen import reopen_run
 from ..runs.run import Run

@@ -8,12 +8,12 @@ import zlib
 import fiftyone as fo
 from bson import ObjectId
 
-from ..dataset.ownership import field_name
-from ..dataset.run_record import RunRecord
+from ..clean.clean_dataset import is_verified
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, rejected_name
-from ..review.clean_dataset import is_verified
-from ..review.corrections import PORTION, Regions
+from ..documents.ownership import field_name
+from ..records.run_record import RunRecord
+from ..regions.reviewed import PORTION, Regions
 from ..samples.inputs import SegmentationSamples
 from ..samples.private_fiftyone import stored_samples
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.words import percent
-from ..dataset.record_parts import GainPart, Measured, TrainedScore
+from ..records.record_parts import GainPart, Measured, TrainedScore
 from .config import CLEAN, GIVEN, UNSUSPECTED
 
 CALLED = {GIVEN: "Given", UNSUSPECTED: "Without suspects", CLEAN: "Clean"}

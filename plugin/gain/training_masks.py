@@ -9,11 +9,11 @@ import numpy as np
 
 from ..base.errors import LabelQualityError, SampleError
 from ..base.types import IGNORED
-from ..dataset.run_record import RunRecord
+from ..clean.clean_dataset import is_verified
+from ..corrections.loaded_masks import LoadedMasks, corrected_mask
 from ..labels.masks import encode
-from ..review.clean_dataset import is_verified
-from ..review.corrections import Region, Regions, pixels_of
-from ..review.loaded_masks import LoadedMasks, corrected_mask
+from ..records.run_record import RunRecord
+from ..regions.reviewed import Region, Regions, pixels_of
 from ..samples.inputs import SegmentationSamples
 from .config import CLEAN, GIVEN, UNSUSPECTED
 

@@ -9,10 +9,10 @@ from typing import Any
 import fiftyone as fo
 from bson import ObjectId
 
-from ..dataset.ownership import field_name
-from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import WRONG, has_rejected, rejected_name
+from ..documents.ownership import field_name
+from ..records.run_record import RunRecord
 from ..samples.private_fiftyone import stored_samples
 
 #: A suspect as MongoDB keeps it

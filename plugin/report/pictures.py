@@ -13,11 +13,11 @@ import numpy as np
 
 from ..base.errors import LabelQualityError
 from ..base.words import accusation, particulars
-from ..dataset.display import ERROR_COLORS
-from ..dataset.run_record import RunRecord
+from ..documents.display import ERROR_COLORS
 from ..labels.images import read_image
-from ..review.region_drawing import MASK_OPACITY, outline, png
-from ..review.region_pictures import ClassShown, RegionRead, read_region
+from ..records.run_record import RunRecord
+from ..regions.drawing import MASK_OPACITY, outline, png
+from ..regions.pictures import ClassShown, RegionRead, read_region
 
 #: Pixels of the longer side of a whole image
 _LARGEST_SIDE = 480

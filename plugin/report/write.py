@@ -18,21 +18,21 @@ from ..base.console import format_seconds
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress, silent
-from ..dataset.ownership import field_name
-from ..dataset.record_parts import COMPLETE
-from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
+from ..documents.ownership import field_name
 from ..estimate.config import EstimateConfig
 from ..gain.text import class_rows, gain_sentences, score_rows
-from ..review.estimate_text import class_rows as estimate_class_rows
-from ..review.estimate_text import estimate_rows, issue_rows, progress_sentence
-from ..review.export_folder import in_home
-from ..review.judged_sample import estimate
+from ..records.record_parts import COMPLETE
+from ..records.run_record import RunRecord, load_record
 from ..runs.collect_edits import collect_edits
 from ..runs.overview import BINS, bin_range
 from ..runs.summary import RankedImage, ranking
 from ..samples.private_fiftyone import root_of
+from ..store.export_folder import in_home
 from ..store.new_file import check_new_file, write_new_file
+from ..survey.estimate_text import class_rows as estimate_class_rows
+from ..survey.estimate_text import estimate_rows, issue_rows, progress_sentence
+from ..survey.judged_sample import estimate
 from ..suspects.class_effects import ClassEffect
 from ..suspects.issues import Group
 from .config import ReportRequest
@@ -147,7 +147,7 @@ def write_report(
 
 def default_path(dataset: fo.Dataset) -> str:
     """Where a report goes unless told otherwise: the home folder."""
-    return in_home(dataset, f"-label-quality{_ENDING}")
+    return in_home(dataset.name, f"-label-quality{_ENDING}")
 
 
 def check_report_path(path: str | os.PathLike[str], overwrite: bool = False) -> Path:

@@ -1,1 +1,1 @@
-"""Verdicts, tags, corrected masks, clean datasets and the hand-over to annotation."""
+"""What people decide about suspects and images: verdicts, what they teach, in which order, tags and queues."""

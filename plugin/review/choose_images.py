@@ -13,10 +13,10 @@ from fiftyone import ViewField as F
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.ownership import field_name
-from ..dataset.run_record import RunRecord, list_records, load_record
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
 from ..dataset.verdicts import REJECTED
+from ..documents.ownership import field_name
+from ..records.run_record import RunRecord, list_records, load_record
 from ..samples.private_fiftyone import has_stages, is_generated, path_of_ids, root_of
 from ..samples.slices import images_of
 from ..suspects.issues import Group

@@ -19,11 +19,9 @@ from pymongo import UpdateOne
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..base.portions import queries
-from ..dataset.ownership import field_name, owner
 from ..dataset.region_edits import settle_edits
 from ..dataset.region_patches import copies_of, update_some_patches
 from ..dataset.region_writes import changed_regions, strongest_first, update_error_types
-from ..dataset.run_record import load_record
 from ..dataset.sample_fields import read_units, sample_name, set_verdicts
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import (
@@ -36,9 +34,11 @@ from ..dataset.verdicts import (
     rejected_name,
     signed,
 )
+from ..documents.ownership import field_name, owner
 from ..labels.class_table import ClassTable
+from ..records.run_record import load_record
 from ..samples.private_fiftyone import root_of, stored_samples
-from .drawn_units import drawn_units, suspects_of
+from ..survey.drawn_units import drawn_units, suspects_of
 
 VERDICTS = (CONFIRMED, REJECTED)
 #: Images a write, and regions, unless one image has more: MongoDB compares each with every id that it is given

@@ -13,15 +13,15 @@ import numpy as np
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.ownership import field_name
-from ..dataset.record_parts import SuspectPart
 from ..dataset.region_edits import settle_edits
 from ..dataset.region_patches import update_patches
-from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import CONFIRMED, REJECTED, has_rejected, rejected_name
+from ..documents.ownership import field_name
 from ..passes.findings import each_id
 from ..passes.search_suspects import rated_rows
+from ..records.record_parts import SuspectPart
+from ..records.run_record import RunRecord, load_record
 from ..samples.private_fiftyone import root_of, stored_samples
 from ..store.sets import SuspectSet, load_set
 from ..suspects.config import SuspectConfig

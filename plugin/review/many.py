@@ -14,9 +14,9 @@ from bson import ObjectId
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..base.portions import portions, queries
-from ..dataset.ownership import field_name
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, rejected_name, signed
+from ..documents.ownership import field_name
 from ..samples.private_fiftyone import id_of, is_patches, patched_fields, root_of, stored_samples
 from .decide import VERDICTS, progress, set_verdict
 

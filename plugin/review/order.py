@@ -19,10 +19,10 @@ from fiftyone import ViewField as F
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.ownership import field_name
-from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS, strength_name
 from ..dataset.views import group_view, suspect_regions
+from ..documents.ownership import field_name
+from ..records.run_record import RunRecord, load_record
 from ..runs.collect_edits import collect_edits
 from ..samples.private_fiftyone import root_of
 from ..suspects.alike import alike_first

@@ -27,14 +27,14 @@ import fiftyone as fo
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.ownership import field_name
 from ..dataset.suspect_fields import ERROR_TYPE
+from ..documents.ownership import field_name
 from ..labels.images import image_size
 from ..runs.collect_edits import collect_edits
 from ..samples.private_fiftyone import root_of
+from ..store.export_folder import in_home
 from ..store.new_file import check_new_file, write_new_file
 from .choose_images import Chosen
-from .export_folder import in_home
 from .spreadsheet_cells import as_cell
 
 FORMATS = (".csv", ".json")
@@ -76,7 +76,7 @@ class Exported:
 
 def default_path(dataset: fo.Dataset) -> str:
     """Where the queue goes unless told otherwise: the home folder."""
-    return in_home(dataset, "-relabel.csv")
+    return in_home(dataset.name, "-relabel.csv")
 
 
 def check_path(path: str | os.PathLike[str], overwrite: bool = False) -> Path:

@@ -13,12 +13,12 @@ from pymongo import UpdateOne
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..dataset.ownership import field_name
 from ..dataset.region_patches import update_some_patches
 from ..dataset.region_writes import changed_regions, update_error_types
-from ..dataset.run_record import load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, rejected_name
+from ..documents.ownership import field_name
+from ..records.run_record import load_record
 from ..runs.collect_edits import found_again
 from ..samples.private_fiftyone import root_of, stored_samples
 from .decide import find_regions

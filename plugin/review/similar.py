@@ -8,9 +8,9 @@ import fiftyone as fo
 import numpy as np
 
 from ..base.errors import LabelQualityError
-from ..dataset.run_record import RunRecord
 from ..passes.findings import each_id
 from ..passes.search_suspects import rated_rows
+from ..records.run_record import RunRecord
 from ..samples.private_fiftyone import root_of
 from ..samples.slices import images_of
 from ..suspects.alike import most_like

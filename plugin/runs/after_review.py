@@ -7,10 +7,10 @@ import dataclasses
 import fiftyone as fo
 
 from ..base.database_errors import database_errors
-from ..dataset.ownership import field_name
-from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, real
+from ..documents.ownership import field_name
+from ..records.run_record import RunRecord
 from ..samples.private_fiftyone import stored_samples
 
 

@@ -13,10 +13,10 @@ import fiftyone as fo
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..base.words import count, expected, percent
-from ..dataset.ownership import field_name, owner
-from ..dataset.run_record import load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import real
+from ..documents.ownership import field_name, owner
+from ..records.run_record import load_record
 from ..samples.private_fiftyone import root_of, stored_samples
 from .on_show import shown_stages
 from .request import BreakdownRequest

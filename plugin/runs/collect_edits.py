@@ -14,15 +14,15 @@ from bson import ObjectId
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..dataset.given_instances import instances_of
-from ..dataset.ownership import field_name
-from ..dataset.record_parts import COMPLETE, SuspectPart
 from ..dataset.region_edits import Document, Edits, published_regions, record_deleted, settle_edits
-from ..dataset.run_record import RunRecord, load_record
 from ..dataset.suspect_fields import SUSPECTS, suspect_documents
 from ..dataset.verdicts import EDITED
+from ..documents.ownership import field_name
 from ..labels.class_table import ClassTable
 from ..passes.findings import each_id
 from ..passes.search_suspects import image_suspects, shown_rows
+from ..records.record_parts import COMPLETE, SuspectPart
+from ..records.run_record import RunRecord, load_record
 from ..samples.private_fiftyone import root_of
 from ..store.run_folder import RunFolder
 from ..store.sets import SuspectSet

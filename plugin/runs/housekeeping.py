@@ -13,14 +13,14 @@ import fiftyone as fo
 from bson import ObjectId
 
 from ..base.errors import LabelQualityError
-from ..dataset.clones import check_uncloned, clones_of, named, needed_sets
-from ..dataset.evaluations import delete_evaluations
 from ..dataset.fields import delete_fields
 from ..dataset.lint_fields import delete_lint, kept_lint, regroup_lint
-from ..dataset.lint_part import is_of_run
-from ..dataset.ownership import own_fields
-from ..dataset.run_record import RunRecord, delete_record, list_records, load_record, validate_key
 from ..dataset.views import delete_views
+from ..documents.ownership import own_fields
+from ..records.clones import check_uncloned, clones_of, named, needed_sets
+from ..records.evaluations import delete_evaluations
+from ..records.lint_part import is_of_run
+from ..records.run_record import RunRecord, delete_record, list_records, load_record, validate_key
 from ..samples.private_fiftyone import id_of, stored_samples
 from ..store.locks import remove_stale
 from ..store.run_folder import Owner, RunFolder

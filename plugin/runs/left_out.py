@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 from ..base.errors import LabelQualityError
-from ..dataset.ownership import field_name
-from ..dataset.run_record import load_record
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import rejected_suspects
+from ..documents.ownership import field_name
 from ..passes.findings import each_id
 from ..passes.search_suspects import shown_rows
 from ..predictions.left_out import LeftOut, Region
+from ..records.run_record import load_record
 from ..store.run_folder import content_digest
 from ..store.sets import SuspectSet, load_set
 from ..suspects.config import SuspectConfig

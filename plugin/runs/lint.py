@@ -12,15 +12,15 @@ from dataclasses import replace
 from ..base.database_errors import explain
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress
-from ..dataset.indexes import missing_note
 from ..dataset.lint_fields import lint_names, write_lint
-from ..dataset.lint_part import LintPart, lint_part
-from ..dataset.record_parts import COMPLETE
+from ..documents.indexes import missing_note
 from ..labels.file_doubts import file_notes
 from ..lint.config import LintConfig
 from ..lint.findings import KINDS, MISSING, Finding
 from ..lint.lint import LintResult, lint
 from ..lint.summary import KindCount, LintedImage, LintSummary
+from ..records.lint_part import LintPart, lint_part
+from ..records.record_parts import COMPLETE
 from ..samples.inputs import SegmentationSamples
 from ..store.run_folder import content_digest
 from .run import Run

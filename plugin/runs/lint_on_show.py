@@ -10,7 +10,7 @@ import fiftyone as fo
 
 from ..base.database_errors import database_errors
 from ..dataset.lint_fields import lint_names
-from ..dataset.lint_part import LintPart
+from ..records.lint_part import LintPart
 from ..samples.private_fiftyone import filtered_fields, root_of, stored_samples
 from .on_show import shown_stages
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..base.errors import LabelQualityError
-from ..dataset.run_record import RunRecord
 from ..models.config import ModelSource
 from ..predictions.config import FilesSource, PredictionConfig
+from ..records.run_record import RunRecord
 from ..store.run_folder import RunFolder
 from ..store.sets import PredictionSet
 from ..training.config import CrossValidation

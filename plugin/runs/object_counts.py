@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ..dataset.record_parts import ObjectClass, ObjectPart
 from ..passes.score_objects import ImageObjects
+from ..records.record_parts import ObjectClass, ObjectPart
 
 #: Objects in the saved view, of which FiftyOne makes a dataset of patches: seconds for these, hours for all of many
 SHOWN = 100_000

@@ -10,11 +10,11 @@ import fiftyone as fo
 from bson import ObjectId
 
 from ..base.database_errors import database_errors
-from ..dataset.ownership import field_name
-from ..dataset.record_parts import Distribution, Overview, SuspectPart, WorstImage
-from ..dataset.run_record import RunRecord
 from ..dataset.suspect_fields import ERROR_TYPE, SUSPECTS
 from ..dataset.verdicts import real
+from ..documents.ownership import field_name
+from ..records.record_parts import Distribution, Overview, SuspectPart, WorstImage
+from ..records.run_record import RunRecord
 from ..samples.private_fiftyone import is_generated, pipeline_of, root_of, stored_samples
 from ..samples.slices import images_of
 from ..suspects.issues import Group

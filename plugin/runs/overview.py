@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dataset.record_parts import MISSING, Distribution, Overview, WorstImage
+from ..records.record_parts import MISSING, Distribution, Overview, WorstImage
 
 if TYPE_CHECKING:
-    from ..dataset.run_record import RunRecord
+    from ..records.run_record import RunRecord
 
 #: Equal steps of a histogram over [0, 1]
 BINS = 50

@@ -9,13 +9,13 @@ from typing import Any
 
 from ..base.errors import LabelQualityError
 from ..dataset.fields import check_fields
-from ..dataset.run_record import RunRecord, load_record
 from ..engine.engine import current_engine
 from ..labels.class_table import ClassTable
 from ..predictions.config import PREDICTION_SOURCES, FilesSource, PredictionConfig
 from ..predictions.open_files import open_files, state_of
 from ..predictions.readers import FileReader, PredictionReader, StoredReader
 from ..predictions.sources import Origin, open_source, without_prediction
+from ..records.run_record import RunRecord, load_record
 from ..scores.config import ScoreConfig
 from ..store.sets import PredictionSet
 from ..training.config import CrossValidation

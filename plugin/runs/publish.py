@@ -10,25 +10,9 @@ import fiftyone as fo
 from ..base.errors import LabelQualityError
 from ..base.timing import StageTimes
 from ..dataset import verdicts
-from ..dataset.evaluations import delete_evaluations
 from ..dataset.fields import delete_fields, indexed_scores, write_results
-from ..dataset.indexes import missing_note
 from ..dataset.lint_fields import lint_names
-from ..dataset.ownership import own_fields
-from ..dataset.record_parts import (
-    COMPLETE,
-    PREDICTED,
-    WRITING,
-    Overview,
-    PredictionPart,
-    ScorePart,
-    SuspectPart,
-)
-from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.sample_fields import sample_name
-from ..dataset.sample_parts import SamplePart
-from ..dataset.schema import FieldTypes
-from ..dataset.shown_files import check_shown
 from ..dataset.suspect_fields import indexed_paths, suspect_field_types, suspect_names, write_suspects
 from ..dataset.views import (
     LINT,
@@ -41,7 +25,23 @@ from ..dataset.views import (
     save_worst_first,
     view_name,
 )
+from ..documents.indexes import missing_note
+from ..documents.ownership import own_fields
+from ..documents.schema import FieldTypes
+from ..documents.shown_files import check_shown
 from ..passes.search_suspects import SuspectSearch
+from ..records.evaluations import delete_evaluations
+from ..records.record_parts import (
+    COMPLETE,
+    PREDICTED,
+    WRITING,
+    Overview,
+    PredictionPart,
+    ScorePart,
+    SuspectPart,
+)
+from ..records.run_record import RunRecord, load_record, save_record
+from ..records.sample_parts import SamplePart
 from ..samples.instance_samples import InstanceSamples
 from ..samples.slices import images_of, slices_of
 from ..scores.results import ResultRows

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..dataset.indexes import missing_note
 from ..dataset.object_fields import indexed_path, write_objects
-from ..dataset.ownership import own_fields
-from ..dataset.record_parts import COMPLETE, WRITING, ObjectPart
-from ..dataset.run_record import RunRecord, load_record, save_record
 from ..dataset.views import WORST_OBJECTS, delete_object_view, restore_views, save_worst_objects, view_name
+from ..documents.indexes import missing_note
+from ..documents.ownership import own_fields
 from ..passes.score_objects import ObjectScoring
+from ..records.record_parts import COMPLETE, WRITING, ObjectPart
+from ..records.run_record import RunRecord, load_record, save_record
 from ..store.sets import ObjectSet
 from .housekeeping import remove_replaced
 from .object_counts import SHOWN, ObjectCounts

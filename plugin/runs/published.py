@@ -7,11 +7,11 @@ import fiftyone as fo
 from ..base.errors import LabelQualityError
 from ..dataset.lint_fields import lint_names
 from ..dataset.object_fields import objects_name
-from ..dataset.record_parts import COMPLETE, PREDICTED
-from ..dataset.run_record import RunRecord
-from ..dataset.shown_files import missing_images, missing_regions
 from ..dataset.suspect_fields import suspect_names
 from ..dataset.views import LINT, WORST_OBJECTS, own_views, view_name
+from ..documents.shown_files import missing_images, missing_regions
+from ..records.record_parts import COMPLETE, PREDICTED
+from ..records.run_record import RunRecord
 from ..store.run_folder import RunFolder
 from ..store.sets import CorrectionSet, ObjectSet, ScoreSet, SuspectSet
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from ..base.words import expected
-from ..dataset.record_parts import SuspectPart
-from ..dataset.run_record import RunRecord
 from ..passes.search_suspects import SuspectSearch, found_rates
+from ..records.record_parts import SuspectPart
+from ..records.run_record import RunRecord
 from ..suspects.class_effects import label_miou
 from ..suspects.issues import LEAST_IMAGES, Group
 from ..training.config import CrossValidation

@@ -13,11 +13,11 @@ from ..base.errors import LabelQualityError, SampleError
 from ..base.executor import map_shards
 from ..base.progress import Progress
 from ..base.timing import StageTimes
-from ..dataset.record_parts import COMPLETE, PREDICTED
-from ..dataset.run_record import RunRecord, check_given_field, load_record
 from ..engine.engine import current_engine
 from ..labels.class_table import ClassTable
 from ..passes.kept import check_unchanged, scored_states
+from ..records.record_parts import COMPLETE, PREDICTED
+from ..records.run_record import RunRecord, check_given_field, load_record
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples, open_samples
 from ..samples.slices import images_of

@@ -8,11 +8,11 @@ import fiftyone as fo
 import numpy as np
 
 from ..base.errors import LabelQualityError, SampleError
-from ..dataset.run_record import RunRecord, load_record
 from ..passes.kept import has_usual, read_usual, read_usual_fit
 from ..predictions.config import PREDICTION_SOURCES, FilesSource
 from ..predictions.open_files import open_files
 from ..predictions.readers import PredictionReader, StoredReader
+from ..records.run_record import RunRecord, load_record
 from ..samples.inputs import SegmentationSamples
 from ..scores.class_pair_evidence import INGREDIENTS, Usual, evidence_score, pair_evidence
 from ..scores.config import LABEL_ONLY_SCORES, SCORES, ScoreConfig

@@ -12,13 +12,13 @@ import fiftyone as fo
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress
 from ..base.timing import StageTimes
-from ..dataset.record_parts import WRITING
-from ..dataset.run_record import RunRecord, validate_key
 from ..dataset.suspect_fields import check_suspects
 from ..dataset.views import check_views
 from ..engine.engine import current_engine
 from ..labels.class_table import ClassTable
 from ..labels.file_doubts import file_notes
+from ..records.record_parts import WRITING
+from ..records.run_record import RunRecord, validate_key
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
 from ..scores.config import ScoreConfig

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..dataset.fields import check_fields
-from ..dataset.record_parts import COMPLETE, WRITING
-from ..dataset.run_record import RunRecord
-from ..dataset.shown_files import missing_images
+from ..documents.shown_files import missing_images
 from ..labels.class_table import ClassTable
 from ..passes.compile_ahead import wait_for_kernels
 from ..passes.score_samples import Reduction, Scoring
 from ..predictions.masks import PredictionMasks
+from ..records.record_parts import COMPLETE, WRITING
+from ..records.run_record import RunRecord
 from ..scores.class_order import seeming_order
 from ..scores.config import ScoreConfig
 from ..scores.results import Columns, ResultRows

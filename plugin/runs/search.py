@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..base.errors import LabelQualityError
-from ..dataset.record_parts import MISSING, SuspectPart
-from ..dataset.run_record import RunRecord
 from ..passes.kept import has_usual, scored_states
 from ..passes.search_suspects import SuspectSearch
+from ..records.record_parts import MISSING, SuspectPart
+from ..records.run_record import RunRecord
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
 from ..store.run_folder import RunFolder, content_digest

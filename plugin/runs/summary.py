@@ -9,8 +9,8 @@ from typing import Any
 import fiftyone as fo
 
 from ..base.errors import SampleError
-from ..dataset.lint_part import LintPart, finished_lint
-from ..dataset.run_record import RunRecord
+from ..records.lint_part import LintPart, finished_lint
+from ..records.run_record import RunRecord
 
 #: Images in a summary's ranking; the whole ranking is the view ``<key>: worst first``
 LISTED_WORST = 50

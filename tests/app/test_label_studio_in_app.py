@@ -1,6 +1,6 @@
 """To a real Label Studio and back by the App's forms: tag, send, correct there, load, export, report.
 
-As `tests.review.test_label_studio`, with a server of its own: ``make test-label-studio``.
+As `tests.annotation.test_label_studio`, with a server of its own: ``make test-label-studio``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from ..predicted import WITH_FILES, add_swapped_predictions
-from ..review import test_label_studio as label_studio
-from ..review.test_label_studio import HOME, brushes, given, submit, tasks_of, with_opacity
+from ..annotation import test_label_studio as label_studio
+from ..annotation.test_label_studio import HOME, brushes, given, submit, tasks_of, with_opacity
 from .conftest import serve_app
 from .test_loop_in_app import Loop
 

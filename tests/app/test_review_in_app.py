@@ -18,10 +18,10 @@ _OPEN = "[data-cy=modal] [data-cy=modal-looker-container] canvas[canvas-loaded=t
 @pytest.fixture
 def suspected(fiftyone: Any, make_dataset: Any, tmp_path: Path) -> Any:
     """Three images; the regions of the first have evidence 9 and 8, those of the others 7 and 6."""
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
     from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.dataset.views import save_suspect_views
     from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.records.run_record import RunRecord, save_record
     from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     dataset = make_dataset(count=3, sizes=((96, 128),))

@@ -94,7 +94,7 @@ def test_other_errors_pass_through() -> None:
 
 def test_a_damaged_record_is_an_error_that_says_what_to_do(fiftyone: Any, dataset: Any) -> None:
     import fiftyone.core.odm as odm
-    from label_quality.plugin.dataset.run_record import RunRecord, list_records, load_record, save_record
+    from label_quality.plugin.records.run_record import RunRecord, list_records, load_record, save_record
 
     save_record(dataset, RunRecord("lq", "ground_truth", config={"a": 1}))
     chunks = {"files_id": dataset._doc.runs["lq"].results.grid_id}
@@ -112,7 +112,7 @@ def test_a_damaged_record_is_an_error_that_says_what_to_do(fiftyone: Any, datase
 
 def test_a_record_that_another_process_has_replaced_is_read(fiftyone: Any, dataset: Any) -> None:
     import fiftyone.core.odm as odm
-    from label_quality.plugin.dataset.run_record import RunRecord, load_record, save_record
+    from label_quality.plugin.records.run_record import RunRecord, load_record, save_record
 
     save_record(dataset, RunRecord("lq", "ground_truth", config={"a": 1}))
     run = dataset._doc.runs["lq"]
@@ -124,7 +124,7 @@ def test_a_record_that_another_process_has_replaced_is_read(fiftyone: Any, datas
 
 
 def test_a_record_that_was_killed_before_it_had_content_gets_some(fiftyone: Any, dataset: Any) -> None:
-    from label_quality.plugin.dataset.custom_runs import BENCHMARK, load_content, save_content
+    from label_quality.plugin.documents.custom_runs import BENCHMARK, load_content, save_content
 
     dataset.register_run("killed", dataset.init_run(method=BENCHMARK, format=1))
     # As another process loads it

@@ -53,7 +53,7 @@ def given_mask(position: int) -> np.ndarray:
 @pytest.fixture
 def corrected(make_dataset: Any, fiftyone: Any, tmp_path: Path) -> Iterator[Any]:
     """A dataset with wrong masks in ``ground_truth`` and right ones in ``truth``, and a finished run ``lq``."""
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     dataset = make_dataset(count=COUNT)
     before = set(fiftyone.list_datasets())
@@ -178,7 +178,7 @@ def test_bad_parameters_are_said(engine: Any, corrected: Any, parameters: dict[s
 
 
 def test_runs_that_cannot_be_judged_are_said(engine: Any, corrected: Any) -> None:
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     save_record(corrected, RunRecord("half", "ground_truth", status="predicted"))
     with pytest.raises(LabelQualityError, match=r"^Run 'half' of dataset '.*' has no scores to judge \(its status is"):

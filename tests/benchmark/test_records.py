@@ -83,7 +83,7 @@ def test_a_missing_benchmark_is_said(records: Any, dataset: Any) -> None:
 
 def test_benchmarks_and_audits_are_told_apart(records: Any, dataset: Any) -> None:
     from label_quality.plugin.base.errors import LabelQualityError
-    from label_quality.plugin.dataset import run_record as runs
+    from label_quality.plugin.records import run_record as runs
 
     runs.save_record(dataset, runs.RunRecord("lq", "ground_truth"))
     records.save_benchmark(dataset, "bench", content())

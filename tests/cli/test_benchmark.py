@@ -63,7 +63,7 @@ def test_tables_are_printed_and_the_record_is_written_and_deleted(folder: Path, 
 
 
 def test_a_run_is_judged_by_a_folder_of_corrected_masks(folder: Path, capsys: Any, fiftyone: Any) -> None:
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
     from label_quality.plugin.samples.folders import dataset_from_folders
 
     names = {0: "unlabelled", 1: "road", 2: "car"}

@@ -75,7 +75,7 @@ def test_a_comparison_by_hand(two_runs: Any) -> None:
 
 def test_runs_that_were_scored_otherwise_are_told(two_runs: Any) -> None:
     from label_quality import compare_runs, load_record
-    from label_quality.plugin.dataset.run_record import save_record
+    from label_quality.plugin.records.run_record import save_record
     from label_quality.plugin.scores.config import ScoreConfig
 
     def scored(key: str, missing: tuple[str, ...] = (), **parameters: Any) -> None:
@@ -169,7 +169,7 @@ def test_a_suspect_that_the_app_has_given_the_class_of_the_mask_is_rejected(two_
 
 def test_a_comparison_that_an_earlier_version_has_kept_is_read(two_runs: Any) -> None:
     from label_quality import compare_runs
-    from label_quality.plugin.dataset.run_record import RunRecord, load_record
+    from label_quality.plugin.records.run_record import RunRecord, load_record
 
     found = compare_runs(two_runs, "one", "two")
     content = load_record(two_runs, "two").to_dict()
@@ -200,7 +200,7 @@ def test_the_images_that_changed_have_saved_views(two_runs: Any, fiftyone: Any) 
 
 def test_the_field_is_the_runs_and_is_replaced_by_the_next_comparison(two_runs: Any) -> None:
     from label_quality import compare_runs, delete_run
-    from label_quality.plugin.dataset.ownership import own_fields
+    from label_quality.plugin.documents.ownership import own_fields
 
     compare_runs(two_runs, "one", "two")
     two_runs.set_values("one_quality", [None, 0.1, 0.1, 0.1, 0.1, 0.1])
@@ -269,7 +269,7 @@ def test_masks_of_two_fields_are_compared(make_dataset: Any, tmp_path: Path, fif
 
 def test_what_cannot_be_compared_is_refused(two_runs: Any, dataset: Any) -> None:
     from label_quality import compare_runs
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     with pytest.raises(
         LabelQualityError, match="Expected parameter `after` to be another run than 'one', but got 'one'"

@@ -15,7 +15,7 @@ PLUGIN = "@label-quality/segmentation"
 def audited(make_dataset: Any, folder: Path, names: dict[int, str]) -> tuple[Any, Any]:
     """A dataset with these classes, and the record of a run on it."""
     from label_quality.plugin import audit
-    from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.records.run_record import load_record
 
     dataset = make_dataset(count=6, targets=names)
     # Every region is a suspect, so that there are all pairs of classes

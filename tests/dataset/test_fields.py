@@ -142,7 +142,7 @@ def test_two_keys_live_side_by_side_and_both_can_be_deleted(fields, dataset, tab
 
 
 def test_fields_of_a_chosen_run_are_drawn_in_place_of_those_of_another(fields, dataset, table, columns):
-    from label_quality.plugin.dataset.display import active_for
+    from label_quality.plugin.documents.display import active_for
 
     write(fields, dataset, table, columns, "a", seed=1)
     less = fields.Columns(columns.scores, ("heatmap",))

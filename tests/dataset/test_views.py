@@ -82,7 +82,7 @@ def test_deletion_takes_only_the_runs_views(views, scored):
 
 
 def test_worst_first_of_the_latest_run(views, scored):
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     assert views.worst_first(scored) is scored
     save_record(scored, RunRecord("lq", "ground_truth", created="2026-01-01T00:00:00+00:00"))
@@ -108,9 +108,9 @@ GROUPS = [
 def suspected(scored, views):
     """The first sample has a swap and a weaker drop, the third and fourth a drop each; the second was not scored."""
     import numpy as np
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
     from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.records.run_record import RunRecord, save_record
     from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     found = {0: [(1, 2, "swap", 9.0), (0, 2, "drop", 4.0)], 2: [(0, 2, "drop", 7.0)], 3: [(0, 2, "drop", 39.0)]}

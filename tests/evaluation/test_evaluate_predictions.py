@@ -206,7 +206,7 @@ def test_what_is_not_the_runs_is_not_overwritten(audited: Any, fiftyone: Any) ->
 
 def test_another_session_sees_what_was_evaluated_since(audited: Any, fiftyone: Any) -> None:
     from label_quality import evaluate_predictions
-    from label_quality.plugin.dataset.evaluations import own_evaluations
+    from label_quality.plugin.records.evaluations import own_evaluations
 
     database = fiftyone.core.odm.get_db_conn()
     evaluate_predictions(audited)
@@ -321,7 +321,7 @@ def test_a_grouped_dataset_is_evaluated_flat(fiftyone: Any, make_dataset: Any, t
 
 def test_a_run_whose_predicted_masks_are_gone_says_how_to_write_them_anew(audited: Any, fiftyone: Any) -> None:
     from label_quality import evaluate_predictions, score_label_quality
-    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.records.run_record import load_record, save_record
 
     with pytest.raises(LabelQualityError, match=r"has no label quality run 'other'\. Its runs are: lq\."):
         evaluate_predictions(audited, "other")
@@ -375,8 +375,8 @@ def test_an_evaluation_that_is_stopped_leaves_nothing(audited: Any, fiftyone: An
 @pytest.mark.parametrize("done", [1, 5])
 def test_one_that_is_killed_is_made_anew_and_deleted_with_the_run(audited: Any, done: int) -> None:
     from label_quality import delete_run, evaluate_predictions
-    from label_quality.plugin.dataset.evaluations import is_finished, own_evaluations
     from label_quality.plugin.evaluation import evaluate
+    from label_quality.plugin.records.evaluations import is_finished, own_evaluations
 
     def kill(stage: str, at: int, total: int) -> None:
         if stage == "Evaluating predictions" and at >= done:

@@ -169,8 +169,8 @@ def reference(dataset: Any) -> dict[str, tuple[float, float]]:
 @pytest.mark.parametrize(("before", "after"), [("fast", "paper"), ("paper", "fast")])
 def test_another_preset_has_its_own_parameters(fiftyone: Any, before: str, after: str) -> None:
     """And what was chosen for the audit, whatever its preset, as in the audit."""
-    from label_quality.plugin.dataset.run_record import RunRecord
     from label_quality.plugin.gain.measure import training_config
+    from label_quality.plugin.records.run_record import RunRecord
     from label_quality.plugin.training.config import CrossValidation
     from label_quality.plugin.training.presets import resolve_preset
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from label_quality.plugin.dataset.record_parts import GainPart, Measured, TrainedScore
 from label_quality.plugin.gain.text import score_rows
+from label_quality.plugin.records.record_parts import GainPart, Measured, TrainedScore
 
 
 def gain(changed: float) -> Any:

@@ -154,7 +154,7 @@ def test_corrected_masks_need_a_second_field(make_dataset: Any) -> None:
 
 
 def test_corrected_masks_judge_a_new_audit_or_a_run_that_is_there(ten: Any) -> None:
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     properties = form(ten, how="truth")
     assert errors(properties) == {}

@@ -210,7 +210,7 @@ def test_a_run_whose_worker_was_killed_is_interrupted(queue: Any, service: Any, 
 def test_a_record_that_is_being_written_is_told_from_one_that_was_interrupted(
     panel: Any, predicted: Any, tmp_path: Path
 ) -> None:
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
     from label_quality.plugin.runs.publish import WRITING
     from label_quality.plugin.store.locks import locked
 

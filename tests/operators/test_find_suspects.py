@@ -38,8 +38,8 @@ def audited(make_dataset: Any, tmp_path: Path) -> Any:
 @pytest.fixture
 def recorded(dataset: Any) -> Any:
     """A dataset with the record of a scored run that has suspects, and of one that has predictions only."""
-    from label_quality.plugin.dataset.record_parts import SuspectPart
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.record_parts import SuspectPart
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     save_record(dataset, RunRecord("lq", "ground_truth", scored=4, fields=["lq_quality"], suspects=SuspectPart()))
     save_record(dataset, RunRecord("half", "ground_truth", status="predicted", fields=["half_prediction"]))
@@ -57,7 +57,7 @@ def test_the_form_offers_scored_runs_and_says_what_will_happen(recorded: Any) ->
 
 
 def test_the_form_says_how_long_the_search_took_before(recorded: Any) -> None:
-    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.records.run_record import load_record, save_record
 
     record = load_record(recorded, "lq")
     record.timings = {"Scoring": 60.0, "Finding suspects": 3.0, "Writing suspects": 1.0}

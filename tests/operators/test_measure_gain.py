@@ -59,7 +59,7 @@ def test_form_call_and_what_is_shown(audited: Any) -> None:
 
 def test_the_form_has_what_was_chosen_and_leaves_a_presets_own_to_the_preset(audited: Any) -> None:
     """Else another preset would be trained with the encoder and the learning rate of the one before."""
-    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.records.run_record import load_record, save_record
     from label_quality.plugin.training.config import CrossValidation
     from label_quality.plugin.training.presets import resolve_preset
 

@@ -16,9 +16,9 @@ REVIEW, STATE = f"{PLUGIN}/review_suspects", f"{PLUGIN}/review_state"
 @pytest.fixture
 def found(fiftyone: Any, dataset: Any) -> Any:
     """The first sample has two suspects, of 9 and 4 nats, the second one of 7, the third none."""
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
     from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.records.run_record import RunRecord, save_record
     from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})

@@ -138,8 +138,8 @@ def test_a_field_of_the_user_is_not_used(dataset: Any, service: Path, fiftyone: 
 
 @pytest.mark.parametrize("key", ["", "a b", "1a", "x" * 65])
 def test_a_key_that_cannot_be_is_explained(dataset: Any, fiftyone: Any, key: str) -> None:
+    from label_quality.plugin.annotation import send as annotation
     from label_quality.plugin.base.errors import LabelQualityError
-    from label_quality.plugin.review import annotation
 
     with pytest.raises(LabelQualityError, match="Expected parameter `anno_key` to be a letter followed by up to 63"):
         annotation.check_key(dataset, key)
@@ -174,7 +174,7 @@ def test_without_a_service_a_python_call_says_how_to_set_one_up(dataset: Any, ba
 def test_settings_decide_which_services_are_set_up(backends: dict[str, Any], fiftyone: Any) -> None:
     from importlib.util import find_spec
 
-    from label_quality.plugin.review import annotation_backends as services
+    from label_quality.plugin.annotation import backends as services
 
     assert services.configured() == []
     assert services.problem("labelbox").startswith("Labelbox is not set up: set FIFTYONE_LABELBOX_API_KEY=… in the")

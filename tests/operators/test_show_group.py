@@ -23,9 +23,9 @@ def issues(fiftyone: Any) -> list[Any]:
 @pytest.fixture
 def grouped(dataset: Any, issues: list[Any]) -> Any:
     """Runs "old" and "lq" with the same groups, and a later one "bare" that never looked for suspects."""
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
     from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.records.run_record import RunRecord, save_record
     from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
@@ -73,8 +73,8 @@ def test_a_group_that_does_not_exist_is_an_error(grouped: Any) -> None:
 
 
 def test_a_dataset_without_groups_says_what_to_do(dataset: Any, grouped: Any) -> None:
-    from label_quality.plugin.dataset.record_parts import SuspectPart
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.record_parts import SuspectPart
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     assert "Run 'bare' has no issues yet" in errors(form(grouped, key="bare"))["key"]
     with pytest.raises(Exception, match="Run 'bare' has no issues yet: find suspects first, or audit"):

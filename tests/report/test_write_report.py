@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from label_quality.plugin.base.errors import LabelQualityError
-from label_quality.plugin.dataset.record_parts import ClassScore, GainPart, Measured, TrainedScore
+from label_quality.plugin.records.record_parts import ClassScore, GainPart, Measured, TrainedScore
 
 from ..predicted import WITH_FILES, add_predictions
 from ..snapshots import Snapshot
@@ -143,7 +143,7 @@ def test_its_pictures_are_the_image_and_its_masks(audited: Any, tmp_path: Path) 
 
 def test_a_gain_that_was_measured_is_in_it(audited: Any, tmp_path: Path) -> None:
     from label_quality import load_record
-    from label_quality.plugin.dataset.run_record import save_record
+    from label_quality.plugin.records.run_record import save_record
 
     low, high, more = Measured(0.5, 0.4, 0.6), Measured(0.75, 0.7, 0.8), Measured(0.25, 0.2, 0.3)
     scores = [
@@ -193,7 +193,7 @@ def test_an_image_that_is_gone_is_said_and_does_not_end_it(audited: Any, tmp_pat
 
 def test_what_cannot_be_written_is_refused_before_the_work(audited: Any, dataset: Any, tmp_path: Path) -> None:
     from label_quality import write_report
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     path = tmp_path / "there.html"
     path.write_text("mine")

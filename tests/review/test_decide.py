@@ -34,10 +34,10 @@ def review(fiftyone: Any) -> Any:
 def search(dataset: Any, tmp_path: Any) -> Any:
     """A function that writes the suspects of a search with the given rows, as a run does."""
     from label_quality.plugin.dataset.fields import Columns, ResultRows, write_results
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
     from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.dataset.views import delete_suspect_views, save_suspect_views
     from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.records.run_record import RunRecord, save_record
     from label_quality.plugin.suspects.image_suspects import ImageSuspects
 
     table = ClassTable.from_targets({0: "unlabelled", 3: "road", 7: "car", 20: "tree"})
@@ -392,7 +392,7 @@ def test_a_killed_search_loses_no_verdict(
 
 def test_a_run_that_is_replaced_keeps_the_verdicts(review: Any, found: Any, search: Any) -> None:
     from label_quality.plugin.dataset.fields import delete_fields
-    from label_quality.plugin.dataset.run_record import RunRecord
+    from label_quality.plugin.records.run_record import RunRecord
     from label_quality.plugin.runs import publish as publishing
 
     review.set_verdict(found, KEY, [region(found, 0)], "rejected")

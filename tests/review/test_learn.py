@@ -183,7 +183,7 @@ def test_files_that_are_gone_are_named(run: Any) -> None:
     import shutil
 
     from label_quality.plugin.base.errors import LabelQualityError
-    from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.records.run_record import load_record
 
     record = load_record(run, KEY)
     shutil.rmtree(Path(record.folder) / record.suspects.set)

@@ -68,8 +68,8 @@ def of_evidence(dataset: Any, evidence: float) -> str:
 
 def describe(dataset: Any, looks: dict[str, np.ndarray]) -> None:
     """Has the run know what suspects look like: the file of a mask to what is in it."""
-    from label_quality.plugin.dataset.run_record import load_record
     from label_quality.plugin.passes.findings import each_id, numbered
+    from label_quality.plugin.records.run_record import load_record
     from label_quality.plugin.store.sets import load_set
 
     record = load_record(dataset, "lq")

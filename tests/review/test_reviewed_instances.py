@@ -50,7 +50,7 @@ def read(path: str | Path) -> np.ndarray:
 
 
 def test_corrected_masks_have_the_classes_values_and_name_them(dataset: Any, tmp_path: Path) -> None:
-    from label_quality.plugin.review.corrected_masks import write_corrected_masks
+    from label_quality.plugin.corrections.corrected_masks import write_corrected_masks
 
     before = dataset.first().objects.to_dict()
     written = write_corrected_masks(dataset, complete=True, output_dir=tmp_path / "out")
@@ -63,7 +63,7 @@ def test_corrected_masks_have_the_classes_values_and_name_them(dataset: Any, tmp
 
 
 def test_a_clean_dataset_of_instances_has_masks(fiftyone: Any, dataset: Any, tmp_path: Path) -> None:
-    from label_quality.plugin.review.clean_dataset import export_clean_dataset
+    from label_quality.plugin.clean.clean_dataset import export_clean_dataset
 
     made = export_clean_dataset(dataset, export_dir=str(tmp_path / "clean"))
     assert (made.images, made.changed, made.regions, made.failures) == (8, 1, 1, ())
@@ -81,7 +81,7 @@ def test_a_clean_dataset_of_instances_has_masks(fiftyone: Any, dataset: Any, tmp
 
 
 def test_corrected_masks_are_loaded_beside_instances(dataset: Any, tmp_path: Path) -> None:
-    from label_quality.plugin.review.load_corrections import load_corrections
+    from label_quality.plugin.corrections.load_corrections import load_corrections
 
     folder = tmp_path / "corrected"
     folder.mkdir()
@@ -106,9 +106,9 @@ def test_a_suspect_that_was_deleted_in_the_app_keeps_its_instance(dataset: Any) 
 def test_annotators_get_masks_of_the_run_s_classes_and_send_them_back(
     fiftyone: Any, dataset: Any, tmp_path: Path
 ) -> None:
-    from label_quality.plugin.review import annotation
+    from label_quality.plugin.annotation import send as annotation
+    from label_quality.plugin.corrections.load_corrections import load_corrections
     from label_quality.plugin.review.choose_images import Choice, choose
-    from label_quality.plugin.review.load_corrections import load_corrections
 
     from .. import annotation_backend
 
@@ -132,8 +132,8 @@ def test_annotators_get_masks_of_the_run_s_classes_and_send_them_back(
 
 
 def test_the_picture_of_a_suspect_shows_its_classes(dataset: Any) -> None:
-    from label_quality.plugin.dataset.run_record import load_record
-    from label_quality.plugin.review.region_pictures import read_region
+    from label_quality.plugin.records.run_record import load_record
+    from label_quality.plugin.regions.pictures import read_region
 
     sample = dataset.first()
     region = sample.lq_suspects.detections[0].to_mongo().to_dict()
@@ -166,7 +166,7 @@ def test_reports_comparisons_and_estimates_of_runs_of_instances(dataset: Any, tm
     from label_quality.plugin.audit import score_label_quality
     from label_quality.plugin.compare.comparison import compare_runs
     from label_quality.plugin.report.write import write_report
-    from label_quality.plugin.review.estimate_errors import estimate_errors
+    from label_quality.plugin.survey.estimate_errors import estimate_errors
 
     write_report(dataset, "lq", path=str(tmp_path / "report.html"))
     assert "bus" in (tmp_path / "report.html").read_text()

@@ -79,8 +79,8 @@ def test_verdicts_outlast_an_overwriting_run_that_was_stopped(reviewed: Any, aud
 
 
 def test_the_record_of_a_search_that_was_stopped_names_the_views_that_are_there(reviewed: Any, audit: Any) -> None:
-    from label_quality.plugin.dataset.run_record import load_record
     from label_quality.plugin.dataset.views import own_views
+    from label_quality.plugin.records.run_record import load_record
 
     with pytest.raises(Stopped):
         audit.find_suspects(reviewed, max_regions=1, progress=at("Writing suspects"))
@@ -89,8 +89,8 @@ def test_the_record_of_a_search_that_was_stopped_names_the_views_that_are_there(
 
 
 def test_a_lock_that_a_kill_has_left_in_or_above_the_runs_folder_is_removed(reviewed: Any, audit: Any) -> None:
-    from label_quality.plugin.dataset.run_record import load_record
-    from label_quality.plugin.review.estimate_errors import estimate_errors
+    from label_quality.plugin.records.run_record import load_record
+    from label_quality.plugin.survey.estimate_errors import estimate_errors
 
     own = Path(load_record(reviewed, "lq").folder)
     above = own.parent
@@ -112,7 +112,7 @@ def test_a_lock_that_a_kill_has_left_in_or_above_the_runs_folder_is_removed(revi
 
 
 def test_what_a_kill_has_left_of_the_training_is_removed(make_dataset: Any, audit: Any) -> None:
-    from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.records.run_record import load_record
 
     dataset = make_dataset(count=8)
     parameters = {"preset": "fast", "folds": 2, "epochs": 1, "weights": None, "input_size": 64, "device": "cpu"}

@@ -236,7 +236,7 @@ def test_a_deleted_suspect_is_kept_as_such(audited: Any) -> None:
 
 def test_two_who_notice_a_deletion_at_once_keep_it_once(audited: Any) -> None:
     from label_quality.plugin.dataset import region_edits
-    from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.records.run_record import load_record
     from label_quality.plugin.runs.collect_edits import _differences
 
     total = len(regions(audited))

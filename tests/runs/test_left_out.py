@@ -68,7 +68,7 @@ def of_region(shape: tuple[int, ...], region: Any) -> np.ndarray:
 
 
 def record_of(dataset: Any, key: str) -> Any:
-    from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.records.run_record import load_record
 
     return load_record(dataset, key)
 

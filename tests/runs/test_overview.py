@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from label_quality.plugin.base.json_values import from_json, to_json
-from label_quality.plugin.dataset.record_parts import Distribution, Overview, ScorePart, SuspectPart, WorstImage
+from label_quality.plugin.records.record_parts import Distribution, Overview, ScorePart, SuspectPart, WorstImage
 from label_quality.plugin.runs.overview import BINS, Estimates, ScoreOverview, SuspectOverview, bin_range, estimates
 from label_quality.plugin.suspects.class_effects import ClassEffect
 
@@ -90,7 +90,7 @@ def test_suspects_by_hand() -> None:
 
 def record(scored: int, classes: Sequence[tuple[int, int]] = (), **known: Any) -> Any:
     """A run's record with classes of so many pixels, and so many of them in suspects."""
-    from label_quality.plugin.dataset.run_record import RunRecord
+    from label_quality.plugin.records.run_record import RunRecord
 
     effects = [ClassEffect(0, "", before, before, suspected, None, None) for before, suspected in classes]
     return RunRecord("lq", "ground_truth", scored=scored, classes=effects, **known)
@@ -121,7 +121,7 @@ def predicted(make_dataset: Any, tmp_path: Path) -> Any:
 
 def test_a_run_keeps_its_overview_and_a_new_search_renews_its_suspects(predicted: Any) -> None:
     from label_quality.plugin.audit import audit_labels, find_suspects
-    from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.records.run_record import load_record
     from label_quality.plugin.scores.config import SCORES
 
     audit_labels(predicted, "ground_truth", source="files", field="probabilities")

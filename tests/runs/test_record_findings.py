@@ -14,7 +14,7 @@ def issue(images: int, expected: float | None) -> Any:
 
 
 def note(scored: int, issues: list[Any], source: str = "cross_validation", leave_out: str | None = None) -> list[str]:
-    from label_quality.plugin.dataset.run_record import RunRecord
+    from label_quality.plugin.records.run_record import RunRecord
     from label_quality.plugin.runs.record_findings import second_look
 
     predictions = {"leave_out": leave_out} if leave_out else {}

@@ -99,7 +99,7 @@ def _suspect(detection: Any) -> dict[str, Any]:
 
 
 def record_of(dataset: Any, key: str) -> Any:
-    from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.records.run_record import load_record
 
     return load_record(dataset, key)
 

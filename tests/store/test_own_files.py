@@ -57,7 +57,7 @@ def stored(dataset: Any) -> list[Path]:
 
 def older(dataset: Any, key: str = "lq") -> Path:
     """Turns a run into one of version 0.1.0: its folder is named after the dataset alone, and no manifest names it."""
-    from label_quality.plugin.dataset.run_record import save_record
+    from label_quality.plugin.records.run_record import save_record
 
     record = record_of(dataset, key)
     new = Path(record.folder)

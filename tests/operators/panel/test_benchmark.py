@@ -83,7 +83,7 @@ def shown(context: Any) -> str:
 
 
 def test_without_a_test_it_offers_one_where_there_are_scores(call: Call, dataset: Any) -> None:
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     assert "Benchmark the scores…" not in shown(call("on_load"))
     save_record(dataset, RunRecord("lq", "ground_truth"))

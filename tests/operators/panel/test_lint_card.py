@@ -49,7 +49,7 @@ def test_the_card_of_a_lint_counts_what_is_on_show(call: Call, audited: Any, fif
 
 def test_of_images_with_more_findings_than_they_show_it_says_so(audited: Any, fiftyone: Any) -> None:
     from label_quality import lint_masks
-    from label_quality.plugin.dataset.lint_part import finished_lint
+    from label_quality.plugin.records.lint_part import finished_lint
     from label_quality.plugin.runs.lint_on_show import lint_on_show
 
     mask = audited.first().ground_truth.get_mask().copy()

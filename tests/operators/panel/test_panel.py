@@ -74,11 +74,11 @@ def audited(dataset: Any) -> Any:
     """Four images with a run ``lq``: qualities 0.4, 0.3, 0.2 and 1.0, two regions each in the first two."""
     import fiftyone as fo
     from label_quality.plugin.dataset.fields import create_fields
-    from label_quality.plugin.dataset.record_parts import ScorePart, SuspectPart
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
     from label_quality.plugin.dataset.suspect_fields import write_suspects
     from label_quality.plugin.dataset.views import save_suspect_views, save_worst_first
     from label_quality.plugin.labels.class_table import ClassTable
+    from label_quality.plugin.records.record_parts import ScorePart, SuspectPart
+    from label_quality.plugin.records.run_record import RunRecord, save_record
     from label_quality.plugin.runs.overview import ScoreOverview, SuspectOverview
     from label_quality.plugin.suspects.class_effects import ClassEffect
     from label_quality.plugin.suspects.image_suspects import ImageSuspects
@@ -281,7 +281,7 @@ def test_a_lint_without_a_run_has_its_card_too(call: Call, dataset: Any) -> None
     ],
 )
 def test_a_run_without_an_overview_says_why(call: Call, dataset: Any, status: str, words: str) -> None:
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     save_record(dataset, RunRecord("lq", "ground_truth", status=status))
     text = shown(call("on_load"))
@@ -290,7 +290,7 @@ def test_a_run_without_an_overview_says_why(call: Call, dataset: Any, status: st
 
 
 def test_what_the_user_must_know_comes_first(call: Call, audited: Any) -> None:
-    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.records.run_record import load_record, save_record
 
     record = load_record(audited, "lq")
     record.out_of_sample, record.note = False, "The model may have seen these images."
@@ -302,8 +302,8 @@ def test_what_the_user_must_know_comes_first(call: Call, audited: Any) -> None:
 
 
 def test_a_run_without_suspects_offers_to_find_them(call: Call, audited: Any) -> None:
-    from label_quality.plugin.dataset.record_parts import SuspectPart, WorstImage
-    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.records.record_parts import SuspectPart, WorstImage
+    from label_quality.plugin.records.run_record import load_record, save_record
 
     record = load_record(audited, "lq")
     record.issues, record.classes, record.suspects = [], [], None
@@ -391,7 +391,7 @@ def test_a_worst_image_opens_once_the_grid_is_sorted_worst_first(fiftyone: Any, 
 
 
 def test_a_click_opens_what_was_drawn_where_the_run_has_changed_since(fiftyone: Any, call: Call, audited: Any) -> None:
-    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.records.run_record import load_record, save_record
 
     known, record, worst = drawn(call), load_record(audited, "lq"), audited.values("id")[2]
     # In another order, and without the class that was drawn first
@@ -415,7 +415,7 @@ def test_a_click_opens_what_was_drawn_where_the_run_has_changed_since(fiftyone: 
 
 
 def test_a_click_on_an_issue_that_is_gone_says_so(call: Call, audited: Any) -> None:
-    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.records.run_record import load_record, save_record
 
     known, record = drawn(call), load_record(audited, "lq")
     record.issues = record.issues[1:]
@@ -456,7 +456,7 @@ def test_buttons_open_forms_for_the_run(
 
 def test_a_new_run_is_shown_at_once_and_a_deleted_one_is_left(call: Call, audited: Any) -> None:
     from label_quality.plugin.audit import delete_run
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     known = call("on_load").panel.state._data
     save_record(audited, RunRecord("next", "ground_truth", created="2030-01-01T00:00:00+00:00"))
@@ -473,7 +473,7 @@ def test_a_new_run_is_shown_at_once_and_a_deleted_one_is_left(call: Call, audite
 
 
 def test_it_is_drawn_again_only_where_it_looks_different(call: Call, audited: Any) -> None:
-    from label_quality.plugin.dataset.run_record import RunRecord, save_record
+    from label_quality.plugin.records.run_record import RunRecord, save_record
 
     known = call("on_load").panel.state._data
     assert not requests(call("show_worst_first", known), "show_panel_output")
@@ -516,7 +516,7 @@ def test_only_what_is_on_show(fiftyone: Any, call: Call, audited: Any) -> None:
 
 
 def test_all_on_show_is_the_whole_run(audited: Any) -> None:
-    from label_quality.plugin.dataset.run_record import load_record
+    from label_quality.plugin.records.run_record import load_record
     from label_quality.plugin.runs.on_show import on_show
 
     record = load_record(audited, "lq")
@@ -575,7 +575,7 @@ def test_delegated_operations_are_shown_until_they_end(call: Call, audited: Any)
 
 
 def test_it_opens_in_well_under_a_second_at_20000_images(call: Call, audited: Any) -> None:
-    from label_quality.plugin.dataset.run_record import load_record, save_record
+    from label_quality.plugin.records.run_record import load_record, save_record
     from label_quality.plugin.runs.overview import ScoreOverview
 
     record, rng, classes = load_record(audited, "lq"), np.random.default_rng(0), 150

@@ -34,7 +34,7 @@ def test_the_first_that_nobody_has_reviewed_is_opened(call: Call, audited: Any, 
 
 def test_what_there_is_to_press_first_is_the_review_once_there_are_suspects(call: Call, audited: Any) -> None:
     from label_quality import load_record
-    from label_quality.plugin.dataset.run_record import save_record
+    from label_quality.plugin.records.run_record import save_record
 
     def primary(text: str) -> list[str]:
         buttons = text.split('"variant": "contained"')[:-1]

@@ -51,7 +51,7 @@ def test_an_earlier_run_of_the_same_masks_is_offered(call: Call, dataset: Any) -
 
 def test_runs_of_other_masks_and_without_scores_are_not_offered(call: Call, dataset: Any) -> None:
     from label_quality import load_record
-    from label_quality.plugin.dataset.run_record import save_record
+    from label_quality.plugin.records.run_record import save_record
 
     record = load_record(dataset, "one")
     record.label_field = "corrected"
@@ -67,8 +67,8 @@ def test_runs_of_other_masks_and_without_scores_are_not_offered(call: Call, data
 def test_what_was_compared_is_said_from_the_record(call: Call, dataset: Any) -> None:
     from label_quality import compare_runs, load_record
     from label_quality.plugin.compare.text import comparison_sentences
-    from label_quality.plugin.dataset.comparison import ClassChange
-    from label_quality.plugin.dataset.run_record import save_record
+    from label_quality.plugin.records.comparison import ClassChange
+    from label_quality.plugin.records.run_record import save_record
 
     found = compare_runs(dataset, "one", "two")
     record = load_record(dataset, "two")

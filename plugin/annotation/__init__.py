@@ -1,0 +1,1 @@
+"""The hand-over of images to annotation services, and what comes back."""

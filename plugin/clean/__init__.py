@@ -1,0 +1,1 @@
+"""Clean datasets: all images with the best masks that are known, exported."""

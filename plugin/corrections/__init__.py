@@ -1,0 +1,1 @@
+"""Corrected masks: written from confirmed suspects, or loaded and compared with the given ones."""
