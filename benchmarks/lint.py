@@ -17,7 +17,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,14 @@ from label_quality.plugin.lint.findings import (
     DUPLICATE,
     EMPTY,
     FRAME,
+    GAP,
+    HOLE,
     KINDS,
     MISSING,
     OUTLIER,
     SIZE,
+    SLIVER,
+    STRAY,
     UNREADABLE,
     Finding,
 )
@@ -56,11 +60,13 @@ class MaskSet:
         images: of each
         masks: of each
         table: the classes
+        config: what is found, and from when on
     """
 
     images: Sequence[str]
     masks: Sequence[str]
     table: ClassTable
+    config: LintConfig = field(default_factory=LintConfig)
 
     @classmethod
     def of(cls, folder: Path, unlabelled: str | None = None) -> MaskSet:
@@ -75,7 +81,7 @@ class MaskSet:
         """What is found, the seconds that it took, and those of all cores."""
         samples = GivenMasks([str(one) for one in range(len(self.masks))], self.images, self.masks, self.table)
         started, busy = time.perf_counter(), time.process_time()
-        found = lint(samples, LintConfig())
+        found = lint(samples, self.config)
         return found, time.perf_counter() - started, time.process_time() - busy
 
 
@@ -84,6 +90,8 @@ _WRONG = 10
 _ANY, _ALL_IMAGES = "any kind", "all images"
 #: What is planted in the nuclei: their masks have no two objects of other classes side by side
 _IN_NUCLEI = (FRAME, f"{OUTLIER}, size", f"{OUTLIER}, shape", DUPLICATE)
+#: Kinds of which some are usual
+_SMALL = (STRAY, HOLE, SLIVER, GAP)
 #: A planted error: position of the sample, and its box; None for all of the mask
 Plant = tuple[int, Box | None]
 
@@ -96,6 +104,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plants", type=int, default=50, help="of each kind, each in a mask of its own (default 50)")
     parser.add_argument("--seed", type=int, default=51, help="of the plants (default 51)")
+    parser.add_argument(
+        "--usual-share", type=float, nargs="*", default=[], metavar="S", help="compare these, in place of all else"
+    )
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -104,12 +115,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     Returns:
         ``as_they_are``: set to its masks, seconds and number of findings by kind; ``corrected``: kind to how many of
         its findings corrections have changed; ``planted``: set and kind to how many were planted and found, and how
-        many findings are new elsewhere
+        many findings are new elsewhere. With ``--usual-share``: ``usual_shares`` instead, the counts for each
     """
     camvid = MaskSet.of(options.camvid)
     sets = {"CamVid": camvid} | ({"nuclei": MaskSet.of(options.nuclei)} if options.nuclei else {})
     # Compiles the kernels, which is done once for good
     MaskSet(camvid.images[:1], camvid.masks[:1], camvid.table).lint()
+    if options.usual_share:
+        return {"usual_shares": _usual_shares(camvid, options), "seed": options.seed}
     linted = {name: one.lint() for name, one in sets.items()}
     as_they_are = {
         name: {"masks": len(sets[name].masks), "seconds": wall, "cpu_seconds": busy, **found.counts}
@@ -152,6 +165,26 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             ],
         )
     return {"as_they_are": as_they_are, "corrected": corrected, "planted": planted, "seed": options.seed}
+
+
+def _usual_shares(camvid: MaskSet, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Of small places in CamVid, how many are found and how many planted ones, with each share of what is usual."""
+    rows = []
+    for share in options.usual_share:
+        one = replace(camvid, config=LintConfig(usual_share=share))
+        before = one.lint()[0]
+        judged = {kind: _judged(kind, one, before, options.plants, options.seed) for kind in _SMALL}
+        found = {kind: before.counts.get(kind, 0) for kind in _SMALL}
+        rows.append({"usual_share": share, "found": found, "planted": {kind: judged[kind]["found"] for kind in _SMALL}})
+    print("\nFindings in CamVid, and found of the planted ones\n")
+    print_table(
+        ["usual share", *_SMALL],
+        [
+            [f"{row['usual_share']:g}", *(f"{row['found'][kind]}, {row['planted'][kind]}" for kind in _SMALL)]
+            for row in rows
+        ],
+    )
+    return rows
 
 
 def _corrected(one: MaskSet, result: LintResult) -> dict[str, dict[str, int]]:
@@ -246,7 +279,7 @@ def _planted(
             _FILE_PLANTS[kind](labels, path, _known(before.table))
             masks[index] = path
             plants.append((int(index), None))
-    return MaskSet(images, masks, before.table), plants
+    return replace(before, images=images, masks=masks), plants
 
 
 def _known(table: ClassTable) -> Known:

@@ -90,7 +90,7 @@ def component_findings(data: Dataset, config: LintConfig) -> tuple[list[Finding]
     findings += _small(data, left & ~data.rows["void"], config)
     findings += _outliers(data, ~strips & ~data.rows["void"] & (data.rows["area"] > few), config)
     masks = int((data.heights > 0).sum())
-    return sorted(without_usual(findings, masks, config.outlier, notes), key=lambda one: one.sample), notes
+    return sorted(without_usual(findings, masks, config, notes), key=lambda one: one.sample), notes
 
 
 def _strips(data: Dataset) -> np.ndarray:

@@ -47,6 +47,14 @@ class LintConfig(Config):
     min_components: int = parameter(
         30, "Components for outliers", "The fewest components of a class that has outliers", within="[5, inf)"
     )
+    usual_share: float = parameter(
+        0.1,
+        "Share of the usual",
+        "Of strays, holes, slivers and gaps, where more than half of the masks have one, those are usual and not found "
+        "of whose sort more than this share of the masks have one",
+        within="[0, 1]",
+        unit="S",
+    )
     compare_images: bool = parameter(True, "Compare images", "Finds equal and nearly equal images with other masks")
     differing: float = parameter(
         0.005,

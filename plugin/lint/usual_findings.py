@@ -2,10 +2,11 @@
 
 A kind of small places (strays, holes, slivers, gaps) is *usual* where more than half of the masks have one. Such places
 are then told apart by their class and the class that most of their outline is with, as *sky in tree*. One is usual
-where more than a tenth of the masks have one of its sort, of strips one that is at least as long. Strays and holes that
-are one pixel away from another component of their class are pieces of it, which an edge or what stands before it has
-cut off: they are together a sort as well, whatever their class. What is usual is no finding, unless a mask has more of
-it than others have: more than ``outlier`` standard deviations above the mean. Then its strongest ones beyond that are.
+where more than ``usual_share`` of the masks have one of its sort, of strips one that is at least as long. Strays and
+holes that are one pixel away from another component of their class are pieces of it, which an edge or what stands
+before it has cut off: they are together a sort as well, whatever their class. What is usual is no finding, unless a
+mask has more of it than others have: more than ``outlier`` standard deviations above the mean. Then its strongest ones
+beyond that are.
 """
 
 from __future__ import annotations
@@ -17,25 +18,26 @@ import numpy as np
 
 from ..base.words import percent
 from . import reasons
+from .config import LintConfig
 from .findings import GAP, HOLE, SLIVER, STRAY, Finding
 
 #: Kinds of places of which a mask may have many; strips are told apart by their length, too
 _SMALL, _STRIPS = (GAP, SLIVER, HOLE, STRAY), (GAP, SLIVER)
-#: Share of the masks that have a kind, and a sort of it, from which on these are usual
-_MOST, _MANY = 0.5, 0.1
+#: Share of the masks that have a kind, from which on that is usual
+_MOST = 0.5
 #: Of fewer masks nothing can be told to be usual
 _FEWEST = 20
 #: Sorts that a note names
 _NAMED = 3
 
 
-def without_usual(findings: Sequence[Finding], masks: int, outlier: float, notes: list[str]) -> list[Finding]:
+def without_usual(findings: Sequence[Finding], masks: int, config: LintConfig, notes: list[str]) -> list[Finding]:
     """Leaves out what is usual.
 
     Args:
         findings: of all masks
         masks: how many were looked at
-        outlier: deviations from which on a mask has more than is usual
+        config: its ``usual_share``, and ``outlier``, deviations from which on a mask has more than is usual
         notes: gets a sentence for each usual kind
 
     Returns:
@@ -43,26 +45,26 @@ def without_usual(findings: Sequence[Finding], masks: int, outlier: float, notes
     """
     if masks < _FEWEST:
         return list(findings)
-    left = [one for one in findings if one.kind not in _SMALL]
+    left, many = [one for one in findings if one.kind not in _SMALL], config.usual_share * masks
     for kind in _SMALL:
         own = [one for one in findings if one.kind == kind]
         having = len({one.sample for one in own})
-        usual = _usual(own, masks) if having > _MOST * masks else []
-        beyond = _beyond(usual, masks, outlier)
+        usual = _usual(own, many) if having > _MOST * masks else []
+        beyond = _beyond(usual, masks, config.outlier)
         out = {id(one) for one in usual} - {id(one) for one in beyond}
         left += [one for one in own if id(one) not in out]
         if out:
-            notes.append(_note(kind, usual, len(out), having, masks))
+            notes.append(_note(kind, usual, len(out), having / masks, config.usual_share))
     return left
 
 
-def _usual(findings: Sequence[Finding], masks: int) -> list[Finding]:
-    """Those of a kind of which many masks have such a one."""
+def _usual(findings: Sequence[Finding], many: float) -> list[Finding]:
+    """Those of a kind of which more than that many masks have such a one."""
     by_sort = defaultdict(list)
     for one in findings:
         by_sort[one.given, one.beside].append(one)
     usual = []
-    cut_off = len({one.sample for one in findings if _is_piece(one)}) > _MANY * masks
+    cut_off = len({one.sample for one in findings if _is_piece(one)}) > many
     for some in by_sort.values():
         strongest: dict[int, float] = {}
         for one in some:
@@ -71,9 +73,7 @@ def _usual(findings: Sequence[Finding], masks: int) -> list[Finding]:
         # Masks that have one at least as long
         having = len(lengths) - np.searchsorted(lengths, [_length(one) for one in some])
         usual += [
-            one
-            for one, number in zip(some, having, strict=True)
-            if number > _MANY * masks or (cut_off and _is_piece(one))
+            one for one, number in zip(some, having, strict=True) if number > many or (cut_off and _is_piece(one))
         ]
     return usual
 
@@ -101,14 +101,14 @@ def _beyond(usual: Sequence[Finding], masks: int, outlier: float) -> list[Findin
     ]
 
 
-def _note(kind: str, usual: Sequence[Finding], left_out: int, having: int, masks: int) -> str:
+def _note(kind: str, usual: Sequence[Finding], left_out: int, having: float, many: float) -> str:
     sorts = Counter((one.given, one.beside) for one in usual if not _is_piece(one))
     leading = sorts.most_common(_NAMED)
     named = ", ".join(f"{reasons.named(given)} in {reasons.named(beside)}" for (given, beside), _ in leading)
     more = f" and {len(sorts) - _NAMED} more" if len(sorts) > _NAMED else ""
     pieces = "pieces that one pixel parts from more of their class" if any(map(_is_piece, usual)) else ""
     return (
-        f"Usual here: {percent(having / masks)} of the masks have findings of the kind '{kind}'. Not reported are the "
-        f"{left_out:,} of sorts that more than {percent(_MANY)} of the masks have: "
+        f"Usual here: {percent(having)} of the masks have findings of the kind '{kind}'. Not reported are the "
+        f"{left_out:,} of sorts that more than {percent(many)} of the masks have: "
         f"{'; '.join(filter(None, (f'{named}{more}', pieces)))}."
     )

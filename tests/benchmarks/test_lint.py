@@ -56,6 +56,22 @@ def test_the_benchmark_finds_what_it_plants(folder: Path, capsys: Any) -> None:
     assert "What is found of errors that are planted in nuclei" in out and "of them wrong" in out
 
 
+def test_shares_of_what_is_usual_are_compared(folder: Path, capsys: Any) -> None:
+    for path in sorted((folder / "masks").iterdir())[:30]:
+        mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        # A speck of sky in the road
+        mask[112:114, 20:22] = 1
+        cv2.imwrite(str(path), mask)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    given = ["--camvid", str(folder), "--plants", "2", "--usual-share", "0.1", "1"]
+    few, all_of_them = run(parser.parse_args(given))["usual_shares"]
+    assert (few["usual_share"], few["found"]["hole"]) == (0.1, 2)
+    assert (all_of_them["usual_share"], all_of_them["found"]["hole"]) == (1.0, 32)
+    assert {*few["planted"]} == {"stray", "hole", "sliver", "gap"}
+    assert "Findings in CamVid, and found of the planted ones" in capsys.readouterr().out
+
+
 def test_plants_change_what_they_say_and_no_more() -> None:
     from benchmarks.lint_plants import PLANTS, Known
 
