@@ -22,6 +22,8 @@ Where a suspect is open, a line below the image names the keys and how far the r
   const DONE_MS = 10000;
   const LEAVE_MS = 2000;
   const VIEW_MS = 50;
+  /** How a run's group in the sidebar is called */
+  const GROUP = /^label quality \((\w+)\)$/i;
 
   /** Verdicts given since the page was opened, the latest last: {ids, key, place} */
   const history = [];
@@ -475,6 +477,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
       const definition = window.__fos__.sidebarGroupsDefinition(false);
       const there = await app.snapshot.getPromise(definition);
       if (!groups.length) return;
+      colorNumbers(groups);
       // What no group of the dataset has, such as a field made since, stays where the page has put it
       const listed = new Set(groups.flatMap(({ paths }) => paths));
       const left = there.map((one) => ({ ...one, paths: one.paths.filter((path) => !listed.has(path)) }));
@@ -484,6 +487,29 @@ Where a suspect is open, a line below the image names the keys and how far the r
       });
       const named = new Set(groups.map(({ name }) => name));
       app.set(definition, [...whole, ...left.filter(({ name }) => !named.has(name))]);
+    }
+  }
+
+  /** Gives the qualities on tiles one colour: the App draws one by chance for each number, and no two are alike. */
+  function colorNumbers(groups) {
+    const id = "label-quality-numbers";
+    const keys = groups.map(({ name }) => name.match(GROUP)).filter(Boolean);
+    const tags = keys.map(([, key]) => `[data-cy=fo-grid] div[title^="${key}_quality: "]`);
+    const style = document.getElementById(id) || document.head.appendChild(element("style"));
+    style.id = id;
+    const colors = "background: var(--fo-palette-background-level2) !important; color: var(--fo-palette-text-primary);";
+    style.textContent = tags.length ? `${tags.join(", ")} { ${colors} }` : "";
+  }
+
+  /** Colours the numbers of the runs that a dataset has when it is opened; of later ones their groups tell. */
+  class ColorNumbers extends Operator {
+    get config() {
+      const names = { name: "color_numbers", label: "Colour numbers on tiles" };
+      return new OperatorConfig({ ...names, unlisted: true, onDatasetOpen: true });
+    }
+
+    async execute({ state: app }) {
+      colorNumbers(await app.snapshot.getPromise(window.__fos__.sidebarGroupsDefinition(false)));
     }
   }
 
@@ -516,6 +542,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
   }
 
   const ofPanels = [RefreshPanel, FollowView, TellMaskColors];
-  const operators = [ShowReview, MeetSample, OpenInNextView, ...ofPanels, ToggleLayer, MendSidebar, MarkProgress];
+  const ofGrid = [MendSidebar, ColorNumbers];
+  const operators = [ShowReview, MeetSample, OpenInNextView, ...ofPanels, ToggleLayer, ...ofGrid, MarkProgress];
   for (const operator of operators) registerOperator(operator, PLUGIN);
 })();

@@ -14,6 +14,8 @@ import pytest
 
 from ..predicted import WITH_FILES, add_swapped_predictions
 from .clicks import click_until
+from .looks import LOOKS, look_at
+from .test_everyday_in_app import Day
 
 pytestmark = pytest.mark.app
 
@@ -151,6 +153,9 @@ def test_a_workers_run_is_shown_from_the_queue_to_its_results(
     finally:
         worker.kill()
         worker.wait(timeout=30)
-    # The page that was open knows of the run's fields, and draws its suspects
+    # The page that was open knows of the run's fields, and draws its suspects, by their kinds, and its numbers
     page.locator("[data-cy=sidebar-field-container-lq_suspects]").wait_for()
-    screenshot(page, "delegated-done")
+    for theme, width in LOOKS:
+        look_at(page, theme, width, 1000)
+        Day(page).is_coloured("lq")
+        screenshot(page, f"delegated-done-{theme}-{width}")

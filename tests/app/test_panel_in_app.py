@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from .conftest import forget_painted_tiles
+from .looks import LOOKS, look_at
 
 pytestmark = pytest.mark.app
 
@@ -87,75 +88,6 @@ def test_from_an_empty_panel_to_the_images_the_regions_and_a_sample(
     page.mouse.move(3, 3)
     page.keyboard.press("Escape")
     page.locator("[data-cy=modal]").wait_for(state="detached")
-
-
-def test_a_run_is_not_done_while_it_runs(
-    open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], predicted: Any
-) -> None:
-    page = open_app(predicted)
-    call = "([uri, params]) => window.__foo__.executeOperator(uri, params)"
-    page.evaluate(call, ["set_progress", {"label": "Finding suspects: 2 of 8", "progress": 0.25}])
-    dialog = page.locator("[data-cy=operators-prompt-view-modal]")
-    done = dialog.get_by_role("button", name="Done")
-    done.wait_for()
-    page.evaluate(call, ["@label-quality/segmentation/mark_progress", {}])
-    done.wait_for(state="hidden")
-    screenshot(page, "panel-running")
-    note = "getComputedStyle(document.querySelector('[role=dialog] .MuiDialogActions-root'), '::after').content"
-    assert "Still running." in page.evaluate(note)
-    output = {"type": {"name": "Object", "properties": {}}}
-    page.evaluate(call, ["show_output", {"outputs": output, "results": {}}])
-    done.click()
-    dialog.wait_for(state="detached")
-
-
-def test_one_run_is_drawn_at_a_time_and_the_sidebar_is_whole_after_patches(
-    open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], predicted: Any
-) -> None:
-    from label_quality import audit_labels
-
-    for key in ("one", "two"):
-        audit_labels(predicted, "ground_truth", key=key, source="files", field="probabilities")
-    predicted.reload()
-    page = open_app(predicted)
-    sidebar = page.locator("[data-cy=sidebar]")
-
-    def drawn() -> list[str]:
-        """The fields whose boxes are ticked."""
-        ticked = "all => all.filter(one => one.parentElement.querySelector('input:checked')).map(one => one.dataset.cy)"
-        found = sidebar.locator("[data-cy^=sidebar-field-container-]").evaluate_all(ticked)
-        return [str(one).removeprefix("sidebar-field-container-") for one in found]
-
-    def wait_until(holds: Callable[[], bool]) -> None:
-        for _ in range(300):
-            if holds():
-                return
-            page.wait_for_timeout(100)
-        raise AssertionError(f"{drawn()} are drawn, and the sidebar has {fields('two')}.")
-
-    def fields(key: str) -> list[str]:
-        group = sidebar.locator(f"[data-cy^=sidebar-field-container-{key}_]")
-        return [str(one.get_attribute("data-cy")).removeprefix("sidebar-field-container-") for one in group.all()]
-
-    page.locator("[data-cy=new-panel-btn]").first.click()
-    page.locator("[data-cy=new-panel-option-label_quality_panel]").click()
-    panel = page.locator("[data-cy=panel-content-label_quality_panel]")
-    panel.get_by_text("Run “two”").wait_for()
-    assert drawn() == ["two_quality", "two_suspects", "two_heatmap"]
-    before = fields("two")
-    panel.locator("[role=combobox]").first.click()
-    page.get_by_role("option", name="Run “one”").click()
-    wait_until(lambda: drawn() == ["one_quality", "one_suspects", "one_heatmap"])
-
-    counts = page.locator("[data-cy=entry-counts]")
-    panel.get_by_text("car given as road", exact=True).first.click()
-    counts.get_by_text("patch").wait_for()
-    panel.get_by_role("button", name="Show all in the grid, worst first").click()
-    counts.get_by_text("8 samples").wait_for()
-    # Suspects before the heatmap: the App draws the first on top
-    wait_until(lambda: fields("two") == before)
-    wait_until(lambda: drawn() == ["one_quality", "one_suspects", "one_heatmap"])
-    screenshot(page, "panel-sidebar-after-patches")
 
 
 def test_the_heatmap_is_drawn_below_a_probability(
@@ -287,15 +219,11 @@ def test_nothing_is_cut_in_either_theme_at_usual_widths(
     panel.locator("[role=combobox]").last.click()
     page.get_by_role("option", name="annotator").click()
     panel.get_by_text("a person with a rather long name").wait_for()
-    for theme in ("light", "dark"):
-        switch = page.get_by_title(f"{theme.capitalize()} mode")
-        if switch.count():
-            switch.click()
-        for width in (1280, 1920):
-            # As high as all of it, so that the picture has it all
-            page.set_viewport_size({"width": width, "height": 3200 if width < 1900 else 2400})
-            page.wait_for_timeout(1000)
-            screenshot(page, f"panel-{theme}-{width}")
-            look = panel.evaluate(_LOOK)
-            assert look["found"] == [], (theme, width)
-            assert look["words"] > 100
+    for theme, width in LOOKS:
+        # As high as all of it, so that the picture has it all
+        look_at(page, theme, width, 3200 if width < 1900 else 2400)
+        page.wait_for_timeout(1000)
+        screenshot(page, f"panel-{theme}-{width}")
+        look = panel.evaluate(_LOOK)
+        assert look["found"] == [], (theme, width)
+        assert look["words"] > 100
