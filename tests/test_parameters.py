@@ -244,7 +244,11 @@ def test_texts_of_forms_are_read_by_the_type_of_the_parameter(fiftyone: Any) -> 
         ),
         ("give weights=FILE, or take weights=None", "give “Encoder weights” FILE, or take “Encoder weights” none"),
         ("Expected parameter `nonsense` to be x=1.", "Expected parameter `nonsense` to be x=1."),
-        ("which suspects=False leaves out", "which do not tick “Find suspects too” leaves out"),
+        ("which suspects=False leaves out", "which “Find suspects too” not ticked leaves out"),
+        (
+            "Mend them, or run with skip_failures=True to leave them out",
+            "Mend them, or run with “Leave out samples that cannot be processed” ticked to leave them out",
+        ),
     ],
 )
 def test_errors_in_forms_have_the_forms_labels(fiftyone: Any, text: str, expected: str) -> None:

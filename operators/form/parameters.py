@@ -21,7 +21,7 @@ from ...plugin.parameters import PARAMETERS
 #: All parameters by name; those of one name are read alike
 _TABLE: dict[str, Parameter] = {name: one for parameters in PARAMETERS.values() for name, one in parameters.items()}
 _NAME = re.compile(r"(?:parameter )?`(\w+)`")
-_SETTING = re.compile(r"(?P<pass>[Pp]ass )?\b(?P<name>\w+)=(?P<value>'[^']*'|\w+)")
+_SETTING = re.compile(r"(?P<pass>[Pp]ass |\bwith |\bwhich )?\b(?P<name>\w+)=(?P<value>'[^']*'|\w+)")
 
 
 def labels_of(operator: str) -> dict[str, str]:
@@ -46,6 +46,8 @@ def in_labels(text: str, labels: Mapping[str, str]) -> str:
         if name not in labels:
             return match[0]
         if value in ("True", "False"):
+            if match["pass"] in ("with ", "which "):
+                return f"{match['pass']}“{labels[name]}” {'ticked' if value == 'True' else 'not ticked'}"
             verb = "tick" if value == "True" else "do not tick"
             return f"{verb.capitalize() if (match['pass'] or '')[:1] == 'P' else verb} “{labels[name]}”"
         empty = _TABLE[name].none or "empty" if name in _TABLE else "empty"
