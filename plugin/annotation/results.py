@@ -167,7 +167,7 @@ def _write(
     portion: dict[str, fo.Segmentation] = {}
     for sample_id, mask in masks:
         ids.append(sample_id)
-        portion[sample_id] = fo.Segmentation(mask=mask if mask.min(initial=0) < 0 else stored_values(mask))
+        portion[sample_id] = fo.Segmentation(mask=stored_values(mask))
         if len(portion) == _MASKS_A_WRITE:
             dataset.set_values(field, portion, key_field="id")
             portion = {}

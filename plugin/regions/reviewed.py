@@ -16,7 +16,7 @@ from ..base.errors import LabelQualityError, SampleError
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import has_rejected, is_drawn_mask, rejected_name
 from ..documents.ownership import field_name
-from ..labels.class_table import ClassTable
+from ..labels.class_table import LARGEST_ID, ClassTable
 from ..labels.masks import as_rgb, check_storable
 from ..passes.kept import check_unchanged, scored_states
 from ..passes.search_suspects import found_masks
@@ -212,7 +212,9 @@ def box_of(inside: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def stored_values(mask: np.ndarray) -> np.ndarray:
-    """A mask as files have it: uint8, or uint16 where a value is above 255."""
+    """A mask as files have it: uint8, or uint16 where a value is above 255; of values that no file has, as it is."""
+    if mask.min(initial=0) < 0 or mask.max(initial=0) > LARGEST_ID:
+        return mask
     return mask.astype(np.uint8 if mask.max(initial=0) <= 255 else np.uint16)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,25 @@ def test_polygons_that_an_earlier_version_asked_for_come_back_as_masks(dataset: 
     assert ids == [sample.id]
     mask, given = dataset[sample.id].ground_truth_relabelled.mask, sample.ground_truth.get_mask()
     assert (mask[:, :15] == 20).all() and np.array_equal(mask[:, 18:], given[:, 18:])
+
+
+@pytest.mark.parametrize("nothing", [70_000, -9999])
+def test_values_that_no_file_can_have_stay_where_nobody_has_drawn(dataset: Any, fiftyone: Any, nothing: int) -> None:
+    from label_quality.plugin.annotation.results import _from_polygons
+    from label_quality.plugin.records.run_record import load_record
+
+    field = "ground_truth_polygons"
+    dataset.add_sample_field(field, fiftyone.EmbeddedDocumentField, embedded_doc_type=fiftyone.Polylines)
+    sample = dataset.match({"index": 3}).first()
+    given = sample.ground_truth.get_mask().astype(np.int32)
+    given[:, -2:] = nothing
+    sample.ground_truth = fiftyone.Segmentation(mask=given)
+    half = [(0, 0), (0.5, 0), (0.5, 1), (0, 1)]
+    sample[field] = fiftyone.Polylines(
+        polylines=[fiftyone.Polyline(label="tree", points=[half], closed=True, filled=True)]
+    )
+    sample.save()
+    record = dataclasses.replace(load_record(dataset, "lq"), unknown="ignore")
+    _from_polygons(dataset, record, field, lambda *_: None)
+    mask = dataset[sample.id].ground_truth_relabelled.mask
+    assert (mask[:, -2:] == nothing).all() and (mask[:, :15] == 20).all()

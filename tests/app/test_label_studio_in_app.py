@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ..predicted import WITH_FILES, add_swapped_predictions
 from ..annotation import test_label_studio as label_studio
 from ..annotation.test_label_studio import HOME, brushes, given, submit, tasks_of, with_opacity
+from ..predicted import WITH_FILES, add_swapped_predictions
 from .conftest import serve_app
 from .test_loop_in_app import Loop
 
