@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from ..runs.request import Request
 from ..scores.config import ScoreConfig
 from ..training.config import OF_AUDITS, CrossValidation
 from .data import UsageError, check_data, open_data, started_fiftyone
+from .json_file import JsonFile
 from .option_names import RENAMED
 from .options import add_parameter, add_parameters, data_options, described
 
@@ -38,7 +38,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     measured.add_argument("--truth", metavar="FIELD|DIR", help=truth)
     run_key = dataclasses.replace(own["run_key"], name="run")
     add_parameter(measured, run_key, f"with --truth: {described(run_key)}")
-    measured.add_argument("--json", metavar="FILE", type=Path, help="also write the record to this file")
+    record = "also write the record to this file, which may be there with an earlier one"
+    measured.add_argument("--json", metavar="FILE", type=Path, help=record)
     training = parser.add_argument_group("the models that are trained")
     add_parameters(training, table(CrossValidation), without=("architecture", *OF_AUDITS))
     add_parameters(parser.add_argument_group("scores"), table(ScoreConfig), without=("workers",))
@@ -57,6 +58,9 @@ def run(options: argparse.Namespace) -> None:
         from ..benchmark.run import benchmark_scores, load_benchmark
 
         dataset, samples, label_field = open_data(options, parameters)
+        file = _json_file(options, dataset, parameters)
+        if file is not None:
+            file.check()
         if "truth" in options:
             parameters["truth_field"] = _truth_field(dataset, samples, options)
         progress = TerminalProgress()
@@ -65,8 +69,8 @@ def run(options: argparse.Namespace) -> None:
         finally:
             progress.close()
         print(summary.text())
-        if "json" in options:
-            write_json(options.json, load_benchmark(dataset, summary.key))
+        if file is not None:
+            file.write(load_benchmark(dataset, summary.key))
 
 
 def delete(dataset: Any, key: str) -> list[str] | None:
@@ -92,6 +96,17 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
+def _json_file(options: argparse.Namespace, dataset: Any, parameters: dict[str, Any]) -> JsonFile | None:
+    """The file to write, if one is asked for."""
+    if "json" not in options:
+        return None
+    from ..runs.housekeeping import dataset_id
+
+    key = parameters.get("key", BenchmarkRequest.key)
+    about = {"key": key, "dataset_id": dataset_id(dataset)}
+    return JsonFile(options.json, f"benchmark '{key}' of dataset '{dataset.name}'", about)
+
+
 def _truth_field(dataset: Any, samples: Any, options: argparse.Namespace) -> str:
     """The field with corrected masks; those of a folder are noted in one."""
     truth: str = options.truth
@@ -109,14 +124,6 @@ def _truth_field(dataset: Any, samples: Any, options: argparse.Namespace) -> str
 
     images = Path(options.images) if "images" in options else None
     return attach_predictions(dataset, Path(truth), images=images, field=CORRECTED_FIELD)
-
-
-def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Writes values to a file; raises `LabelQualityError` if it cannot be written."""
-    try:
-        path.write_text(json.dumps(record, indent=1) + "\n")
-    except OSError as error:
-        raise LabelQualityError(f"Cannot write {path}: {error.strerror}. Choose another --json.") from None
 
 
 def _rate(text: str) -> tuple[str, float]:

@@ -10,7 +10,7 @@ from ..parameters import PARAMETERS
 RENAMED = {"truth_field": "truth", "run_key": "run"}
 #: Names that errors and notes may give in backticks and that are options here
 _OPTIONS = {name for parameters in PARAMETERS.values() for name in parameters} | {
-    *("tag", "worst", "below", "error_type", "group", "break_clones")
+    *("tag", "worst", "below", "error_type", "group", "break_clones", "json")
 }
 
 #: Parameters that are no options, and what the usage calls them

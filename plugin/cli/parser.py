@@ -129,7 +129,8 @@ def make_parser() -> argparse.ArgumentParser:
     estimate = _command(commands, "estimate", "estimate how many errors there are, from verdicts on a random sample")
     estimate.add_argument("dataset", help="name of the dataset")
     add_parameters(estimate, table(EstimateRequest) | table(EstimateConfig))
-    estimate.add_argument("--json", metavar="FILE", type=Path, help="also write the estimate to this file")
+    numbers = "also write the estimate to this file, which may be there with an earlier one"
+    estimate.add_argument("--json", metavar="FILE", type=Path, help=numbers)
 
     app = _command(commands, "app", "open a dataset in the App, worst images first")
     app.add_argument("dataset", help="name of the dataset")

@@ -12,10 +12,10 @@ from ..evaluation.config import EvaluationRequest
 from ..gain.config import GainRequest
 from ..parameters import PARAMETERS
 from ..report.config import ReportRequest
-from ..runs.request import BreakdownRequest
+from ..runs.request import BreakdownRequest, EstimateRequest
 from ..training.config import CrossValidation
-from .benchmark import write_json
 from .data import load_dataset, started_fiftyone
+from .json_file import JsonFile
 from .text import comparison_text, estimate_text, evaluation_text, gain_text
 
 
@@ -102,11 +102,16 @@ def estimate(options: argparse.Namespace) -> None:
     with started_fiftyone():
         from ..survey.estimate_errors import estimate_errors
 
+        dataset, key = load_dataset(options.dataset), parameters.get("key", EstimateRequest.key)
+        about = {"dataset": dataset.name, "key": key}
+        file = JsonFile(options.json, f"run '{key}' of dataset '{dataset.name}'", about) if "json" in options else None
+        if file is not None:
+            file.check()
         progress = TerminalProgress()
         try:
-            found = estimate_errors(load_dataset(options.dataset), progress=progress, **parameters)
+            found = estimate_errors(dataset, progress=progress, **parameters)
         finally:
             progress.close()
         print(estimate_text(found))
-        if "json" in options:
-            write_json(options.json, found.to_dict())
+        if file is not None:
+            file.write(found.to_dict())

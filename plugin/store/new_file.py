@@ -37,30 +37,32 @@ def check_folder(path: str | os.PathLike[str], name: str) -> Path:
     return folder
 
 
-def check_new_file(path: Any, endings: Sequence[str], overwrite: bool = False) -> Path:
+def check_new_file(path: Any, endings: Sequence[str], overwrite: bool = False, name: str = "path") -> Path:
     """The absolute path of a file, if it can be written there.
 
     Args:
         path: what was asked for; a leading ``~`` is the home folder
-        endings: with one of which its name must end, in lower case, as ``.csv``
+        endings: with one of which its name must end, in lower case, as ``.csv``; none where it may have any
         overwrite: replace the file if it is there
+        name: of the parameter, as errors have it
 
     Raises:
         LabelQualityError: no path, another ending, a file that is there, or a folder that cannot be written to
     """
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
     target = Path(os.path.abspath(os.path.expanduser(text.strip())))
-    if not text.strip() or target.suffix.lower() not in endings:
-        raise LabelQualityError(f"Expected parameter `path` to end in {' or '.join(endings)}, but got {path!r}.")
+    if not text.strip() or (endings and target.suffix.lower() not in endings):
+        wanted = f"end in {' or '.join(endings)}" if endings else "be a file"
+        raise LabelQualityError(f"Expected parameter `{name}` to {wanted}, but got {path!r}.")
     if target.is_dir():
-        raise LabelQualityError(f"Expected parameter `path` to be a file, but {target} is a folder.")
+        raise LabelQualityError(f"Expected parameter `{name}` to be a file, but {target} is a folder.")
     if target.exists() and not overwrite:
         raise LabelQualityError(
-            f"There is a file {target} already. Give another `path`, or replace it with overwrite=True."
+            f"There is a file {target} already. Give another `{name}`, or replace it with overwrite=True."
         )
     if _writable(target.parent)[1]:
         raise LabelQualityError(
-            f"Expected parameter `path` to be in a folder that can be written to, but got {target}."
+            f"Expected parameter `{name}` to be in a folder that can be written to, but got {target}."
         )
     return target
 

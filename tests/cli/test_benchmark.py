@@ -54,6 +54,14 @@ def test_tables_are_printed_and_the_record_is_written_and_deleted(folder: Path, 
     assert record["status"] == "complete" and [one["kind"] for one in record["results"]] == ["swap"]
     status, again, err = label_quality(capsys, "benchmark", *FOLDERS, *options)
     assert (status, again) == (0, out) and "Training" not in err
+    assert json.loads(Path("out.json").read_text()) == record
+    # Of another benchmark it would be lost
+    status, out, err = label_quality(capsys, "benchmark", *FOLDERS, *options, "--key", "second")
+    assert (status, out) == (1, "") and err.splitlines()[-1] == (
+        f"error: There is a file {Path('out.json').resolve()} already, which is not what this command has written of "
+        "benchmark 'second' of dataset 'street'. Give another --json, or remove the file."
+    )
+    assert json.loads(Path("out.json").read_text()) == record
     assert label_quality(capsys, "delete", "street", "lq_benchmark")[:2] == (
         0,
         "Benchmark 'lq_benchmark' is deleted: its files and record.\n",

@@ -218,6 +218,18 @@ def test_errors_are_estimated_from_a_sample_that_is_judged(
     found = json.loads((tmp_path / "estimate.json").read_text())
     assert found["wrong_pixels"]["value"] == 0 and 0 < found["wrong_pixels"]["high"] < 0.2
     assert found["places"] == {"shown": 40, "judged": 40, "counted": 40}
+    assert (found["dataset"], found["key"]) == ("street", "lq")
+    mine = tmp_path / "classes.json"
+    mine.write_text('{"0": "road"}\n')
+    status, out, err = label_quality(capsys, *arguments, "--json", str(mine))
+    assert (status, out) == (1, "") and err == (
+        f"error: There is a file {mine} already, which is not what this command has written of run 'lq' of dataset "
+        "'street'. Give another --json, or remove the file.\n"
+    )
+    assert mine.read_text() == '{"0": "road"}\n'
+    status, out, err = label_quality(capsys, *arguments, "--json", str(tmp_path))
+    assert (status, out) == (1, "")
+    assert err == f"error: Expected --json to be a file, but {tmp_path} is a folder.\n"
     status, _, err = label_quality(capsys, *arguments, "--seed", "7")
     assert status == 1 and "Expected --seed to be 51" in err and "overwrite" in err
     status, _, err = label_quality(capsys, "estimate", "street", "--verdicts", "2")
