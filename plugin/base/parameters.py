@@ -100,6 +100,8 @@ class Parameter:
             require(isinstance(value, bool), self.name, "True or False", value)
         if self.kind == LIST:
             self._check_items(value)
+        if self.kind == MAPPING and isinstance(value, Mapping):
+            self._check_keys(value)
         if self.within:
             wanted = _words(self.within) + (f", or None for {self.none}" if self.none else "")
             require(_inside(value, self.within), self.name, wanted, value)
@@ -116,6 +118,17 @@ class Parameter:
         kind, items = kinds.get(self.item, (object, "values"))
         some = listed and all(isinstance(item, kind) and not isinstance(item, bool) for item in value)
         require(some, self.name, f"a list of {items}", value)
+
+    def _check_keys(self, value: Mapping[Any, Any]) -> None:
+        """Raises where two keys are the same in the run's record, which has them as text, for different values."""
+        keys: dict[str, Any] = {}
+        for key, item in value.items():
+            first = keys.setdefault(str(key), key)
+            if value[first] != item:
+                raise LabelQualityError(
+                    f"Expected parameter `{self.name}` to have each key once, but got {first!r} for {value[first]!r} "
+                    f"and {key!r} for {item!r}. Remove one of them."
+                )
 
 
 def parameter(default: Any, label: str, help: str = "", **details: Any) -> Any:

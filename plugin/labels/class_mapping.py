@@ -57,7 +57,8 @@ class ClassMapping:
             table: the dataset's classes
 
         Raises:
-            LabelQualityError: classes without a counterpart on both sides, or a ``class_map`` that does not fit
+            LabelQualityError: classes without a counterpart on both sides, or a ``class_map`` that does not fit, or has
+                two classes for one channel
         """
         channel_names = tuple(names) if names is not None else tuple(map(str, range(outputs)))
         if len(channel_names) != outputs:
@@ -68,8 +69,8 @@ class ClassMapping:
         channels = _by_name(channel_names, table) if names is not None else [_DROPPED] * outputs
         if names is None and class_map is None:
             channels = _by_number(outputs, table)
-        for key, reference in (class_map or {}).items():
-            channels[_channel(key, channel_names)] = _class_index(reference, table)
+        for channel, index in _by_class_map(class_map or {}, channel_names, table).items():
+            channels[channel] = index
         mapping = cls(tuple(channels), channel_names, table.names)
         if (mapping.missing and class_map is None) or len(mapping.missing) == table.size:
             raise _unmatched(mapping.dropped, mapping.missing, names is not None, table)
@@ -178,6 +179,23 @@ def _by_number(outputs: int, table: ClassTable) -> list[int]:
     if table.ids[-1] < outputs and set(range(outputs)) <= {*table.ids, *table.ignored}:
         return [table.ids.index(value) if value in table.ids else _DROPPED for value in range(outputs)]
     raise _unmatched([str(output) for output in range(outputs)], table.names, False, table)
+
+
+def _by_class_map(class_map: Mapping[Any, Any], channel_names: Sequence[str], table: ClassTable) -> dict[int, int]:
+    """The class of each channel that a class map names."""
+    found: dict[int, int] = {}
+    keys: dict[int, Any] = {}
+    for key, reference in class_map.items():
+        channel, index = _channel(key, channel_names), _class_index(reference, table)
+        first = keys.setdefault(channel, key)
+        if found.setdefault(channel, index) != index:
+            name = channel_names[channel]
+            output = f"output {channel}" if name == str(channel) else f"output {channel}, {name!r}"
+            raise LabelQualityError(
+                f"class_map has two classes for the model's {output}: {first!r} for {class_map[first]!r} and {key!r} "
+                f"for {reference!r}. Remove one of them."
+            )
+    return found
 
 
 def _channel(key: object, channel_names: Sequence[str]) -> int:

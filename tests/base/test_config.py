@@ -54,6 +54,16 @@ def test_values_of_numpy_are_those_of_python() -> None:
     assert files.to_dict()["class_map"] == {"0": "road", "1": 7}
 
 
+def test_keys_that_are_one_in_the_record_are_an_error() -> None:
+    with pytest.raises(LabelQualityError) as error:
+        FilesSource(field="soft", class_map={0: "road", "0": "car"})
+    assert str(error.value) == (
+        "Expected parameter `class_map` to have each key once, but got 0 for 'road' and '0' for 'car'. Remove one of "
+        "them."
+    )
+    assert FilesSource(field="soft", class_map={0: "road", "0": "road"}).to_dict()["class_map"] == {"0": "road"}
+
+
 @pytest.mark.parametrize("value", ["no", 1, None])
 def test_flags_are_true_or_false(value: Any) -> None:
     with pytest.raises(LabelQualityError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -85,6 +87,25 @@ def test_another_number_of_nameless_outputs_is_an_error() -> None:
 def test_an_empty_class_map_still_needs_one_match() -> None:
     with pytest.raises(LabelQualityError, match="do not cover"):
         ClassMapping.build(2, ["a", "b"], {}, TABLE)
+
+
+@pytest.mark.parametrize(
+    ("names", "class_map", "said"),
+    [
+        (None, {"0": "road", "00": "tree"}, "output 0: '0' for 'road' and '00' for 'tree'"),
+        (None, {0: 7, "0": "tree"}, "output 0: 0 for 7 and '0' for 'tree'"),
+        (["a b", "c"], {"a b": "road", "A_B": 255}, "output 0, 'a b': 'a b' for 'road' and 'A_B' for 255"),
+        (["a", "b"], {"b": "road", "1": "tree"}, "output 1, 'b': 'b' for 'road' and '1' for 'tree'"),
+    ],
+)
+def test_two_classes_for_one_output_are_an_error(names: list[str] | None, class_map: dict[Any, Any], said: str) -> None:
+    with pytest.raises(LabelQualityError) as caught:
+        ClassMapping.build(2, names, class_map, TABLE)
+    assert str(caught.value) == f"class_map has two classes for the model's {said}. Remove one of them."
+
+
+def test_one_class_said_twice_for_one_output_is_none() -> None:
+    assert ClassMapping.build(2, None, {"0": "road", "00": 7, "1": "tree"}, TABLE).channels == (1, 3)
 
 
 def test_class_map_with_unknown_classes() -> None:
