@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,3 +19,8 @@ def portions(items: Sequence[T], size: int) -> Iterator[list[T]]:
 def queries(ids: Sequence[T]) -> Iterator[list[T]]:
     """Ids, as many at a time as a query of MongoDB may have."""
     return portions(ids, IDS_A_QUERY)
+
+
+def fits_query(ids: Sized) -> bool:
+    """Whether a query of MongoDB may have so many ids."""
+    return len(ids) <= IDS_A_QUERY

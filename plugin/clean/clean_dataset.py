@@ -182,14 +182,13 @@ def export_clean_dataset(
     if not len(wanted):
         raise LabelQualityError(f"None of the images that are to be exported has a mask in '{record.label_field}'.")
     plan = plan_export(asked, key, request.unreviewed)
-    if plan.to_drop:
-        wanted = wanted.exclude(list(plan.to_drop))
-    if not len(wanted):
+    left = [one for one in wanted.values("id") if one not in plan.to_drop] if plan.to_drop else None
+    if left == []:
         raise LabelQualityError(
             "There is nothing to export: all images have a suspect that nobody has reviewed. Review them first, or "
             "export with unreviewed='keep' or unreviewed='ignore'."
         )
-    samples, failures = unchanged_samples(record, wanted, plan.to_change, request.skip_failures)
+    samples, failures = unchanged_samples(record, wanted, plan.to_change, request.skip_failures, left)
     made = ExportedDataset(
         *(str(root), str(root / MANIFEST)),
         unreviewed=plan.unreviewed,

@@ -239,12 +239,16 @@ def _compare_masks(
     dataset: fo.Dataset, found: Comparison, records: Sequence[RunRecord], ids: Sequence[str], progress: Progress
 ) -> Mapping[str, float | None]:
     """IoU of each class between the masks of both runs; None where neither has it."""
-    view = images_of(dataset).select(list(ids))
     opened = []
     for record in records:
         table = ClassTable.from_dict(record.class_table)
         samples = open_samples(
-            view, record.label_field, classes=table.mask_targets(), unknown=record.unknown, skip_failures=True
+            images_of(dataset),
+            record.label_field,
+            classes=table.mask_targets(),
+            unknown=record.unknown,
+            skip_failures=True,
+            only=ids,
         )
         samples.class_table = table
         opened.append(samples)

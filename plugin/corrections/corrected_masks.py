@@ -112,9 +112,10 @@ def write_corrected_masks(
     to_correct = set(_to_correct(collection, key, regions).values("id"))
     if not to_correct:
         raise LabelQualityError(_nothing(regions))
-    wanted = images_of(collection) if complete else images_of(dataset).select(list(to_correct))
-    wanted = wanted.exists(record.label_field)
-    samples, failures = unchanged_samples(record, wanted, to_correct, skip_failures)
+    wanted = images_of(collection if complete else dataset).exists(record.label_field)
+    samples, failures = unchanged_samples(
+        record, wanted, to_correct, skip_failures, only=None if complete else to_correct
+    )
     folder = WrittenFiles.opened(output_dir or default_folder(dataset, key), name, dataset_id(dataset))
     files = _files(samples, folder.folder)
     folder.check(files)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,8 +157,7 @@ def _of_dataset(dataset: fo.Dataset, record: RunRecord, request: CorrectionReque
     if not len(view):
         raise LabelQualityError(f"No image of dataset '{other.name}' has a mask in '{field}'.")
     opened = _open(view, record, field, request.skip_failures)
-    known = images_of(dataset).select(opened.ids).values("id")
-    same = set(known)
+    same = set(images_of(dataset).values("id")).intersection(opened.ids)
     by_path = dict(zip(*images_of(dataset).values(["filepath", "id"]), strict=True)) if len(same) < len(opened) else {}
     own = [one if one in same else by_path.get(path) for one, path in zip(opened.ids, opened.image_paths, strict=True)]
     strange = [path for one, path in zip(own, opened.image_paths, strict=True) if one is None]
@@ -184,17 +183,23 @@ def _check_field(dataset: fo.Dataset, record: RunRecord, field: str) -> None:
         )
 
 
-def _open(view: fo.DatasetView, record: RunRecord, field: str, skip_failures: bool) -> SegmentationSamples:
+def _open(
+    view: fo.Dataset | fo.DatasetView,
+    record: RunRecord,
+    field: str,
+    skip_failures: bool,
+    only: Collection[str] | None = None,
+) -> SegmentationSamples:
     table = ClassTable.from_dict(record.class_table)
     samples = open_samples(
-        view, field, classes=table.mask_targets(), unknown=record.unknown, skip_failures=skip_failures
+        view, field, classes=table.mask_targets(), unknown=record.unknown, skip_failures=skip_failures, only=only
     )
     samples.class_table = table
     return samples
 
 
 def _given(dataset: fo.Dataset, record: RunRecord, ids: Sequence[str], skip_failures: bool) -> SegmentationSamples:
-    return _open(images_of(dataset).select(list(ids)), record, record.label_field, skip_failures)
+    return _open(images_of(dataset), record, record.label_field, skip_failures, ids)
 
 
 def _beside(given: SegmentationSamples, paths: Sequence[str]) -> SegmentationSamples:

@@ -29,6 +29,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from ..base.errors import SampleError
+from ..base.portions import portions
 from ..documents.ownership import field_name
 from ..labels.class_table import ClassTable
 from ..labels.images import image_size, read_mask
@@ -55,6 +56,8 @@ from .verdicts import (
 Document = dict[str, Any]
 #: What is read of a region, beside the type of its mask
 _READ = ("_id", "label", "given", "suggested", "corrected_to", "verdict", "bounding_box", "mask_path")
+#: Images a write: MongoDB compares each region with every id that it is given
+_IMAGES_A_WRITE = 100
 #: Of a region's mask, where it is in the database
 _IN_DATABASE = "binData"
 
@@ -167,7 +170,7 @@ def settle_edits(
         view: patches of suspects that are on show, to be kept up to date beside the run's own
     """
     counts: dict[str, int] = defaultdict(int)
-    doubts, changes, said = [], [], []
+    doubts, said = [], []
     suspects = field_name(key, SUSPECTS)
     for sample in stored_samples(dataset).aggregate(_edited(suspects, moved)):
         names = names or ClassTable.from_dict(load_record(dataset, key).class_table).names
@@ -191,12 +194,13 @@ def settle_edits(
         rejected = (
             create_rejected(dataset, key) if rejects else rejected_name(key) if has_rejected(dataset, key) else None
         )
-        for one in said:
-            changes.append(UpdateOne({"_id": one.sample_id}, _written(one, suspects, rejected, reviewer)))
-        stored_samples(dataset).bulk_write(changes, ordered=False)
-        samples = {"_id": {"$in": [one.sample_id for one in said]}}
-        update_error_types(dataset, key, samples)
-        update_some_patches(dataset, key, samples, [region["_id"] for one in said for region, _, _ in one.new], view)
+        for some in portions(said, _IMAGES_A_WRITE):
+            changes = [UpdateOne({"_id": one.sample_id}, _written(one, suspects, rejected, reviewer)) for one in some]
+            stored_samples(dataset).bulk_write(changes, ordered=False)
+            samples = {"_id": {"$in": [one.sample_id for one in some]}}
+            update_error_types(dataset, key, samples)
+            ids = [region["_id"] for one in some for region, _, _ in one.new]
+            update_some_patches(dataset, key, samples, ids, view)
     return Edits(**counts, unclear=tuple(doubts))
 
 

@@ -107,7 +107,11 @@ class Regions:
 
 
 def unchanged_samples(
-    record: RunRecord, wanted: fo.DatasetView, to_correct: Collection[str], skip_failures: bool
+    record: RunRecord,
+    wanted: fo.Dataset | fo.DatasetView,
+    to_correct: Collection[str],
+    skip_failures: bool,
+    only: Collection[str] | None = None,
 ) -> tuple[SegmentationSamples, Failures]:
     """The samples to write masks of, less those to correct that are not what they were when the run was scored.
 
@@ -116,6 +120,7 @@ def unchanged_samples(
         wanted: samples that have a given mask
         to_correct: ids of those whose mask is to be changed
         skip_failures: leave those out, instead of raising at the first
+        only: ids of those of the samples that are meant; None for all
 
     Raises:
         SampleError: an image or a mask has changed, and ``skip_failures`` is not set
@@ -123,7 +128,9 @@ def unchanged_samples(
     """
     table = ClassTable.from_dict(record.class_table)
     targets, unknown = table.mask_targets(), record.unknown
-    samples = open_samples(wanted, record.label_field, classes=targets, unknown=unknown, skip_failures=skip_failures)
+    samples = open_samples(
+        wanted, record.label_field, classes=targets, unknown=unknown, skip_failures=skip_failures, only=only
+    )
     samples.class_table = table
     failures = Failures(
         skip_failures, [*samples.ids, *(str(one.sample_id) for one in samples.failures)], samples.failures

@@ -118,7 +118,7 @@ def set_verdict(
     if verdict == REJECTED:
         rejected = create_rejected(dataset, key)
     declare(dataset, f"{suspects}.detections")
-    for samples, ids in _by_images(regions):
+    for samples, ids in by_images(regions):
         change = _verdict(ids, of_person, open_only)
         there = {"$or": [{f"{name}.detections._id": {"$in": ids}} for name in (suspects, rejected_name(key))]}
         done = stored_samples(dataset).update_many(
@@ -269,7 +269,7 @@ def _find(dataset: fo.Dataset, key: str, ids: Sequence[ObjectId]) -> list[dict[s
     return list(found.values())
 
 
-def _by_images(regions: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], list[ObjectId]]]:
+def by_images(regions: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], list[ObjectId]]]:
     """Regions of some images at a time: MongoDB's filter of the samples, and the regions' ids."""
     images: dict[ObjectId, list[ObjectId]] = {}
     for region in regions:

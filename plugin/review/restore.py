@@ -21,7 +21,7 @@ from ..documents.ownership import field_name
 from ..records.run_record import load_record
 from ..runs.collect_edits import found_again
 from ..samples.private_fiftyone import root_of, stored_samples
-from .decide import find_regions
+from .decide import by_images, find_regions
 
 #: What a restored suspect keeps
 _KEPT = ("_id", "tags", "probability")
@@ -82,6 +82,6 @@ def restore_suspects(
         for sample, cases in branches.items()
     ]
     stored_samples(dataset).bulk_write(changes, ordered=False)
-    samples = {"_id": {"$in": list(branches)}}
-    update_error_types(dataset, key, samples)
-    update_some_patches(dataset, key, samples, [one["_id"] for one in regions], view)
+    for samples, ids in by_images(regions):
+        update_error_types(dataset, key, samples)
+        update_some_patches(dataset, key, samples, ids, view)

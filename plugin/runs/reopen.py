@@ -109,14 +109,14 @@ def _scored_samples(
 ) -> tuple[SegmentationSamples, Failures]:
     """The samples of a run as they were scored; those that are no longer in the dataset are left out."""
     states = scored_states(scores)
-    view = images_of(dataset).select(list(states))
     table = ClassTable.from_dict(record.class_table)
     samples = open_samples(
-        view,
+        images_of(dataset),
         record.label_field,
         classes=table.mask_targets(),
         unknown=record.unknown,
         skip_failures=request.skip_failures,
+        only=states,
     )
     samples.class_table = table
     place = {sample_id: index for index, sample_id in enumerate(samples.ids)}

@@ -35,8 +35,7 @@ def check_collection(collection: fo.Dataset | fo.DatasetView) -> None:
     name = root_of(collection).name
     # Counted, not estimated: after a crash of MongoDB its estimate may be 0 until it has checkpointed
     if not len(collection.limit(1)):
-        kind = "dataset" if isinstance(collection, fo.Dataset) else "view of dataset"
-        raise LabelQualityError(f"The {kind} '{name}' has no samples. Choose a view that has at least one.")
+        raise without_samples(collection)
     if collection.media_type != "image":
         raise LabelQualityError(
             f"Expected a dataset of images, but '{name}' holds samples of media type '{collection.media_type}', which "
@@ -53,6 +52,14 @@ def check_collection(collection: fo.Dataset | fo.DatasetView) -> None:
             "the dataset itself, or of it the images that have such patches: "
             "`dataset.select(view.distinct('sample_id'))`."
         )
+
+
+def without_samples(collection: fo.Dataset | fo.DatasetView) -> LabelQualityError:
+    """What is said of a collection of which no sample is there."""
+    kind = "dataset" if isinstance(collection, fo.Dataset) else "view of dataset"
+    return LabelQualityError(
+        f"The {kind} '{root_of(collection).name}' has no samples. Choose a view that has at least one."
+    )
 
 
 def _instead(collection: fo.Dataset | fo.DatasetView) -> str:

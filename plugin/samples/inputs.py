@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +10,22 @@ import fiftyone as fo
 from fiftyone import ViewField as F
 
 from ..base.errors import LabelQualityError, SampleError
+from ..base.portions import fits_query
 from ..base.progress import Progress, silent
 from ..engine.engine import current_engine, map_samples
 from ..labels.file_doubts import check_lossless
 from ..labels.given_masks import GivenMasks
 from ..labels.mask_values import Target
 from ..labels.masks import ClassTable, values_seen
-from .checks import Classes, check_collection, check_label_field, class_targets, has_instances, segmentation_fields
+from .checks import (
+    Classes,
+    check_collection,
+    check_label_field,
+    class_targets,
+    has_instances,
+    segmentation_fields,
+    without_samples,
+)
 from .failures import raise_together
 from .instance_samples import InstanceSamples
 from .segmentation_samples import SegmentationSamples
@@ -35,6 +44,7 @@ def open_samples(
     skip_failures: bool = False,
     progress: Progress = silent,
     workers: int | None = None,
+    only: Collection[str] | None = None,
 ) -> SegmentationSamples:
     """Opens the samples of a dataset or view for a run; reads no image, and masks only where no class names exist.
 
@@ -51,6 +61,7 @@ def open_samples(
         skip_failures: leave samples without a mask out, as ``failures`` of the result, instead of raising
         progress: told while the masks are read for their values
         workers: threads that read masks; None for one a core
+        only: ids of the samples of the collection that are meant, of which there may be any number; None for all
 
     Returns:
         the samples in the collection's order
@@ -59,11 +70,13 @@ def open_samples(
         LabelQualityError: not an image dataset, an empty view, no such field, not a segmentation field, bad classes
         SampleError: samples without a mask, unless ``skip_failures``
     """
+    if only is not None and fits_query(only):
+        collection = collection.select(list(only))
     check_collection(collection)
     check_label_field(collection, label_field)
     # A placeholder until the masks can be read: building a table from the values seen needs the samples first
     unnamed = ClassTable(ids=(0,), names=("",))
-    samples = _with_masks(collection, label_field, unnamed, unknown, skip_failures)
+    samples = _with_masks(collection, label_field, unnamed, unknown, skip_failures, only)
     current_engine().check(samples.files())
     source, targets = class_targets(collection, label_field, classes)
     if targets is not None and isinstance(samples, InstanceSamples):
@@ -81,15 +94,19 @@ def open_samples(
 
 
 def _with_masks(
-    collection: fo.Dataset | fo.DatasetView, label_field: str, table: ClassTable, unknown: str, skip_failures: bool
+    collection: fo.Dataset | fo.DatasetView,
+    label_field: str,
+    table: ClassTable,
+    unknown: str,
+    skip_failures: bool,
+    only: Collection[str] | None,
 ) -> SegmentationSamples:
     """The samples that have a mask; the others are failures."""
     if has_instances(collection, label_field):
-        return _with_instances(collection, label_field, table, unknown, skip_failures)
+        return _with_instances(collection, label_field, table, unknown, skip_failures, only)
     stored = F(f"{label_field}.mask").exists()
-    ids, image_paths, labels, in_database, mask_paths = collection.values(
-        ["id", "filepath", f"{label_field}.id", stored, f"{label_field}.mask_path"]
-    )
+    names = ["id", "filepath", f"{label_field}.id", stored, f"{label_field}.mask_path"]
+    ids, image_paths, labels, in_database, mask_paths = _picked(collection, names, only)
     missing = [i for i in range(len(ids)) if not in_database[i] and mask_paths[i] is None]
     failures = [_no_mask(ids[i], image_paths[i], label_field, labels[i] is not None) for i in missing]
     if failures and (not skip_failures or len(failures) == len(ids)):
@@ -101,10 +118,15 @@ def _with_masks(
 
 
 def _with_instances(
-    collection: fo.Dataset | fo.DatasetView, label_field: str, table: ClassTable, unknown: str, skip_failures: bool
+    collection: fo.Dataset | fo.DatasetView,
+    label_field: str,
+    table: ClassTable,
+    unknown: str,
+    skip_failures: bool,
+    only: Collection[str] | None,
 ) -> SegmentationSamples:
     """The samples that have a list of instances, which may be empty; the others are failures."""
-    ids, image_paths, there = collection.values(["id", "filepath", F(label_field).exists()])
+    ids, image_paths, there = _picked(collection, ["id", "filepath", F(label_field).exists()], only)
     missing = [i for i in range(len(ids)) if not there[i]]
     failures = [_no_instances(ids[i], image_paths[i], label_field) for i in missing]
     if failures and (not skip_failures or len(failures) == len(ids)):
@@ -113,6 +135,20 @@ def _with_instances(
     return _without(
         InstanceSamples(collection, label_field, ids, image_paths, paths, table, unknown, failures), missing
     )
+
+
+def _picked(
+    collection: fo.Dataset | fo.DatasetView, names: Sequence[Any], only: Collection[str] | None
+) -> Sequence[Sequence[Any]]:
+    """Values of samples, of which the first are their ids; those of more ids than a query may have are picked here."""
+    columns: Sequence[Sequence[Any]] = collection.values(names)
+    if only is None or fits_query(only):
+        return columns
+    wanted = set(only)
+    kept = [place for place, one in enumerate(columns[0]) if one in wanted]
+    if not kept:
+        raise without_samples(collection)
+    return [[column[place] for place in kept] for column in columns]
 
 
 def _without(samples: SegmentationSamples, missing: Sequence[int]) -> SegmentationSamples:

@@ -333,3 +333,24 @@ def test_views_of_patches(inputs, fiftyone, dataset):
     sample.save()
     with pytest.raises(inputs.LabelQualityError, match=r"shows patches, which .*`dataset.select\(view.distinct"):
         inputs.open_samples(dataset.to_patches("boxes"), "ground_truth")
+
+
+@pytest.mark.parametrize("limit", [2, 100])
+def test_only_some_of_the_samples(inputs, make_dataset, monkeypatch, limit):
+    from label_quality.plugin.base import portions
+
+    monkeypatch.setattr(portions, "IDS_A_QUERY", limit)
+    dataset = make_dataset(count=6)
+    ids = dataset.values("id")
+    # What is not meant may be without a mask
+    sample = dataset[ids[0]]
+    sample.ground_truth = None
+    sample.save()
+    samples = inputs.open_samples(dataset, "ground_truth", only=[ids[4], "0" * 24, ids[1], ids[3]])
+    assert samples.ids == [ids[1], ids[3], ids[4]] and samples.failures == []
+    assert samples.image_paths == [dataset[one].filepath for one in samples.ids]
+    assert samples.values("index") == [1, 3, 4]
+    with pytest.raises(inputs.SampleError, match="1 of 3 samples"):
+        inputs.open_samples(dataset, "ground_truth", only=ids[:3])
+    with pytest.raises(inputs.LabelQualityError, match=r"has no samples. Choose a view that has at least one"):
+        inputs.open_samples(dataset, "ground_truth", only=["0" * 24, "1" * 24, "2" * 24])
