@@ -42,6 +42,10 @@ class CrossValidated:
         folds = self._state_of_folds(samples)
         return folds if self.left_out is None else content_digest(folds, self.left_out.state)
 
+    def earlier_state(self, stored: PredictionSet) -> str | None:
+        """None: it is as it was in earlier versions."""
+        return None
+
     def _state_of_folds(self, samples: SegmentationSamples) -> str:
         field = self.config.group_field or (self.config.order_field if self.config.blocks else None)
         if field:

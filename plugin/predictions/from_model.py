@@ -15,7 +15,7 @@ from ..engine.engine import current_engine
 from ..labels.class_table import ClassTable
 from ..labels.given_masks import GivenMasks
 from ..models.config import ModelSource
-from ..models.file_digest import sha256
+from ..models.file_digest import class_names, model_digest, settings_files, sha256
 from ..samples.failures import Failures
 from ..samples.inputs import SegmentationSamples
 from ..store.sets import PredictionSet
@@ -32,9 +32,20 @@ class FromModel:
     config: ModelSource
 
     def state(self, samples: SegmentationSamples) -> str:
-        """A digest of the model's file or folder; "" where it is known by name only."""
-        path = Path(self.config.model).expanduser()
-        return sha256(path) if path.exists() else ""
+        """A digest of the model's file or folder, with its settings; "" where it is known by name only."""
+        return model_digest(self._path) if self._path.exists() else ""
+
+    def earlier_state(self, stored: PredictionSet) -> str | None:
+        """The digest of the weights alone, as earlier versions have it, unless the classes have other names since."""
+        if not self._path.exists() or not settings_files(self._path):
+            return None
+        before = (stored.results.get("model") or {}).get("classes")
+        now = class_names(self._path) if before is not None else None
+        return None if now is not None and list(now) != before else sha256(self._path)
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.config.model).expanduser()
 
     def make(
         self, samples: SegmentationSamples, predictions: PredictionSet, failures: Failures, progress: Progress

@@ -33,6 +33,9 @@ class Source(Protocol):
     def state(self, samples: SegmentationSamples) -> str:
         """What the predictions depend on beyond the parameters and the samples' files."""
 
+    def earlier_state(self, stored: PredictionSet) -> str | None:
+        """The same as earlier versions have it, where it is otherwise and a set may be of one of them; else None."""
+
     def make(
         self, samples: SegmentationSamples, predictions: PredictionSet, failures: Failures, progress: Progress
     ) -> None:

@@ -14,8 +14,8 @@ from ..labels.class_table import ClassTable
 from ..predictions.config import PREDICTION_SOURCES, FilesSource, PredictionConfig
 from ..predictions.open_files import open_files, state_of
 from ..predictions.readers import FileReader, PredictionReader, StoredReader
-from ..predictions.sources import Origin, open_source, without_prediction
 from ..records.run_record import RunRecord, load_record
+from ..predictions.sources import Origin, Source, open_source, without_prediction
 from ..scores.config import ScoreConfig
 from ..store.sets import PredictionSet
 from ..training.config import CrossValidation
@@ -75,7 +75,7 @@ def predict(
     config = source.config
     columns = columns_of(scores, labels_only=False, has_folds=isinstance(config, CrossValidation))
     check_fields(run.dataset, run.key, columns)
-    digest = run.digest("predictions", config.source, config.digest(), source.state(run.samples))
+    digest = _digest(run, source)
     if known is not None and digest != run.finished.predictions.digest:
         # What cannot be any more, such as a model whose file is gone, is said in its own words
         config.check()
@@ -160,6 +160,23 @@ def _check_unused(run: Run, kept: str | None) -> None:
     before = run.existing.predictions if run.existing is not None else None
     if before is not None and before.set and before.digest != kept:
         check_unused(run.dataset, run.key)
+
+
+def _digest(run: Run, source: Source) -> str:
+    """Of all that the predictions depend on; that of an earlier version where the run has such ones of the same."""
+    config = source.config
+
+    def of(state: str) -> str:
+        return run.digest("predictions", config.source, config.digest(), state)
+
+    digest = of(source.state(run.samples))
+    sets = [one for one in run.folder.sets() if isinstance(one, PredictionSet)]
+    if all(one.digest != digest for one in sets):
+        for one in reversed(sets):
+            state = source.earlier_state(one)
+            if state is not None and of(state) == one.digest:
+                return one.digest
+    return digest
 
 
 def _open_set(run: Run, digest: str, content: Mapping[str, Any], scores: ScoreConfig | None) -> PredictionSet:

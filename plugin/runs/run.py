@@ -92,8 +92,8 @@ class Run:
             return
         raise LabelQualityError(
             f"Dataset '{self.dataset.name}' has a run '{self.key}' of {self.existing.created} with other "
-            "parameters, or its images, masks or predictions have changed since. Pass overwrite=True to replace it, "
-            "or use another `key` to keep both."
+            "parameters, or its images, masks, model or predictions have changed since. Pass overwrite=True to replace "
+            "it, or use another `key` to keep both."
         )
 
     def is_recorded(self, store: StoredSet) -> bool:

@@ -60,7 +60,7 @@ def test_a_resumed_run_notices_that_instances_have_changed(audit: Any, dataset: 
     kind = "polylines" if "Polylines" in str(type(sample.objects)) else "detections"
     sample.objects[kind][1].label = "car"
     sample.save()
-    with pytest.raises(audit.LabelQualityError, match=r"or its images, masks or predictions have changed since"):
+    with pytest.raises(audit.LabelQualityError, match=r"or its images, masks, model or predictions have changed since"):
         audit.audit_labels(dataset, "objects", **WITH_FILES)
     with pytest.raises(audit.LabelQualityError, match="its given mask has changed since the run was scored"):
         audit.find_suspects(dataset, min_probability=0.1)

@@ -118,3 +118,78 @@ def test_a_model_that_is_gone_since_is_named(dataset: Any, audit: Any, tmp_path:
     file.unlink()
     with pytest.raises(LabelQualityError, match=r"The model file .*model\.pt does not exist\. Check the path\."):
         audit.compute_predictions(dataset, "ground_truth", **model)
+
+
+@pytest.fixture(scope="module")
+def segformer() -> Any:
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    names = dict(enumerate(("unlabelled", "road", "car", "tree")))
+    sizes = {"hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1], "num_attention_heads": [1, 1, 1, 1]}
+    config = transformers.SegformerConfig(
+        **sizes, decoder_hidden_size=16, id2label=names, label2id={name: number for number, name in names.items()}
+    )
+    return transformers.SegformerForSemanticSegmentation(config).eval()
+
+
+def edit(file: Path, **values: Any) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+def test_a_folder_whose_settings_have_changed_is_another_model(
+    dataset: Any, audit: Any, segformer: Any, tmp_path: Path
+) -> None:
+    segformer.save_pretrained(tmp_path)
+    model = {"source": "model", "model": str(tmp_path), "device": "cpu"}
+    audit.compute_predictions(dataset, "ground_truth", **model)
+    again = {"function": "compute_predictions", **model}
+    assert in_new_process(dataset, again) == ([], set())
+    turned = dict(enumerate(("unlabelled", "car", "road", "tree")))
+    for change in (
+        lambda: edit(tmp_path / "config.json", id2label=turned),
+        lambda: (tmp_path / "preprocessor_config.json").write_text('{"image_mean": [0.1, 0.1, 0.1]}'),
+    ):
+        change()
+        with pytest.raises(LabelQualityError, match=r"or its images, masks, model or predictions have changed since"):
+            audit.compute_predictions(dataset, "ground_truth", **model)
+        audit.compute_predictions(dataset, "ground_truth", overwrite=True, **model)
+        assert in_new_process(dataset, again) == ([], set())
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_an_earlier_version_has_predicted_with_a_folder_stays(
+    make_dataset: Any, audit: Any, segformer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool
+) -> None:
+    from label_quality.plugin.models.file_digest import sha256
+    from label_quality.plugin.predictions.from_model import FromModel
+
+    dataset = make_dataset(count=12)
+    segformer.save_pretrained(tmp_path)
+    model = {"source": "model", "model": str(tmp_path), "device": "cpu", "batch_size": 1}
+    with monkeypatch.context() as earlier:
+        earlier.setattr(FromModel, "state", lambda self, samples: sha256(tmp_path))
+        if finished:
+            audit.compute_predictions(dataset, "ground_truth", **model)
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                audit.compute_predictions(dataset, "ground_truth", progress=stop_at("Predicting", 2), **model)
+    stages: dict[str, int] = {}
+    summary = audit.audit_labels(
+        dataset, "ground_truth", lint=False, progress=lambda stage, done, _: stages.setdefault(stage, done), **model
+    )
+    # It goes on after what was done; two images are predicted at once
+    assert "Predicting" not in stages if finished else stages["Predicting"] > 2
+    assert "Scoring" in stages and summary.scored == len(dataset)
+
+    # Of other classes than it was predicted for it is another model, also by what that version has kept
+    edit(tmp_path / "config.json", id2label=dict(enumerate(("unlabelled", "car", "road", "tree"))))
+    with pytest.raises(LabelQualityError, match=r"or its images, masks, model or predictions have changed since"):
+        audit.audit_labels(dataset, "ground_truth", lint=False, **model)
+
+
+def stop_at(name: str, number: int) -> Any:
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage == name and done == number:
+            raise KeyboardInterrupt
+
+    return progress

@@ -155,9 +155,9 @@ def test_changed_files_need_overwrite(audited: Any, audit: Any) -> None:
     cv2.imwrite(path, np.where(mask == 20, 3, 20).astype(np.uint8))
     files = {name: value for name, value in WITH_FILES.items() if name != "min_probability"}
     for function, parameters in ((audit.audit_labels, WITH_FILES), (audit.compute_predictions, files)):
-        with pytest.raises(audit.LabelQualityError, match=r"its images, masks or predictions have changed since. Pass"):
+        with pytest.raises(audit.LabelQualityError, match=r"masks, model or predictions have changed since. Pass"):
             function(audited, "ground_truth", **parameters)
-    with pytest.raises(audit.LabelQualityError, match=r"its images, masks or predictions have changed since. Pass"):
+    with pytest.raises(audit.LabelQualityError, match=r"masks, model or predictions have changed since. Pass"):
         audit.score_label_quality(audited, "ground_truth")
     assert outcome(audited, "lq") == before
     audit.score_label_quality(audited, "ground_truth", overwrite=True)
@@ -165,7 +165,7 @@ def test_changed_files_need_overwrite(audited: Any, audit: Any) -> None:
     assert [old != new for old, new in zip(before["ccp"], after["ccp"], strict=True)] == [i == 3 for i in range(40)]
     first = audited.values("probabilities")[0]
     np.save(first, np.load(first)[:, ::-1])
-    with pytest.raises(audit.LabelQualityError, match=r"its images, masks or predictions have changed since. Pass"):
+    with pytest.raises(audit.LabelQualityError, match=r"masks, model or predictions have changed since. Pass"):
         audit.audit_labels(audited, "ground_truth", **WITH_FILES)
 
 
