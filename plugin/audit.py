@@ -275,6 +275,9 @@ def _left_to_predict(
 ) -> PredictionConfig | None:
     """How a run will predict; None where an earlier run of the key has all such predictions.
 
+    They are looked for once more in the run's turn, whose word counts: another process may make or remove them until
+    then. What cannot be used is said here, before samples are opened, which may read all masks.
+
     Raises:
         LabelQualityError: predictions cannot be made so; to know it, PyTorch is loaded, which takes seconds
     """

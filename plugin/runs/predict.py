@@ -14,8 +14,8 @@ from ..labels.class_table import ClassTable
 from ..predictions.config import PREDICTION_SOURCES, FilesSource, PredictionConfig
 from ..predictions.open_files import open_files, state_of
 from ..predictions.readers import FileReader, PredictionReader, StoredReader
-from ..records.run_record import RunRecord, load_record
 from ..predictions.sources import Origin, Source, open_source, without_prediction
+from ..records.run_record import RunRecord, load_record
 from ..scores.config import ScoreConfig
 from ..store.sets import PredictionSet
 from ..training.config import CrossValidation
@@ -70,6 +70,9 @@ def predict(
         return predictions
     earlier = config.leave_out if isinstance(config, CrossValidation) else None
     known = None if run.request.overwrite else made_before(run.existing, config)
+    if known is None:
+        # Whoever looked before this run had its turn may have found some, and so have checked nothing
+        config.check()
     left_out = find_left_out(run, earlier) if earlier else None
     source = open_source(known or config, left_out, filled_in=known is not None)
     config = source.config

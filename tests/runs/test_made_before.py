@@ -193,3 +193,17 @@ def stop_at(name: str, number: int) -> Any:
             raise KeyboardInterrupt
 
     return progress
+
+
+def test_predictions_that_go_before_a_run_has_its_turn_are_checked_then(
+    dataset: Any, audit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "model.pt"
+    torch.jit.script(torch.nn.Conv2d(3, 4, 1)).save(file)
+    model = {"source": "model", "model": str(file), "trust": True, "device": "cuda:99"}
+    # As if another process deleted the run in between
+    monkeypatch.setattr(audit, "made_before", lambda record, config: config)
+    stages = set[str]()
+    with pytest.raises(LabelQualityError, match="device='cuda:99' was asked for"):
+        audit.audit_labels(dataset, "ground_truth", progress=lambda stage, *_: stages.add(stage), **model)
+    assert stages == set() and audit.list_runs(dataset) == []
