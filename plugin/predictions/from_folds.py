@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bson import ObjectId
 
 from ..base.errors import LabelQualityError
 from ..base.progress import Progress
@@ -23,6 +25,9 @@ from ..store.sets import PredictionSet
 from ..training.config import CrossValidation
 from ..training.folds import assign_folds, block_groups, classes_in_one_fold, default_block_size
 from .left_out import LeftOut
+
+#: What samples can be grouped and ordered by
+_PLAIN = (str, int, float, date, ObjectId)
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,7 @@ def fold_groups(samples: SegmentationSamples, config: CrossValidation) -> Sequen
     than folds, blocks of their frames do.
 
     Raises:
-        LabelQualityError: no such field, or a sample without a value
+        LabelQualityError: no such field, a sample without a value, or values that are lists, say, or labels
     """
     if config.group_field:
         return _filled(samples, config.group_field, "group_field")
@@ -200,7 +205,15 @@ def _kept_together(samples: SegmentationSamples, config: CrossValidation) -> lis
 
 def _filled(samples: SegmentationSamples, name: str, parameter: str) -> list[Any]:
     values = samples.values(name)
-    missing = [samples.ids[index] for index, value in enumerate(values) if value is None]
+    # Labels are all different, as each has an id of its own
+    other = next((value for value in values if value is not None and not isinstance(value, _PLAIN)), None)
+    if other is not None:
+        raise LabelQualityError(
+            f"Expected field '{name}' (`{parameter}`) to have one number, text or time for each sample, but it has "
+            f"values of type {type(other).__name__}. Name a field of such values, or a path to one, as 'scene.label'."
+        )
+    # NaN is not equal to itself
+    missing = [samples.ids[index] for index, value in enumerate(values) if value is None or value != value]
     if missing:
         raise LabelQualityError(
             f"{len(missing)} of {len(values)} samples have no value in field '{name}' (`{parameter}`); the first is "

@@ -328,6 +328,28 @@ def test_fewer_samples_or_groups_than_folds(predicted: Any, audit: Any) -> None:
     assert state(predicted) == (sorted([*before[0], "scene"]), *before[1:])
 
 
+def test_samples_are_grouped_and_ordered_by_plain_values(fiftyone: Any, dataset: Any, audit: Any) -> None:
+    dataset.set_values("scene", [fiftyone.Classification(label=one) for one in "aabb"])
+    dataset.set_values("height", [1.0, float("nan"), 2.0, 2.0])
+
+    def error(**parameters: Any) -> str:
+        with pytest.raises(audit.LabelQualityError) as caught:
+            audit.audit_labels(dataset, "ground_truth", **CROSS_VALIDATION, **parameters)
+        return str(caught.value)
+
+    for name, kind in (("scene", "Classification"), ("tags", "list")):
+        expected = (
+            "to have one number, text or time for each sample, but it has values of type "
+            f"{kind}. Name a field of such values, or a path to one, as 'scene.label'."
+        )
+        assert error(group_field=name) == f"Expected field '{name}' (`group_field`) {expected}"
+        assert error(blocks=True, order_field=name) == f"Expected field '{name}' (`order_field`) {expected}"
+    assert error(group_field="height").startswith("1 of 4 samples have no value in field 'height' (`group_field`)")
+    audit.compute_predictions(dataset, "ground_truth", **CROSS_VALIDATION, group_field="scene.label")
+    first, second, third, fourth = dataset.values("lq_fold")
+    assert first == second != third == fourth
+
+
 def test_cross_validation_notes_what_its_models_never_saw_and_leaves_bad_samples_out(
     make_dataset: Any, audit: Any
 ) -> None:
