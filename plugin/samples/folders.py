@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -364,12 +364,26 @@ def _files(folder: Path, suffixes: frozenset[str], what: str, without: Path | No
     return files
 
 
+def _below_or_linked(folder: Path) -> Iterator[Path]:
+    """The files below a folder, also those of folders elsewhere that links in it lead to, each folder once."""
+    known = {folder.resolve()}
+    for place, folders, names in os.walk(folder, followlinks=True):
+        here = Path(place)
+        links = {name: (here / name).resolve() for name in sorted(folders) if (here / name).is_symlink()}
+        for name, target in links.items():
+            if here.resolve().is_relative_to(target) or any(target.is_relative_to(one) for one in known):
+                folders.remove(name)
+            else:
+                known.add(target)
+        yield from (here / name for name in names)
+
+
 def _listed(folder: Path, suffixes: frozenset[str], without: Path | None = None) -> list[Path]:
     """The files below a folder, sorted; not hidden ones, nor those of a subfolder ``without``."""
     skipped = without.resolve() if without is not None and folder.resolve() in without.resolve().parents else None
     return sorted(
         path
-        for path in folder.rglob("*")
+        for path in _below_or_linked(folder)
         if path.suffix.lower() in suffixes
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()

@@ -144,6 +144,24 @@ def test_folders_may_be_strings_and_classes_a_list_of_names(remove_datasets: Non
     assert dataset.values("prediction_file") == [f"{soft}/1.npy"]
 
 
+def test_linked_subfolders_count_once(tmp_path: Path) -> None:
+    write(tmp_path / "set", "images/a/1.png", "images/b/2.png", "masks/a/1.png", "masks/b/2.png")
+    write(tmp_path / "other", "images/3.png", "masks/3.png")
+    for what in ("images", "masks"):
+        folder = tmp_path / "set" / what
+        (folder / "c").symlink_to(tmp_path / "other" / what)
+        # Neither is anything new
+        (folder / "0-latest").symlink_to(folder / "b")
+        (folder / "a" / "up").symlink_to(folder)
+        (folder / "c-again").symlink_to(tmp_path / "other" / what)
+        (tmp_path / "other" / what / "back").symlink_to(tmp_path)
+        (tmp_path / "third" / what).mkdir(parents=True)
+        (tmp_path / "other" / what / "third").symlink_to(tmp_path / "third" / what)
+        (tmp_path / "third" / what / "other").symlink_to(tmp_path / "other" / what)
+        (folder / "d").symlink_to(tmp_path / "nowhere")
+    assert pairs(tmp_path / "set") == {"a/1.png": "a/1.png", "b/2.png": "b/2.png", "c/3.png": "c/3.png"}
+
+
 def test_hidden_files_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path / "images", "1.jpg", ".thumbnails/9.jpg", "._2.jpg")
     write(tmp_path / "masks", "1.png", "._1.png", ".ipynb_checkpoints/1.png")
