@@ -34,7 +34,8 @@ def read_image(path: str | Path, sample_id: str | None = None) -> np.ndarray:
     """Reads an image file.
 
     Gray images get three equal channels, alpha is dropped, the EXIF orientation is applied. Images of more than
-    8 bits are scaled so that the white of the smallest usual bit depth that holds them (8, 10, 12, 14, 16) is 255;
+    8 bits are scaled so that the white of the smallest usual bit depth that holds them (8, 10, 12, 14, 16) is 255, but
+    that of colours of 16 bits the upper 8 are taken;
     float images are taken for [0, 1], or stretched from their lowest to their highest value where they go beyond.
 
     Args:
@@ -48,7 +49,7 @@ def read_image(path: str | Path, sample_id: str | None = None) -> np.ndarray:
         SampleError: the file is missing, truncated or no image
     """
     with _opened(path, sample_id, "image") as image:
-        upright = ImageOps.exif_transpose(image)
+        upright = ImageOps.exif_transpose(_in_8_bits(image, path))
         if upright.mode.startswith(("I", "F")):
             gray = _to_8_bits(np.asarray(upright))
             return np.repeat(gray[..., None], 3, axis=2)
@@ -70,7 +71,7 @@ def read_thumbnail(path: str | Path, side: int) -> np.ndarray:
     """
     with _opened(path, None, "image") as image:
         image.draft("L", (2 * side, 2 * side))
-        upright = ImageOps.exif_transpose(image)
+        upright = ImageOps.exif_transpose(_in_8_bits(image, path))
         if upright.mode.startswith(("I", "F")):
             upright = Image.fromarray(_to_8_bits(np.asarray(upright)))
         return np.array(upright.convert("L").resize((side, side), Image.Resampling.BILINEAR))
@@ -249,6 +250,27 @@ def _to_8_bits(values: np.ndarray) -> np.ndarray:
     return np.rint(255 * scaled.clip(0, 1)).astype(np.uint8)
 
 
+def _in_8_bits(image: Image.Image, path: str | Path) -> Image.Image:
+    """The image, with its colours in 8 bits where they have 16 and do not use them all.
+
+    PIL keeps the upper 8 bits, in which colours of 10 or 12 bits are nearly black.
+    """
+    if not _has_deep_colours(image):
+        return image
+    values = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
+    if values.ndim != 3 or values[..., :3].max() > _WHITE_LEVELS[-2]:
+        return image
+    scaled = Image.fromarray(_to_8_bits(values[..., 2::-1]))
+    scaled.getexif()[_EXIF_ORIENTATION] = image.getexif().get(_EXIF_ORIENTATION, 1)
+    return scaled
+
+
+def _has_deep_colours(image: Image.Image) -> bool:
+    """Whether an image has several channels of 16 bits, of which PIL makes 8."""
+    tiles = getattr(image, "tile", None)
+    return bool(tiles and not image.mode.startswith("I") and ";16" in str(tiles[0][3]))
+
+
 def _has_late_text(path: str | Path) -> bool:
     """Whether a PNG has chunks behind its pixels in which EXIF may be; stops at the first that is none."""
     with open(path, "rb") as file:
@@ -268,8 +290,7 @@ def _check_deep_colours(image: Image.Image, path: str | Path, sample_id: str | N
 
     PIL keeps the upper 8 bits, in which all classes below 256 are 0.
     """
-    tiles = getattr(image, "tile", None)
-    if image.mode.startswith("I") or not tiles or ";16" not in str(tiles[0][3]):
+    if not _has_deep_colours(image):
         return
     values: Any = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     lower, upper = (values & 255, values >> 8) if values is not None else (0, 0)

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 import tifffile
 from label_quality.plugin.base.errors import SampleError
-from label_quality.plugin.labels.images import ImageHeader, image_header, image_size, read_image, read_mask
+from label_quality.plugin.labels.images import (
+    ImageHeader,
+    image_header,
+    image_size,
+    read_image,
+    read_mask,
+    read_thumbnail,
+)
 from PIL import Image
 
 RAMP = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
@@ -38,6 +45,38 @@ def test_deep_images_are_scaled_by_their_bit_depth(tmp_path: Path, white, bits):
     deep = np.array([[0, white // 2, white]], np.uint16)
     found = read_image(_save(tmp_path / f"{bits}.png", deep))[..., 0]
     assert found.tolist() == [[0, round(255 * (white // 2) / white), 255]]
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_deep_colours_are_scaled_by_their_bit_depth(tmp_path: Path, ending: str, alpha: bool):
+    deep = np.zeros((2, 3, 3), np.uint16)
+    deep[0] = [[4095, 0, 0], [0, 2047, 0], [0, 0, 1023]]
+    path = tmp_path / f"deep.{ending}"
+    stored = deep[..., ::-1]
+    cv2.imwrite(str(path), np.dstack([stored, np.full((2, 3), 65535, np.uint16)]) if alpha else stored)
+    assert read_image(path)[0].tolist() == [[255, 0, 0], [0, 127, 0], [0, 0, 64]]
+    assert read_thumbnail(path, 6).max() == 76
+    # Colours of 16 bits are those of every version: their upper 8
+    cv2.imwrite(str(path), (deep[..., ::-1] // 4095) * 65535)
+    assert read_image(path)[0].tolist() == [[255, 0, 0], [0, 0, 0], [0, 0, 0]]
+    cv2.imwrite(str(path), np.full((2, 3, 3), 0x8FFF, np.uint16))
+    assert (read_image(path) == 0x8F).all()
+
+
+def test_deep_colours_are_turned_by_exif(tmp_path: Path):
+    deep = np.zeros((2, 3, 3), np.uint16)
+    deep[0, 0] = 4095
+    done, data = cv2.imencode(".png", deep)
+    assert done
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content, place = data.tobytes(), data.tobytes().index(b"IDAT") - 4
+    path = tmp_path / "turned.png"
+    path.write_bytes(content[:place] + _chunk(b"eXIf", exif.tobytes()[6:]) + content[place:])
+    found = read_image(path)
+    assert found.shape == (3, 2, 3) == (*image_size(path), 3)
+    assert found[0, 1].tolist() == [255] * 3 and found.sum() == 3 * 255
 
 
 def test_float_images(tmp_path: Path):
