@@ -480,6 +480,22 @@ def test_a_view_is_all_that_is_touched(predicted: Any, audit: Any) -> None:
     assert len(predicted.load_saved_view("lq: worst first")) == 3
 
 
+def test_fields_that_a_view_leaves_out_can_be_named_all_the_same(predicted: Any, audit: Any, fiftyone: Any) -> None:
+    predicted.set_values("predicted", [fiftyone.Segmentation(mask=one.ground_truth.get_mask()) for one in predicted])
+    predicted.set_values("scene", list("aaabbb"))
+    # As the App's field visibility does
+    view = predicted.select_fields("ground_truth")
+    for key, field in (("files", "probabilities"), ("masks", "predicted")):
+        for shown in (view, view.limit(4)):
+            summary = audit.audit_labels(shown, "ground_truth", key=key, source="files", field=field, overwrite=True)
+            assert (summary.images, summary.scored) == (len(shown), len(shown))
+    folds = {"folds": 2, "epochs": 1, "weights": None, "input_size": 64, "device": "cpu"}
+    audit.compute_predictions(view, "ground_truth", key="folds", group_field="scene", **folds)
+    predicted.reload()
+    first, second = predicted.values("folds_fold")[::3]
+    assert predicted.values("folds_fold") == [first] * 3 + [second] * 3 and first != second
+
+
 def test_a_subset_of_scores(predicted: Any, audit: Any) -> None:
     summary = audit.audit_labels(predicted, "ground_truth", **WITH_FILES, scores=["iou", "cil"], per_class=False)
     written = {name for name in predicted.get_field_schema() if name.startswith("lq_")}

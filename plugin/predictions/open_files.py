@@ -32,9 +32,10 @@ def open_files(samples: SegmentationSamples, config: FilesSource) -> FileReader 
             "`field`."
         )
     images = dict(zip(samples.ids, samples.image_paths, strict=True))
-    if has_instances(samples.collection, config.field):
+    collection = samples.showing(config.field)
+    if has_instances(collection, config.field):
         return MaskReader(_predicted_instances(samples, config.field), images, config.field)
-    if config.field in segmentation_fields(samples.collection):
+    if config.field in segmentation_fields(collection):
         return MaskReader(_predicted_masks(samples, config.field), images, config.field)
     files = dict(zip(samples.ids, samples.values(config.field), strict=True))
     named = [value for value in files.values() if value]
@@ -62,11 +63,12 @@ def state_of(reader: FileReader | MaskReader) -> str:
 def _predicted_masks(samples: SegmentationSamples, name: str) -> SegmentationSamples:
     """The predicted masks, in the classes of the given ones."""
     asked = ["id", "filepath", f"{name}.id", F(f"{name}.mask").exists(), f"{name}.mask_path"]
-    rows = [row for row in zip(*samples.collection.values(asked), strict=True) if row[2] is not None]
+    collection = samples.showing(name)
+    rows = [row for row in zip(*collection.values(asked), strict=True) if row[2] is not None]
     if not rows:
         raise LabelQualityError(f"No sample has a predicted mask in field '{name}'.")
     return SegmentationSamples(
-        samples.collection,
+        collection,
         name,
         [row[0] for row in rows],
         [row[1] for row in rows],
@@ -80,14 +82,15 @@ def _predicted_masks(samples: SegmentationSamples, name: str) -> SegmentationSam
 def _predicted_instances(samples: SegmentationSamples, name: str) -> InstanceSamples:
     """The predicted instances, drawn as masks in the classes of the given ones."""
     InstanceValues.of(samples.class_table)
-    check_label_field(samples.collection, name)
-    ids, paths, there = samples.collection.values(["id", "filepath", F(name).exists()])
+    collection = samples.showing(name)
+    check_label_field(collection, name)
+    ids, paths, there = collection.values(["id", "filepath", F(name).exists()])
     rows = [(one, path) for one, path, is_there in zip(ids, paths, there, strict=True) if is_there]
     if not rows:
         raise LabelQualityError(f"No sample has predicted instances in field '{name}'.")
     ids, paths = (list(column) for column in zip(*rows, strict=True))
     classes = samples.class_table, samples.unknown
-    return InstanceSamples(samples.collection, name, ids, paths, [None] * len(ids), *classes)
+    return InstanceSamples(collection, name, ids, paths, [None] * len(ids), *classes)
 
 
 def _predicted_table(samples: SegmentationSamples, name: str) -> ClassTable:
@@ -97,7 +100,7 @@ def _predicted_table(samples: SegmentationSamples, name: str) -> ClassTable:
     them by the names in their mask targets, where they have some.
     """
     table = samples.class_table
-    targets = class_targets(samples.collection, name)[1]
+    targets = class_targets(samples.showing(name), name)[1]
     if targets is None or not isinstance(samples, InstanceSamples):
         return table
     predicted = ClassTable.from_targets(targets).with_background()

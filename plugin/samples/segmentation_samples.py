@@ -79,9 +79,13 @@ class SegmentationSamples(GivenMasks):
                 f"{', '.join(sorted(self.dataset.get_field_schema()))}. Name one of these, or make it first: "
                 f"dataset.set_values('{field}', values), with a value for each sample."
             )
-        ids, values = self.collection.values(["id", field])
+        ids, values = self.showing(field).values(["id", field])
         by_id = dict(zip(ids, values, strict=True))
         return [by_id.get(sample_id) for sample_id in self.ids]
+
+    def showing(self, field: str) -> fo.Dataset | fo.DatasetView:
+        """The collection, or all images of the dataset where it is a view that leaves a field of the dataset's out."""
+        return self.collection if self.collection.get_field(field) is not None else images_of(self.dataset)
 
     def presence(
         self,
