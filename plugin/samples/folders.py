@@ -16,6 +16,7 @@ from ..base.foreign_files import check_path
 from ..labels.class_table import ClassTable
 from .checks import Classes, named_targets
 from .private_fiftyone import root_of
+from .slices import images_of
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 MASK_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp"})
@@ -160,7 +161,8 @@ def attach_predictions(
     files = _listed(directory, ARRAY_SUFFIXES)
     arrays = bool(files)
     files = files or _files(directory, ARRAY_SUFFIXES | MASK_SUFFIXES, "prediction")
-    paths = dataset.values("filepath")
+    samples = images_of(dataset)
+    paths = samples.values("filepath")
     if not paths:
         raise LabelQualityError(f"Dataset '{dataset.name}' has no images that the files of {directory} could be for.")
     names = _names_of(paths, images)
@@ -175,7 +177,7 @@ def attach_predictions(
     _make_field(dataset, field, directory, arrays)
     absolute = [None if path is None else os.path.abspath(path) for path in found]
     values = absolute if arrays else [path and fo.Segmentation(mask_path=path) for path in absolute]
-    dataset.set_values(field, values)
+    samples.set_values(field, values)
     return field
 
 

@@ -343,6 +343,20 @@ def test_a_field_of_predictions_can_be_filled_anew_with_another_kind(tmp_path: P
     assert dataset.values("model.mask_path") == [str(tmp_path / "hard" / "a" / "1.png"), None, None]
 
 
+def test_predictions_of_all_slices_are_attached(remove_datasets: None, fiftyone: Any, tmp_path: Path) -> None:
+    from label_quality.plugin.samples.folders import attach_predictions
+    from label_quality.plugin.samples.slices import images_of
+
+    write(tmp_path, "left/1.png", "right/1.png", "soft/left/1.npy", "soft/right/1.npy")
+    dataset, group = fiftyone.Dataset(NAME), fiftyone.Group()
+    dataset.add_group_field("group", default="left")
+    sides = ("left", "right")
+    dataset.add_samples([fiftyone.Sample(str(tmp_path / one / "1.png"), group=group.element(one)) for one in sides])
+    attach_predictions(dataset, tmp_path / "soft")
+    found = images_of(dataset).values("prediction_file")
+    assert sorted(found) == [str(tmp_path / "soft" / one / "1.npy") for one in sides]
+
+
 def test_two_images_of_a_prediction_are_refused(remove_datasets: None, fiftyone: Any, tmp_path: Path) -> None:
     from label_quality.plugin.base.errors import LabelQualityError
     from label_quality.plugin.samples.folders import attach_predictions
