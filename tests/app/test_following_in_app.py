@@ -111,8 +111,7 @@ def test_quick_clicks_fold_both_sections(
     lint = panel.get_by_role("button", name="Lint: 1 finding in 1 of 6 masks")
     kind = panel.get_by_text("Unknown value: values outside the class table", exact=True)
     click_until(lint, kind)
-    kind.click()
-    page.locator("[data-cy=entry-counts]").get_by_text("1 sample", exact=True).wait_for()
+    click_until(kind, page.locator("[data-cy=entry-counts]").get_by_text("1 sample", exact=True))
     # The box of the findings is ticked, which an audit does not draw by itself
     field = page.locator("[data-cy=sidebar] [data-cy=sidebar-field-container-lq_lint]")
     field.locator("xpath=..").locator("input:checked").wait_for(state="attached")
