@@ -11,6 +11,12 @@ Where a suspect is open, a line below the image names the keys and how far the r
   const PLUGIN = "@label-quality/segmentation";
   const PANEL = "label_quality_panel";
   const IMAGE_PANEL = "image_quality_panel";
+  /** What FiftyOne calls the panels of an open sample */
+  const MODAL_PANELS = "fiftyone-modal-spaces";
+  /** In this browser: whether the pictures of a suspect lie below it, or stay where a person has put them */
+  const PICTURES = "label-quality-pictures";
+  const BELOW = "below";
+  const KEPT = "kept";
   const DECISIONS = { y: "confirm", n: "reject", o: "change", u: "undo" };
   const VERDICTS = { confirm: "confirmed", change: "confirmed", reject: "rejected" };
   const NAMES = { confirm: "Confirm", reject: "Reject", change: "Other class", undo: "Undo" };
@@ -169,6 +175,36 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
+  /** Puts the pictures of a suspect below it, and back to a tab behind the image where whole images are open.
+
+  A tab is what FiftyOne makes of their panel. It keeps for all datasets how its user arranges an open sample; whoever
+  has done that, or has closed the panel, finds it so ever after. */
+  class PlacePictures extends Operator {
+    get config() {
+      return new OperatorConfig({ name: "place_pictures", label: "Show a suspect's pictures", unlisted: true });
+    }
+
+    useHooks() {
+      return window.__fosp__.useSpaces(MODAL_PANELS);
+    }
+
+    async execute({ params: { below }, hooks: { spaces, updateSpaces } }) {
+      const { root } = spaces;
+      const last = root.children[root.children.length - 1];
+      const isPictures = (panel) => panel.type === IMAGE_PANEL;
+      const lieBelow = root.layout === "vertical" && root.children.length === 2 && last.children.every(isPictures);
+      const tab = !root.layout && root.children.length > 1 && root.children.find(isPictures);
+      if (below && tab) {
+        localStorage.setItem(PICTURES, BELOW);
+        spaces.splitLayout(root, "vertical", tab);
+      } else if (!below && lieBelow) {
+        localStorage.removeItem(PICTURES);
+        const [images, pictures] = root.children.map((panels) => panels.toJSON());
+        updateSpaces({ ...images, id: root.id, children: [...images.children, ...pictures.children] });
+      } else localStorage.setItem(PICTURES, KEPT);
+    }
+  }
+
   function element(tag, text, className) {
     const made = document.createElement(tag);
     made.className = className || "";
@@ -208,6 +244,9 @@ Where a suspect is open, a line below the image names the keys and how far the r
     choosing = choosing && Boolean(state);
     // Or what is typed would be lost, and its letters be verdicts
     if (choosing) return;
+    const below = Boolean(state && state.patch);
+    const now = localStorage.getItem(PICTURES);
+    if (result && now !== KEPT && below !== (now === BELOW)) executeOperator(`${PLUGIN}/place_pictures`, { below });
     if (!state) return bar().replaceChildren();
     const keys = Object.entries(DECISIONS).map(([key, decision]) => {
       const button = element("button");
@@ -541,7 +580,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
-  const ofPanels = [RefreshPanel, FollowView, TellMaskColors];
+  const ofPanels = [RefreshPanel, FollowView, TellMaskColors, PlacePictures];
   const ofGrid = [MendSidebar, ColorNumbers];
   const operators = [ShowReview, MeetSample, OpenInNextView, ...ofPanels, ToggleLayer, ...ofGrid, MarkProgress];
   for (const operator of operators) registerOperator(operator, PLUGIN);

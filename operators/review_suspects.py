@@ -208,7 +208,9 @@ class ReviewState(foo.Operator):
 
     @database_errors()
     def execute(self, ctx: Any) -> dict[str, Any]:
-        """What a key would review, the classes that it could be, and the progress; no ``key`` where there is none.
+        """What a key would review, whether that is a patch, the classes that it could be, and the progress.
+
+        There is no ``key`` where nothing can be reviewed.
 
         With the parameter ``around``, a sample of the view, also the ``neighbours`` of that, where it has any.
         """
@@ -230,7 +232,8 @@ class ReviewState(foo.Operator):
         except LabelQualityError:
             return {"key": None}
         known = {} if region is None else {"region": str(region["_id"]), "verdict": region.get("verdict")}
-        state = {"key": chosen.key, "text": text, "classes": classes, "layers": layers, **known, **_counts(found)}
+        state = {"key": chosen.key, "patch": patches_key(ctx) is not None, "text": text, "classes": classes}
+        state |= {"layers": layers, **known, **_counts(found)}
         unit = (region or {}).get("unit")
         # Where nothing is suggested the right class is asked for
         asks = unit == PLACE and not (region or {}).get("suggested")

@@ -53,12 +53,51 @@ def test_one_click_leads_to_the_review(
     walk.page.keyboard.press("y")
     walk.line(f"1 of {total} reviewed")
     beside = Beside(walk.page)
-    beside.open()
+    beside.shows()
     beside.says(f"1 of {total} reviewed")
     screenshot(walk.page, "first-3-reviewed")
     audited.reload()
     ids, verdicts = audited.values(["lq_suspects.detections.id", "lq_suspects.detections.verdict"], unwind=True)
     assert [one for one, verdict in zip(ids, verdicts, strict=True) if verdict == "confirmed"] == [first.id]
+
+
+def test_pictures_lie_below_a_suspect_until_someone_moves_them(
+    open_app: Callable[..., Any], grid: Callable[[Any, int], None], audited: Any
+) -> None:
+    from label_quality.plugin.cli.app_server import layout
+
+    walk = Walk(open_app(audited, spaces=layout()))
+    modal = walk.page.locator("[data-cy=modal]")
+    tab = modal.locator("[data-cy=panel-tab-image_quality_panel]")
+    review = walk.panel.get_by_role("button", name="Review suspects")
+    review.click()
+    beside = Beside(walk.page)
+    beside.shows()
+    image = modal.locator("canvas").first.bounding_box()
+    tops = [one.bounding_box()["y"] for one in beside.panel.locator("img").all()[:3]]
+    assert tops == [tops[0]] * 3, "the three pictures are not in one row"
+    assert image["y"] + image["height"] <= tops[0]
+
+    # Of a whole image they are a tab, as FiftyOne has it
+    walk.close()
+    walk.choose_view("lq-worst-first")
+    grid(walk.page, 6)
+    walk.open_first()
+    beside.panel.wait_for(state="detached")
+    assert tab.is_visible()
+
+    walk.close()
+    review.click()
+    beside.shows()
+    tab.get_by_role("button").last.click()
+    tab.wait_for(state="detached")
+    walk.page.keyboard.press("y")
+    walk.line("1 of 5 reviewed")
+    walk.close()
+    review.click()
+    walk.line("1 of 5 reviewed")
+    modal.locator("canvas[canvas-loaded=true]").first.wait_for()
+    assert tab.count() == beside.panel.count() == 0
 
 
 def test_key_after_key_counts_on_the_next_suspect(open_app: Callable[..., Any], audited: Any) -> None:

@@ -35,6 +35,10 @@ class Beside:
 
     def open(self, pictures: int = 3) -> None:
         self.modal.locator(f"[data-cy=panel-tab-{_PANEL}]").click()
+        self.shows(pictures)
+
+    def shows(self, pictures: int = 3) -> None:
+        """Waits until it shows them without having been opened."""
         self.panel.locator("img").nth(pictures - 1).wait_for()
 
     def says(self, *texts: str) -> None:

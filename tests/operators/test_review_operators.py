@@ -261,6 +261,7 @@ def test_the_state_says_what_is_on_show(found: Any) -> None:
     state = operator(STATE).execute(context(found, view=patches, current_sample=first))
     assert state == {
         "key": "lq",
+        "patch": True,
         "text": "Given as road, looks like car",
         # Not the given one
         "classes": ["unlabelled", "car", "tree"],
@@ -277,7 +278,7 @@ def test_the_state_says_what_is_on_show(found: Any) -> None:
     state = operator(STATE).execute(context(found, view=patches, current_sample=first))
     assert (state["text"], state["reviewed"]) == ("Given as road, looks like car: confirmed as tree by ada", 1)
     state = operator(STATE).execute(context(found, current_sample=found.first().id))
-    assert state["text"] == "Click a suspect to review it"
+    assert (state["text"], state["patch"]) == ("Click a suspect to review it", False)
     assert state["layers"] == {"given": "ground_truth", "suspects": "lq_suspects"}
     for ctx in (context(found), context(found, current_sample=found.skip(2).first().id)):
         assert operator(STATE).execute(ctx) == {"key": None}
