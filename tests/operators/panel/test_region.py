@@ -99,6 +99,18 @@ def test_in_an_image_it_is_the_most_probable_one(dataset: Any) -> None:
     assert "region" not in Panel(dataset, dataset.values("id")[0]).call().page
 
 
+def test_where_the_app_cannot_edit_masks_it_says_what_to_do(dataset: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fiftyone as fo
+
+    # Older ones have it not
+    monkeypatch.delattr(fo.Dataset, "update_label_schema", raising=False)
+    panel = Panel(dataset, dataset.values("id")[1]).call()
+    assert panel.words("redraw").replace("\\", "") == (
+        f"This FiftyOne ({fo.__version__}) cannot edit masks in the App. Update it to redraw suspects: pip install -U "
+        "fiftyone."
+    )
+
+
 def test_what_is_nearly_certain_is_so_wherever_it_is_said(dataset: Any) -> None:
     sample = dataset.match({"index": 1}).first()
     number = len(sample.lq_suspects.detections)
