@@ -1,9 +1,9 @@
-"""Takes the pictures of README.md, docs/review.md and docs/report.md anew, of a dataset audited with the defaults.
+"""Takes the pictures of README.md, docs/review.md and docs/report.md anew, of a dataset with a run.
 
 For CamVid, as they are there, with a database of its own::
 
     python scripts/mongod.py DIR label-quality audit --images camvid/images --masks camvid/masks \
-        --classes camvid/classes.json --name camvid
+        --classes camvid/classes.json --name camvid --blocks
     python scripts/mongod.py DIR python scripts/walk_pictures.py camvid docs
 
 Needs Playwright and a Chromium, as the tests of the App do.
@@ -28,7 +28,7 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.app.conftest import STILL, chromium_path, forget_painted_tiles
+from tests.app.pages import STILL, chromium_path, forget_painted_tiles
 
 _SIZE = {"width": 1280, "height": 800}
 _PAGE = {"width": 1280, "height": 900}
@@ -115,8 +115,12 @@ class Walk:
     def heatmap(self, sample_id: str, picture: Path) -> None:
         """An image with a suspect, under its heatmap alone."""
         self.open(sample_id)
-        self.page.locator("[data-cy=label-quality-review]").get_by_text("Suspects").click()
+        suspects = self.page.locator("[data-cy=label-quality-review]").get_by_text("Suspects")
+        suspects.click()
         save(self.page, picture)
+        # The next that is opened has them
+        suspects.click()
+        self.page.wait_for_timeout(_DRAWN)
         self.close()
 
     def open(self, sample_id: str) -> None:

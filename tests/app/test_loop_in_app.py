@@ -17,7 +17,7 @@ import pytest
 
 from ..deletion import drop_datasets
 from ..predicted import add_exact_predictions
-from .conftest import forget_painted_tiles
+from .pages import forget_painted_tiles
 from .test_redraw_in_app import Annotating
 from .test_region_in_app import Beside
 from .test_walk_in_app import Walk

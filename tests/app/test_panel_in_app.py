@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from .conftest import forget_painted_tiles
 from .looks import LOOKS, look_at
+from .pages import forget_painted_tiles
 
 pytestmark = pytest.mark.app
 

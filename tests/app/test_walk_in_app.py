@@ -17,7 +17,7 @@ import pytest
 from ..deletion import drop_datasets
 from ..predicted import add_exact_predictions
 from .clicks import click_away
-from .conftest import forget_painted_tiles
+from .pages import forget_painted_tiles
 
 pytestmark = pytest.mark.app
 
