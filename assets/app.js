@@ -42,6 +42,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
   let left = null; // The sample that a verdict is on its way from: {place, since}
   let leaving = null; // The first tile of the grid's view that another one is to follow
   let counted = ""; // What the grid counts: samples, patches, groups
+  let numbered = ""; // The dataset and what the grid counts, when the numbers on tiles were given their colour
   let following = null; // What is to tell the panel of the view that changes
   let changed = false; // Whether the grid behind the open sample shows what is no longer there
 
@@ -365,13 +366,19 @@ Where a suspect is open, a line below the image names the keys and how far the r
 
   /** Notices what is open and what the grid shows. */
   function look() {
-    const unit = ((document.querySelector("[data-cy=entry-counts]") || {}).textContent || "").match(/[a-z]+/g);
+    const entries = (document.querySelector("[data-cy=entry-counts]") || {}).textContent || "";
+    const unit = entries.match(/[a-z]+/g);
     const count = unit ? unit[unit.length - 1] : counted;
     if (counted.startsWith("patch") && !count.startsWith("patch")) {
       const callback = ({ result }) => result && executeOperator(`${PLUGIN}/mend_sidebar`, result);
       executeOperator(`${PLUGIN}/sidebar_groups`, {}, { callback });
     }
     counted = count;
+    const grid = `${location.pathname} ${entries}`;
+    if (unit && grid !== numbered) {
+      numbered = grid;
+      executeOperator(`${PLUGIN}/color_numbers`);
+    }
     const now = openSample();
     if (now === place) return;
     place = now;
@@ -540,11 +547,10 @@ Where a suspect is open, a line below the image names the keys and how far the r
     style.textContent = tags.length ? `${tags.join(", ")} { ${colors} }` : "";
   }
 
-  /** Colours the numbers of the runs that a dataset has when it is opened; of later ones their groups tell. */
+  /** Colours the numbers of the runs that a dataset has; of those made while it is open, their groups tell at once. */
   class ColorNumbers extends Operator {
     get config() {
-      const names = { name: "color_numbers", label: "Colour numbers on tiles" };
-      return new OperatorConfig({ ...names, unlisted: true, onDatasetOpen: true });
+      return new OperatorConfig({ name: "color_numbers", label: "Colour numbers on tiles", unlisted: true });
     }
 
     async execute({ state: app }) {

@@ -96,6 +96,7 @@ def test_a_day(
 
     day = Day(open_app(dataset, spaces=layout()))
     day.panel.get_by_text("Run “one”").wait_for()
+    day.until(lambda: len(day.number_colours("one")) == 1)
     another_run(day)
     screenshot(day.page, "day-audited")
     # By turns, so that there is another one to choose
