@@ -19,6 +19,7 @@ from ..dataset.region_edits import settle_edits
 from ..dataset.suspect_fields import SUSPECTS
 from ..dataset.verdicts import CONFIRMED, REJECTED, WRONG
 from ..documents import display
+from ..documents.documents import clear_fields
 from ..documents.ownership import field_name, own_fields
 from ..records.run_record import RunRecord
 from ..regions.reviewed import PORTION, Regions, as_png, has_suspects, reviewed_run, unchanged_samples
@@ -123,7 +124,7 @@ def write_corrected_masks(
         _remove_old(images_of(dataset).exists(name).values(f"{name}.mask_path"), folder, files)
     kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Segmentation}
     create_fields(dataset, key, {name: {**kind, "description": _description(record, regions)}})
-    dataset.clear_sample_field(name)
+    clear_fields(dataset, [name])
     dataset.mask_targets = {**dataset.mask_targets, name: samples.class_table.mask_targets()}
     display.show_suspects(dataset, key, own_fields(dataset, key))
     found, loaded_masks, images, corrected = Regions(dataset, record), LoadedMasks(dataset, record), 0, 0

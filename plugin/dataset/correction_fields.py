@@ -8,7 +8,7 @@ from typing import Any
 import fiftyone as fo
 
 from ..documents import display
-from ..documents.documents import Document, detections, segmentation
+from ..documents.documents import Document, clear_fields, detections, segmentation
 from ..documents.ownership import field_name, own_fields
 from ..documents.schema import described
 from ..suspects.image_suspects import ImageSuspects
@@ -63,7 +63,7 @@ def create_correction_fields(
     }
     attributes = {**described(masks, _ATTRIBUTES), **suspect_attributes(f"{suspects}.detections", rated)}
     create_fields(dataset, key, fields, attributes)
-    dataset.clear_sample_fields([masks, suspects])
+    clear_fields(dataset, [masks, suspects])
     dataset.mask_targets = {**dataset.mask_targets, masks: dict(targets)}
     display.show_corrections(dataset, key, own_fields(dataset, key))
 

@@ -9,7 +9,7 @@ import fiftyone as fo
 
 from ..base.progress import Progress, silent
 from ..documents import display, saved_views
-from ..documents.documents import Document, detection, detections, write_samples
+from ..documents.documents import Document, clear_fields, detection, detections, write_samples
 from ..documents.indexes import create_indexes
 from ..documents.ownership import field_name, own_fields, owner
 from ..documents.schema import described
@@ -89,7 +89,7 @@ def write_lint(
     _create(dataset, key, part)
     begin_part(dataset, key, part)
     names = lint_names(key)
-    dataset.clear_sample_fields(names)
+    clear_fields(dataset, names)
     remaining, done = iter(images.items()), 0
     while portion := list(islice(remaining, _IMAGES_A_WRITE)):
         values = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.progress import Progress, silent
 from ..documents import display
-from ..documents.documents import Document, detection, detections, write_samples
+from ..documents.documents import Document, clear_fields, detection, detections, write_samples
 from ..documents.indexes import create_indexes
 from ..documents.ownership import field_name, own_fields
 from ..documents.schema import described
@@ -80,7 +80,7 @@ def write_objects(
     kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Detections}
     description = {"description": f"{_TEXT} Given masks: {label_field}."}
     create_fields(dataset, key, {name: {**kind, **description}}, described(f"{name}.detections", _ATTRIBUTES))
-    dataset.clear_sample_field(name)
+    clear_fields(dataset, [name])
     remaining, done = iter(images), 0
     while portion := list(islice(remaining, _IMAGES_A_WRITE)):
         found = {image.sample_id: detections(list(_documents(image, class_table.names))) for image in portion}

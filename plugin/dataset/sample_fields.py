@@ -13,7 +13,7 @@ from bson import Binary, ObjectId
 from pymongo import UpdateOne
 
 from ..documents import display
-from ..documents.documents import Document, detection
+from ..documents.documents import Document, clear_fields, detection
 from ..documents.ownership import field_name, own_fields, owner
 from ..documents.schema import described
 from ..samples.private_fiftyone import reload_samples, stored_samples
@@ -189,7 +189,7 @@ def set_verdicts(
 def clear_units(dataset: fo.Dataset, key: str) -> None:
     """Takes all units off the samples, and their verdicts with them."""
     if has_sample(dataset, key):
-        dataset.clear_sample_field(sample_name(key))
+        clear_fields(dataset, [sample_name(key)])
 
 
 def _unit(kind: str, place: int, box: Sequence[float], mask: np.ndarray, label: str, **attributes: Any) -> Document:

@@ -13,7 +13,7 @@ import numpy as np
 from ..base.executor import map_shards
 from ..base.progress import Progress, silent
 from ..documents import annotation_schema, display
-from ..documents.documents import Document, detection, detections, write_samples
+from ..documents.documents import Document, clear_fields, detection, detections, write_samples
 from ..documents.indexes import create_indexes
 from ..documents.ownership import field_name, own_fields
 from ..documents.schema import FieldTypes, described
@@ -107,7 +107,7 @@ def write_suspects(
     check_suspects(dataset, key)
     _create_fields(dataset, key, label_field, rated, instances is not None)
     verdicts.set_aside(dataset, key)
-    dataset.clear_sample_fields(suspect_names(key))
+    clear_fields(dataset, suspect_names(key))
     remaining, done = iter(images), 0
     while portion := list(islice(remaining, _IMAGES_A_WRITE)):
         ids, documents = [image.sample_id for image in portion], partial(_documents, class_table.names, instances)

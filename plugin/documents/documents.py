@@ -14,7 +14,7 @@ import fiftyone as fo
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from ..samples.private_fiftyone import update_samples
+from ..samples.private_fiftyone import forget_deleted, update_samples
 
 Document: TypeAlias = dict[str, Any]
 
@@ -78,6 +78,12 @@ def write_samples(dataset: fo.Dataset, values: Mapping[str, Mapping[str, Any]]) 
     ]
     if updates:
         update_samples(dataset, updates, list(values))
+
+
+def clear_fields(dataset: fo.Dataset, names: Sequence[str]) -> None:
+    """Sets fields of all samples to None."""
+    forget_deleted(dataset)
+    dataset.clear_sample_fields(list(names))
 
 
 def _label(kind: str, **values: Any) -> Document:

@@ -6,11 +6,12 @@ supported (``make test-oldest``), and on 1.22.1 (``make test``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from ..base.errors import LabelQualityError
+from ..base.portions import queries
 
 # FiftyOne itself is imported where it is needed, as what runs models is imported without it
 
@@ -63,7 +64,32 @@ def reload_samples(dataset: Any, ids: Sequence[str]) -> None:
     """Has the samples that this process holds follow the database: public is only to do so with all of a dataset."""
     import fiftyone as fo
 
+    forget_deleted(dataset, ids)
     fo.Sample._reload_docs(stored_samples(dataset).name, sample_ids=ids)
+
+
+def forget_deleted(dataset: Any, ids: Collection[str] | None = None) -> None:
+    """Takes samples that another process has deleted out of the dataset here, too, where this one holds them.
+
+    FiftyOne does so with what it deletes itself. Where it writes, it reads all samples anew that are held, and fails at
+    those that are gone.
+
+    Args:
+        dataset: the dataset
+        ids: the samples to look at; None is all that are held
+    """
+    import fiftyone as fo
+    from bson import ObjectId
+
+    samples = stored_samples(dataset)
+    held = list(fo.Sample._instances.get(samples.name, ()))
+    if ids is not None:
+        among = set(ids)
+        held = [one for one in held if one in among]
+    for some in queries(held):
+        there = samples.find({"_id": {"$in": [ObjectId(one) for one in some]}}, {"_id": True})
+        gone = set(some).difference(str(one["_id"]) for one in there)
+        fo.Sample._reset_docs(samples.name, sample_ids=gone)
 
 
 def database() -> Any:

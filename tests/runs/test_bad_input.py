@@ -473,3 +473,15 @@ def test_samples_that_another_run_did_not_predict(make_dataset: Any, audit: Any,
     assert audit.audit_labels(dataset.limit(2), "ground_truth", **model, overwrite=True).scored == 2
     with pytest.raises(audit.LabelQualityError, match=r"has no label quality run 'zz'. Its runs are: "):
         audit.score_label_quality(dataset, "ground_truth", predictions="zz")
+
+
+def test_samples_that_somebody_else_deletes_while_this_process_holds_them(predicted: Any, audit: Any) -> None:
+    from bson import ObjectId
+    from label_quality.plugin.samples.private_fiftyone import stored_samples
+
+    held = list(predicted)
+    # As another process does: FiftyOne has no word of it here
+    stored_samples(predicted).delete_one({"_id": ObjectId(held[0].id)})
+    assert audit.audit_labels(predicted, "ground_truth", **WITH_FILES).scored == len(held) - 1
+    assert not held[0].in_dataset
+    assert held[1]["lq_quality"] == predicted[held[1].id]["lq_quality"] is not None
