@@ -137,10 +137,8 @@ class Walk:
         self.take("regions")
         # Tiles are small here: above opens nothing, but selects them
         self.open(region_id)
+        self.page.locator("[data-cy=panel-content-image_quality_panel] img").nth(2).wait_for()
         self.take("review")
-        self.page.locator("[data-cy=modal]").get_by_text("Label quality of this image").click()
-        self.page.locator("[data-cy=modal]").get_by_text("Place, the worst first").wait_for()
-        self.take("region")
         self.close()
 
     def tag(self) -> None:
