@@ -39,6 +39,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
   let asked = 0; // When the line of the sample that is open was asked for, 0 once it is there
   let early = null; // The key that came before that
   let choosing = false; // Whether the right class is asked for in place of the line
+  let field = null; // Where it is typed then
   let left = null; // The sample that a verdict is on its way from: {place, since}
   let leaving = null; // The first tile of the grid's view that another one is to follow
   let counted = ""; // What the grid counts: samples, patches, groups
@@ -289,7 +290,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
   function choose() {
     choosing = true;
     const focused = document.activeElement;
-    const input = element("input");
+    const input = (field = element("input"));
     const list = element("span");
     const hint = element("span", "", "quiet");
     const matches = () => {
@@ -342,7 +343,10 @@ Where a suspect is open, a line below the image names the keys and how far the r
   such as after a verdict, and that would keep the keys to itself. */
   function unfocus() {
     const one = document.activeElement;
-    if (modal() && one && one.closest("#root") && !one.closest(PROMPTS)) one.blur();
+    if (!modal() || !one || !one.closest("#root") || one.closest(PROMPTS)) return;
+    one.blur();
+    // Or what is typed would be lost, and its letters be verdicts
+    if (choosing) field.focus();
   }
 
   document.addEventListener("focusin", unfocus);

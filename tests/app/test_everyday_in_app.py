@@ -236,6 +236,9 @@ def a_class_that_there_is_not(day: Day) -> None:
     day.panel.get_by_role("button", name="Review suspects").click()
     line(day.page, "looks like")
     day.page.keyboard.press("o")
+    line(day.page, "It should be")
+    # As the panel does behind it, whenever it is drawn
+    day.panel.locator("[role=combobox]").first.evaluate("one => one.focus()")
     day.page.keyboard.type("zzz")
     line(day.page, "No class is called so, Esc goes back")
     day.page.keyboard.press("Enter")
