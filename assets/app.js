@@ -177,6 +177,12 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
+  function placePictures() {
+    const below = Boolean(state && state.patch);
+    const now = localStorage.getItem(PICTURES);
+    if (modal() && now !== KEPT && below !== (now === BELOW)) executeOperator(`${PLUGIN}/place_pictures`, { below });
+  }
+
   /** Puts the pictures of a suspect below it, and back to a tab behind the image where whole images are open.
 
   A tab is what FiftyOne makes of their panel. It keeps for all datasets how its user arranges an open sample; whoever
@@ -192,6 +198,8 @@ Where a suspect is open, a line below the image names the keys and how far the r
 
     async execute({ params: { below }, hooks: { spaces, updateSpaces } }) {
       const { root } = spaces;
+      // FiftyOne makes the tabs a moment after the sample is open
+      if (!root.children.length) return void setTimeout(placePictures, WATCH_MS);
       const last = root.children[root.children.length - 1];
       const isPictures = (panel) => panel.type === IMAGE_PANEL;
       const lieBelow = root.layout === "vertical" && root.children.length === 2 && last.children.every(isPictures);
@@ -246,9 +254,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
     choosing = choosing && Boolean(state);
     // Or what is typed would be lost, and its letters be verdicts
     if (choosing) return;
-    const below = Boolean(state && state.patch);
-    const now = localStorage.getItem(PICTURES);
-    if (result && now !== KEPT && below !== (now === BELOW)) executeOperator(`${PLUGIN}/place_pictures`, { below });
+    if (result) placePictures();
     if (!state) return bar().replaceChildren();
     const keys = Object.entries(DECISIONS).map(([key, decision]) => {
       const button = element("button");

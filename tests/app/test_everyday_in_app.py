@@ -134,7 +134,7 @@ def another_run(day: Day) -> None:
     day.output.get_by_text("Scored 6 images; the worst is 002.png").wait_for()
     day.output.get_by_role("button", name="Done").click()
     day.panel.get_by_text("Run “two”").wait_for()
-    assert day.drawn() == ["two_quality", "two_suspects", "two_heatmap"]
+    day.until(lambda: day.drawn() == ["two_quality", "two_suspects", "two_heatmap"])
     day.is_coloured("two")
 
 
