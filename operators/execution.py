@@ -19,11 +19,11 @@ import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionError, ExecutionResult
 from fiftyone.operators.message import GeneratedMessage, MessageType
 
-from ..plugin.base.console import TerminalProgress, time_left
+from ..plugin.base.console import time_left
 from ..plugin.base.course import Course
 from ..plugin.base.database_errors import database_errors, explain
 from ..plugin.base.errors import LabelQualityError
-from ..plugin.base.progress import Progress, silent
+from ..plugin.base.progress import Progress, showing
 from .form.parameters import in_labels, labels_of
 from .output.plain_text import plain
 
@@ -177,7 +177,7 @@ class EngineOperator(foo.Operator, ABC):
     def _run_here(self, ctx: Any) -> None:
         call = _python_call.get() or PythonCall(progress=False)
         try:
-            with database_errors(), _terminal(call.progress) as progress:
+            with database_errors(), showing(call.progress) as progress:
                 call.summary = self.run(ctx, progress)
         except LabelQualityError as error:
             call.error = error
@@ -376,15 +376,3 @@ def _exhausted_by_fiftyone() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-@contextlib.contextmanager
-def _terminal(visible: bool) -> Iterator[Progress]:
-    if not visible:
-        yield silent
-        return
-    progress = TerminalProgress()
-    try:
-        yield progress
-    finally:
-        progress.close()

@@ -19,7 +19,7 @@ import fiftyone as fo
 from .base.config import split
 from .base.database_errors import database_errors
 from .base.errors import LabelQualityError
-from .base.progress import Progress, silent
+from .base.progress import Progress, showing, silent
 from .dataset.object_fields import check_objects
 from .dataset.suspect_fields import check_suspects
 from .dataset.views import check_object_view, check_views
@@ -58,7 +58,7 @@ def audit_labels(
     source: str = Stages.source,
     lint: bool = Stages.lint,
     suspects: bool = Stages.suspects,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> RunSummary:
     """Lints the masks, predicts every sample out-of-sample, scores its labels, finds suspects, and writes it all.
@@ -73,7 +73,7 @@ def audit_labels(
         source: ``cross_validation``, ``model`` or ``files``
         lint: lint the masks first, as `lint_masks` does; what that finds is there before models are trained
         suspects: find suspects too, where the predictions have probabilities
-        progress: told how far each stage is
+        progress: True for bars in the terminal or notebook; or a `Progress`, told how far each stage is
         **parameters: of `request.Request` (key, classes, ignored, unlabelled, unknown, skip_failures, overwrite,
             output_dir), of the source (`CrossValidation`, `ModelSource` or `FilesSource`), of the
             scores (`ScoreConfig`), of the suspects (`SuspectConfig`), and of where the work runs (`Execution`)
@@ -90,7 +90,7 @@ def audit_labels(
     request, predicted, scored, regions, where = split(parameters, *groups)
     prediction_config: PredictionConfig = source_type.from_params(predicted)
     score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
-    with database_errors(), running_on(Execution.asked(where)):
+    with showing(progress) as progress, database_errors(), running_on(Execution.asked(where)):
         compile_ahead()
         asked = Request(**request)
         left = _left_to_predict(collection, asked, prediction_config, progress)
@@ -108,7 +108,7 @@ def compute_predictions(
     label_field: str,
     *,
     source: str = Stages.source,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> RunSummary:
     """The first half of `audit_labels`: predictions, written as ``<key>_prediction`` and ``<key>_fold``.
@@ -118,7 +118,7 @@ def compute_predictions(
         label_field: its field with the given masks: `fo.Segmentation`, or instances, `fo.Detections` with masks or
             filled `fo.Polylines`
         source: ``cross_validation``, ``model`` or ``files``
-        progress: told how far each stage is
+        progress: True for bars in the terminal or notebook; or a `Progress`, told how far each stage is
         **parameters: of `request.Request`, of the source, and of where the work runs (`Execution`)
 
     Returns:
@@ -131,7 +131,7 @@ def compute_predictions(
     source_type = _source_type(source)
     request, predicted, where = split(parameters, Request, source_type, Execution)
     prediction_config: PredictionConfig = source_type.from_params(predicted)
-    with database_errors(), running_on(Execution.asked(where)):
+    with showing(progress) as progress, database_errors(), running_on(Execution.asked(where)):
         asked = Request(**request)
         left = _left_to_predict(collection, asked, prediction_config, progress)
         with open_run(collection, label_field, asked, progress) as run:
@@ -146,7 +146,7 @@ def score_label_quality(
     *,
     predictions: str | None = None,
     suspects: bool = Stages.suspects,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> RunSummary:
     """The second half of `audit_labels`: scores and suspects from an earlier run's predictions, without a model.
@@ -156,7 +156,7 @@ def score_label_quality(
         label_field: its field with the given masks or instances, which may have changed since
         predictions: key of the run that has the predictions; by default the run's own key
         suspects: find suspects too, where the predictions have probabilities
-        progress: told how far each stage is
+        progress: True for bars in the terminal or notebook; or a `Progress`, told how far each stage is
         **parameters: of `request.Request`, `ScoreConfig`, `SuspectConfig` and `Execution`
 
     Returns:
@@ -168,7 +168,7 @@ def score_label_quality(
     """
     request, scored, regions, where = split(parameters, Request, ScoreConfig, SuspectConfig, Execution)
     score_config, wanted = ScoreConfig.from_params(scored), _wanted(suspects, regions)
-    with database_errors(), running_on(Execution.asked(where)):
+    with showing(progress) as progress, database_errors(), running_on(Execution.asked(where)):
         record = load_record(root_of(collection), predictions or request.get("key", Request.key))
         compile_ahead()
         with open_run(collection, label_field, Request(**request), progress) as run:
@@ -179,7 +179,11 @@ def score_label_quality(
 
 
 def find_suspects(
-    collection: Collection, *, key: str = SuspectRequest.key, progress: Progress = silent, **parameters: Any
+    collection: Collection,
+    *,
+    key: str = SuspectRequest.key,
+    progress: Progress | bool | None = False,
+    **parameters: Any,
 ) -> RunSummary:
     """The last stage of `audit_labels` by itself: finds a run's suspects anew, with other thresholds say.
 
@@ -189,7 +193,7 @@ def find_suspects(
     Args:
         collection: the dataset, or a view of it; all of the run's samples are searched
         key: the run's key
-        progress: told how far each stage is
+        progress: True for bars in the terminal or notebook; or a `Progress`, told how far each stage is
         **parameters: of `request.SuspectRequest` (skip_failures, overwrite), `SuspectConfig` and `Execution`
 
     Returns:
@@ -204,13 +208,13 @@ def find_suspects(
     dataset = root_of(collection)
     asked = SuspectRequest(**request)
     engine, checks = running_on(Execution.asked(where)), (check_suspects, check_views)
-    with database_errors(), engine, reopen_run(dataset, asked, progress, *checks) as run:
+    with showing(progress) as progress, database_errors(), engine, reopen_run(dataset, asked, progress, *checks) as run:
         found = search_again(run, config)
         return summarise(dataset, publish_suspects(run, found))
 
 
 def score_objects(
-    collection: Collection, *, key: str = ObjectRequest.key, progress: Progress = silent, **parameters: Any
+    collection: Collection, *, key: str = ObjectRequest.key, progress: Progress | bool | None = False, **parameters: Any
 ) -> RunSummary:
     """Scores every annotated object of a scored run, and says which class it looks like: "show me the worst cars".
 
@@ -222,7 +226,7 @@ def score_objects(
     Args:
         collection: the dataset, or a view of it; the objects of all of the run's samples are scored
         key: the run's key
-        progress: told how far each stage is
+        progress: True for bars in the terminal or notebook; or a `Progress`, told how far each stage is
         **parameters: of `request.ObjectRequest` (skip_failures, overwrite), `ObjectConfig` and `Execution`
 
     Returns:
@@ -236,7 +240,7 @@ def score_objects(
     config, asked = ObjectConfig.from_params(chosen), ObjectRequest(**request)
     dataset = root_of(collection)
     engine, checks = running_on(Execution.asked(where)), (check_objects, check_object_view)
-    with database_errors(), engine, reopen_run(dataset, asked, progress, *checks) as run:
+    with showing(progress) as progress, database_errors(), engine, reopen_run(dataset, asked, progress, *checks) as run:
         scoring = score_again(run, config)
         return summarise(dataset, publish_objects(run, scoring))
 

@@ -18,7 +18,7 @@ import fiftyone as fo
 
 from .base.config import split
 from .base.database_errors import database_errors
-from .base.progress import Progress, silent
+from .base.progress import Progress, showing
 from .dataset.lint_fields import check_lint, delete_lint
 from .lint.config import LintConfig
 from .lint.summary import LintSummary
@@ -35,7 +35,7 @@ def lint_masks(
     label_field: str,
     *,
     key: str = LintRequest.key,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> LintSummary:
     """Finds what is improbable in masks by themselves: stray pixels, holes, slivers, frames, outliers, equal images.
@@ -49,7 +49,7 @@ def lint_masks(
         collection: an image dataset or a view of one
         label_field: its `fo.Segmentation` field with the given masks
         key: the prefix of the fields
-        progress: told how far it is
+        progress: True for bars in the terminal or notebook; or a `Progress`, told how far it is
         **parameters: of `request.LintRequest` (classes, ignored, unlabelled, clear) and of `LintConfig`
 
     Returns:
@@ -61,22 +61,23 @@ def lint_masks(
     asked, wanted = split({"key": key, **parameters}, LintRequest, LintConfig)
     request, config = LintRequest(**asked), LintConfig.from_params(wanted)
     started, dataset = time.monotonic(), root_of(collection)
-    validate_key(dataset, request.key)
-    check_lint(dataset, request.key)
-    if request.clear:
-        delete_lint(dataset, request.key)
-        return LintSummary(request.key, seconds=time.monotonic() - started)
-    samples = open_samples(
-        collection,
-        label_field,
-        classes=request.classes,
-        ignored=request.ignored,
-        unlabelled=request.unlabelled,
-        unknown="ignore",
-        skip_failures=True,
-        progress=progress,
-        workers=config.workers,
-    )
-    digest = lint_digest(samples, config, samples.fingerprint())
-    found = lint_samples(samples, request.key, config, digest=digest, progress=progress)
-    return replace(found, seconds=time.monotonic() - started)
+    with showing(progress) as progress:
+        validate_key(dataset, request.key)
+        check_lint(dataset, request.key)
+        if request.clear:
+            delete_lint(dataset, request.key)
+            return LintSummary(request.key, seconds=time.monotonic() - started)
+        samples = open_samples(
+            collection,
+            label_field,
+            classes=request.classes,
+            ignored=request.ignored,
+            unlabelled=request.unlabelled,
+            unknown="ignore",
+            skip_failures=True,
+            progress=progress,
+            workers=config.workers,
+        )
+        digest = lint_digest(samples, config, samples.fingerprint())
+        found = lint_samples(samples, request.key, config, digest=digest, progress=progress)
+        return replace(found, seconds=time.monotonic() - started)

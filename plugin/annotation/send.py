@@ -16,7 +16,7 @@ import fiftyone as fo
 import numpy as np
 
 from ..base.errors import LabelQualityError
-from ..base.progress import Progress, silent
+from ..base.progress import Progress, showing
 from ..documents.ownership import MARKER
 from ..labels.class_table import ClassTable
 from ..labels.masks import as_rgb
@@ -95,7 +95,7 @@ def send_to_annotation(
     backend: str | None = None,
     regions: bool = True,
     options: Mapping[str, Any] | None = None,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
 ) -> Sent:
     """Sends images to an annotation service.
 
@@ -109,7 +109,7 @@ def send_to_annotation(
         backend: one of ``fo.annotation_config.backends``, or None for the first that is set up
         regions: send the suspects too, where there are any
         options: of the backend, such as ``{"project_name": "streets"}``
-        progress: told how many masks are copied
+        progress: True for bars in the terminal or notebook; or a `Progress`, told how many masks are copied
 
     Returns:
         what was sent
@@ -125,29 +125,30 @@ def send_to_annotation(
     check_result_field(dataset, label_field)
     if not len(chosen.samples):
         raise LabelQualityError(f"There is nothing to send: no image is among {chosen.words}.")
-    samples = _samples(chosen, label_field)
-    field = make_copy_field(dataset, label_field, samples.class_table)
-    shown = chosen.field if regions else None
-    view, count = chosen.samples, 0
-    if shown is not None:
-        view = view.filter_labels(shown, chosen.region, only_matches=False)
-        count = view.count(f"{shown}.detections")
-    progress("Sending", 0, 1)
-    if backend == label_studio.BACKEND:
-        boxes = sorted(view.distinct(f"{shown}.detections.label")) if shown is not None and count else []
-        schema = label_studio.label_schema(dataset, label_field, samples.class_table.names, boxes)
-        suspects = (shown, chosen.region) if shown is not None and count else None
-        send = partial(
-            label_studio.send_masks, samples=samples, label_field=label_field, suspects=suspects, progress=progress
-        )
-    else:
-        _copy_masks(samples, field, progress)
-        schema = {field: {"type": "segmentation", "mask_targets": samples.class_table.mask_targets()}}
-        schema |= {shown: _context(view, shown)} if shown is not None and count else {}
-        send = None
-    _annotate(view, anno_key, backend, schema, dict(options or {}), send)
-    progress("Sending", 1, 1)
-    return Sent(anno_key, backend, len(view), count, field)
+    with showing(progress) as progress:
+        samples = _samples(chosen, label_field)
+        field = make_copy_field(dataset, label_field, samples.class_table)
+        shown = chosen.field if regions else None
+        view, count = chosen.samples, 0
+        if shown is not None:
+            view = view.filter_labels(shown, chosen.region, only_matches=False)
+            count = view.count(f"{shown}.detections")
+        progress("Sending", 0, 1)
+        if backend == label_studio.BACKEND:
+            boxes = sorted(view.distinct(f"{shown}.detections.label")) if shown is not None and count else []
+            schema = label_studio.label_schema(dataset, label_field, samples.class_table.names, boxes)
+            suspects = (shown, chosen.region) if shown is not None and count else None
+            send = partial(
+                label_studio.send_masks, samples=samples, label_field=label_field, suspects=suspects, progress=progress
+            )
+        else:
+            _copy_masks(samples, field, progress)
+            schema = {field: {"type": "segmentation", "mask_targets": samples.class_table.mask_targets()}}
+            schema |= {shown: _context(view, shown)} if shown is not None and count else {}
+            send = None
+        _annotate(view, anno_key, backend, schema, dict(options or {}), send)
+        progress("Sending", 1, 1)
+        return Sent(anno_key, backend, len(view), count, field)
 
 
 def _samples(chosen: Chosen, label_field: str) -> SegmentationSamples:

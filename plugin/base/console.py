@@ -20,16 +20,17 @@ _WHOLE = "{percentage:3.0f}%|{bar:20}| {desc}"
 
 
 class TerminalProgress:
-    """A `Progress` that draws a bar on a terminal, of the whole run where its stages are known, else one a stage.
+    """A `Progress` that draws a bar on a terminal or below a notebook's cell.
 
-    Into a file it writes a line when a stage ends.
+    It is one of the whole run where its stages are known, else one a stage. Into a file it writes a line when a stage
+    ends.
 
     Args:
-        stream: where to; standard error by default
+        stream: where to; by default standard error, or in a notebook, which shows that as errors, standard output
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+        self._stream = stream or (sys.stdout if _is_notebook(sys.stdout) else sys.stderr)
         self._bar: tqdm | None = None
         self._stage = ""
         self._done = self._total = 0
@@ -50,7 +51,7 @@ class TerminalProgress:
             # A stage reports when its first piece is done: it began when the one before it ended
             self._stage, self._began, self._written = stage, self._last, self._last
         self._done, self._total, self._last = done, total, time.time()
-        if self._stream.isatty():
+        if self._stream.isatty() or _is_notebook(self._stream):
             self._draw()
         elif self._last - self._written >= _LINE_EVERY and done < total:
             self._write_line()
@@ -86,7 +87,8 @@ class TerminalProgress:
             self._bar.total = self._total
             self._bar.update(self._done - self._bar.n)
         else:
-            stage = f"{self._stage} {self._done} of {self._total}, {time_left(self._standing.left)}"
+            left = f", {time_left(self._standing.left)}" if self._standing.left else ""
+            stage = f"{self._stage} {self._done} of {self._total}{left}"
             self._bar.set_description_str(stage, refresh=False)
             self._bar.update(self._standing.share - self._bar.n)
 
@@ -129,8 +131,16 @@ def short_path(path: str) -> str:
     return relative if len(relative) < len(path) else path
 
 
+def _is_notebook(stream: TextIO) -> bool:
+    """Whether what is written is shown below a cell of a Jupyter notebook, though it is no terminal."""
+    return type(stream).__module__.startswith("ipykernel.")
+
+
 def _has_size(stream: TextIO) -> bool:
     """Whether the terminal knows its size; in a container it may say 0 by 0, where tqdm draws nothing."""
+    if _is_notebook(stream):
+        # It has the size of the terminal in which the notebook's server was started
+        return False
     try:
         return os.get_terminal_size(stream.fileno()).columns > 0
     except OSError:

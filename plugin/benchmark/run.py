@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import LabelQualityError
-from ..base.progress import Progress, named, silent
+from ..base.progress import Progress, named, showing
 from ..engine.config import Execution
 from ..engine.engine import running_on
 from .assess import LIFT_COUNT
@@ -92,7 +92,7 @@ def benchmark_scores(
     collection: Any,
     label_field: str,
     *,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> BenchmarkSummary:
     """Measures how well each score finds annotation errors in this dataset.
@@ -106,7 +106,8 @@ def benchmark_scores(
     Args:
         collection: an image dataset or a view of one
         label_field: its field with the given masks or instances
-        progress: told how far it is; stages begin with the kind of error and the architecture
+        progress: True for bars in the terminal or notebook; or a `Progress`, told how far it is; stages begin with the
+            kind of error and the architecture
         **parameters: of `BenchmarkRequest` (key, kinds, rates, overwrite, rescore, keep_runs), of `BenchmarkConfig`
             (architectures, truth_field, run_key, severity, min_fraction, seed, …), others of `CrossValidation` (preset,
             folds, blocks, group_field, …), of `ScoreConfig`, of `Execution`, and classes, ignored, unlabelled, unknown,
@@ -122,7 +123,11 @@ def benchmark_scores(
     request, asked_of, config = asked(parameters)
     options = {"rescore": asked_of.rescore, "keep_runs": asked_of.keep_runs}
     where = Execution.asked(parameters)
-    with running_on(where), opened(collection, label_field, config, request, progress, **options) as benchmark:
+    with (
+        showing(progress) as progress,
+        running_on(where),
+        opened(collection, label_field, config, request, progress, **options) as benchmark,
+    ):
         if not benchmark.finished:
             benchmark.save()
             (_measure_injected if config.mode == INJECTED else measure_truth)(benchmark)

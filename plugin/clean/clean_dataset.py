@@ -22,7 +22,7 @@ from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
 from ..base.file_digest import file_digest
 from ..base.portions import portions
-from ..base.progress import Progress, silent
+from ..base.progress import Progress, showing
 from ..corrections.loaded_masks import LoadedMasks, lay_over, read_loaded
 from ..dataset.verdicts import ADDED, CORRECTIONS, EDITED, RESOLVED, WRONG
 from ..labels.file_doubts import check_size
@@ -146,7 +146,7 @@ def export_clean_dataset(
     collection: fo.Dataset | fo.DatasetView,
     key: str = CleanRequest.key,
     *,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> ExportedDataset:
     """Exports all images with the best masks that are known, in a format of FiftyOne's, with ``manifest.json``.
@@ -161,7 +161,7 @@ def export_clean_dataset(
     Args:
         collection: the dataset, or a view of the images that are wanted
         key: the run's key
-        progress: told after every image
+        progress: True for bars in the terminal or notebook; or a `Progress`, told after every image
         **parameters: of `config.CleanRequest`: export_dir (needed), dataset_type, unreviewed, media, skip_failures
 
     Returns:
@@ -196,7 +196,7 @@ def export_clean_dataset(
         unclear=plan.unclear,
     )
     export = _Export(samples, record, request, plan.to_change, failures, made)
-    with ExitStack() as stack:
+    with showing(progress) as progress, ExitStack() as stack:
         folder = stack.enter_context(filled(root))
         manifest = stack.enter_context(open_manifest(folder, export.head()))
         regions = Regions(dataset, record)

@@ -18,7 +18,7 @@ from bson import ObjectId
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
 from ..base.executor import map_shards
-from ..base.progress import Progress, silent
+from ..base.progress import Progress, showing
 from ..base.types import IGNORED
 from ..dataset.fields import check_names, create_fields
 from ..dataset.suspect_fields import SUSPECTS
@@ -53,7 +53,7 @@ def compare_runs(
     before: str = CompareRequest.before,
     after: str = CompareRequest.after,
     *,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> Comparison:
     """Compares two runs, and writes the change of each image's quality to the field ``<after>_change``.
@@ -69,7 +69,7 @@ def compare_runs(
         collection: the dataset, or a view of it; all images that both runs have scored are compared
         before: key of the run that the other is compared with
         after: key of the run whose changes are told
-        progress: told how far it is
+        progress: True for bars in the terminal or notebook; or a `Progress`, told how far it is
         **parameters: none
 
     Returns:
@@ -89,8 +89,9 @@ def compare_runs(
     found = Comparison(before, after, searched=records[1].suspects.set if records[1].suspects is not None else None)
     common = _qualities(dataset, found)
     found.notes += _scored_otherwise(*records)
-    _count_suspects(dataset, found, list(common), progress)
-    _compare_classes(dataset, found, records, list(common), progress)
+    with showing(progress) as progress:
+        _count_suspects(dataset, found, list(common), progress)
+        _compare_classes(dataset, found, records, list(common), progress)
     with writing_to(dataset, after) as record:
         # Where this is killed, none is kept that the field is not of
         _keep(dataset, record, None)

@@ -13,7 +13,7 @@ from fiftyone import ViewField as F
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
-from ..base.progress import Progress, silent
+from ..base.progress import Progress, showing
 from ..dataset.fields import check_names, create_fields
 from ..dataset.region_edits import settle_edits
 from ..dataset.suspect_fields import SUSPECTS
@@ -78,7 +78,7 @@ def write_corrected_masks(
     complete: bool = False,
     output_dir: str | os.PathLike[str] | None = None,
     skip_failures: bool = False,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
 ) -> Corrected:
     """Writes corrected masks as PNG files named like their images, and shows them in the field ``<key>_corrected``.
 
@@ -96,7 +96,7 @@ def write_corrected_masks(
         complete: write the masks of images without such a region too, as they are, for a whole new training set
         output_dir: the folder, or None for one below FiftyOne's dataset folder
         skip_failures: leave images out that have changed since the run or cannot be corrected, instead of raising
-        progress: told after every mask
+        progress: True for bars in the terminal or notebook; or a `Progress`, told after every mask
 
     Returns:
         what was written
@@ -106,50 +106,51 @@ def write_corrected_masks(
         SampleError: an image or a mask has changed since the run or cannot be read, and ``skip_failures`` is not set
     """
     dataset = root_of(collection)
-    record = _check(dataset, key, regions)
-    collect_edits(dataset, key)
-    name = field_name(key, CORRECTED)
-    check_names(dataset, key, [name])
-    to_correct = set(_to_correct(collection, key, regions).values("id"))
-    if not to_correct:
-        raise LabelQualityError(_nothing(regions))
-    wanted = images_of(collection if complete else dataset).exists(record.label_field)
-    samples, failures = unchanged_samples(
-        record, wanted, to_correct, skip_failures, only=None if complete else to_correct
-    )
-    folder = WrittenFiles.opened(output_dir or default_folder(dataset, key), name, dataset_id(dataset))
-    files = _files(samples, folder.folder)
-    folder.check(files)
-    if dataset.has_sample_field(name):
-        _remove_old(images_of(dataset).exists(name).values(f"{name}.mask_path"), folder, files)
-    kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Segmentation}
-    create_fields(dataset, key, {name: {**kind, "description": _description(record, regions)}})
-    clear_fields(dataset, [name])
-    dataset.mask_targets = {**dataset.mask_targets, name: samples.class_table.mask_targets()}
-    display.show_suspects(dataset, key, own_fields(dataset, key))
-    found, loaded_masks, images, corrected = Regions(dataset, record), LoadedMasks(dataset, record), 0, 0
-    for first in range(0, len(samples), PORTION):
-        indices = range(first, min(first + PORTION, len(samples)))
-        ids = [samples.ids[index] for index in indices]
-        regions_of, loaded = found.of(ids), loaded_masks.of(ids)
-        written: dict[str, fo.Segmentation] = {}
-        for index in indices:
-            sample_id = samples.ids[index]
-            here = [one for one in regions_of.get(sample_id, []) if _is_meant(one.get("verdict"), regions)]
-            try:
-                mask = corrected_mask(samples, index, here, loaded.get(sample_id))
-                content = as_png(mask, sample_id)
-            except SampleError as error:
-                failures.add(error)
-            else:
-                folder.write(files[index], content)
-                written[sample_id] = fo.Segmentation(mask_path=str(files[index]))
-                images, corrected = images + 1, corrected + len(here)
-            progress("Writing corrected masks", index + 1, len(samples))
-        if written:
-            dataset.set_values(name, written, key_field="id")
-    failures.require(images)
-    return Corrected(name, str(folder.folder), images, corrected, failures.sentences())
+    with showing(progress) as progress:
+        record = _check(dataset, key, regions)
+        collect_edits(dataset, key)
+        name = field_name(key, CORRECTED)
+        check_names(dataset, key, [name])
+        to_correct = set(_to_correct(collection, key, regions).values("id"))
+        if not to_correct:
+            raise LabelQualityError(_nothing(regions))
+        wanted = images_of(collection if complete else dataset).exists(record.label_field)
+        samples, failures = unchanged_samples(
+            record, wanted, to_correct, skip_failures, only=None if complete else to_correct
+        )
+        folder = WrittenFiles.opened(output_dir or default_folder(dataset, key), name, dataset_id(dataset))
+        files = _files(samples, folder.folder)
+        folder.check(files)
+        if dataset.has_sample_field(name):
+            _remove_old(images_of(dataset).exists(name).values(f"{name}.mask_path"), folder, files)
+        kind = {"ftype": fo.EmbeddedDocumentField, "embedded_doc_type": fo.Segmentation}
+        create_fields(dataset, key, {name: {**kind, "description": _description(record, regions)}})
+        clear_fields(dataset, [name])
+        dataset.mask_targets = {**dataset.mask_targets, name: samples.class_table.mask_targets()}
+        display.show_suspects(dataset, key, own_fields(dataset, key))
+        found, loaded_masks, images, corrected = Regions(dataset, record), LoadedMasks(dataset, record), 0, 0
+        for first in range(0, len(samples), PORTION):
+            indices = range(first, min(first + PORTION, len(samples)))
+            ids = [samples.ids[index] for index in indices]
+            regions_of, loaded = found.of(ids), loaded_masks.of(ids)
+            written: dict[str, fo.Segmentation] = {}
+            for index in indices:
+                sample_id = samples.ids[index]
+                here = [one for one in regions_of.get(sample_id, []) if _is_meant(one.get("verdict"), regions)]
+                try:
+                    mask = corrected_mask(samples, index, here, loaded.get(sample_id))
+                    content = as_png(mask, sample_id)
+                except SampleError as error:
+                    failures.add(error)
+                else:
+                    folder.write(files[index], content)
+                    written[sample_id] = fo.Segmentation(mask_path=str(files[index]))
+                    images, corrected = images + 1, corrected + len(here)
+                progress("Writing corrected masks", index + 1, len(samples))
+            if written:
+                dataset.set_values(name, written, key_field="id")
+        failures.require(images)
+        return Corrected(name, str(folder.folder), images, corrected, failures.sentences())
 
 
 def _check(dataset: fo.Dataset, key: str, regions: str) -> RunRecord:

@@ -17,7 +17,7 @@ import fiftyone as fo
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
-from ..base.progress import Progress, silent
+from ..base.progress import Progress, showing
 from ..base.types import IGNORED
 from ..dataset.correction_fields import (
     check_corrections,
@@ -64,7 +64,7 @@ def load_corrections(
     source: str | os.PathLike[str] | fo.Dataset = CorrectionRequest.source,
     key: str = CorrectionRequest.key,
     *,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> CorrectionPart:
     """Loads corrected masks, and says what they change, what is resolved, still suspect, and newly wrong.
@@ -83,7 +83,7 @@ def load_corrections(
         source: a folder of masks that are called like the images, another field, another dataset or its name, or the
             name under which `send_to_annotation` has sent the images
         key: the run's key
-        progress: told after every portion
+        progress: True for bars in the terminal or notebook; or a `Progress`, told after every portion
         **parameters: of `config.CorrectionRequest`: source_kind, source_field, reviewed, reviewer, skip_failures
 
     Returns:
@@ -101,7 +101,7 @@ def load_corrections(
     record, root = _finished_run(dataset, key)
     check_corrections(dataset, key)
     check_correction_views(dataset, key)
-    with run_folder(dataset, root, record) as folder:
+    with showing(progress) as progress, run_folder(dataset, root, record) as folder:
         comparison = _compared(dataset, record, folder, request, progress)
         with writing(dataset, root):
             # Anew: what is not of the corrections may have been written to it since it was read

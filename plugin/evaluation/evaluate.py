@@ -17,7 +17,7 @@ import numpy as np
 
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
-from ..base.progress import Progress, silent
+from ..base.progress import Progress, showing
 from ..documents.ownership import field_name, owner
 from ..documents.shown_files import missing_images
 from ..engine.engine import map_samples
@@ -87,7 +87,7 @@ def evaluate_predictions(
     collection: fo.Dataset | fo.DatasetView,
     key: str = EvaluationRequest.key,
     *,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> Evaluation:
     """Evaluates a run's predicted masks against its given masks, with FiftyOne's own ``evaluate_segmentations``.
@@ -101,7 +101,7 @@ def evaluate_predictions(
     Args:
         collection: the dataset, or a view of it; all images of the run are evaluated
         key: the run's key
-        progress: told after every image
+        progress: True for bars in the terminal or notebook; or a `Progress`, told after every image
         **parameters: of `config.EvaluationRequest`: eval_key, bandwidth, overwrite
 
     Returns:
@@ -116,7 +116,7 @@ def evaluate_predictions(
     record = load_record(dataset, request.key)
     check_evaluable(dataset, record)
     check_evaluation(dataset, request.key, request.name, request.overwrite)
-    with _held(dataset, record):
+    with showing(progress) as progress, _held(dataset, record):
         view = _evaluated(dataset, record)
         _check_reading(view, record, progress)
         if request.name in dataset.list_evaluations():

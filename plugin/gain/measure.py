@@ -18,7 +18,7 @@ from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError, SampleError
 from ..base.executor import map_shards
 from ..base.parameters import table
-from ..base.progress import Progress, named, silent
+from ..base.progress import Progress, named, showing
 from ..base.types import IGNORED
 from ..dataset.suspect_fields import check_suspects
 from ..pixels.resample import to_probabilities
@@ -53,7 +53,7 @@ def measure_gain(
     collection: fo.Dataset | fo.DatasetView,
     key: str = GainRequest.key,
     *,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> GainPart:
     """Measures what clean masks are worth: trains a model on three kinds of masks, judged on verified ones.
@@ -70,7 +70,7 @@ def measure_gain(
     Args:
         collection: the dataset, or a view of it; all of the run's samples take part
         key: the run's key
-        progress: told how far each training is
+        progress: True for bars in the terminal or notebook; or a `Progress`, told how far each training is
         **parameters: of `config.GainRequest` (clean_field, verified_field, repeats, resamples, skip_failures,
             overwrite), and of `CrossValidation`; the latter as in the run's audit unless given
 
@@ -93,7 +93,11 @@ def measure_gain(
         collect_edits(dataset, request.key)
     config = training_config(record, {name: parameters[name] for name in parameters if name in of_training})
     config.check()
-    with database_errors(), reopen_run(dataset, request, progress, check_suspects) as run:
+    with (
+        showing(progress) as progress,
+        database_errors(),
+        reopen_run(dataset, request, progress, check_suspects) as run,
+    ):
         return _Measurement(run, request, config).measure()
 
 

@@ -17,7 +17,7 @@ from ..base import words
 from ..base.console import format_seconds
 from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
-from ..base.progress import Progress, silent
+from ..base.progress import Progress, showing
 from ..dataset.suspect_fields import SUSPECTS
 from ..documents.ownership import field_name
 from ..estimate.config import EstimateConfig
@@ -96,7 +96,7 @@ def write_report(
     key: str = ReportRequest.key,
     path: str | os.PathLike[str] = ReportRequest.path,
     *,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> WrittenReport:
     """Writes a run as one HTML file, for whoever decides about the dataset.
@@ -112,7 +112,7 @@ def write_report(
         collection: the dataset, or a view of it; the whole run is reported
         key: the run's key
         path: of the file, which ends in .html; by default it is named after the dataset, in the home folder
-        progress: told after every image and issue
+        progress: True for bars in the terminal or notebook; or a `Progress`, told after every image and issue
         **parameters: of `config.ReportRequest`: images, issues, examples, overwrite
 
     Returns:
@@ -131,18 +131,19 @@ def write_report(
             "predictions: score_label_quality."
         )
     target = check_report_path(request.path or default_path(dataset), request.overwrite)
-    if dataset.has_sample_field(field_name(request.key, SUSPECTS)):
-        collect_edits(dataset, request.key)
-    worst = ranking(dataset, request.key, request.images)
-    issues = sorted(record.issues, key=lambda one: -one.regions)[: request.issues]
-    total = len(worst) + len(issues)
-    images = _reported(_worst_images(dataset, record, worst), progress, 0, total)
-    shown = _reported(_issues(dataset, record, issues, request.examples), progress, len(worst), total)
-    text = render(dataset, record, images, shown)
-    # Once more: it has taken a while
-    check_report_path(target, request.overwrite)
-    write_new_file(target, text, "report")
-    return WrittenReport(str(target), len(images), len(shown))
+    with showing(progress) as progress:
+        if dataset.has_sample_field(field_name(request.key, SUSPECTS)):
+            collect_edits(dataset, request.key)
+        worst = ranking(dataset, request.key, request.images)
+        issues = sorted(record.issues, key=lambda one: -one.regions)[: request.issues]
+        total = len(worst) + len(issues)
+        images = _reported(_worst_images(dataset, record, worst), progress, 0, total)
+        shown = _reported(_issues(dataset, record, issues, request.examples), progress, len(worst), total)
+        text = render(dataset, record, images, shown)
+        # Once more: it has taken a while
+        check_report_path(target, request.overwrite)
+        write_new_file(target, text, "report")
+        return WrittenReport(str(target), len(images), len(shown))
 
 
 def default_path(dataset: fo.Dataset) -> str:

@@ -16,7 +16,7 @@ from ..base.database_errors import database_errors
 from ..base.errors import LabelQualityError
 from ..base.executor import map_shards
 from ..base.parameters import table
-from ..base.progress import Progress, silent
+from ..base.progress import Progress, showing
 from ..dataset.judging_views import check_judging_view, save_places_to_judge
 from ..dataset.sample_fields import (
     add_units,
@@ -60,7 +60,7 @@ def estimate_errors(
     collection: fo.Dataset | fo.DatasetView,
     key: str = EstimateRequest.key,
     *,
-    progress: Progress = silent,
+    progress: Progress | bool | None = False,
     **parameters: Any,
 ) -> ErrorEstimate:
     """Estimates how many errors the given masks of a run have, and how many of them are unfound, with 95 % intervals.
@@ -74,7 +74,7 @@ def estimate_errors(
     Args:
         collection: the dataset, or a view of it; all of the run's samples take part
         key: the run's key
-        progress: told how many images are looked at
+        progress: True for bars in the terminal or notebook; or a `Progress`, told how many images are looked at
         **parameters: of `request.EstimateRequest` (skip_failures, overwrite) and `EstimateConfig`
 
     Returns:
@@ -99,11 +99,12 @@ def estimate_errors(
     for folder in (Path(str(record.folder)), Path(str(record.folder)).parent):
         # What a kill has left of an earlier call that had all done but that
         remove_stale(folder)
-    if dataset.has_sample_field(field_name(key, SUSPECTS)):
-        # What was edited in the App is reviewed by that
-        edits_of(dataset, record)
-    if record.sample is None or request.overwrite:
-        record = _draw(dataset, request, config, progress)
+    with showing(progress) as progress:
+        if dataset.has_sample_field(field_name(key, SUSPECTS)):
+            # What was edited in the App is reviewed by that
+            edits_of(dataset, record)
+        if record.sample is None or request.overwrite:
+            record = _draw(dataset, request, config, progress)
     sample = _drawn(record, stated)
     wanted = _wanted(sample, config, stated)
     record, sample = _shown(dataset, record, sample, wanted)

@@ -55,6 +55,30 @@ def test_a_terminal_gets_a_bar_a_stage_that_ends_full() -> None:
     assert screen.getvalue().endswith("\n")
 
 
+class Cell(Screen):
+    """What a notebook has in place of standard output and standard error."""
+
+    __module__ = "ipykernel.iostream"
+
+    def isatty(self) -> bool:
+        return False
+
+
+def test_a_notebook_gets_a_bar_in_what_is_not_shown_as_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, errors = Cell(), Cell()
+    monkeypatch.setattr(terminal.sys, "stdout", out)
+    monkeypatch.setattr(terminal.sys, "stderr", errors)
+    progress = TerminalProgress()
+    progress("Scoring", 1, 4)
+    progress("Scoring", 4, 4)
+    progress.close()
+    assert errors.getvalue() == ""
+    last = out.getvalue().split("\r")[-1]
+    assert last.startswith("Scoring: 100%") and "4/4" in last and last.endswith("\n")
+    assert out.getvalue().count("\n") == 1
+    assert max(map(len, out.getvalue().rstrip("\n").split("\r"))) <= 80
+
+
 def test_a_terminal_without_a_size_gets_a_bar_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     import pty
 
@@ -147,10 +171,10 @@ def test_a_terminal_gets_one_bar_of_a_run_whose_stages_are_known() -> None:
         for done in range(1, 4):
             progress(stage, done, 3)
     progress.close()
-    # One line, drawn over and over, with the stage and the time that is left
+    # One line, drawn over and over, with the stage and the time that is left, of which there is none at the end
     assert stream.getvalue().count("\n") == 1
     last = stream.getvalue().rstrip("\n").split("\r")[-1]
-    assert last.startswith("100%|") and last.rstrip().endswith("| Scoring 3 of 3, some seconds left")
+    assert last.startswith("100%|") and last.rstrip().endswith("| Scoring 3 of 3")
 
 
 @pytest.mark.parametrize(
