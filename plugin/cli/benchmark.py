@@ -7,7 +7,6 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
 from ..benchmark.config import ERROR_KINDS, BenchmarkConfig, BenchmarkRequest
@@ -63,11 +62,7 @@ def run(options: argparse.Namespace) -> None:
             file.check()
         if "truth" in options:
             parameters["truth_field"] = _truth_field(dataset, samples, options)
-        progress = TerminalProgress()
-        try:
-            summary = benchmark_scores(samples, label_field, progress=progress, **parameters)
-        finally:
-            progress.close()
+        summary = benchmark_scores(samples, label_field, progress=True, **parameters)
         print(summary.text())
         if file is not None:
             file.write(load_benchmark(dataset, summary.key))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from ..base.console import TerminalProgress
 from ..base.parameters import table
 from ..lint.config import LintConfig
 from ..parameters import PARAMETERS
@@ -25,9 +24,5 @@ def run(options: argparse.Namespace) -> None:
         from ..samples.folders import LABEL_FIELD
 
         label_field = getattr(options, "label_field", LABEL_FIELD)
-        progress = TerminalProgress()
-        try:
-            found = lint_masks(load_dataset(options.dataset), label_field, progress=progress, **parameters)
-        finally:
-            progress.close()
+        found = lint_masks(load_dataset(options.dataset), label_field, progress=True, **parameters)
         print(lint_text(found))

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base.console import TerminalProgress
 from ..base.errors import LabelQualityError
 from ..base.parameters import table
 from ..base.words import count
@@ -82,11 +81,7 @@ def _audit(options: argparse.Namespace) -> None:
         if options.app:
             _check_port(options.port)
         dataset, samples, label_field = _dataset_to_audit(options, parameters)
-        progress = TerminalProgress()
-        try:
-            summary = audit_labels(samples, label_field, source=source, progress=progress, **parameters)
-        finally:
-            progress.close()
+        summary = audit_labels(samples, label_field, source=source, progress=True, **parameters)
         print(describe(summary, options.worst))
         print(f"\nOpen the App:  label-quality app {shlex.quote(dataset.name)}", flush=True)
         if options.app:
@@ -99,11 +94,7 @@ def _suspects(options: argparse.Namespace) -> None:
     with started_fiftyone():
         from ..audit import find_suspects
 
-        progress = TerminalProgress()
-        try:
-            summary = find_suspects(load_dataset(options.dataset), progress=progress, **parameters)
-        finally:
-            progress.close()
+        summary = find_suspects(load_dataset(options.dataset), progress=True, **parameters)
         print(suspects_text(summary.suspects) if summary.suspects else "")
 
 
@@ -113,11 +104,7 @@ def _objects(options: argparse.Namespace) -> None:
     with started_fiftyone():
         from ..audit import score_objects
 
-        progress = TerminalProgress()
-        try:
-            summary = score_objects(load_dataset(options.dataset), progress=progress, **parameters)
-        finally:
-            progress.close()
+        summary = score_objects(load_dataset(options.dataset), progress=True, **parameters)
         print(objects_text(summary.objects, summary.key) if summary.objects else "")
 
 
@@ -156,11 +143,7 @@ def _export(options: argparse.Namespace) -> None:
     with started_fiftyone():
         from ..clean.clean_dataset import export_clean_dataset
 
-        progress = TerminalProgress()
-        try:
-            made = export_clean_dataset(load_dataset(options.dataset), progress=progress, **parameters)
-        finally:
-            progress.close()
+        made = export_clean_dataset(load_dataset(options.dataset), progress=True, **parameters)
         print(export_text(made))
 
 
@@ -170,11 +153,7 @@ def _load_corrections(options: argparse.Namespace) -> None:
     with started_fiftyone():
         from ..corrections.load_corrections import load_corrections
 
-        progress = TerminalProgress()
-        try:
-            made = load_corrections(load_dataset(options.dataset), progress=progress, **parameters)
-        finally:
-            progress.close()
+        made = load_corrections(load_dataset(options.dataset), progress=True, **parameters)
         print(corrections_text(made, parameters.get("key", CorrectionRequest.key)))
 
 

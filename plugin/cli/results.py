@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..base.console import TerminalProgress, format_table
+from ..base.console import format_table
 from ..base.parameters import table
 from ..base.words import count
 from ..estimate.config import EstimateConfig
@@ -27,11 +27,7 @@ def gain(options: argparse.Namespace) -> None:
     with started_fiftyone():
         from ..gain.measure import measure_gain
 
-        progress = TerminalProgress()
-        try:
-            found = measure_gain(load_dataset(options.dataset), progress=progress, **parameters)
-        finally:
-            progress.close()
+        found = measure_gain(load_dataset(options.dataset), progress=True, **parameters)
         print(gain_text(found))
 
 
@@ -40,11 +36,7 @@ def compare(options: argparse.Namespace) -> None:
     with started_fiftyone():
         from ..compare.comparison import compare_runs
 
-        progress = TerminalProgress()
-        try:
-            found = compare_runs(load_dataset(options.dataset), options.before, options.after, progress=progress)
-        finally:
-            progress.close()
+        found = compare_runs(load_dataset(options.dataset), options.before, options.after, progress=True)
         print(comparison_text(found))
 
 
@@ -71,11 +63,7 @@ def evaluate(options: argparse.Namespace) -> None:
     with started_fiftyone():
         from ..evaluation.evaluate import evaluate_predictions
 
-        progress = TerminalProgress()
-        try:
-            found = evaluate_predictions(load_dataset(options.dataset), progress=progress, **parameters)
-        finally:
-            progress.close()
+        found = evaluate_predictions(load_dataset(options.dataset), progress=True, **parameters)
         print(evaluation_text(found))
 
 
@@ -86,11 +74,7 @@ def report(options: argparse.Namespace) -> None:
     with started_fiftyone():
         from ..report.write import write_report
 
-        progress = TerminalProgress()
-        try:
-            made = write_report(load_dataset(options.dataset), progress=progress, **parameters)
-        finally:
-            progress.close()
+        made = write_report(load_dataset(options.dataset), progress=True, **parameters)
         shown = f"{count(made.images, 'image')} and {count(made.issues, 'issue')}"
         print(f"Wrote a report with {shown} to {made.path}.")
 
@@ -107,11 +91,7 @@ def estimate(options: argparse.Namespace) -> None:
         file = JsonFile(options.json, f"run '{key}' of dataset '{dataset.name}'", about) if "json" in options else None
         if file is not None:
             file.check()
-        progress = TerminalProgress()
-        try:
-            found = estimate_errors(dataset, progress=progress, **parameters)
-        finally:
-            progress.close()
+        found = estimate_errors(dataset, progress=True, **parameters)
         print(estimate_text(found))
         if file is not None:
             file.write(found.to_dict())
