@@ -12,8 +12,14 @@ pytest.importorskip("playwright")
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-def test_pictures_are_taken_with_the_users_own_fiftyone() -> None:
-    script = SCRIPTS / "walk_pictures.py"
-    done = subprocess.run([sys.executable, script, "-h"], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("walk_pictures.py", "name of the dataset, which has a run 'lq'"),
+        ("measure_clicks.py", "of the App, with the panel open"),
+    ],
+)
+def test_scripts_run_with_the_users_own_fiftyone(name: str, text: str) -> None:
+    done = subprocess.run([sys.executable, SCRIPTS / name, "-h"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "name of the dataset, which has a run 'lq'" in done.stdout
+    assert text in done.stdout
