@@ -1,6 +1,6 @@
 """How right the suspects in CamVid's own masks are, by what a person has seen there.
 
-``camvid_verdicts.csv`` has a verdict on each of some two hundred suspects: those that were at least 0.5 probable, and
+``camvid_verdicts.csv`` has a verdict on each of some three hundred suspects: those that were at least 0.5 probable, and
 those of the most evidence. *Real*: the mask is wrong there, whatever the right class is; *convention*: the mask is as
 its makers meant it, such as parked cars behind a fence that are labelled fence, or a bare tree that is outlined as a
 solid crown; *false*: the model is wrong. Where no error was planted nothing else says what is real::
