@@ -177,6 +177,7 @@ Where a suspect is open, a line below the image names the keys and how far the r
     }
   }
 
+  /** Has the pictures lie where they belong in what is open, unless a person has put them elsewhere. */
   function placePictures() {
     const below = Boolean(state && state.patch);
     const now = localStorage.getItem(PICTURES);

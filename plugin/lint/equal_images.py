@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 
 from ..base.errors import LabelQualityError
+from ..base.file_digest import file_digest
 from ..base.words import percent
 from ..labels.given_masks import GivenMasks
 from ..labels.images import read_thumbnail
 from .findings import DUPLICATE, Finding
-from .image_hashes import LEAST_CONTRAST, SIDE, file_digest, near_hashes
+from .image_hashes import LEAST_CONTRAST, SIDE, near_hashes
 from .mask_report import load_labels
 
 #: Share of an image's contrast by which gray values of nearly equal images, shrunken to 32 × 32, differ at most. Copies

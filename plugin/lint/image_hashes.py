@@ -16,12 +16,15 @@ import cv2
 import numpy as np
 
 from ..base.errors import SampleError
+from ..base.file_digest import file_digest
 from ..labels.images import read_thumbnail
 
 SIDE = 64
 #: Gray values between the darkest and the lightest of an image that shows something
 LEAST_CONTRAST = 8.0
 _STEP = 0.02
+#: Digits of a digest of files that make 64 bits
+_HEX = 16
 _ROWS, _COLUMNS = 8, 9
 #: Bits of a band, of which two hashes share at least one where fewer bits differ than there are bands
 _BAND = 8
@@ -38,18 +41,9 @@ def image_hash(path: str) -> int | None:
     """The hash of an image, 64 bits; that of its file where it shows nothing, and None where it cannot be read."""
     try:
         value = hash_of(read_thumbnail(path, SIDE))
-        return int.from_bytes(file_digest(path)[:8], "big") if value is None else value
+        return int(file_digest(path)[:_HEX], 16) if value is None else value
     except (SampleError, OSError):
         return None
-
-
-def file_digest(path: str) -> bytes:
-    """The same for files of the same content alone."""
-    with open(path, "rb") as file:
-        digest = hashlib.blake2b()
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return digest.digest()
 
 
 def hash_of(gray: np.ndarray) -> int | None:

@@ -6,6 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from ..base.file_digest import file_digest
+
 #: What lies beside weights and says how they are used: classes and architecture, normalisation and size of the input
 _SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json")
 
@@ -13,12 +15,7 @@ _SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json")
 def sha256(path: Path) -> str:
     """The hex digest of a file, or of the weights files of a folder in the order of their names."""
     names = sorted(path.glob("*.safetensors")) + sorted(path.glob("*.bin")) if path.is_dir() else [path]
-    digest = hashlib.sha256()
-    for name in names:
-        with name.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    return file_digest(*names)
 
 
 def model_digest(path: Path) -> str:

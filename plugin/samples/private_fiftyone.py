@@ -6,7 +6,7 @@ supported (``make test-oldest``), and on 1.22.1 (``make test``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,7 +68,7 @@ def reload_samples(dataset: Any, ids: Sequence[str]) -> None:
     fo.Sample._reload_docs(stored_samples(dataset).name, sample_ids=ids)
 
 
-def forget_deleted(dataset: Any, ids: Collection[str] | None = None) -> None:
+def forget_deleted(dataset: Any, ids: Sequence[str] | None = None) -> None:
     """Takes samples that another process has deleted out of the dataset here, too, where this one holds them.
 
     FiftyOne does so with what it deletes itself. Where it writes, it reads all samples anew that are held, and fails at
@@ -82,10 +82,8 @@ def forget_deleted(dataset: Any, ids: Collection[str] | None = None) -> None:
     from bson import ObjectId
 
     samples = stored_samples(dataset)
-    held = list(fo.Sample._instances.get(samples.name, ()))
-    if ids is not None:
-        among = set(ids)
-        held = [one for one in held if one in among]
+    known = fo.Sample._instances.get(samples.name, {})
+    held = list(known) if ids is None else [one for one in ids if one in known]
     for some in queries(held):
         there = samples.find({"_id": {"$in": [ObjectId(one) for one in some]}}, {"_id": True})
         gone = set(some).difference(str(one["_id"]) for one in there)
