@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 
 
@@ -14,6 +15,8 @@ def drop_datasets(names: Iterable[str]) -> None:
     import fiftyone as fo
     import fiftyone.core.odm as odm
 
+    # A video's sample and its frames hold one another: of one that is still there FiftyOne reads the frames meanwhile
+    gc.collect()
     for name in names:
         if fo.dataset_exists(name):
             dataset = fo.load_dataset(name)
