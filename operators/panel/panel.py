@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import fiftyone.operators as foo
@@ -149,7 +149,9 @@ class LabelQualityPanel(
     def choose_run(self, ctx: Any) -> None:
         """Shows another run; of its scores, the one to sort by; in the grid its fields, in place of the other's."""
         ctx.panel.set_state({_RUN: ctx.params.get("value"), _SCORE: words.QUALITY})
-        _show_fields(ctx, ctx.params.get("value"))
+        usual = ctx.dataset.app_config.active_fields
+        # For a moment after patches are left the page says that nothing is drawn
+        _show_fields(ctx, ctx.params.get("value"), usual.paths if usual is not None else ())
         self.count_parts(ctx, ctx.params.get("value"))
 
     def choose_score(self, ctx: Any) -> None:
@@ -367,11 +369,12 @@ class LabelQualityPanel(
         ctx.ops.set_view(view=images_of(self.samples_of(ctx)).match((F(name) >= low) & below).sort_by(name))
 
 
-def _show_fields(ctx: Any, key: str | None) -> None:
-    """Draws the run's fields in the grid where those of another run are drawn."""
-    active = list(ctx.active_fields or [])
+def _show_fields(ctx: Any, key: str | None, usual: Sequence[str] = ()) -> None:
+    """Draws the run's fields in the grid where those of another run, or by the page's word none but usual ones, are."""
+    told = list(ctx.active_fields or [])
+    active = told or list(usual)
     wanted = active_for(ctx.dataset, key, active) if key else active
-    if wanted != active:
+    if wanted != told:
         ctx.ops.set_active_fields(wanted)
 
 

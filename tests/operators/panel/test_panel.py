@@ -463,6 +463,9 @@ def test_a_new_run_is_shown_at_once_and_a_deleted_one_is_left(call: Call, audite
     renewed = call("refresh", known)
     assert renewed.panel.get_state("page.top.run") == "next"
     back = call("choose_run", renewed.panel.state._data, value="lq")
+    # The page may say for a moment that nothing is drawn, as here: then what usually is gives way to the run's
+    (drawn,) = requests(back, "set_active_fields")
+    assert [name for name in drawn["fields"] if name.startswith(("lq_", "next_"))] == ["lq_suspects"]
     assert call("refresh", back.panel.state._data).panel.get_state("page.top.run") == "lq"
     renewed = call("choose_run", back.panel.state._data, value="next")
     delete_run(audited, "next")
