@@ -20,7 +20,7 @@ from ...plugin.dataset.views import (
     view_name,
     worst_first,
 )
-from ...plugin.documents.display import active_for
+from ...plugin.documents.display import active_for, usual_for
 from ...plugin.records.run_record import RunRecord, load_record
 from ...plugin.review.order import PROBABLE, order_suspects
 from ...plugin.runs.overview import bin_range
@@ -148,11 +148,11 @@ class LabelQualityPanel(
 
     def choose_run(self, ctx: Any) -> None:
         """Shows another run; of its scores, the one to sort by; in the grid its fields, in place of the other's."""
-        ctx.panel.set_state({_RUN: ctx.params.get("value"), _SCORE: words.QUALITY})
-        usual = ctx.dataset.app_config.active_fields
-        # For a moment after patches are left the page says that nothing is drawn
-        _show_fields(ctx, ctx.params.get("value"), usual.paths if usual is not None else ())
-        self.count_parts(ctx, ctx.params.get("value"))
+        key = ctx.params.get("value")
+        ctx.panel.set_state({_RUN: key, _SCORE: words.QUALITY})
+        # For a moment after a new run, or after patches, the page says that nothing is drawn
+        _show_fields(ctx, key, usual_for(ctx.dataset, key) if key else ())
+        self.count_parts(ctx, key)
 
     def choose_score(self, ctx: Any) -> None:
         """Shows another score's distribution."""
@@ -370,11 +370,10 @@ class LabelQualityPanel(
 
 
 def _show_fields(ctx: Any, key: str | None, usual: Sequence[str] = ()) -> None:
-    """Draws the run's fields in the grid where those of another run, or by the page's word none but usual ones, are."""
-    told = list(ctx.active_fields or [])
-    active = told or list(usual)
-    wanted = active_for(ctx.dataset, key, active) if key else active
-    if wanted != told:
+    """Draws the run's fields in the grid where those of another run are drawn; the usual ones where none is drawn."""
+    active = list(ctx.active_fields or [])
+    wanted = active_for(ctx.dataset, key, active) if key and active else list(usual)
+    if wanted and wanted != active:
         ctx.ops.set_active_fields(wanted)
 
 

@@ -52,7 +52,7 @@ def show(dataset: fo.Dataset, key: str, fields: Sequence[str], targets: Mapping[
     _add_group(dataset, key, fields)
     heatmaps = [name for name in (f"{key}_heatmap", f"{key}_flags") if name in fields]
     # Not the given masks as well: the App draws masks over heatmaps, which hides where the suspicion lies
-    _activate(dataset, [f"{key}_quality", *heatmaps[:1]], fields)
+    _activate(dataset, key, [f"{key}_quality", *heatmaps[:1]], fields)
     _color(dataset, heatmaps, fieldColor=_SUSPICIOUS)
     dataset.save()
 
@@ -67,7 +67,7 @@ def show_suspects(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     """
     suspects, error_type = f"{key}_suspects", f"{key}_error_type"
     _add_group(dataset, key, fields)
-    _activate(dataset, [suspects], fields)
+    _activate(dataset, key, [suspects], fields)
     colors = [{"value": kind, "color": color} for kind, color in ERROR_COLORS.items()]
     _color(dataset, [suspects], colorByAttribute="error_type", valueColors=colors)
     _color(dataset, [error_type], valueColors=colors)
@@ -109,7 +109,7 @@ def show_lint(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
         fields: all fields of that key
     """
     _add_group(dataset, key, fields)
-    _activate(dataset, [f"{key}_lint"], fields)
+    _activate(dataset, key, [f"{key}_lint"], fields)
     dataset.save()
 
 
@@ -122,7 +122,7 @@ def show_sample(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
         fields: all of the run's fields
     """
     _add_group(dataset, key, fields)
-    _activate(dataset, [f"{key}_sample"], fields)
+    _activate(dataset, key, [f"{key}_sample"], fields)
     dataset.save()
 
 
@@ -144,6 +144,22 @@ def active_for(dataset: fo.Dataset, key: str, active: Sequence[str]) -> list[str
         if own not in found and (own == path or _exists(dataset, own)):
             found.append(own)
     return found
+
+
+def usual_for(dataset: fo.Dataset, key: str) -> list[str]:
+    """The fields that a page begins with where a run is chosen; of a dataset without any such, none.
+
+    Args:
+        dataset: the dataset
+        key: the run's key
+
+    Returns:
+        names of fields, the run's in the order of their group: runs of earlier versions have heatmaps before suspects
+    """
+    usual = dataset.app_config.active_fields
+    paths = active_for(dataset, key, usual.paths) if usual is not None else []
+    own = [path for path in paths if owner(dataset, _root(path)) == key]
+    return [*(path for path in paths if path not in own), *_in_order(key, own)]
 
 
 def is_missing(dataset: fo.Dataset, key: str, field: str) -> bool:
@@ -188,13 +204,17 @@ def _add_group(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     for group in groups:
         group.paths = [path for path in group.paths if path not in own]
     place = next((i + 1 for i, group in enumerate(groups) if group.name == "labels"), len(groups))
-    leading = [f"{key}_{name}" for name in _LEADING if f"{key}_{name}" in own]
-    paths = [*leading, *(path for path in fields if path not in leading)]
-    groups.insert(place, fo.SidebarGroupDocument(name=group_name(key), paths=paths, expanded=True))
+    groups.insert(place, fo.SidebarGroupDocument(name=group_name(key), paths=_in_order(key, fields), expanded=True))
     app.sidebar_groups = groups
 
 
-def _activate(dataset: fo.Dataset, wanted: Sequence[str], fields: Sequence[str]) -> None:
+def _in_order(key: str, fields: Sequence[str]) -> list[str]:
+    """A run's fields as they are listed, and drawn on each other where they are active."""
+    leading = [f"{key}_{name}" for name in _LEADING if f"{key}_{name}" in fields]
+    return [*leading, *(path for path in fields if path not in leading)]
+
+
+def _activate(dataset: fo.Dataset, key: str, wanted: Sequence[str], fields: Sequence[str]) -> None:
     """Makes these fields visible from the start: FiftyOne hides masks and heatmaps until they are active."""
     app = dataset.app_config
     if app.active_fields is None:
@@ -203,8 +223,9 @@ def _activate(dataset: fo.Dataset, wanted: Sequence[str], fields: Sequence[str])
     paths = app.active_fields.paths
     if not app.active_fields.exclude:
         # One run at a time: with those of several, the heatmap of one lies over the suspects of another
-        kept = [path for path in paths if owner(dataset, _root(path)) is None or path in fields]
-        app.active_fields.paths = kept + [path for path in wanted if path not in kept and _exists(dataset, path)]
+        others = [path for path in paths if owner(dataset, _root(path)) is None and path not in fields]
+        own = [path for path in fields if path in paths or (path in wanted and _exists(dataset, path))]
+        app.active_fields.paths = [*others, *_in_order(key, own)]
 
 
 def _color(dataset: fo.Dataset, paths: Sequence[str], **setting: Any) -> None:

@@ -142,7 +142,7 @@ def test_two_keys_live_side_by_side_and_both_can_be_deleted(fields, dataset, tab
 
 
 def test_fields_of_a_chosen_run_are_drawn_in_place_of_those_of_another(fields, dataset, table, columns):
-    from label_quality.plugin.documents.display import active_for
+    from label_quality.plugin.documents.display import active_for, usual_for
 
     write(fields, dataset, table, columns, "a", seed=1)
     less = fields.Columns(columns.scores, ("heatmap",))
@@ -151,6 +151,8 @@ def test_fields_of_a_chosen_run_are_drawn_in_place_of_those_of_another(fields, d
     # The second run has no flags, and what is no run's stays
     assert active_for(dataset, "b", active) == ["index", "b_quality", "ground_truth", "b_heatmap"]
     assert active_for(dataset, "a", active) == ["index", "a_flags", "a_quality", "ground_truth", "a_heatmap"]
+    dataset.app_config.active_fields.paths = ["index", "a_heatmap", "a_quality"]
+    assert usual_for(dataset, "b") == ["index", "b_quality", "b_heatmap"]
     # A user who draws none of them is left alone
     assert active_for(dataset, "b", ["index"]) == ["index"]
 

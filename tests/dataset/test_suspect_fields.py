@@ -207,11 +207,12 @@ def test_scores_and_suspects_of_two_runs_live_side_by_side(fields, dataset, imag
     columns = fields.Columns(("cil",), ("heatmap",))
     fields.write_results(dataset, KEY, [rows], columns, class_table=table, label_field="ground_truth")
     write(images)
+    # Suspects before the heatmap: the App draws the first on top
+    assert dataset.app_config.active_fields.paths == ["lq_quality", "lq_suspects", "lq_heatmap"]
     write(images[1:], key="other")
     assert dataset.values("lq_cil") == [0, 1, 2, 3]
     assert dataset.app_config.active_fields.paths == ["other_suspects"]
     groups = {group.name: group.paths for group in dataset.app_config.sidebar_groups}
-    # Suspects before the heatmap: the App draws the first on top
     expected = ["lq_quality", "lq_error_type", "lq_suspects", "lq_heatmap", "lq_cil"]
     assert groups["Label quality (lq)"][:5] == expected
     fields.delete_fields(dataset, KEY)
