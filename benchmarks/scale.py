@@ -7,21 +7,22 @@ at their own size). ``--size`` and ``--classes`` give what one larger image take
     python -m benchmarks scale --images 100000 --json scale.json
     python -m benchmarks scale --images 16 --size 1000 1000 --classes 150
 
-It runs as an App does, in one process with a FiftyOne and a MongoDB of its own. What the work on a small image takes is
-little on purpose: what is left is what grows with their number. The memory an image is the slope of the process's
-resident memory over the second half of each stage, where everything that is made once has been made.
+It runs as an App does, in one process with a FiftyOne and a MongoDB of its own; with ``--engine ray`` a cluster does
+the work, which is started on this machine, and the memory of its largest process is looked at as well. What the work on
+a small image takes is little on purpose: what is left is what grows with their number. The memory an image is the slope
+of the process's resident memory over the second half of each stage, where everything that is made once has been made.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cross-validation", action="store_true", help="train models instead of reading predictions")
     parser.add_argument("--size", type=int, nargs=2, default=SIZE, metavar=("HEIGHT", "WIDTH"), help="default 48 64")
     parser.add_argument("--classes", type=int, default=CLASSES, help="at least 5, the default")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="threads, or a cluster's processes")
     parser.add_argument("--folder", type=Path, help="where the files go, which stay there (default: temporary)")
 
 
@@ -55,33 +57,34 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Runs the audit in a process of its own and prints its stages.
 
     Returns:
-        ``images``, ``seconds`` by stage, ``bytes_an_image`` by stage, ``peak_memory_mb``, ``files_mb`` (of the run),
+        ``images``, ``seconds`` by stage, ``bytes_an_image`` by stage, ``worker_bytes_an_image`` by stage and
+        ``worker_memory_mb`` (of the largest process of a cluster), ``peak_memory_mb``, ``files_mb`` (of the run),
         ``database_mb``, ``panel_seconds``, ``suspects`` and ``wrong`` (images with a wrong object)
     """
     folder = options.folder or Path(tempfile.mkdtemp(prefix="label-quality-scale-"))
     try:
         shape = options.classes, *options.size
         wrong = _write(folder, options.images, shape)
-        found = measure(
-            __name__, folder=str(folder), images=options.images, shape=shape, train=options.cross_validation
-        )
+        asked = {"train": options.cross_validation, "engine": options.engine}
+        found = measure(__name__, folder=str(folder), images=options.images, shape=shape, **asked)
     finally:
         if options.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
     total = sum(found["seconds"].values())
     rows = [
-        [name, f"{seconds:.1f}", f"{1e3 * seconds / options.images:.2f}", _slope(found["bytes_an_image"].get(name))]
+        [name, f"{seconds:.1f}", f"{1e3 * seconds / options.images:.2f}"]
+        + [_slope(found[held].get(name)) for held in ("bytes_an_image", "worker_bytes_an_image")]
         for name, seconds in found["seconds"].items()
     ]
     print_table(
-        ["stage", "seconds", "ms an image", "bytes an image"],
-        [*rows, ["all", f"{total:.1f}", f"{1e3 * total / options.images:.2f}", ""]],
+        ["stage", "seconds", "ms an image", "bytes an image", "of the largest worker"],
+        [*rows, ["all", f"{total:.1f}", f"{1e3 * total / options.images:.2f}", "", ""]],
     )
     print(
         f"\n{options.images:,} images, {found['suspects']:,} suspects; {wrong:,} images have a wrong object, of which "
-        f"{found['found']:,} are among the {wrong:,} worst. Peak memory {found['peak_memory_mb']:.0f} MB, files of the "
-        f"run {found['files_mb']:.0f} MB, database {found['database_mb']:.0f} MB; the panel opens in "
-        f"{found['panel_seconds']:.2f} s."
+        f"{found['found']:,} are among the {wrong:,} worst. Peak memory {found['peak_memory_mb']:.0f} MB, of a "
+        f"cluster's largest process {found['worker_memory_mb']:.0f} MB; files of the run {found['files_mb']:.0f} MB, "
+        f"database {found['database_mb']:.0f} MB; the panel opens in {found['panel_seconds']:.2f} s."
     )
     return {"images": options.images, "shape": shape, "wrong": wrong, **found}
 
@@ -131,29 +134,44 @@ class Memory:
 
     Args:
         progress: whom to tell
+        cluster: whether to look at the processes of a cluster of this machine as well, of which it takes the largest
     """
 
-    def __init__(self, progress: Any) -> None:
-        self._progress, self._process = progress, psutil.Process()
-        self._looks: dict[str, list[tuple[int, int]]] = {}
+    def __init__(self, progress: Any, cluster: bool) -> None:
+        self._progress, self._process, self._cluster = progress, psutil.Process(), cluster
+        self._looks: dict[str, list[tuple[int, int, int]]] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         self._progress(stage, done, total)
         looks = self._looks.setdefault(stage, [])
         if not looks or done - looks[-1][0] >= total / _LOOKS:
-            looks.append((done, self._process.memory_info().rss))
+            looks.append((done, self._process.memory_info().rss, _largest_worker() if self._cluster else 0))
 
-    def slopes(self) -> dict[str, float]:
+    def slopes(self, worker: bool = False) -> dict[str, float]:
         """Stage to the bytes an image by which memory grew in its second half, by least squares."""
-        return {stage: _fit(looks[len(looks) // 2 :]) for stage, looks in self._looks.items() if len(looks) >= 8}
+        rows = {stage: np.array(looks[len(looks) // 2 :], np.float64) for stage, looks in self._looks.items()}
+        column = 2 if worker else 1
+        return {
+            stage: float(np.polyfit(row[:, 0], row[:, column], 1)[0]) for stage, row in rows.items() if len(row) >= 4
+        }
+
+    def peak_of_workers(self) -> float:
+        """The most memory in MB that a process of the cluster was seen to hold."""
+        return max((held for looks in self._looks.values() for _, _, held in looks), default=0) / 1e6
 
 
-def _fit(looks: Sequence[tuple[int, int]]) -> float:
-    done, held = np.array(looks, np.float64).T
-    return float(np.polyfit(done, held, 1)[0])
+def _largest_worker() -> int:
+    """Resident bytes of the largest process that does a cluster's tasks, without what it shares with the others."""
+    held = [0]
+    for process in psutil.process_iter(["cmdline"]):
+        with contextlib.suppress(psutil.Error):
+            if "".join(process.info["cmdline"] or ()).startswith("ray::"):
+                memory = process.memory_info()
+                held.append(memory.rss - memory.shared)
+    return max(held)
 
 
-def _audit(folder: str, images: int, shape: tuple[int, int, int], train: bool) -> None:
+def _audit(folder: str, images: int, shape: tuple[int, int, int], train: bool, engine: str) -> None:
     home = database.start(None)
     (home / "plugins" / "label-quality").symlink_to(Path(__file__).resolve().parents[1])
     stages = Stages(time.monotonic())
@@ -180,18 +198,21 @@ def _audit(folder: str, images: int, shape: tuple[int, int, int], train: bool) -
         progress=False,
     )
     stages.count("Adding samples to FiftyOne")
-    memory = Memory(stages)
+    memory = Memory(stages, engine == "ray")
+    where = {"engine": "ray", "address": "local"} if engine == "ray" else {}
     source: dict[str, Any] = {"source": "files", "field": "soft"}
     if train:
         source = {"preset": "fast", "folds": 2, "epochs": 1, "input_size": max(shape[1:])}
-    summary = audit_labels(dataset, "ground_truth", progress=memory, **source)
+    summary = audit_labels(dataset, "ground_truth", progress=memory, **source, **where)
     stages.close()
     ids = {one: index for index, one in enumerate(dataset.values("id"))}
     worst = dataset.sort_by("lq_quality").limit(-(-images // _WRONG)).values("id")
     answer(
         seconds=stages.seconds,
         bytes_an_image=memory.slopes(),
+        worker_bytes_an_image=memory.slopes(worker=True) if where else {},
         peak_memory_mb=peak_memory(),
+        worker_memory_mb=memory.peak_of_workers(),
         files_mb=sum(path.stat().st_size for path in (home / "datasets").rglob("*") if path.is_file()) / 1e6,
         # Of what is stored, before compression: the size on disk follows once a minute
         database_mb=fo.core.odm.get_db_conn().command("dbStats")["dataSize"] / 1e6,
