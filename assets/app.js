@@ -336,8 +336,10 @@ Where a suspect is open, a line below the image names the keys and how far the r
     input.focus();
   }
 
+  const TEXT = "input, textarea, [contenteditable=true]";
+
   function typing(target) {
-    return target instanceof Element && target.closest("input, textarea, select, [contenteditable=true], [role=combobox]");
+    return target instanceof Element && target.closest(`${TEXT}, select, [role=combobox]`);
   }
 
   const PROMPTS = "[data-cy^=operators-prompt], [data-cy=operators-browser]";
@@ -347,13 +349,16 @@ Where a suspect is open, a line below the image names the keys and how far the r
   }
 
   /** Takes the focus from what is behind an open sample: a panel gives it to its first choice each time that it is drawn,
-  such as after a verdict, and that would keep the keys to itself. */
+  such as after a verdict, and that would keep the keys to itself.
+
+  While a class is typed, its field has the focus back: an image, too, takes it each time that it is drawn. What is typed
+  would be lost, and its letters be verdicts. */
   function unfocus() {
     const one = document.activeElement;
-    if (!modal() || !one || !one.closest("#root") || one.closest(PROMPTS)) return;
-    one.blur();
-    // Or what is typed would be lost, and its letters be verdicts
-    if (choosing) field.focus();
+    if (!modal() || !one || one.closest(PROMPTS)) return;
+    const behind = one.closest("#root");
+    if (behind) one.blur();
+    if (choosing && (behind || !(bar().contains(one) || one.matches(TEXT)))) field.focus();
   }
 
   document.addEventListener("focusin", unfocus);
@@ -362,6 +367,12 @@ Where a suspect is open, a line below the image names the keys and how far the r
     const decision = DECISIONS[event.key];
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat;
     if (!plain || typing(event.target) || prompted()) return;
+    if (choosing) {
+      // A letter goes where the focus is then
+      field.focus();
+      field.onkeydown(event);
+      return event.stopImmediatePropagation();
+    }
     if (LAYERS[event.key] && toggle(event.key)) event.preventDefault();
     if (!decision) return;
     // Or the key would be the first letter in the field that it opens
@@ -419,28 +430,32 @@ Where a suspect is open, a line below the image names the keys and how far the r
     await setModalState();
   }
 
-  /** Opens a sample once the grid has painted another view: a change of the view closes, or empties, what is open. */
-  class OpenInNextView extends Operator {
+  /** Does something once the grid has painted another view: a change of the view closes, or empties, the sample that is
+  open, and may lose which fields were asked for just before. */
+  class InNextView extends Operator {
     get config() {
-      return new OperatorConfig({ name: "open_in_next_view", label: "Open a sample of the next view", unlisted: true });
+      return new OperatorConfig({ name: "in_next_view", label: "Do something in the next view", unlisted: true });
     }
 
     useHooks() {
       return { setModalState: window.__fos__.useSetModalState() };
     }
 
-    async execute({ params: { id, before, since = Date.now() }, state: app, hooks }) {
+    async execute({ params: { id, fields = [], before, since = Date.now() }, state: app, hooks }) {
       const view = JSON.stringify(await app.snapshot.getPromise(window.__fos__.view));
       const tile = document.querySelector("[data-cy=fo-grid] canvas[canvas-loaded=true]");
       if (before === undefined) leaving = tile;
       const late = Date.now() - since > DONE_MS;
       const shown = before !== undefined && view !== before;
       if (shown && ((tile && tile !== leaving) || late)) {
-        return openWhole(id, hooks.setModalState);
+        const active = await app.snapshot.getPromise(window.__fos__.activeFields({ modal: false }));
+        const missing = fields.filter((path) => !active.includes(path));
+        if (missing.length) executeOperator("set_active_fields", { fields: [...missing, ...active] });
+        return id && openWhole(id, hooks.setModalState);
       }
       if (late) return;
-      const again = { id, before: before ?? view, since };
-      setTimeout(() => executeOperator(`${PLUGIN}/open_in_next_view`, again), VIEW_MS);
+      const again = { id, fields, before: before ?? view, since };
+      setTimeout(() => executeOperator(`${PLUGIN}/in_next_view`, again), VIEW_MS);
     }
   }
 
@@ -599,6 +614,6 @@ Where a suspect is open, a line below the image names the keys and how far the r
 
   const ofPanels = [RefreshPanel, FollowView, TellMaskColors, PlacePictures];
   const ofGrid = [MendSidebar, ColorNumbers];
-  const operators = [ShowReview, MeetSample, OpenInNextView, ...ofPanels, ToggleLayer, ...ofGrid, MarkProgress];
+  const operators = [ShowReview, MeetSample, InNextView, ...ofPanels, ToggleLayer, ...ofGrid, MarkProgress];
   for (const operator of operators) registerOperator(operator, PLUGIN);
 })();

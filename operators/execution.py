@@ -37,6 +37,8 @@ HEARTBEAT = 10.0
 REFRESH_PANEL = "refresh_panel"
 #: The one that gives the sidebar the groups that the dataset has
 MEND_SIDEBAR = "mend_sidebar"
+#: That which opens a sample, or draws fields, once the page shows another view
+IN_NEXT_VIEW = "in_next_view"
 #: That which says that the run goes on, in place of a button "Done"
 MARK_PROGRESS = "mark_progress"
 

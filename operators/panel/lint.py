@@ -13,6 +13,7 @@ from ...plugin.lint.findings import KINDS
 from ...plugin.lint.summary import found_sentence
 from ...plugin.records.lint_part import LintPart, finished_lint
 from ...plugin.runs.lint_on_show import lint_on_show
+from ..execution import IN_NEXT_VIEW
 from . import layout
 from . import text as words
 from .events import told
@@ -94,8 +95,9 @@ class LintSection(FoldingSections):
         key = self._chosen(ctx)
         findings, active = lint_names(key)[0], list(ctx.active_fields or [])
         if findings not in active:
-            # An audit does not draw them beside its suspects
+            # An audit does not draw them beside its suspects; a change of the view may lose what is asked for before it
             ctx.ops.set_active_fields([findings, *active])
+            ctx.trigger(f"{self.plugin_name}/{IN_NEXT_VIEW}", params={"fields": [findings]})
         ctx.ops.set_view(view=lint_view(self.samples_of(ctx), key, kind))  # type: ignore[attr-defined]
 
     def _chosen(self, ctx: Any) -> str:

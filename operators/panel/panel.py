@@ -28,7 +28,7 @@ from ...plugin.samples.checks import label_fields
 from ...plugin.samples.private_fiftyone import stages_of
 from ...plugin.samples.slices import images_of
 from ...plugin.suspects.issues import Group
-from ..execution import MEND_SIDEBAR, colors_of, groups_of
+from ..execution import IN_NEXT_VIEW, MEND_SIDEBAR, colors_of, groups_of
 from . import layout, sections
 from . import text as words
 from .benchmark import LEADING_ELSEWHERE, BenchmarkSection
@@ -52,9 +52,7 @@ _HELP = "Which masks of this dataset are probably wrong, where and why. All numb
 _RUN, _SCORE = "page.top.run", "page.cards.scores.score"
 #: Where it has which runs there were
 _KNOWN = "known"
-#: The operator of ``assets/app.js`` that opens a sample once the page shows another view
-_OPEN_NEXT = "open_in_next_view"
-#: That which tells of changes of the view only where the panel follows it
+#: The operator of ``assets/app.js`` that tells of changes of the view only where the panel follows it
 _FOLLOW_VIEW = "follow_view"
 #: Clicks that change nothing in the panel
 _LEADING_ELSEWHERE = (
@@ -240,7 +238,7 @@ class LabelQualityPanel(
         if _same(ctx.view, view):
             ctx.ops.open_sample(id=sample_id)
         else:
-            ctx.trigger(f"{self.plugin_name}/{_OPEN_NEXT}", params={"id": sample_id})
+            ctx.trigger(f"{self.plugin_name}/{IN_NEXT_VIEW}", params={"id": sample_id})
             ctx.ops.set_view(view=view)
 
     @told

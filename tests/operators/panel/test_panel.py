@@ -258,6 +258,8 @@ def test_the_card_of_a_lint_shows_its_counts_and_leads_to_them(call: Call, audit
     assert view.values("id") == [sample.id] and view.values("lq_lint.detections.label") == [["unknown_value"]]
     (active,) = requests(opened, "set_active_fields")
     assert "lq_lint" in json.dumps(active)
+    # Again in the next view, where the page may have lost it
+    assert requests(opened, f"{PLUGIN}/in_next_view") == [{"fields": ["lq_lint"]}]
     assert view_of(fiftyone, audited, call("show_lint", loaded.panel.state._data)).values("id") == [sample.id]
     lint_masks(audited, "ground_truth", clear=True)
     (note,) = requests(call("show_lint", loaded.panel.state._data), "notify")
@@ -382,8 +384,8 @@ def test_a_worst_image_opens_once_the_grid_is_sorted_worst_first(fiftyone: Any, 
     assert not requests(context, "open_sample")
     # First, as it takes the view of the moment for the one to wait for the end of
     asked = [one.operator_uri for one in context.executor._requests]
-    assert asked.index(f"{PLUGIN}/open_in_next_view") < asked.index("set_view")
-    assert requests(context, f"{PLUGIN}/open_in_next_view") == [{"id": worst}]
+    assert asked.index(f"{PLUGIN}/in_next_view") < asked.index("set_view")
+    assert requests(context, f"{PLUGIN}/in_next_view") == [{"id": worst}]
     again = call("open_worst", known, ranked._serialize(), row=0)
     assert requests(again, "open_sample") == [{"id": worst, "group_id": None}]
     assert not requests(again, "set_view")
@@ -410,7 +412,7 @@ def test_a_click_opens_what_was_drawn_where_the_run_has_changed_since(fiftyone: 
         assert shown(clicked).index(rows[0]) < shown(clicked).index(rows[1])
     view = view_of(fiftyone, audited, call("open_class", known, idx=1, trace_idx=0))
     assert set(view.values("lq_suspects.given")) == {"road"}
-    (opened,) = requests(call("open_worst", known, row=0), f"{PLUGIN}/open_in_next_view")
+    (opened,) = requests(call("open_worst", known, row=0), f"{PLUGIN}/in_next_view")
     assert opened["id"] == worst
 
 

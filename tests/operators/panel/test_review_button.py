@@ -21,12 +21,12 @@ def test_the_first_that_nobody_has_reviewed_is_opened(call: Call, audited: Any, 
     assert queue.values("id") == ids
     # First, as it takes the view of the moment for the one to wait for the end of
     order = [one.operator_uri for one in asked.executor._requests]
-    assert order.index(f"{PLUGIN}/open_in_next_view") < order.index("set_view")
-    assert requests(asked, f"{PLUGIN}/open_in_next_view") == [{"id": ids[0]}]
+    assert order.index(f"{PLUGIN}/in_next_view") < order.index("set_view")
+    assert requests(asked, f"{PLUGIN}/in_next_view") == [{"id": ids[0]}]
     again = call("review", state(), queue._serialize())
     assert requests(again, "open_sample") == [{"id": ids[0], "group_id": None}] and not requests(again, "set_view")
     set_verdict(audited, "lq", ids[:1], "confirmed")
-    assert requests(call("review", state()), f"{PLUGIN}/open_in_next_view") == [{"id": ids[1]}]
+    assert requests(call("review", state()), f"{PLUGIN}/in_next_view") == [{"id": ids[1]}]
     set_verdict(audited, "lq", ids[1:], "rejected")
     (told,) = requests(call("review", state()), "notify")
     assert told["message"] == "All suspects are reviewed."
