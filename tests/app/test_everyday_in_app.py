@@ -1,4 +1,4 @@
-"""What daily use of the App needs, in both themes at both usual widths of a page."""
+"""What daily use of the App needs, in both themes and at both usual widths of a page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from ..predicted import WITH_FILES, add_swapped_predictions
 from .clicks import click_until
-from .looks import LOOKS, look_at
+from .looks import THEMES, WIDTHS, look_at
 from .test_review_in_app import line
 from .test_walk_in_app import Walk
 
@@ -99,8 +99,8 @@ def test_a_day(
     day.until(lambda: len(day.number_colours("one")) == 1)
     another_run(day)
     screenshot(day.page, "day-audited")
-    # By turns, so that there is another one to choose
-    for key, (theme, width) in zip(("one", "two", "one", "two"), LOOKS, strict=True):
+    # By turns, so that there is another one to choose; what depends on the theme does not on the width
+    for key, theme, width in zip(("one", "two"), THEMES, WIDTHS, strict=True):
         look_at(day.page, theme, width, 1000)
         look = f"{theme}-{width}"
         one_run_at_a_time(day, key)

@@ -25,7 +25,7 @@ from .test_walk_in_app import Walk
 pytestmark = pytest.mark.app
 
 _IMAGES, _SEED = 36, 1
-_REVIEWED, _PLACES = 10, 12
+_REVIEWED, _PLACES = 6, 10
 #: Images whose corrected masks come from a folder
 _CORRECTED = ("0003.png", "0009.png")
 
@@ -180,7 +180,7 @@ def audit(loop: Loop) -> None:
 
 
 def review(loop: Loop, grid: Callable[[Any, int], None], screenshot: Callable[[Any, str], Path]) -> None:
-    """Ten suspects by keys, beside their pictures: what is left out is wrong, all else is said to be right."""
+    """Some suspects by keys, beside their pictures: what is left out is wrong, all else is said to be right."""
     loop.before = loop.left().values("id")
     total = len(loop.before)
     forget_painted_tiles(loop.page)
@@ -255,7 +255,7 @@ def draw(loop: Loop, grid: Callable[[Any, int], None], screenshot: Callable[[Any
     loop.done(f"Judged: 0 of {_PLACES} places, 0 of 1 images.")
     loop.sees(f"{_PLACES + 1} patches")
     loop.panel.get_by_text("Judge the saved view “lq: places to judge” from its beginning").wait_for()
-    grid(loop.page, 12)
+    grid(loop.page, _PLACES + 1)
 
 
 def judge(loop: Loop, screenshot: Callable[[Any, str], Path]) -> None:
