@@ -147,7 +147,7 @@ def active_for(dataset: fo.Dataset, key: str, active: Sequence[str]) -> list[str
 
 
 def usual_for(dataset: fo.Dataset, key: str) -> list[str]:
-    """The fields that a page begins with where a run is chosen; of a dataset without any such, none.
+    """The fields that a page begins with where a run is chosen; of a dataset that does not list them, none.
 
     Args:
         dataset: the dataset
@@ -157,7 +157,8 @@ def usual_for(dataset: fo.Dataset, key: str) -> list[str]:
         names of fields, the run's in the order of their group: runs of earlier versions have heatmaps before suspects
     """
     usual = dataset.app_config.active_fields
-    paths = active_for(dataset, key, usual.paths) if usual is not None else []
+    # Where those are listed that are not drawn, nothing says in which order the others are
+    paths = [] if usual is None or usual.exclude else active_for(dataset, key, usual.paths)
     own = [path for path in paths if owner(dataset, _root(path)) == key]
     return [*(path for path in paths if path not in own), *_in_order(key, own)]
 

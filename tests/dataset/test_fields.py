@@ -153,6 +153,8 @@ def test_fields_of_a_chosen_run_are_drawn_in_place_of_those_of_another(fields, d
     assert active_for(dataset, "a", active) == ["index", "a_flags", "a_quality", "ground_truth", "a_heatmap"]
     dataset.app_config.active_fields.paths = ["index", "a_heatmap", "a_quality"]
     assert usual_for(dataset, "b") == ["index", "b_quality", "b_heatmap"]
+    dataset.app_config.active_fields.exclude = True
+    assert usual_for(dataset, "b") == []
     # A user who draws none of them is left alone
     assert active_for(dataset, "b", ["index"]) == ["index"]
 
