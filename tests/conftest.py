@@ -88,6 +88,8 @@ FIFTYONE_HOME = _isolate_fiftyone()
 # FiftyOne and PyTorch are a million objects that stay: to look through them for garbage after each 700 new ones takes a
 # tenth of the CPU time of tests of datasets
 gc.set_threshold(20_000)
+#: Modules that were left out of that already, and as many more as it is worth looking through all once more
+_frozen, _MANY_MODULES = 0, 100
 
 # How long an example takes says how busy the machine is, not whether the code is right
 settings.register_profile("tests", deadline=None)
@@ -337,9 +339,17 @@ LONGEST = (
 )
 
 
-def pytest_collection_finish() -> None:
-    """Leaves what was imported out of what is looked through for garbage."""
-    gc.freeze()
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Leaves what was imported out of what is looked through for garbage: most of it comes with the tests that use it.
+
+    Before a test, as what it makes is to be found afterwards.
+    """
+    global _frozen
+    if len(sys.modules) - _frozen > _MANY_MODULES:
+        _frozen = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

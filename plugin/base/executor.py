@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -106,16 +107,16 @@ class _Blas:
         self._lock = threading.Lock()
         self._maps = 0
         self._limits: Any = None
+        self._libraries: Any = None
+        self._modules = 0
 
     @contextlib.contextmanager
     def one_thread(self) -> Iterator[None]:
         """A block, of any number at once, in which a product has the thread that asks for it alone."""
-        from threadpoolctl import threadpool_limits
-
         with self._lock:
             self._maps += 1
             if self._maps == 1:
-                self._limits = threadpool_limits(1, user_api="blas")
+                self._limits = self._found().limit(limits=1, user_api="blas")
         try:
             yield
         finally:
@@ -123,6 +124,15 @@ class _Blas:
                 self._maps -= 1
                 if not self._maps:
                     self._limits.restore_original_limits()
+
+    def _found(self) -> Any:
+        """The libraries. To look for them takes ten milliseconds; more come only with modules."""
+        from threadpoolctl import ThreadpoolController
+
+        modules = len(sys.modules)
+        if self._modules != modules:
+            self._libraries, self._modules = ThreadpoolController(), modules
+        return self._libraries
 
 
 _BLAS = _Blas()

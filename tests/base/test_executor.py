@@ -1,4 +1,5 @@
 import errno
+import subprocess
 import sys
 import threading
 import time
@@ -129,3 +130,22 @@ def test_matrix_products_have_no_threads_of_their_own_while_maps_run() -> None:
         assert list(first) == [1] * 8 and products() == 1
         second.close()
         assert products() == 2
+
+
+def test_nor_have_those_of_a_library_that_is_loaded_between_two_maps() -> None:
+    script = """
+import numpy
+from label_quality.plugin.base.executor import map_shards
+from threadpoolctl import threadpool_info, threadpool_limits
+
+def products(shard):
+    return sorted(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+
+before = next(map_shards(products, range(1), workers=2))
+import scipy.linalg.blas
+# Its own, whatever the machine
+threadpool_limits(2, user_api="blas")
+print(len(products(0)) - len(before), set(next(map_shards(products, range(1), workers=2))))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "1 {1}\n", done.stderr
