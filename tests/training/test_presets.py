@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from label_quality.plugin.training import presets
 from label_quality.plugin.training.config import CrossValidation
 from label_quality.plugin.training.presets import estimate_stages, speed
 
@@ -14,6 +15,21 @@ def test_training_of_small_datasets_takes_what_was_estimated(images: int, folds:
     config = CrossValidation(preset="fast", folds=folds)
     estimated = estimate_stages(config, images, "cpu", (240, 320))["Training"] * speed(torch.device("cpu"))
     assert seconds / 2 < estimated < 2 * seconds
+
+
+@pytest.mark.parametrize(
+    ("images", "seconds"), [(200, (2.2, 14.7, 2.8)), (600, (6.7, 25.7, 8.4)), (2000, (22.9, 61.7, 27.5))]
+)
+def test_larger_datasets_take_what_was_estimated(
+    images: int, seconds: tuple[float, float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seconds that each stage has taken on generated scenes of 240 × 320, on two cores, with ONNX Runtime."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(presets, "can_export", lambda: True)
+    estimated = estimate_stages(CrossValidation(preset="fast"), images, "cpu", (240, 320))
+    assert list(estimated) == ["Encoding images", "Training", "Predicting"]
+    for stage, taken in zip(estimated.values(), seconds, strict=True):
+        assert taken / 2 < stage < 2 * taken
 
 
 def test_training_is_estimated_by_the_least_steps_and_then_by_the_images() -> None:
