@@ -88,8 +88,10 @@ FIFTYONE_HOME = _isolate_fiftyone()
 # FiftyOne and PyTorch are a million objects that stay: to look through them for garbage after each 700 new ones takes a
 # tenth of the CPU time of tests of datasets
 gc.set_threshold(20_000)
-#: Modules that were left out of that already, and as many more as it is worth looking through all once more
-_frozen, _MANY_MODULES = 0, 100
+#: How many modules there were when what they hold was last left out of that
+_frozen = 0
+#: So many more are worth to leave out as well, for which all is looked through once more
+_MANY_MODULES = 100
 
 # How long an example takes says how busy the machine is, not whether the code is right
 settings.register_profile("tests", deadline=None)
