@@ -199,14 +199,38 @@ def hide(
 
 
 def _add_group(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
-    app, own = dataset.app_config, set(fields)
-    groups = fo.DatasetAppConfig.default_sidebar_groups(dataset) if app.sidebar_groups is None else app.sidebar_groups
-    groups = [group for group in groups if group.name != group_name(key)]
+    """A group of the run's fields; one that is there keeps its place and order, and gains those that it lacks.
+
+    FiftyOne's own groups have each new field; what a user has put into another group stays there.
+    """
+    app, defaults = dataset.app_config, fo.DatasetAppConfig.default_sidebar_groups(dataset)
+    groups = defaults if app.sidebar_groups is None else app.sidebar_groups
+    own = next((group for group in groups if group.name == group_name(key)), None)
+    if own is None:
+        own = fo.SidebarGroupDocument(name=group_name(key), paths=[], expanded=True)
+        place = next((i + 1 for i, group in enumerate(groups) if group.name == "labels"), len(groups))
+        groups.insert(place, own)
+    makers = {group.name for group in defaults}
+    elsewhere: set[str] = set()
     for group in groups:
-        group.paths = [path for path in group.paths if path not in own]
-    place = next((i + 1 for i, group in enumerate(groups) if group.name == "labels"), len(groups))
-    groups.insert(place, fo.SidebarGroupDocument(name=group_name(key), paths=_in_order(key, fields), expanded=True))
+        if group.name in makers and group is not own:
+            group.paths = [path for path in group.paths if path not in fields]
+        elif group is not own:
+            elsewhere |= set(group.paths)
+    there = [path for path in own.paths if path in fields or owner(dataset, _root(path)) != key]
+    own.paths = _with(key, there, [path for path in fields if path not in elsewhere], fields)
     app.sidebar_groups = groups
+
+
+def _with(key: str, there: Sequence[str], new: Sequence[str], fields: Sequence[str]) -> list[str]:
+    """Paths that are there, in their order, and new ones, each beside that of the run's fields that is listed next."""
+    paths, ordered = list(there), _in_order(key, fields)
+    for number, path in enumerate(ordered):
+        if path in new and path not in paths:
+            before = next((paths.index(one) + 1 for one in reversed(ordered[:number]) if one in paths), None)
+            after = next((paths.index(one) for one in ordered[number:] if one in paths), len(paths))
+            paths.insert(after if before is None else before, path)
+    return paths
 
 
 def _in_order(key: str, fields: Sequence[str]) -> list[str]:
@@ -224,9 +248,9 @@ def _activate(dataset: fo.Dataset, key: str, wanted: Sequence[str], fields: Sequ
     paths = app.active_fields.paths
     if not app.active_fields.exclude:
         # One run at a time: with those of several, the heatmap of one lies over the suspects of another
-        others = [path for path in paths if owner(dataset, _root(path)) is None and path not in fields]
-        own = [path for path in fields if path in paths or (path in wanted and _exists(dataset, path))]
-        app.active_fields.paths = [*others, *_in_order(key, own)]
+        kept = [path for path in paths if path in fields or owner(dataset, _root(path)) is None]
+        new = [path for path in wanted if path in fields and _exists(dataset, path)]
+        app.active_fields.paths = _with(key, kept, new, fields)
 
 
 def _color(dataset: fo.Dataset, paths: Sequence[str], **setting: Any) -> None:

@@ -175,6 +175,35 @@ def test_settings_of_the_user_stay(fields, fiftyone, dataset, table, columns):
     assert snapshot(dataset) == before
 
 
+def test_the_order_that_a_user_has_given_fields_of_a_run_stays(fields, fiftyone, dataset, table, columns):
+    less = fields.Columns(columns.scores, ("heatmap",))
+    write(fields, dataset, table, less)
+    app = dataset.app_config
+    (group,) = [group for group in app.sidebar_groups if group.name == "Label quality (lq)"]
+    app.sidebar_groups = [
+        fiftyone.SidebarGroupDocument(name="mine", paths=["lq_softmin"]),
+        *(one for one in app.sidebar_groups if one is not group),
+        group,
+    ]
+    group.paths = ["index", *reversed([path for path in group.paths if path != "lq_softmin"])]
+    group.expanded = False
+    app.active_fields.paths = ["lq_heatmap", "index", "lq_quality"]
+    dataset.save()
+    order = list(group.paths)
+    write(fields, dataset, table, less)
+    dataset.reload()
+    assert dataset.app_config.active_fields.paths == ["lq_heatmap", "index", "lq_quality"]
+    groups = dataset.app_config.sidebar_groups
+    assert [groups[0].name, groups[-1].name] == ["mine", "Label quality (lq)"]
+    assert groups[0].paths == ["lq_softmin"] and groups[-1].paths == order and groups[-1].expanded is False
+    # What is new comes beside the field that is listed next to it, and nothing else moves
+    write(fields, dataset, table, columns)
+    dataset.reload()
+    paths = list(dataset.app_config.sidebar_groups[-1].paths)
+    assert paths[paths.index("lq_heatmap") + 1] == "lq_prediction"
+    assert [path for path in paths if path in order] == order
+
+
 def test_a_field_of_the_user_is_not_overwritten(fields, fiftyone, dataset, table, columns):
     dataset.add_sample_field("lq_fold", fiftyone.IntField)
     dataset.set_values("lq_fold", [7, 7, 7, 7])
