@@ -10,7 +10,7 @@ DEMO_DIR := $(CURDIR)/demo_data
 DEMO_ENV := FIFTYONE_DEFAULT_DATASET_DIR=$(DEMO_DIR)/datasets FIFTYONE_PLUGINS_DIR=$(DEMO_DIR)/plugins \
     FIFTYONE_DATABASE_VALIDATION=false FIFTYONE_DO_NOT_TRACK=true FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true
 
-.PHONY: demo test test-oldest test-label-studio test-cluster setup setup-browser lint typecheck docs unit bench clean
+.PHONY: demo test test-slow test-oldest test-label-studio test-cluster setup setup-browser lint typecheck docs unit bench clean
 
 demo: setup
 	@mkdir -p $(DEMO_DIR)/plugins && ln -sfn $(CURDIR) $(DEMO_DIR)/plugins/label-quality
@@ -48,7 +48,12 @@ docs: setup
 # Python says not to write bytecode, each process that a test starts would compile all that it imports
 PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 unit: setup
-	$(PYTEST)
+	$(PYTEST) -m "not slow"
+
+# The longest tests, without which `make test` takes less than ten minutes: walks through all of the App, what is killed
+# at each single write, whole benchmarks. Continuous integration runs both
+test-slow: setup-browser
+	$(PYTEST) -m slow
 
 # All tests but those of the App, with the oldest packages that requirements.txt claims (constraints-oldest.txt), in an
 # environment of its own: make test-oldest PYTHON=python3.10

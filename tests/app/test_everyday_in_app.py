@@ -89,6 +89,7 @@ class Day(Walk):
         return int((np.abs(shown - _SWAP).max(axis=2) < 12).sum()) > 100
 
 
+@pytest.mark.slow
 def test_a_day(
     open_app: Callable[..., Any], screenshot: Callable[[Any, str], Path], dataset: Any, tmp_path: Path
 ) -> None:

@@ -138,6 +138,7 @@ def open_operator(page: Any, operator: str) -> None:
 
 # All that the operators of the loop do, one after another
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_the_whole_loop(
     open_app: Callable[[Any], Any],
     screenshot: Callable[[Any, str], Path],

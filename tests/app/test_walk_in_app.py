@@ -96,6 +96,7 @@ class Walk:
         self.page.locator("[data-cy=label-quality-review]").get_by_text(text).wait_for()
 
 
+@pytest.mark.slow
 def test_from_the_first_audit_to_tagged_images_and_back(
     open_app: Callable[[Any], Any],
     screenshot: Callable[[Any, str], Path],

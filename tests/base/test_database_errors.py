@@ -28,6 +28,7 @@ def broken(fiftyone: Any, tmp_path_factory: Any) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_save_that_is_killed_leaves_the_old_record_or_the_new_one(broken: dict[str, Any]) -> None:
     old, new = {"note": "old", "text": "old"}, {"note": "new", "text": "new"}
     found = broken["saves"]

@@ -118,6 +118,7 @@ def run_command(scenes: Path, *options: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_table_and_leaves_out_what_cannot_be(scenes: Path, tmp_path: Path) -> None:
     classes = {str(value): name.replace("unlabelled", "terrain") for value, name in SCENE_CLASSES.items()}
     (tmp_path / "classes.json").write_text(json.dumps(classes))

@@ -15,6 +15,7 @@ from benchmarks import faults
 from benchmarks.faults_state import differences, users_own
 
 
+@pytest.mark.slow
 def test_a_handful_of_kills(tmp_path: Path) -> None:
     figures = tmp_path / "faults.json"
     command = [sys.executable, "-m", "benchmarks", "faults", "--kills", "3", "--only", "tag", f"--json={figures}"]

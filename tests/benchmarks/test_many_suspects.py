@@ -15,6 +15,7 @@ from benchmarks import many_suspects
 from benchmarks.many_suspects import Steps
 
 
+@pytest.mark.slow
 def test_every_step_is_timed_and_five_objects_an_image_are_suspects(tmp_path: Path) -> None:
     figures = tmp_path / "many.json"
     command = [sys.executable, "-m", "benchmarks", "many-suspects", "--images", "6", "--repetitions", "1"]

@@ -333,6 +333,7 @@ def _stages_and_images(dataset: Any, view: Any) -> tuple[list[str], list[str] | 
     return list(view.view_stages), None if of_suspects else dataset.load_saved_view(view.name).values("id")
 
 
+@pytest.mark.slow
 def test_a_comparison_that_was_killed_at_any_write_is_made_whole_by_the_next(
     make_module_dataset: Any, module_folder: Path, interrupt: Any
 ) -> None:

@@ -449,6 +449,7 @@ def killed(interrupt: Interrupt) -> Any:
     return call
 
 
+@pytest.mark.slow
 def test_a_load_that_was_killed_at_any_write_is_finished_by_the_next(
     dataset: Any, load: Any, killed: Any, tmp_path: Path, module_folder: Path
 ) -> None:

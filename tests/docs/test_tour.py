@@ -41,6 +41,7 @@ def test_it_is_kept_without_outputs_in_short_cells_with_prose() -> None:
     assert kinds[0] == "markdown" and kinds.count("markdown") >= kinds.count("code")
 
 
+@pytest.mark.slow
 def test_it_runs_and_its_clean_masks_are_cleaner(in_a_folder: Path) -> None:
     from PIL import Image
 

@@ -22,6 +22,7 @@ from .clusters import ALL_PASSES, TRAINING, on, same, values
 pytest.importorskip("ray")
 
 
+@pytest.mark.slow
 def test_cross_validation_gives_the_same_bits(make_dataset: Any, cluster: Any) -> None:
     from label_quality import audit_labels
 

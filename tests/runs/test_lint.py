@@ -225,6 +225,7 @@ def test_where_an_audit_fails_what_it_found_stays_and_says_why(predicted: Any, a
     assert own(predicted) == [] and predicted.list_saved_views() == []
 
 
+@pytest.mark.slow
 def test_an_audit_that_was_killed_at_any_write_of_its_lint_goes_on_and_can_be_deleted(
     predicted: Any, audit: Any, interrupt: Interrupt
 ) -> None:

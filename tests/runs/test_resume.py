@@ -282,6 +282,7 @@ def test_killed_scores_of_objects_go_on(audited: Any, audit: Any, interrupt: Int
     assert sorted(audited.list_saved_views()) == sorted([*views, "lq: worst objects"])
 
 
+@pytest.mark.slow
 def test_scores_of_objects_killed_at_any_write_are_not_doubled(
     eight_audited: tuple[Snapshot, dict[str, Any]], audit: Any, interrupt: Interrupt, module_folder: Path
 ) -> None:
@@ -374,6 +375,7 @@ def check_views_of_the_user(dataset: Any, audit: Any) -> None:
     assert [len(dataset.load_saved_view(f"mine {number}")) for number in (1, 2)] == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_deletion_killed_at_any_write_can_be_done_again(
     eight_audited: tuple[Snapshot, dict[str, Any]], audit: Any, interrupt: Interrupt
 ) -> None:
@@ -423,6 +425,7 @@ def test_runs_at_once_lose_nothing_of_one_another(few: Any, audit: Any, interrup
 
 
 @pytest.mark.parametrize("function", ["find_suspects", "audit_labels"])
+@pytest.mark.slow
 def test_views_killed_at_any_write_are_made_again(
     eight_audited: tuple[Snapshot, dict[str, Any]], audit: Any, interrupt: Interrupt, function: str
 ) -> None:
