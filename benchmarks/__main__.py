@@ -25,6 +25,7 @@ BENCHMARKS = {
     "pair-evidence": "pair_evidence",
     "own-labels": "own_labels",
     "second-round": "second_round",
+    "planted-lessons": "planted_lessons",
     "review": "review",
     "estimate": "estimate",
     "objects": "objects",

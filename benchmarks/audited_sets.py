@@ -19,7 +19,7 @@ from label_quality.plugin.store.sets import ScoreSet, load_set
 from label_quality.plugin.suspects import similarity
 
 from . import database
-from .suspect_sets import NoisySet, noisy_sets
+from .suspect_sets import NoisySet, noisy_sets, plant_again
 
 Found = TypeVar("Found")
 _KEY, _SECOND = "lq", "second"
@@ -79,6 +79,7 @@ def of_each_set(
     *,
     own: bool = False,
     second: bool = False,
+    replanted: bool = False,
 ) -> dict[str, Found]:
     """What is found in each set, which is made and audited where that is not done.
 
@@ -87,6 +88,7 @@ def of_each_set(
         look: given a set, its audit, the folder where everything is kept, and whom to tell how far it is
         own: whether CamVid's masks as they are make a set too
         second: whether to look at a second audit, whose models have not learnt from the suspects of the first
+        replanted: whether to look at each set with more errors, planted in its masks as they are, in its place
 
     Returns:
         name of each set to what was found there
@@ -101,6 +103,8 @@ def of_each_set(
     progress = TerminalProgress()
     try:
         made = noisy_sets(work, options.images, options.camvid, options.nuclei, options.seed, progress, own)
+        if replanted:
+            made = [plant_again(one, work, options.seed, progress) for one in made]
         audited = partial(
             audit, work=work, start_database=start_database, progress=progress, second=second, mirror=options.mirror
         )

@@ -6,7 +6,7 @@ another class with some probability, wherever it is, as where annotators have mi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from .domains import DOMAINS
 from .planted_objects import ObjectErrorRules, plant_in_object
 
 SPARSE, SYSTEMATIC, CORRECTED, OWN = "sparse", "systematic", "corrected", "own"
+#: After the kind of errors that the masks had before
+REPLANTED = "replanted"
 #: Share of the images that have a sparse error
 _SPARSE_SHARE = 0.15
 #: Smaller objects, by share of the image, have no systematic error
@@ -175,29 +177,53 @@ def plant_systematic(
     return noisy
 
 
+def plant_again(one: NoisySet, work: Path, seed: int, progress: Progress) -> NoisySet:
+    """The set with sparse errors beside those that it has, which count as right; written unless it is there.
+
+    Args:
+        one: the set
+        work: folder for it
+        seed: of the errors
+        progress: told how many images are written
+    """
+    made = NoisySet(one.source, f"{one.kind}-{REPLANTED}", work / "sets" / f"{one.key}-{REPLANTED}", one.given)
+    table = one.source.table
+    _write(made, seed, progress, lambda labels, rng: plant_sparse(labels, rng, table))
+    return made
+
+
 def _planted(source: Source, kind: str, work: Path, seed: int, progress: Progress) -> NoisySet:
     """The set, written unless it is there."""
-    files = sorted((source.folder / "masks").glob("*.png"))
+    true, table = source.folder / "masks", source.table
+    count = len(list(true.glob("*.png")))
+    made = NoisySet(source, kind, work / "sets" / f"{source.domain}-{kind}-{count}", true)
+    if kind == SPARSE:
+        _write(made, seed, progress, lambda labels, rng: plant_sparse(labels, rng, table))
+    else:
+        _write(made, seed, progress, lambda labels, rng: plant_systematic(labels, rng, table, HABITS[source.domain]))
+    return made
+
+
+def _write(
+    made: NoisySet, seed: int, progress: Progress, plant: Callable[[np.ndarray, np.random.Generator], np.ndarray]
+) -> None:
+    """Writes the masks of a set, its right ones with errors, unless they are there."""
+    files = sorted(made.true.glob("*.png"))
     if not files:
-        raise LabelQualityError(f"Expected masks (*.png) in {source.folder / 'masks'}, but there are none.")
-    made = NoisySet(source, kind, work / "sets" / f"{source.domain}-{kind}-{len(files)}", source.folder / "masks")
-    table, rng = source.table, np.random.default_rng([seed, *made.name.encode()])
+        raise LabelQualityError(f"Expected masks (*.png) in {made.true}, but there are none.")
+    table, rng = made.source.table, np.random.default_rng([seed, *made.name.encode()])
     # Written in order: the last one says that all are there
     if (made.given / files[-1].name).exists():
-        return made
+        return
     made.given.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(files):
         mask = _read_mask(path)
         labels = encode(mask, table)
-        if kind == SPARSE:
-            noisy = plant_sparse(labels, rng, table)
-        else:
-            noisy = plant_systematic(labels, rng, table, HABITS[source.domain])
+        noisy = plant(labels, rng)
         changed = noisy != labels
         mask[changed] = predicted_mask(noisy[changed], table)
         cv2.imwrite(str(made.given / path.name), mask)
         progress(f"Planting errors in {made.name}", number + 1, len(files))
-    return made
 
 
 def _read_mask(path: Path) -> np.ndarray:
