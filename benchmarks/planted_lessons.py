@@ -7,7 +7,7 @@ so that the models have learnt from the planted errors as from all others, which
     python -m benchmarks planted-lessons --camvid DIR --nuclei DIR --work DIR --out planted.json
 
 The suspects that lie in planted errors are learnt as mistakes, all others as false, but for the most suspicious of them
-by a model of the other domains, see `TRUSTED`: the errors that are looked for are among those. Each set's suspects are
+by a model of the other domains: the errors that are looked for are among those. Each set's suspects are
 then ordered and rated by the model of the others, by the one of its own, and by the mean of both log-odds, and judged
 by what is known, with verdicts where there are any. Planted errors teach nothing of similarity, of which all have what
 the others have learnt. The audits are those of ``python -m benchmarks suspects``, and are kept and found in the same
@@ -29,7 +29,6 @@ from .processes import print_table
 from .suspect_judging import (
     LEAST_FALSE,
     REAL,
-    TRUSTED,
     at_rates,
     domain_of,
     judge_order,
@@ -42,6 +41,8 @@ from .suspect_verdicts import look
 
 OTHERS, COPIES, ANEW = "others", "copies", "anew"
 _TOP = "50"
+#: Of a set's suspects, the share that is learnt as false: those least suspicious by a model of the other domains
+_TRUSTED = 0.7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,13 +56,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     Returns:
         name of each set to what `judge` gives
     """
-    seen = of_each_set(options, lambda one, audited, work, tell: look(one, audited, work, options.seed, tell))
+    seen = of_each_set(options, lambda one, audited, work, tell: look(one, audited, work, options.seed, tell), own=True)
     again = of_each_set(
         options,
         lambda one, audited, work, tell: measure(one, audited, work / "measures", options.seed, tell),
+        own=True,
         replanted=True,
     )
-    sets = {name: one.measured for name, one in seen.items()}
+    sets = {name: one.judged for name, one in seen.items()}
     figures: dict[str, Any] = {}
     for (name, one), planted in zip(seen.items(), again.values(), strict=True):
         others = learn(sets, INVERSE_PENALTY, domain_of(name))
@@ -106,7 +108,7 @@ def of_masks(suspects: Suspects, others: SuspectModel) -> Lesson:
 def _trusted(suspects: Suspects, others: SuspectModel) -> np.ndarray:
     """(n,) bool, the suspects that are least suspicious by a model."""
     suspicion = others.log_odds(suspects.features, suspects.similarity)
-    return suspicion <= np.quantile(suspicion, TRUSTED) if suspicion.size else np.zeros(0, bool)
+    return suspicion <= np.quantile(suspicion, _TRUSTED) if suspicion.size else np.zeros(0, bool)
 
 
 def _lesson(features: np.ndarray, mistakes: np.ndarray) -> Lesson:

@@ -21,7 +21,8 @@ from label_quality.plugin.suspects.probability import INVERSE_PENALTY
 from .audited_sets import add_set_arguments, of_each_set
 from .processes import print_table
 from .suspect_judging import at_rates, domain_of, judge_images, judge_order, judge_probability, learn, log_odds
-from .suspect_measures import Suspects, measure
+from .suspect_measures import Suspects
+from .suspect_verdicts import look
 from .suspects import measured_sets
 
 ROUNDS = ("first", "second")
@@ -43,7 +44,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     first = measured_sets(options)
     second = of_each_set(
         options,
-        lambda one, audited, work, tell: measure(one, audited, work / "measures", options.seed, tell),
+        lambda one, audited, work, tell: look(one, audited, work, options.seed, tell).judged,
+        own=True,
         second=True,
     )
     figures = {name: judge_rounds(name, first, second[name], options.resamples, options.seed) for name in first}

@@ -23,11 +23,6 @@ from .suspect_measures import Suspects
 #: A suspect is real where at least half of its pixels are wrong, and false where less than a tenth are. What is between
 #: is not learnt from, and counts as false where orders are judged
 REAL, _FALSE = 0.5, 0.1
-#: Domains whose masks are right but for the errors that are planted in them; others have errors of their own
-GENERATED = ("scenes", "fields", "cells")
-#: Of a set whose masks have errors of their own, the share of the false suspects that are learnt from: those least
-#: suspicious by a model of the generated domains. The rest may well be real, and would be learnt as false
-TRUSTED = 0.7
 #: A set with fewer false suspects says too little about them
 LEAST_FALSE = 10
 #: How many of the first are looked at
@@ -70,23 +65,9 @@ def teaches(suspects: Suspects) -> bool:
     return int((~real).sum()) >= LEAST_FALSE and bool(real.any())
 
 
-def lessons_of(suspects: Suspects, doubted: SuspectModel | None = None, trusted: float = TRUSTED) -> Lesson:
-    """What is learnt from a set.
-
-    Args:
-        suspects: of the set
-        doubted: model by which the false suspects are chosen that are learnt from; without it all are
-        trusted: share of them
-
-    Returns:
-        its suspects and planted errors
-    """
-    false = suspects.wrong < _FALSE
-    if doubted is not None and false.any():
-        suspicion = doubted.log_odds(suspects.features, suspects.similarity)
-        false &= suspicion <= np.quantile(suspicion, trusted)
-    clear = (suspects.wrong >= REAL) | false
-    planted = suspects.planted_wrong >= REAL
+def lessons_of(suspects: Suspects) -> Lesson:
+    """What is learnt from a set: its suspects, and the errors that are planted in copies of its masks."""
+    clear, planted = (suspects.wrong >= REAL) | (suspects.wrong < _FALSE), suspects.planted_wrong >= REAL
     own = Lesson(suspects.features[clear], suspects.similarity[clear], suspects.wrong[clear] >= REAL)
     # No similarity: none of them is repeated, and what is looks far more like the suggested class
     count = int(planted.sum())
@@ -99,33 +80,22 @@ def learn(
     inverse_penalty: float,
     without_domain: str | None = None,
     columns: Sequence[int] | None = None,
-    trusted: float = TRUSTED,
 ) -> SuspectModel | None:
-    """Learns a model, of the generated domains first, then of all; every domain counts the same.
+    """Learns a model; every domain counts the same.
 
     Args:
         sets: name to suspects
         inverse_penalty: see `fit_model`
         without_domain: its sets are left out
         columns: those of `COLUMNS` that it may use; by default all
-        trusted: share of the false suspects that is learnt from where masks have errors of their own
 
     Returns:
         the model, or None where no set teaches anything
     """
-    used = _used(columns)
-    taught = {one: each for one, each in sets.items() if domain_of(one) != without_domain and teaches(each)}
-    taught = {name: suspects.columns(used) for name, suspects in taught.items()}
-    exact = {name: lessons_of(each) for name, each in taught.items() if domain_of(name) in GENERATED}
-    doubted = _fit(exact, inverse_penalty)
-    others = {name: lessons_of(each, doubted, trusted) for name, each in taught.items() if name not in exact}
-    return _fit({**exact, **others}, inverse_penalty)
-
-
-def _fit(lessons: Mapping[str, Lesson], inverse_penalty: float) -> SuspectModel | None:
-    domains: defaultdict[str, list[Lesson]] = defaultdict(list)
-    for name, lesson in lessons.items():
-        domains[domain_of(name)].append(lesson)
+    used, domains = _used(columns), defaultdict[str, list[Lesson]](list)
+    for name, suspects in sets.items():
+        if domain_of(name) != without_domain and teaches(suspects):
+            domains[domain_of(name)].append(lessons_of(suspects.columns(used)))
     return fit_model([Lesson.joined(parts) for parts in domains.values()], inverse_penalty) if domains else None
 
 
@@ -175,18 +145,19 @@ def judge_probability(suspects: Suspects, scores: np.ndarray) -> dict[str, Any]:
 
     Returns:
         ``number``, ``precision`` and ``recall`` of those that are at least 0.5 probable, ``right_class``, the share of
-        the real ones among them whose suggested class is mostly the true one; ``rate`` and ``true_rate``;
-        ``reliability``, see `reliability`, and ``ece``. A share of none is None
+        the real ones among them whose suggested class is mostly the true one, of those where that is known; ``rate``
+        and ``true_rate``; ``reliability``, see `reliability`, and ``ece``. A share of none is None
     """
     real = is_real(suspects)
     probability = probabilities(at_rates(suspects.features, scores))
     listed = probability >= PROBABLE
     bins = reliability(probability, real)
+    right = suspects.right[listed & real]
     return {
         "number": int(listed.sum()),
         "precision": _share(real[listed]),
         "recall": _share(listed[real]),
-        "right_class": _share(suspects.right[listed & real] >= REAL),
+        "right_class": _share(right[np.isfinite(right)] >= REAL),
         "rate": _rates(suspects.features, scores).all,
         "true_rate": _share(real),
         "ece": calibration_error(bins),

@@ -57,7 +57,7 @@ class Suspects:
         suggested: (n,) int64 class
         image: (n,) int64, number of the image that each is in
         wrong: (n,) float64, share of its pixels that are given another class than the true one
-        right: (n,) float64, share of its pixels whose true class is the suggested one
+        right: (n,) float64, share of its pixels whose true class is the suggested one; NaN where that is not known
         planted_features: (m, F) float64
         planted_wrong: (m,) float64, share of its pixels that the planted errors have changed
         mislabelled: (images,) bool, whether any pixel of the image is given another class than the true one

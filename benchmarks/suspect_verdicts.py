@@ -90,9 +90,11 @@ def with_verdicts(suspects: Suspects, verdicts: Sequence[str | None]) -> Suspect
     known = is_real(suspects)
     seen = np.array([verdict or "" for verdict in verdicts], object)
     kept = known | (seen != CONVENTION)
-    columns = ("features", "similarity", "descriptors", "given", "suggested", "image", "right")
+    columns = ("features", "similarity", "descriptors", "given", "suggested", "image")
     chosen = {name: getattr(suspects, name)[kept] for name in columns}
-    return replace(suspects, **chosen, wrong=np.where(known | (seen == REAL), 1.0, 0.0)[kept])
+    # A verdict says that a mask is wrong, not what would be right
+    right = np.where((seen == REAL) & ~known, np.nan, suspects.right)
+    return replace(suspects, **chosen, right=right[kept], wrong=np.where(seen == REAL, 1.0, suspects.wrong)[kept])
 
 
 def read_verdicts(file: Path) -> dict[tuple[str, str, str], list[tuple[Place, str]]]:

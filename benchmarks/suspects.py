@@ -1,14 +1,16 @@
 """Which suspects are mistakes of the mask: how well a model orders and rates them that has not seen their domain.
 
-Three generated domains get errors, sparse and systematic ones; CamVid gets them too, and masks that people have
-corrected tell the errors that they found::
+Three generated domains get errors, sparse and systematic ones; CamVid gets them too, and is looked at as it is; and
+masks that people have corrected tell the errors that they found::
 
     python -m benchmarks suspects --camvid DIR --nuclei DIR --work DIR --out suspects.json
 
 Each set is audited with the fast preset. A suspect is real where at least half of its pixels differ from the right
-mask. For each domain a model is learnt from the suspects of all others, and from errors planted in copies of their
-masks, and its order and probabilities are judged beside the order of evidence. ``--work`` keeps audits and measures:
-the same command, started again, goes on where it was. Remove it after a change of the generators or of the planting.
+mask; in CamVid and the corrected masks, which have errors of which no mask tells, also where a person has found it so
+(`suspect_verdicts`). For each domain a model is learnt from the suspects of all others, and from errors planted in
+copies of their masks, and its order and probabilities are judged beside the order of evidence. ``--work`` keeps audits
+and measures: the same command, started again, goes on where it was. Remove it after a change of the generators or of
+the planting.
 
 ``--write`` learns from all sets and writes the weights that come with the package.
 """
@@ -32,7 +34,6 @@ from .suspect_judging import (
     COLUMNS,
     GROUPS,
     TOPS,
-    TRUSTED,
     at_rates,
     columns_without,
     domain_of,
@@ -44,7 +45,8 @@ from .suspect_judging import (
     log_odds,
     teaches,
 )
-from .suspect_measures import Suspects, measure
+from .suspect_measures import Suspects
+from .suspect_verdicts import look
 
 EVIDENCE, PROBABILITY, SHIPPED = "evidence", "probability", "shipped weights"
 _WEIGHTS = Path(probability.__file__).with_name("weights.json")
@@ -64,15 +66,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of the model's weights; the first is used, several are compared (default {INVERSE_PENALTY:g})",
     )
     parser.add_argument(
-        "--trusted",
-        type=float,
-        nargs="+",
-        default=[],
-        metavar="SHARE",
-        help="of the false suspects that are learnt from where masks have errors of their own: several are compared "
-        f"(the one used is {TRUSTED:g})",
-    )
-    parser.add_argument(
         "--without", nargs="+", default=[], choices=COLUMNS, metavar="FEATURE", help="learn without these features"
     )
     parser.add_argument("--ablate", action="store_true", help="also leave each group of features out in turn")
@@ -85,7 +78,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     Returns:
         ``sets``: name to ``images``, ``suspects``, ``real`` (the share), ``teaches``, ``orders``: name to what
         `judge_order` gives and, of a model, what `judge_probability` does, and ``images_by``, what `judge_images`
-        gives; ``penalties``, ``trusted`` and ``ablation``: a row each with ``ap`` by set; ``inverse_penalty``,
+        gives; ``penalties`` and ``ablation``: a row each with ``ap`` by set; ``inverse_penalty``,
         ``without``, ``seed``
     """
     if options.write and options.without:
@@ -101,10 +94,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         figures["penalties"] = {f"{one:g}": precisions(sets, one, columns) for one in options.inverse_penalty}
         print("\nAverage precision by inverse penalty\n")
         print_precisions("inverse penalty", figures["penalties"])
-    if options.trusted:
-        figures["trusted"] = {f"{one:g}": precisions(sets, penalty, columns, one) for one in options.trusted}
-        print("\nAverage precision by the share of false suspects that is learnt from\n")
-        print_precisions("trusted", figures["trusted"])
     if options.ablate:
         figures["ablation"] = ablation(sets, penalty)
         print("\nAverage precision without a group of features, less that with all\n")
@@ -153,13 +142,11 @@ def judge_set(
     }
 
 
-def precisions(
-    sets: Mapping[str, Suspects], penalty: float, columns: Sequence[int], trusted: float = TRUSTED
-) -> dict[str, float | None]:
+def precisions(sets: Mapping[str, Suspects], penalty: float, columns: Sequence[int]) -> dict[str, float | None]:
     """Average precision of each set by a model of the other domains; None where there is none."""
     found: dict[str, float | None] = {}
     for name, suspects in sets.items():
-        model = learn(sets, penalty, domain_of(name), columns, trusted)
+        model = learn(sets, penalty, domain_of(name), columns)
         found[name] = None
         if model is not None:
             found[name] = _precision(suspects, log_odds(model, suspects, columns))
@@ -259,10 +246,9 @@ def print_precisions(first: str, found: Mapping[str, Mapping[str, float | None]]
 
 
 def measured_sets(options: argparse.Namespace) -> dict[str, Suspects]:
-    """Name to the suspects of each set, made and measured where that is not done."""
-    return of_each_set(
-        options, lambda one, audited, work, tell: measure(one, audited, work / "measures", options.seed, tell)
-    )
+    """Name to the suspects of each set, with verdicts where there are any; made and measured where that is not done."""
+    seen = of_each_set(options, lambda one, audited, work, tell: look(one, audited, work, options.seed, tell), own=True)
+    return {name: one.judged for name, one in seen.items()}
 
 
 def _shipped() -> SuspectModel | None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from label_quality.plugin.base.progress import silent
-from label_quality.plugin.suspects.probability import shipped_model
 
 from benchmarks import own_labels, suspect_sets
 from benchmarks.suspect_sets import OWN
@@ -38,35 +37,24 @@ def test_masks_as_they_are_make_a_set_where_asked_for(tmp_path: Path, monkeypatc
 
 
 def test_it_needs_camvid() -> None:
-    with pytest.raises(SystemExit, match=r"most verdicts are on CamVid\. Give --camvid"):
+    with pytest.raises(SystemExit, match=r"the verdicts are on CamVid's own masks\. Give --camvid"):
         own_labels.run(argparse.Namespace(camvid=None))
 
 
-def test_known_errors_are_judged_by_evidence_and_by_each_model() -> None:
-    judged = own_labels.judge_known(
-        made_suspects([1.0, 1.0, 1.0, 0.0], feature=[4.0, 3.0, 2.0, 1.0]), {"model": shipped_model()}
-    )
-    assert judged["evidence"]["top"]["20"] == 0.75 and "ece" not in judged["evidence"]
-    assert {"number", "precision", "recall", "ece"} <= set(judged["model"])
-
-
-def test_sets_with_verdicts_are_rated_and_printed(
+def test_suspects_in_the_masks_as_they_are_are_rated_and_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measured = made_suspects([0.0, 0.0], feature=[2.0, 1.0])
-    found = {
-        "rooms sparse": Seen(measured, None),
-        "camvid sparse": Seen(made_suspects([1.0, 0.0], feature=[2.0, 1.0]), [None, CONVENTION]),
-        "camvid own": Seen(measured, [REAL, None]),
-        "nuclei corrected": Seen(made_suspects([0.0, 1.0], feature=[2.0, 1.0]), [REAL, None]),
-    }
-    monkeypatch.setattr(own_labels, "of_each_set", lambda options, look, own: found)
+    verdicts = [REAL, CONVENTION, *[FALSE] * 10, None]
+    own = Seen(made_suspects([0.0] * 13, feature=[13.0 - place for place in range(13)], planted=[1.0]), verdicts)
+    others = Seen(made_suspects([1.0, *[0.0] * 12], feature=[9.0, *[1.0] * 12]), None)
+    asked = []
+    monkeypatch.setattr(
+        own_labels,
+        "of_each_set",
+        lambda options, look, **how: asked.append(how) or {"rooms sparse": others, "camvid own": own},
+    )
     figures = own_labels.run(argparse.Namespace(camvid=tmp_path, seed=51))
-    assert set(figures["own"]) == {"evidence", "shipped weights"}
-    assert figures["own"]["evidence"]["top"]["20"] == {"looked at": 1, REAL: 1, CONVENTION: 0}
-    assert figures["own"]["shipped weights"]["probable"]["number"] in (0, 1, 2)
-    assert list(figures["sets"]) == ["camvid sparse", "nuclei corrected"]
-    # A convention is left out, and what was found real counts beside what was corrected
-    assert [one["evidence"]["top"]["20"] for one in figures["sets"].values()] == [1, 1]
-    printed = capsys.readouterr().out
-    assert "1 of 1" in printed and "| nuclei corrected | evidence " in printed
+    assert asked == [{"own": True}] and list(figures) == ["evidence", "probability", "shipped weights"]
+    assert figures["evidence"]["top"]["20"] == {"looked at": 12, REAL: 1, CONVENTION: 1}
+    assert "probable" not in figures["evidence"] and figures["probability"]["probable"]["number"] in range(14)
+    assert "| evidence        | 1 of 12 | 1 of 12 |" in capsys.readouterr().out

@@ -55,7 +55,7 @@ def test_all_models_are_judged_and_printed(monkeypatch: pytest.MonkeyPatch, caps
     seen["cells sparse"] = Seen(noisy_suspects(30, 60, 3), None)
     again = {f"{name}-replanted": noisy_suspects(25, 60, 0) for name in seen}
     monkeypatch.setattr(
-        planted_lessons, "of_each_set", lambda options, look, replanted=False: again if replanted else seen
+        planted_lessons, "of_each_set", lambda options, look, own, replanted=False: again if replanted else seen
     )
     figures = planted_lessons.run(argparse.Namespace(seed=51))
     assert list(figures) == list(seen)

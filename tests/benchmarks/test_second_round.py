@@ -22,11 +22,13 @@ def test_both_audits_are_judged_and_printed(
     monkeypatch.setattr(second_round, "measured_sets", lambda options: sets)
     asked = []
     monkeypatch.setattr(
-        second_round, "of_each_set", lambda options, look, second: asked.append(second) or {"a systematic": second_set}
+        second_round,
+        "of_each_set",
+        lambda options, look, own, second: asked.append((own, second)) or {"a systematic": second_set},
     )
     second_set = second
     figures = second_round.run(argparse.Namespace(resamples=20, seed=1))
-    assert asked == [True]
+    assert asked == [(True, True)]
     found = figures["a systematic"]
     assert list(found) == ["first", "second"]
     # Mislabelled images second and last, then both in front

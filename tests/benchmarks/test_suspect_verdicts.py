@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from label_quality.plugin.base.progress import silent
 
-from benchmarks import suspect_verdicts
+from benchmarks import suspect_judging, suspect_verdicts
 from benchmarks.suspect_sets import OWN, NoisySet
 from benchmarks.suspect_verdicts import CONVENTION, FALSE, REAL, VERDICTS, Place
 
@@ -66,7 +67,11 @@ def test_suspects_are_looked_up_where_there_are_verdicts(tmp_path: Path, monkeyp
 
 
 def test_verdicts_count_beside_known_errors() -> None:
-    suspects = made_suspects([1.0, 0.0, 0.0, 1.0, 0.0], feature=[5.0, 4.0, 3.0, 2.0, 1.0])
+    suspects = made_suspects([0.9, 0.0, 0.0, 0.8, 0.3], feature=[5.0, 4.0, 3.0, 2.0, 1.0])
     found = suspect_verdicts.with_verdicts(suspects, [None, REAL, CONVENTION, CONVENTION, FALSE])
     # A planted error that is on a convention is an error all the same
-    assert found.wrong.tolist() == [1, 1, 1, 0] and found.features[:, 0].tolist() == [5, 4, 2, 1]
+    assert found.wrong.tolist() == [0.9, 1, 0.8, 0.3] and found.features[:, 0].tolist() == [5, 4, 2, 1]
+    assert np.isnan(found.right).tolist() == [False, True, False, False]
+    # Of those two of which the right class is known, it is suggested for one
+    known = replace(found, right=np.array([1.0, np.nan, 0.2, 0.0]))
+    assert suspect_judging.judge_probability(known, np.array([9.0, 9.0, 9.0, -9.0]))["right_class"] == 0.5

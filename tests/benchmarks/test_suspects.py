@@ -371,22 +371,6 @@ def test_a_model_never_learns_from_the_domain_that_it_judges(monkeypatch: pytest
     assert used == [[40, 80], [40, 80], [100, 80], [100, 40], [100, 40, 80]]
 
 
-def test_masks_with_errors_of_their_own_teach_only_what_is_hardly_suspicious() -> None:
-    """Of the ten false suspects of CamVid, the three that are most like the real ones of scenes may be real."""
-    values = [place / 4 - 1 for place in range(10)]
-    sets = {"scenes sparse": lesson(1), "camvid sparse": made_suspects([0.0] * 10, values, planted=[1.0] * 5)}
-    doubted = suspect_judging.learn({"scenes sparse": sets["scenes sparse"]}, 1.0)
-    learnt = suspect_judging.lessons_of(sets["camvid sparse"], doubted)
-    assert sorted(learnt.features[~learnt.mistakes, 0]) == values[:7]
-    assert (~suspect_judging.lessons_of(sets["camvid sparse"], doubted, 1.0).mistakes).sum() == 10
-    by_share = [suspect_judging.learn(sets, 1.0, trusted=share) for share in (0.7, 1.0)]
-    assert all(model is not None for model in by_share)
-    # What is as suspicious as the left out ones is held more probable by a model that was not told that they are false
-    suspicious = sets["camvid sparse"].features[-1:]
-    trusting, doubting = (float(model.log_odds(suspicious, np.zeros(1))[0]) for model in by_share if model is not None)
-    assert trusting > doubting
-
-
 def test_a_model_is_judged_by_what_others_taught_it() -> None:
     sets = {"a sparse": lesson(1), "b sparse": lesson(-1)}
     found = suspects.precisions(sets, 1.0, range(COUNT))
