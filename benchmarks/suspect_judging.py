@@ -29,7 +29,8 @@ LEAST_FALSE = 10
 TOPS = (20, 50, 100)
 #: From this probability on a suspect counts as one
 PROBABLE = 0.5
-_BINS = 10
+#: Of equal width, for how right probabilities are
+BINS = 10
 
 #: Of what suspects are ordered by
 COLUMNS = (*FEATURES, "similarity")
@@ -233,7 +234,7 @@ def reliability(probability: np.ndarray, real: np.ndarray) -> list[dict[str, Any
     Returns:
         for each bin with any ``mean`` probability, ``real``, the share that is, and ``count``
     """
-    places = np.minimum((probability * _BINS).astype(int), _BINS - 1)
+    places = np.minimum((probability * BINS).astype(int), BINS - 1)
     return [
         {
             "mean": float(probability[places == place].mean()),

@@ -31,6 +31,7 @@ from label_quality.plugin.suspects.region_features import FEATURES
 from .audited_sets import add_set_arguments, of_each_set
 from .processes import print_table
 from .suspect_judging import (
+    BINS,
     COLUMNS,
     GROUPS,
     TOPS,
@@ -89,6 +90,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     figures["sets"] = {name: judge_set(name, sets, penalty, columns, options.resamples, options.seed) for name in sets}
     print_orders(figures["sets"])
     print_probabilities(figures["sets"])
+    print_reliability(figures["sets"])
     print_images(figures["sets"])
     if len(options.inverse_penalty) > 1:
         figures["penalties"] = {f"{one:g}": precisions(sets, one, columns) for one in options.inverse_penalty}
@@ -211,6 +213,18 @@ def print_probabilities(sets: Mapping[str, Mapping[str, Any]]) -> None:
         if "rate" in judged
     ]
     print_table(header, rows)
+
+
+def print_reliability(sets: Mapping[str, Mapping[str, Any]]) -> None:
+    """Prints how many of the suspects that are about as probable are real, by set: a curve of reliability."""
+    print("\nReal suspects of all that are as probable, by a model of the other domains\n")
+    rows = []
+    for name, one in sets.items():
+        bins = one["orders"].get(PROBABILITY, {}).get("reliability", ())
+        at = {min(int(each["mean"] * BINS), BINS - 1): each for each in bins}
+        cells = [f"{each['real']:.2f} of {each['count']}" if (each := at.get(place)) else "–" for place in range(BINS)]
+        rows.append([name, *cells])
+    print_table(["set", *(f"{place / BINS:.1f}–{(place + 1) / BINS:.1f}" for place in range(BINS))], rows)
 
 
 def print_images(sets: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,9 +1,9 @@
 """How probable it is that a suspect is a mistake of the mask, and not of the model.
 
 A logistic model weighs what `region_features` measures. Its weights were learnt from errors that were planted in single
-objects of images whose masks are known, where all else that is reported is a mistake of the predictions
-(``python -m benchmarks suspects`` learns and judges them). They are the same for all datasets, so what is repeated all
-over a dataset is not taken for right.
+objects of images whose masks are known, where all else that is reported is a mistake of the predictions, and from what
+a person has found real and false in masks with errors of their own (``python -m benchmarks suspects`` learns and judges
+them). They are the same for all datasets, so what is repeated all over a dataset is not taken for right.
 
 What a suspect looks like is weighed apart from that, as if it were independent: l = l(features) + l(similarity), see
 `similarity`. Planted errors are few, and the predictions contradict them more than mistakes that are repeated, so a

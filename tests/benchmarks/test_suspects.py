@@ -405,6 +405,16 @@ def test_similarity_is_left_out_where_it_is_not_a_column() -> None:
     assert suspects.ablation(sets, 1.0)["similarity"]["a x"] == pytest.approx(0.5 - with_all)
 
 
+def test_the_share_of_real_suspects_is_printed_by_how_probable_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    probability = np.array([0.02, 0.04, 0.55, 0.95, 1.0])
+    bins = suspect_judging.reliability(probability, np.array([False, True, True, True, False]))
+    suspects.print_reliability({"a sparse": {"orders": {"probability": {"reliability": bins}}}, "b x": {"orders": {}}})
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert rows[1][1:3] == ["0.0–0.1", "0.1–0.2"] and rows[1][-1] == "0.9–1.0"
+    assert rows[3] == ["a sparse", "0.50 of 2", *["–"] * 4, "1.00 of 1", *["–"] * 3, "0.50 of 2"]
+    assert rows[4] == ["b x", *["–"] * 10]
+
+
 def test_every_column_is_in_one_group() -> None:
     names = [name for group in suspect_judging.GROUPS.values() for name in group]
     assert sorted(names) == sorted(suspect_judging.COLUMNS)
