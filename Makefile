@@ -50,8 +50,8 @@ PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest
 unit: setup
 	$(PYTEST) -m "not slow"
 
-# The longest tests, without which `make test` takes less than ten minutes: walks through all of the App, what is killed
-# at each single write, whole benchmarks. Continuous integration runs both
+# The longest tests, a quarter of the time of all: walks through all of the App, what is killed at each single write,
+# whole benchmarks. Continuous integration runs both
 test-slow: setup-browser
 	$(PYTEST) -m slow
 
