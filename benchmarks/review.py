@@ -192,7 +192,7 @@ def judge_set(suspects: Suspects, model: SuspectModel, doubt: float) -> dict[str
 
 def _chosen(suspects: Suspects, shown: np.ndarray) -> Suspects:
     """Some of the suspects, (n,) bool; what is of images or planted stays."""
-    names = ("features", "similarity", "descriptors", "given", "suggested", "image", "wrong", "right")
+    names = ("features", "similarity", "descriptors", "given", "suggested", "image", "box", "wrong", "right")
     return replace(suspects, **{name: getattr(suspects, name)[shown] for name in names})
 
 

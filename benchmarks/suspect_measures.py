@@ -56,6 +56,7 @@ class Suspects:
         given: (n,) int64 class
         suggested: (n,) int64 class
         image: (n,) int64, number of the image that each is in
+        box: (n, 4) int64, left, top, width and height in pixels
         wrong: (n,) float64, share of its pixels that are given another class than the true one
         right: (n,) float64, share of its pixels whose true class is the suggested one; NaN where that is not known
         planted_features: (m, F) float64
@@ -72,6 +73,7 @@ class Suspects:
     given: np.ndarray
     suggested: np.ndarray
     image: np.ndarray
+    box: np.ndarray
     wrong: np.ndarray
     right: np.ndarray
     planted_features: np.ndarray
@@ -125,6 +127,7 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
         **{name: [np.zeros(0)] for name in ("similarity", "wrong", "right", "planted_wrong")},
         "descriptors": [np.zeros((0, appearance.CHANNELS))],
         **{name: [np.zeros(0, np.int64)] for name in ("given", "suggested", "image")},
+        "box": [np.zeros((0, 4), np.int64)],
     }
     mislabelled = np.zeros(len(audited.samples), bool)
     for number, (sample_id, image_file, mask_file) in enumerate(audited.samples):
@@ -137,6 +140,7 @@ def _measured(one: NoisySet, audited: Audited, seed: int, progress: Progress) ->
         for name in ("given", "suggested"):
             parts[name].append(np.array([getattr(one, name) for one in found], np.int64))
         parts["image"].append(np.full(len(found), number))
+        parts["box"].append(np.array([one.box for one in found], np.int64).reshape(-1, 4))
         parts["wrong"].append(_shares(found, true != given))
         right = [float((true[region_box(one)][one.mask] == one.suggested).mean()) for one in found]
         parts["right"].append(np.array(right))

@@ -21,8 +21,8 @@ from label_quality.plugin.labels.class_table import ClassTable
 
 from .audited_sets import Audited
 from .suspect_judging import is_real
-from .suspect_measures import Suspects, find_suspects, measure, opened
-from .suspect_sets import NoisySet, read_labels
+from .suspect_measures import Suspects, measure
+from .suspect_sets import NoisySet
 
 REAL, CONVENTION, FALSE = "real", "convention", "false"
 #: Domain to the verdicts on suspects in it
@@ -82,15 +82,23 @@ def look(one: NoisySet, audited: Audited, work: Path, seed: int, progress: Progr
     if file is None:
         return Seen(measured, None)
     known = read_verdicts(file)
-    return Seen(measured, [verdict_on(place, known) for place in _places(one, audited, progress)])
+    return Seen(measured, [verdict_on(place, known) for place in _places(measured, audited)])
 
 
 def with_verdicts(suspects: Suspects, verdicts: Sequence[str | None]) -> Suspects:
-    """A set with known errors in which what a person has found real is, too, and what is a convention is left out."""
+    """A set with known errors in which what a person has found real is, too, and what is a convention is left out.
+
+    Args:
+        suspects: n of a set
+        verdicts: on each of them; None where nobody has looked
+
+    Returns:
+        those that are kept; ``wrong`` is 1 where one was found real, and ``right`` NaN where that alone says so
+    """
     known = is_real(suspects)
     seen = np.array([verdict or "" for verdict in verdicts], object)
     kept = known | (seen != CONVENTION)
-    columns = ("features", "similarity", "descriptors", "given", "suggested", "image")
+    columns = ("features", "similarity", "descriptors", "given", "suggested", "image", "box")
     chosen = {name: getattr(suspects, name)[kept] for name in columns}
     # A verdict says that a mask is wrong, not what would be right
     right = np.where((seen == REAL) & ~known, np.nan, suspects.right)
@@ -115,15 +123,13 @@ def verdict_on(place: Place, verdicts: Mapping[tuple[str, str, str], Sequence[tu
     return verdict if shared >= _LEAST_IOU else None
 
 
-def _places(one: NoisySet, audited: Audited, progress: Progress) -> list[Place]:
-    table, search = ClassTable.from_dict(audited.store.content["class_table"]), opened(audited)
-    places: list[Place] = []
-    for number, (sample_id, image, mask) in enumerate(audited.samples):
-        file = one.source.folder / "images" / image
-        found, _ = find_suspects(search, audited.store, sample_id, file, read_labels(one.given / mask, table))
-        places += [Place(image, each.box, table.names[each.given], table.names[each.suggested]) for each in found]
-        progress(f"Finding suspects of {one.name}", number + 1, len(audited.samples))
-    return places
+def _places(suspects: Suspects, audited: Audited) -> list[Place]:
+    names = ClassTable.from_dict(audited.store.content["class_table"]).names
+    columns = (suspects.image.tolist(), suspects.box.tolist(), suspects.given.tolist(), suspects.suggested.tolist())
+    return [
+        Place(audited.samples[image][1], (left, top, width, height), names[given], names[suggested])
+        for image, (left, top, width, height), given, suggested in zip(*columns, strict=True)
+    ]
 
 
 def _iou(one: Sequence[int], other: Sequence[int]) -> float:

@@ -204,16 +204,16 @@ def _add_group(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> None:
     FiftyOne's own groups have each new field; what a user has put into another group stays there.
     """
     app, defaults = dataset.app_config, fo.DatasetAppConfig.default_sidebar_groups(dataset)
+    by_fiftyone = {group.name for group in defaults}
     groups = defaults if app.sidebar_groups is None else app.sidebar_groups
     own = next((group for group in groups if group.name == group_name(key)), None)
     if own is None:
         own = fo.SidebarGroupDocument(name=group_name(key), paths=[], expanded=True)
         place = next((i + 1 for i, group in enumerate(groups) if group.name == "labels"), len(groups))
         groups.insert(place, own)
-    makers = {group.name for group in defaults}
     elsewhere: set[str] = set()
     for group in groups:
-        if group.name in makers and group is not own:
+        if group.name in by_fiftyone:
             group.paths = [path for path in group.paths if path not in fields]
         elif group is not own:
             elsewhere |= set(group.paths)

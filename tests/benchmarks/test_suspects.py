@@ -254,6 +254,7 @@ def made_suspects(wrong: list[float], feature: list[float] | None = None, images
         given=np.array(columns.get("given", [0] * len(wrong)), np.int64),
         suggested=np.array(columns.get("suggested", [1] * len(wrong)), np.int64),
         image=np.arange(len(wrong)),
+        box=np.tile([0, 0, 1, 1], (len(wrong), 1)),
         wrong=np.array(wrong, np.float64),
         right=np.array(columns.get("right", [0.0] * len(wrong)), np.float64),
         planted_features=np.zeros((len(planted), COUNT)),
