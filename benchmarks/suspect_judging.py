@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from label_quality.plugin.benchmark.ranking_metrics import auroc, average_precision, bootstrap, lift_at
 from label_quality.plugin.suspects.probability import (
+    BELIEF,
     Lesson,
     RateEstimate,
     Rates,
@@ -31,6 +32,8 @@ TOPS = (20, 50, 100)
 PROBABLE = 0.5
 #: Of equal width, for how right probabilities are
 BINS = 10
+#: Of what is real, for what chance alone makes of a calibration error
+_DRAWS = 200
 
 #: Of what suspects are ordered by
 COLUMNS = (*FEATURES, "similarity")
@@ -147,7 +150,8 @@ def judge_probability(suspects: Suspects, scores: np.ndarray) -> dict[str, Any]:
     Returns:
         ``number``, ``precision`` and ``recall`` of those that are at least 0.5 probable, ``right_class``, the share of
         the real ones among them whose suggested class is mostly the true one, of those where that is known; ``rate``
-        and ``true_rate``; ``reliability``, see `reliability`, and ``ece``. A share of none is None
+        and ``true_rate``; ``reliability``, see `reliability`, ``ece``, and ``chance``, what that would be on average of
+        so many suspects whose probabilities are exactly right. A share of none is None
     """
     real = is_real(suspects)
     probability = probabilities(at_rates(suspects.features, scores))
@@ -162,6 +166,7 @@ def judge_probability(suspects: Suspects, scores: np.ndarray) -> dict[str, Any]:
         "rate": _rates(suspects.features, scores).all,
         "true_rate": _share(real),
         "ece": calibration_error(bins),
+        "chance": _error_by_chance(probability),
         "reliability": bins,
     }
 
@@ -201,21 +206,22 @@ def _ranking(wrong: np.ndarray, quality: np.ndarray, resamples: int, seed: int) 
     }
 
 
-def at_rates(features: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def at_rates(features: np.ndarray, scores: np.ndarray, belief: tuple[float, float] = BELIEF) -> np.ndarray:
     """Log-odds of a set's suspects at the rates of mistakes that are estimated from them.
 
     Args:
         features: (n, F)
         scores: (n,) log-odds by a model, at as many mistakes as false alarms
+        belief: see `RateEstimate`
 
     Returns:
         (n,) float64
     """
-    return scores + _rates(features, scores).prior(_is_drop(features))
+    return scores + _rates(features, scores, belief).prior(_is_drop(features))
 
 
-def _rates(features: np.ndarray, scores: np.ndarray) -> Rates:
-    estimate = RateEstimate()
+def _rates(features: np.ndarray, scores: np.ndarray, belief: tuple[float, float] = BELIEF) -> Rates:
+    estimate = RateEstimate(belief)
     estimate.update(scores, _is_drop(features))
     return estimate.rates()
 
@@ -253,6 +259,14 @@ def calibration_error(bins: Sequence[Mapping[str, Any]]) -> float | None:
     """
     total = sum(one["count"] for one in bins)
     return sum(one["count"] * abs(one["mean"] - one["real"]) for one in bins) / total if total else None
+
+
+def _error_by_chance(probability: np.ndarray) -> float | None:
+    rng = np.random.default_rng(0)
+    drawn = [
+        calibration_error(reliability(probability, rng.random(probability.size) < probability)) for _ in range(_DRAWS)
+    ]
+    return None if probability.size == 0 else float(np.mean(drawn))
 
 
 def _used(columns: Sequence[int] | None) -> list[int]:

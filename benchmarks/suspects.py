@@ -30,6 +30,7 @@ from label_quality.plugin.suspects.region_features import FEATURES
 
 from .audited_sets import add_set_arguments, of_each_set
 from .processes import print_table
+from .suspect_beliefs import judge_beliefs, print_beliefs
 from .suspect_judging import (
     BINS,
     COLUMNS,
@@ -69,7 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without", nargs="+", default=[], choices=COLUMNS, metavar="FEATURE", help="learn without these features"
     )
-    parser.add_argument("--ablate", action="store_true", help="also leave each group of features out in turn")
+    parser.add_argument(
+        "--ablate",
+        action="store_true",
+        help="also leave each group of features out in turn, and compare beliefs of how many are mistakes",
+    )
     parser.add_argument("--write", action="store_true", help="learn from all sets and write the package's weights")
 
 
@@ -79,8 +84,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     Returns:
         ``sets``: name to ``images``, ``suspects``, ``real`` (the share), ``teaches``, ``orders``: name to what
         `judge_order` gives and, of a model, what `judge_probability` does, and ``images_by``, what `judge_images`
-        gives; ``penalties`` and ``ablation``: a row each with ``ap`` by set; ``inverse_penalty``,
-        ``without``, ``seed``
+        gives; ``penalties`` and ``ablation``: a row each with ``ap`` by set; ``beliefs``, see `judge_beliefs`;
+        ``inverse_penalty``, ``without``, ``seed``
     """
     if options.write and options.without:
         raise SystemExit("error: --write needs all features, but --without leaves some out.")
@@ -100,6 +105,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         figures["ablation"] = ablation(sets, penalty)
         print("\nAverage precision without a group of features, less that with all\n")
         print_precisions("without", figures["ablation"], signed=True)
+        figures["beliefs"] = judge_beliefs(sets, penalty)
+        print_beliefs(figures["beliefs"])
     if options.write:
         figures["written"] = _write(sets, penalty)
     return figures
@@ -204,8 +211,19 @@ def print_orders(sets: Mapping[str, Mapping[str, Any]]) -> None:
 def print_probabilities(sets: Mapping[str, Mapping[str, Any]]) -> None:
     """Prints how right probabilities are, by set and model."""
     print("\nSuspects that are at least 0.5 probable, and how right probabilities are\n")
-    header = ["set", "order", "number", "precision", "recall", "right class", "ECE", "estimated rate", "true rate"]
-    names = ("precision", "recall", "right_class", "ece", "rate", "true_rate")
+    header = [
+        "set",
+        "order",
+        "number",
+        "precision",
+        "recall",
+        "right class",
+        "ECE",
+        "by chance",
+        "estimated rate",
+        "true rate",
+    ]
+    names = ("precision", "recall", "right_class", "ece", "chance", "rate", "true_rate")
     rows = [
         [name, order, str(judged["number"]), *(_number(judged[one]) for one in names)]
         for name, one in sets.items()

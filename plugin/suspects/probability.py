@@ -15,9 +15,10 @@ false alarms, its probability is
 
     p = 1 / (1 + exp(-l - ln(r / (1 - r))))
 
-and r is such that it is the mean of p over the dataset's suspects, which expectation maximisation finds. Drops have a
-rate of their own, apart from all other suspects: to leave an object out is another mistake than to misname it or to
-draw its edge badly, and one may be many times as frequent as the other.
+and r is such that it is the mean of p over the dataset's n suspects, with one more that is a mistake and one that is
+none (Laplace's rule of succession): r = (1 + Σ p) / (2 + n), which expectation maximisation finds. Drops have a rate of
+their own, apart from all other suspects: to leave an object out is another mistake than to misname it or to draw its
+edge badly, and one may be many times as frequent as the other.
 
 References:
     Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities: a simple
@@ -43,8 +44,9 @@ INVERSE_PENALTY = 0.01
 _WEIGHTS = Path(__file__).with_name("weights.json")
 #: The steps of log-odds in which suspects are counted, and the largest of them
 _STEPS_A_UNIT, _LARGEST = 20, 20
-#: As many suspects as the rate is believed in beforehand, and how high it is: of a few suspects little can be learnt
-_BELIEF, _BELIEVED_RATE = 50.0, 0.2
+#: Mistakes, and others, that are counted beside those there are, so that a few suspects are never all the one or all
+#: the other. One of each is Laplace's rule of succession; ``python -m benchmarks suspects --ablate`` compares others
+BELIEF = (1.0, 1.0)
 #: Standard deviations beyond which a feature says no more: it was not learnt there
 _FARTHEST = 4.0
 #: The rate is found where it moves by less
@@ -210,9 +212,14 @@ class Rates:
 
 
 class RateEstimate:
-    """Finds the rates of mistakes among a dataset's suspects, in memory that does not grow with them."""
+    """Finds the rates of mistakes among a dataset's suspects, in memory that does not grow with them.
 
-    def __init__(self) -> None:
+    Args:
+        belief: how many mistakes, and how many others, are counted beside those there are
+    """
+
+    def __init__(self, belief: tuple[float, float] = BELIEF) -> None:
+        self._belief = belief
         # Of the others, then of drops
         self._counts = np.zeros((2, 2 * _LARGEST * _STEPS_A_UNIT + 1), np.int64)
 
@@ -227,21 +234,22 @@ class RateEstimate:
         np.add.at(self._counts, (drop.astype(np.int64), steps + _LARGEST * _STEPS_A_UNIT), 1)
 
     def rates(self) -> Rates:
-        """The rates, each that of most suspects' sum of probabilities; the believed one where there are none."""
-        others, drops = (_rate(counts) for counts in self._counts)
+        """The rates, each the mean of the probabilities that it gives; of what there is none of, that of the belief."""
+        others, drops = (_rate(counts, self._belief) for counts in self._counts)
         number = self._counts.sum(axis=1)
         share = number[1] / number.sum() if number.any() else 0.5
         return Rates(drops, others, float(share * drops + (1 - share) * others))
 
 
-def _rate(histogram: np.ndarray) -> float:
+def _rate(histogram: np.ndarray, belief: tuple[float, float]) -> float:
     """The rate in (0, 1) among suspects that are counted by their log-odds."""
     steps = np.flatnonzero(histogram)
     log_odds, counts = steps / _STEPS_A_UNIT - _LARGEST, histogram[steps]
-    total, rate, change = counts.sum() + _BELIEF, _BELIEVED_RATE, 1.0
+    mistakes, others = belief
+    total, rate, change = counts.sum() + mistakes + others, mistakes / (mistakes + others), 1.0
     while change > _PRECISION:
         before = rate
-        rate = float((probabilities(log_odds + _log_odds(before)) @ counts + _BELIEF * _BELIEVED_RATE) / total)
+        rate = float((probabilities(log_odds + _log_odds(before)) @ counts + mistakes) / total)
         change = abs(rate - before)
     return rate
 

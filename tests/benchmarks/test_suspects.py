@@ -305,6 +305,8 @@ def test_probable_suspects_are_judged_by_hand(monkeypatch: pytest.MonkeyPatch) -
     assert judged["right_class"] == 0.5
     assert judged["true_rate"] == 0.6 and 0 < judged["rate"] < 1
     assert judged["ece"] == pytest.approx((0.05 + 0.85 + 0.5 + 0.7 + 0.05) / 5)
+    # Each alone in its bin: of p, |p - 1| with probability p and p otherwise, 2 p (1 - p) on average
+    assert judged["chance"] == pytest.approx(2 * (probable * (1 - probable)).mean(), abs=0.03)
 
 
 def test_images_are_judged_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:

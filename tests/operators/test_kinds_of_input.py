@@ -128,7 +128,9 @@ def test_masks(make: Any, kind: str) -> None:
     found = worst_of(dataset)
     assert found.index == WRONG
     pairs = {(one.given, one.suggested) for one in found.lq_suspects.detections}
-    assert pairs == {("background", "object")} if parts.get("classes") == 2 else ("ground", "roof") in pairs
+    # Of the object on the wrong side either end may be suspect
+    ends = ("background", "object") if parts.get("classes") == 2 else ("ground", "roof")
+    assert ends in pairs and (len(pairs) == 1 or ends[::-1] in pairs)
 
 
 def turned(pixels: np.ndarray, path: Path) -> Path:

@@ -166,9 +166,9 @@ def test_suspects_are_rated_and_the_improbable_left_out(scenes: Any, audit: Any)
     assert len(probable) == 3 and 0.5 < drop < 1 and 0.5 < swap < 1 and shift < min(drop, swap)
     found = record_of(scenes).suspects
     assert (found.regions, found.candidates) == (3, 3)
-    # Each near the one that is believed, of fifty suspects
-    assert found.drop_rate == pytest.approx((drop + 50 * 0.2) / (1 + 50), abs=0.001)
-    others = (swap + shift + 50 * 0.2) / (2 + 50)
+    # One mistake and one that is none are counted beside them
+    assert found.drop_rate == pytest.approx((drop + 1) / (1 + 2), abs=0.001)
+    others = (swap + shift + 1) / (2 + 2)
     assert found.rate == pytest.approx((found.drop_rate + 2 * others) / 3, abs=0.001)
     patches = scenes.load_saved_view("lq: suspect regions").values("lq_suspects.probability")
     assert patches == sorted(probable, reverse=True)
