@@ -61,6 +61,7 @@ def test_one_click_leads_to_the_review(
     assert [one for one, verdict in zip(ids, verdicts, strict=True) if verdict == "confirmed"] == [first.id]
 
 
+@pytest.mark.slow
 def test_pictures_lie_below_a_suspect_until_someone_moves_them(
     open_app: Callable[..., Any], grid: Callable[[Any, int], None], audited: Any
 ) -> None:
@@ -100,6 +101,7 @@ def test_pictures_lie_below_a_suspect_until_someone_moves_them(
     assert tab.count() == beside.panel.count() == 0
 
 
+@pytest.mark.slow
 def test_key_after_key_counts_on_the_next_suspect(open_app: Callable[..., Any], audited: Any) -> None:
     from label_quality.plugin.cli.app_server import layout
 

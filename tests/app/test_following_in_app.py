@@ -45,6 +45,7 @@ def images_checked(panel: Any, number: int) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_the_view_where_the_panel_follows_it(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], dataset: Any
 ) -> None:

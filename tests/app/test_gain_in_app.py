@@ -28,6 +28,7 @@ def audited(make_dataset: Any, tmp_path: Path) -> Any:
     return dataset
 
 
+@pytest.mark.slow
 def test_a_gain_is_measured_by_the_form(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], audited: Any
 ) -> None:

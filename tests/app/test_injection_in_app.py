@@ -63,6 +63,7 @@ def nothing_ran(page: Any) -> None:
     assert page.locator("img[src='x'], [onload], [onerror], a[href^='javascript' i]").count() == 0
 
 
+@pytest.mark.slow
 def test_nothing_in_a_name_is_run(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], hostile: Any
 ) -> None:

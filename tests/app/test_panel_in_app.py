@@ -90,6 +90,7 @@ def test_from_an_empty_panel_to_the_images_the_regions_and_a_sample(
     page.locator("[data-cy=modal]").wait_for(state="detached")
 
 
+@pytest.mark.slow
 def test_the_heatmap_is_drawn_below_a_probability(
     open_app: Callable[[Any], Any],
     screenshot: Callable[[Any, str], Path],
@@ -201,6 +202,7 @@ _LOOK = """panel => {
 }"""
 
 
+@pytest.mark.slow
 def test_nothing_is_cut_in_either_theme_at_usual_widths(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], predicted: Any
 ) -> None:

@@ -36,6 +36,7 @@ def test_a_save_that_is_killed_leaves_the_old_record_or_the_new_one(broken: dict
     assert all(one in (old, new) for one in found), found
 
 
+@pytest.mark.slow
 def test_a_deletion_that_is_killed_leaves_no_reference_to_nothing(broken: dict[str, Any]) -> None:
     found = broken["deletions"]
     assert found[0] == [["lq", "old", "test"], True] and found[-1] == [["lq", "test"], True]

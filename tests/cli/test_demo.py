@@ -200,6 +200,7 @@ def test_the_app_has_the_panel_beside_the_grid_where_the_plugin_is_installed(
     assert layout() is None
 
 
+@pytest.mark.slow
 def test_the_app_is_served_until_ctrl_c(audited: Any, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -574,6 +574,7 @@ def test_the_version_is_the_manifests(capsys: Any) -> None:
     assert f"version: {version}\n" in (Path(__file__).parents[2] / "fiftyone.yml").read_text()
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_models_train_and_once_more(folder: Path, capsys: Any) -> None:
     training = (*AUDIT, "--preset", "fast", "--folds", "2", "--epochs", "3", "--input-size", "64")
     process = subprocess.Popen(

@@ -106,6 +106,7 @@ def test_an_audit_goes_on_without_indexes_and_says_so(dataset: Any, tmp_path: Pa
     assert again.note.startswith("The App's grid cannot sort by lq_evidence, ") and not again.suspects.notes
 
 
+@pytest.mark.slow
 def test_seven_runs_have_what_is_sorted_by_most(dataset: Any, tmp_path: Path) -> None:
     from label_quality.plugin import audit
 

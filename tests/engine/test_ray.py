@@ -61,6 +61,7 @@ def test_a_cluster_that_cannot_be_had_is_said_to_be(
         audit()
 
 
+@pytest.mark.slow
 def test_masks_in_the_database_and_files_give_the_same_bits(make_dataset: Any, connected: Any, tmp_path: Path) -> None:
     from label_quality import audit_labels
 

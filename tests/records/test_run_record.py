@@ -265,6 +265,7 @@ def test_a_key_of_another_plugin_is_refused(runs, dataset):
     runs.validate_key(dataset, "lq")
 
 
+@pytest.mark.slow
 def test_mongodb_killed_in_the_middle(forked, tmp_path):
     """A second process with a MongoDB of its own, which is killed between two writes."""
     script = """

@@ -366,6 +366,7 @@ print("ended")
 """
 
 
+@pytest.mark.slow
 def test_an_undo_that_was_killed_is_ended_before_there_is_another_decision(_suspect_runs: Any, forked: Any) -> None:
     from label_quality import LabelQualityError, undo_decision
     from label_quality.plugin.review.many import UNDONE, last_decision

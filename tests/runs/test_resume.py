@@ -576,6 +576,7 @@ LOST_DATABASE = """
 """
 
 
+@pytest.mark.slow
 def test_a_lost_database(forked: Forked, tmp_path: Path) -> None:
     """A process with a MongoDB of its own, which is killed in the second pass, and while fields are written."""
     ((_, output),) = forked(textwrap.dedent(LOST_DATABASE), [str(tmp_path)])
