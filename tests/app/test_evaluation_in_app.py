@@ -27,6 +27,7 @@ def audited(make_dataset: Any, tmp_path: Path) -> Any:
     return dataset
 
 
+@pytest.mark.slow
 def test_the_panel_lists_the_evaluation_and_opens_it(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], audited: Any
 ) -> None:

@@ -89,6 +89,7 @@ def test_numbers_are_those_of_the_view_where_the_panel_follows_it(
     images_checked(panel, 6).wait_for()
 
 
+@pytest.mark.slow
 def test_quick_clicks_fold_both_sections(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], dataset: Any
 ) -> None:

@@ -53,8 +53,8 @@ class Loop(Walk):
         self.dataset = dataset
         self.modal = page.locator("[data-cy=modal]")
         self.output = page.locator("[data-cy=operators-prompt-view-modal]")
-        #: Ids of the suspects in the order before any verdict
-        self.before: list[str] = []
+        #: Id of each suspect to how probable it was before any verdict
+        self.before: dict[str, float] = {}
 
     def open_first(self) -> None:
         """Opens the first tile of the grid, in the tab that was chosen last."""
@@ -180,9 +180,14 @@ def audit(loop: Loop) -> None:
     loop.panel.locator(".js-plotly-plot .main-svg").first.wait_for()
 
 
+def probable(view: Any) -> dict[str, float]:
+    """Id of each suspect of a view to its probability, in order."""
+    return dict(zip(*view.values(["id", "lq_suspects.probability"]), strict=True))
+
+
 def review(loop: Loop, grid: Callable[[Any, int], None], screenshot: Callable[[Any, str], Path]) -> None:
     """Some suspects by keys, beside their pictures: what is left out is wrong, all else is said to be right."""
-    loop.before = loop.left().values("id")
+    loop.before = probable(loop.left())
     total = len(loop.before)
     forget_painted_tiles(loop.page)
     loop.choose_view("lq-suspect-regions")
@@ -203,14 +208,16 @@ def review(loop: Loop, grid: Callable[[Any, int], None], screenshot: Callable[[A
 
 
 def learnt(loop: Loop, grid: Callable[[Any, int], None], screenshot: Callable[[Any, str], Path]) -> None:
-    """What is left is in another order than before the verdicts, and the grid shows it in that."""
+    """What is left is as probable as the verdicts have taught, and the grid shows the most probable first."""
     after = loop.left()
-    ids = after.values("id")
-    assert ids != [one for one in loop.before if one in ids] and len(ids) == len(loop.before) - _REVIEWED
+    now = probable(after)
+    assert len(now) == len(loop.before) - _REVIEWED
+    assert any(value != loop.before[one] for one, value in now.items())
+    assert list(now.values()) == sorted(now.values(), reverse=True)
     loop.open_form("Order suspects for review").get_by_text("The most probable first").click()
     forget_painted_tiles(loop.page)
     loop.execute("Show")
-    loop.sees(f"{len(ids)} patches")
+    loop.sees(f"{len(now)} patches")
     grid(loop.page, 12)
     screenshot(loop.page, "loop-3-learnt")
     loop.open_first()

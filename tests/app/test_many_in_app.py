@@ -27,6 +27,7 @@ def open_form(page: Any, operator: str) -> Any:
     return page.locator("[data-cy=operators-prompt-modal]")
 
 
+@pytest.mark.slow
 def test_all_that_is_shown_is_confirmed_and_taken_back(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], dataset: Any
 ) -> None:

@@ -29,6 +29,7 @@ def audited(fiftyone: Any, tmp_path: Path) -> Iterator[Any]:
     drop_datasets([dataset.name])
 
 
+@pytest.mark.slow
 def test_show_me_the_worst_cars(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], audited: Any
 ) -> None:

@@ -80,6 +80,7 @@ def stored(dataset: Any, region_id: str) -> dict[str, Any]:
     return next(one for one in sample["lq_suspects"]["detections"] if str(one["_id"]) == region_id)
 
 
+@pytest.mark.slow
 def test_a_stroke_of_the_brush_counts_as_edited(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], suspected: Any, tmp_path: Path
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_stroke_of_the_brush_counts_as_edited(
     assert (written[15, 20:26] == 20).all()
 
 
+@pytest.mark.slow
 def test_a_key_shows_and_hides_each_mask(
     open_app: Callable[[Any], Any], screenshot: Callable[[Any, str], Path], suspected: Any
 ) -> None:

@@ -24,6 +24,7 @@ def dataset(make_dataset: Any, tmp_path: Path) -> Any:
     return made
 
 
+@pytest.mark.slow
 def test_more_like_the_selected_suspect(
     open_app: Callable[[Any], Any],
     screenshot: Callable[[Any, str], Path],

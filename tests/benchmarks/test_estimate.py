@@ -36,6 +36,7 @@ def test_populations_have_the_rates_that_they_are_made_of() -> None:
     assert nothing.share == 0 and not nothing.region_wrong.any() and not nothing.image_wrong.any()
 
 
+@pytest.mark.slow
 def test_intervals_hold_and_a_stratified_sample_finds_what_is_suspected() -> None:
     made = synthetic_population((0.9, 0.9, 0.5, 0.1, 0.0), 3)
     found = estimate.simulate(made, 200, 60, 7)

@@ -603,6 +603,7 @@ def test_ctrl_c_while_models_train_and_once_more(folder: Path, capsys: Any) -> N
     assert len(table_of(out)[1]) == COUNT
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(folder: Path, capsys: Any) -> None:
     assert label_quality(capsys, *AUDIT, "--predictions", "soft")[0] == 0
     command = f"{sys.executable} -m label_quality.plugin.cli.main runs street | true"

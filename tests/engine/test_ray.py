@@ -37,6 +37,7 @@ def test_cross_validation_gives_the_same_bits(make_dataset: Any, cluster: Any) -
 
 
 # Before this process is `connected` for the tests below
+@pytest.mark.slow
 def test_a_cluster_that_cannot_be_had_is_said_to_be(
     dataset: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_instances_are_drawn_where_the_database_is(make_dataset: Any, connected:
     assert dataset.first().there_suspects.detections[0].given_instance == ids_of(dataset)[0][1]
 
 
+@pytest.mark.slow
 def test_operators_of_the_plugin_give_their_own_code_to_the_cluster(
     dataset: Any, connected: Any, tmp_path: Path, fiftyone: Any
 ) -> None:

@@ -78,6 +78,7 @@ def plain(found: Any) -> dict[str, Any]:
     return {**dataclasses.asdict(found), "seconds": 0, "created": ""}
 
 
+@pytest.mark.slow
 def test_it_is_what_a_plain_reference_says_and_goes_on_after_a_kill(audited: Any) -> None:
     from label_quality import delete_run, load_record
     from label_quality.plugin.store.run_folder import RunFolder

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PLUGIN = Path(__file__).resolve().parents[2] / "plugin"
 LOAD_AND_POOL = """
 import sys, types
@@ -41,11 +43,13 @@ def pool_in_new_process(name: str, cache: Path, code: str = LOAD_AND_POOL, plugi
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_cache_of_a_name_that_does_not_exist_here_is_still_used(tmp_path: Path):
     assert pool_in_new_process("synthetic_name_of_one_process", tmp_path) == "2 0\n0.75 0"
     assert pool_in_new_process("another_name", tmp_path) == "2 1\n0.75 1"
 
 
+@pytest.mark.slow
 def test_machine_code_is_made_anew_where_another_file_that_it_is_compiled_from_has_changed(tmp_path: Path):
     for room in ("base", "pixels"):
         shutil.copytree(PLUGIN / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))

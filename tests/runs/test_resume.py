@@ -451,6 +451,7 @@ def _parameters(request: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in request.items() if name != "function"}
 
 
+@pytest.mark.slow
 def test_killed_while_training(make_dataset: Any, audit: Any, interrupt: Interrupt) -> None:
     dataset = make_dataset(count=8)
     assert interrupt(dataset, key="calm", **CROSS_VALIDATION)["error"] is None
