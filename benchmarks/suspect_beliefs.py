@@ -33,7 +33,7 @@ BELIEFS = ((10.0, 40.0), (2.0, 8.0), (25.0, 25.0), (5.0, 5.0), (2.0, 2.0), BELIE
 SIZES = (None, 50, 10)
 #: How often a set is cut into parts
 _CUTS = 5
-#: Where none is real, a dataset is drawn as often
+#: How often a small dataset is drawn of which none is real
 _DRAWS = 40
 
 
@@ -49,19 +49,17 @@ def judge_beliefs(sets: Mapping[str, Suspects], penalty: float) -> dict[str, dic
         of ``ece``, of ``loss`` (the mean of -ln of the probability that was given to what each suspect is) and of
         ``listed``, the share of suspects of a dataset with no mistake that are at least 0.5 probable, as ``ece of 50``
     """
-    scores = {}
+    scored = []
     for name, suspects in sets.items():
         model = learn(sets, penalty, domain_of(name))
         if model is not None:
-            scores[name] = log_odds(model, suspects)
+            scored.append((suspects, log_odds(model, suspects)))
     return {
-        f"{belief[0]:g} + {belief[1]:g}": {
-            "ap": _precision([(sets[name], one) for name, one in scores.items()], belief)
-        }
+        f"{belief[0]:g} + {belief[1]:g}": {"ap": _precision(scored, belief)}
         | {
             f"{figure} of {size or 'all'}": float(np.mean(values))
             for size in SIZES
-            for figure, values in _judged([(sets[name], one) for name, one in scores.items()], belief, size).items()
+            for figure, values in _judged(scored, belief, size).items()
         }
         for belief in BELIEFS
     }
@@ -132,6 +130,8 @@ def _listed(
 ) -> float:
     """Share of false suspects that are listed where there are no others."""
     rng = np.random.default_rng(0)
-    draws = [false if size is None else rng.choice(false, min(size, len(false)), replace=False) for _ in range(_DRAWS)]
+    draws = [false]
+    if size is not None:
+        draws = [rng.choice(false, min(size, len(false)), replace=False) for _ in range(_DRAWS)]
     rated = [probabilities(at_rates(suspects.features[one], scores[one], belief)) for one in draws]
     return float(np.mean(np.concatenate(rated) >= PROBABLE))

@@ -215,7 +215,7 @@ class RateEstimate:
     """Finds the rates of mistakes among a dataset's suspects, in memory that does not grow with them.
 
     Args:
-        belief: how many mistakes, and how many others, are counted beside those there are
+        belief: how many mistakes, and how many others, are counted beside those there are; both above 0
     """
 
     def __init__(self, belief: tuple[float, float] = BELIEF) -> None:
